@@ -1,0 +1,193 @@
+# letterbox: message passing for the shell
+#
+#   make                build the programs into bin/
+#   make check          build, then run every test
+#   make demo           watch it work: this machine's files as messages
+#   make lint           what is not tested but looked at: layers, warnings, linters
+#   make install        programs, manual pages and completions, below DESTDIR/PREFIX
+#
+# Yours to set: CC CPPFLAGS CFLAGS LDFLAGS PREFIX DESTDIR
+#   STATIC=no           link dynamically (otherwise static where this machine can)
+#   WERROR=1            warnings are errors
+#   V=1                 show whole commands
+
+VERSION = 0.1.0
+
+# The modules, lowest first: each may include only what stands before it ("make lint" holds this).
+# A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
+MODULES = \
+	str.h clock io hash alarm \
+	frame \
+	filter message lock bell \
+	ctl seg want batch \
+	reclaim recount \
+	mbox \
+	wake \
+	post claim \
+	reader writer channel \
+	source sink output \
+	handler deliver \
+	cli
+
+# The programs, above all modules: src/NAME.c each.
+TOOLS = msend mrecv mkmbox rmmbox mtee mstat
+
+# Shell tools that stand in bin/ as they are (git keeps them; .gitignore names them too).
+SCRIPTS =
+
+# ---- where things go
+
+BUILD = build
+BIN = bin
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+BASHDIR ?= $(DATADIR)/bash-completion/completions
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
+FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
+
+# ---- compiler and flags
+
+# try FLAGS -- "yes" where $(CC) compiles and links with them.
+try = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo yes)
+
+# A one-shot tool spends most of its time in starting up: static musl starts fastest, static glibc next.
+STATIC = auto
+ifneq ($(STATIC),no)
+ifeq ($(origin CC),default)
+ifneq ($(shell command -v musl-gcc),)
+CC = musl-gcc
+endif
+endif
+LINK := $(if $(call try,-static),-static)
+endif
+
+CFLAGS ?= -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+
+FEATURES = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+DEFINES = $(FEATURES) -DLETTERBOX_VERSION=\"$(VERSION)\"
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
+HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
+
+COMPILE = $(CC) $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
+LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
+
+Q = $(if $(filter 1,$(V)),,@)
+
+# ---- building
+
+OBJECTS = $(patsubst %,$(BUILD)/%.o,$(filter-out %.h,$(MODULES)))
+PROGRAMS = $(TOOLS:%=$(BIN)/%)
+LIBRARY = $(BUILD)/letterbox.a
+
+all: $(PROGRAMS)
+
+$(BIN)/%: $(BUILD)/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
+$(BUILD)/unit: $(BUILD)/unit.o $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
+$(LIBRARY): $(OBJECTS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/%.o: src/%.c $(BUILD)/flags
+	@echo "  cc    $<"
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: tests/%.c $(BUILD)/flags
+	@echo "  cc    $<"
+	$(Q)$(COMPILE) -Isrc -MMD -MP -c -o $@ $<
+
+# Other flags, or another compiler, than last time: build all anew.
+$(BUILD)/flags: export FLAGS = $(COMPILE) + $(LINKING)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
+		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
+
+-include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/%.d) $(BUILD)/unit.d
+
+# ---- checking
+
+# Tests find the programs first in PATH and other parts by BIN and BUILD.
+TESTS = tests/*.bats
+BATSFLAGS =
+FIRST = $(abspath $(BIN))
+check: all $(BUILD)/unit
+	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" bats $(BATSFLAGS) $(TESTS)
+
+# The same tests over programs that watch their memory. Reports go to files, so that none is lost in a test
+# that looks at neither status nor standard error; strace(1) and the leak checker exclude each other.
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+check-sanitize: D = $(abspath build/sanitize)
+check-sanitize:
+	@rm -rf $(D)/log && mkdir -p $(D)/log $(D)/first
+	@printf '#!/bin/sh\nASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0 exec %s "$$@"\n' "$$(command -v strace)" >$(D)/first/strace
+	@chmod +x $(D)/first/strace
+	@ASAN_OPTIONS=log_path=$(D)/log/asan:exitcode=99 UBSAN_OPTIONS=log_path=$(D)/log/ubsan:print_stacktrace=1 \
+	$(MAKE) --no-print-directory check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
+		FIRST='$(D)/first:$(D)/bin' CFLAGS='$(SANITIZE)' TESTS='$(TESTS)' BATSFLAGS='$(BATSFLAGS)'
+	@! cat $(D)/log/* 2>/dev/null || { echo "check-sanitize: see the reports above"; exit 1; }
+
+VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --child-silent-after-fork=yes
+check-valgrind: D = $(abspath build/valgrind)
+check-valgrind:
+	@rm -rf $(D)/log $(D)/first && mkdir -p $(D)/log $(D)/first
+	@for tool in $(TOOLS); do \
+		printf '#!/bin/sh\nexec %s "$$@"\n' "$(VALGRIND) --log-file=$(D)/log/$$tool.%p $(D)/bin/$$tool" \
+			>$(D)/first/$$tool && chmod +x $(D)/first/$$tool || exit 1; \
+	done
+	@$(MAKE) --no-print-directory check STATIC=no BUILD=build/valgrind BIN=build/valgrind/bin \
+		FIRST='$(D)/first' CFLAGS='-O1 -g' TESTS='$(TESTS)' \
+		BATSFLAGS='--filter-tags !no-valgrind $(BATSFLAGS)'
+	@find $(D)/log -size 0 -exec rm {} +
+	@! cat $(D)/log/* 2>/dev/null || { echo "check-valgrind: see the reports above"; exit 1; }
+
+# LINT names some of the checks in tests/lint, for a start: make lint LINT="ranks man"
+LINT =
+lint:
+	@MAKE='$(MAKE)' MODULES='$(strip $(MODULES))' TOOLS='$(TOOLS)' FEATURES='$(FEATURES)' tests/lint/run.sh $(LINT)
+
+demo: all
+	@PATH="$(abspath $(BIN)):$$PATH" tests/demo.sh
+
+# ---- installing
+
+# each DIRECTORY,COMMAND -- run COMMAND for the files of a directory, named $$f; an empty one is none.
+each = @for f in $(1)/*; do [ ! -f "$$f" ] || $(2) || exit 1; done
+PUT = install -m 644 "$$f"
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(PROGRAMS) $(SCRIPTS:%=bin/%) $(DESTDIR)$(BINDIR)
+	$(call each,man,$(PUT) "$(DESTDIR)$(MANDIR)/man$${f##*.}")
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	$(call each,completions/bash,$(PUT) "$(DESTDIR)$(BASHDIR)")
+	$(call each,completions/zsh,$(PUT) "$(DESTDIR)$(ZSHDIR)")
+	$(call each,completions/fish,$(PUT) "$(DESTDIR)$(FISHDIR)")
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(SCRIPTS:%=$(DESTDIR)$(BINDIR)/%)
+	$(call each,man,rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/}")
+	$(call each,completions/bash,rm -f "$(DESTDIR)$(BASHDIR)/$${f##*/}")
+	$(call each,completions/zsh,rm -f "$(DESTDIR)$(ZSHDIR)/$${f##*/}")
+	$(call each,completions/fish,rm -f "$(DESTDIR)$(FISHDIR)/$${f##*/}")
+
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=letterbox-$(VERSION)/ -o $(BUILD)/letterbox-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf $(BUILD)
+	rm -f $(PROGRAMS)
+
+.PHONY: all check check-sanitize check-valgrind lint demo install uninstall dist clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:

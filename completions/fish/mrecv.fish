@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: ISC
+source (status dirname)/letterbox.fish
+
+# After -- stands a command, completed as one.
+function __letterbox_command
+    set -l words (commandline -opc)
+    set -l dashes (contains -i -- -- $words)
+    complete -C (string join ' ' -- (string escape -- $words[(math $dashes + 1)..]) (commandline -ct))
+end
+
+set -l here 'not contains -- -- (commandline -opc)'
+complete -c mrecv -n 'contains -- -- (commandline -opc)' -x -a '(__letterbox_command)'
+complete -c mrecv -n $here -f -a '(__letterbox_names channel)'
+complete -c mrecv -n $here -s 0 -l null -d 'End each payload with a NUL'
+complete -c mrecv -n $here -s a -l all -d 'Receive all that are there now'
+complete -c mrecv -n $here -s c -l count -x -a '1 2 3 10 100' -d 'Receive this many'
+complete -c mrecv -n $here -s e -l env -d 'Write shell assignments'
+complete -c mrecv -n $here -s F -l frames -d 'Write frames'
+complete -c mrecv -n $here -s f -l follow -d 'Receive for ever'
+complete -c mrecv -n $here -s h -l help -d 'Print the options and exit'
+complete -c mrecv -n $here -s J -l json -d 'Write JSON lines'
+complete -c mrecv -n $here -s l -l lines -d 'End each payload with a newline'
+complete -c mrecv -n $here -s n -l nonblock -d 'Do not wait'
+complete -c mrecv -n $here -s o -l format -x -a '%t\\\\n %s\\\\n %p\\\\n' -d 'Write in this format'
+complete -c mrecv -n $here -s p -l peek -d 'Look, and take nothing'
+complete -c mrecv -n $here -s S -l not-source -x -a '(__letterbox_waiting %s)' -d 'Leave messages from this source'
+complete -c mrecv -n $here -s s -l source -x -a '(__letterbox_waiting %s)' -d 'Only messages from this source'
+complete -c mrecv -n $here -s T -l not-tag -x -a '(__letterbox_waiting %t)' -d 'Leave messages with this tag'
+complete -c mrecv -n $here -s t -l tag -x -a '(__letterbox_waiting %t)' -d 'Only messages with this tag'
+complete -c mrecv -n $here -s V -l version -d 'Print the version and exit'
+complete -c mrecv -n $here -s w -l wait -x -a '(__letterbox_durations)' -d 'Wait at most this long for each'

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/* batch: frames and slots in memory.  Nothing of it outlives the process. */
+#include "batch.h"
+
+#include <errno.h>
+
+#include "clock.h"
+#include "hash.h"
+
+/* A big message's header: its name stands first, so that its place is known. */
+#define BIG_HEADER " big=00000000000000000000.big"
+enum { BIG_HEADER_LEN = sizeof BIG_HEADER - 1 };
+
+void
+batch_clear(struct batch *b)
+{
+	b->from = b->n = b->used = b->names = b->name_len = 0;
+	b->time_us = 0;
+	b->headed = false;
+}
+
+/* number_name -- the number of a name in the batch, new where it must be.  Returns -1 where there is no place. */
+static int
+number_name(struct batch *b, struct slice name)
+{
+	char *copy = b->name_text + b->name_len;
+
+	for (uint32_t i = 0; i < b->names; i++)
+		if (slice_eq(b->name[i], name))
+			return (int)i;
+	if (b->names == BATCH_NAMES)
+		return -1;
+	memcpy(copy, name.p, name.len);
+	b->name_len += (uint32_t)name.len;
+	b->name[b->names] = (struct slice){ copy, name.len };
+	return (int)b->names++;
+}
+
+/* same_head -- whether head is the one that was set last, as is usual in a stream. */
+static bool
+same_head(const struct batch *b, const struct message *head)
+{
+	const struct slice parts[3] = { head->tag, head->source, head->extra };
+	const char *p = b->tail, *end = b->tail + b->tail_len;
+
+	for (int i = 0; i < 3; i++) {
+		if (i == 2 && parts[i].len == 0)
+			break;
+		if ((size_t)(end - p) < parts[i].len + 2 || memcmp(p + 1, parts[i].p, parts[i].len) != 0)
+			return false;
+		p += 1 + parts[i].len;
+		if (*p != ' ' && *p != '\n')
+			return false;
+	}
+	return p + 1 == end;
+}
+
+int
+batch_head(struct batch *b, const struct message *head)
+{
+	char line[FRAME_HEADER_MAX];
+	size_t n;
+	int tag, source;
+
+	b->time_us = head->time_us;
+	if (b->headed && same_head(b, head))
+		return 1;
+	/* room for the longest LENGTH and for a big message's header */
+	n = frame_head(line, 0, false, head->tag, head->source, head->extra);
+	if (n == 0 || n + 19 + BIG_HEADER_LEN > FRAME_HEADER_MAX) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	tag = number_name(b, head->tag);
+	source = number_name(b, head->source);
+	if (tag == -1 || source == -1)
+		return 0;
+	b->tag = (uint16_t)tag;
+	b->source = (uint16_t)source;
+	b->tail_len = (uint32_t)(n - strlen("M1 0"));
+	memcpy(b->tail, line + strlen("M1 0"), b->tail_len);
+	b->headed = true;
+	return 1;
+}
+
+/* put_slot -- finish the slot of the frame that begins at off and ends at b->used. */
+static struct slot *
+put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t flags)
+{
+	struct slot *s = &b->slots[b->n++];
+
+	*s = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
+		.flags = flags, .tag = b->tag, .source = b->source };
+	s->sum = hash_sum(b->log + off, b->used - off);
+	return s;
+}
+
+int
+batch_put(struct batch *b, const char *data, size_t len)
+{
+	char *start = b->log + b->used, *p = start;
+	size_t head_len;
+
+	if (b->n == BATCH_MESSAGES || b->used + len + FRAME_HEADER_MAX > BATCH_LOG)
+		return 0;
+	memcpy(p, "M1 ", 3);
+	p += 3;
+	p += frame_number(p, len);
+	memcpy(p, b->tail, b->tail_len);
+	p += b->tail_len;
+	head_len = (size_t)(p - start);
+	if (len > 0)
+		memcpy(p, data, len);
+	p[len] = '\n';
+	b->used += (uint32_t)(head_len + len + 1);
+	put_slot(b, (uint32_t)(start - b->log), head_len, len, 0);
+	return 1;
+}
+
+void
+batch_put_big(struct batch *b, uint64_t len)
+{
+	char *p = b->log;
+	const char *extra = memchr(b->tail + 1, ' ', b->tail_len - 1);
+	size_t names_len, head_len;
+
+	/* " TAG SOURCE" is what stands before the second space, or before the newline */
+	extra = memchr(extra + 1, ' ', (size_t)(b->tail + b->tail_len - extra - 1));
+	names_len = extra != NULL ? (size_t)(extra - b->tail) : b->tail_len - 1;
+	memcpy(p, "M1 0", 4);
+	p += 4;
+	memcpy(p, b->tail, names_len);
+	p += names_len;
+	memcpy(p, BIG_HEADER, BIG_HEADER_LEN);
+	p += BIG_HEADER_LEN;
+	memcpy(p, b->tail + names_len, b->tail_len - names_len);
+	p += b->tail_len - names_len;
+	head_len = (size_t)(p - b->log);
+	*p++ = '\n';
+	b->used = (uint32_t)(p - b->log);
+	put_slot(b, 0, head_len, len, SLOT_BIG);
+}
+
+void
+batch_big_id(struct batch *b, uint64_t id)
+{
+	char name[SEG_NAME_BYTES];
+	const char *head = b->log + strlen("M1 0 ");
+	const char *space = memchr(head, ' ', b->used);
+	char *at;
+
+	space = memchr(space + 1, ' ', b->used);
+	at = b->log + (space - b->log) + strlen(" big=");
+	seg_file(name, id, 0, "big");
+	memcpy(at, name, strlen(name));
+	b->slots[0].sum = hash_sum(b->log, b->used);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * batch: messages made ready in memory, to be appended to a mailbox at one stroke.
+ *
+ * Frames stand one after another as they will in the log, each with its slot.  Names (tags and sources) are numbered
+ * within the batch; the append gives them their numbers in the segment's table.
+ */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include "message.h"
+#include "seg.h"
+
+enum {
+	BATCH_MESSAGES = 4096,
+	BATCH_NAMES = 256,
+	BATCH_INLINE = 64 * 1024,               /* a larger payload goes to a file of its own */
+	BATCH_LOG = 256 * 1024,
+};
+
+struct batch {
+	uint32_t from, n;                       /* slots[from..n) are to be appended */
+	uint32_t used;                          /* bytes of log */
+	uint32_t names;
+	uint16_t tag, source;                   /* of the head that was set last */
+	uint32_t tail_len;                      /* bytes of tail: what follows LENGTH in that head */
+	uint64_t time_us;                       /* when it was sent; 0: now */
+	bool headed;
+	struct slice name[BATCH_NAMES];         /* they stand in name_text */
+	char tail[FRAME_HEADER_MAX];            /* " TAG SOURCE EXTRA\n" */
+	struct slot slots[BATCH_MESSAGES];
+	char log[BATCH_LOG];
+	uint32_t name_len;
+	char name_text[BATCH_NAMES * FRAME_NAME_MAX];
+};
+
+/* batch_clear -- make it empty. */
+void batch_clear(struct batch *b);
+
+/*
+ * batch_head -- the tag, source and headers of the messages put from now on.
+ * Returns 1, 0 where the batch must be appended first (names), or -1 with EMSGSIZE: the header line is too long.
+ */
+int batch_head(struct batch *b, const struct message *head);
+
+/*
+ * batch_put -- add a message of at most BATCH_INLINE bytes, under the head that was set.
+ * Returns 1, or 0 where the batch must be appended first.
+ */
+int batch_put(struct batch *b, const char *data, size_t len);
+
+/*
+ * batch_put_big -- add the message whose payload of len bytes stands in a spool; the batch must be empty.
+ * Its frame says big=ID.big, with the id as zeros, which the append fills in (batch_big_id).
+ */
+void batch_put_big(struct batch *b, uint64_t len);
+void batch_big_id(struct batch *b, uint64_t id);
+
+/* batch_cost -- what a payload of len bytes counts against a mailbox's bound in bytes. */
+static inline uint64_t
+batch_cost(uint64_t len)
+{
+	return len > 0 ? len : 1;
+}
+
+#endif

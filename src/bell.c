@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * bell: a FIFO's hang-up as a wake-up.
+ *
+ * Source: fs/pipe.c of Linux: a reader that has opened a FIFO with no writer is told POLLHUP only once a writer has
+ * come and gone since.
+ */
+#include "bell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frame.h"
+
+void
+bell_name(char *name, uint64_t number)
+{
+	size_t n = frame_number(name, number);
+
+	memcpy(name + n, ".wake", sizeof ".wake");
+}
+
+void
+bell_spool_name(char *name, uint64_t number)
+{
+	size_t n = frame_number(name, number);
+
+	memcpy(name + n, ".spool", sizeof ".spool");
+}
+
+static int
+open_end(int dir_fd, uint64_t number, int access)
+{
+	char name[BELL_NAME_MAX];
+
+	bell_name(name, number);
+	return openat(dir_fd, name, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int
+bell_make(int dir_fd, uint64_t number, unsigned mode)
+{
+	char name[BELL_NAME_MAX];
+
+	bell_name(name, number);
+	if (mkfifoat(dir_fd, name, mode) == -1)
+		return -1;
+	/* mkfifo(2) took the umask off: a group member must be able to ring */
+	if ((mode & 077) != 0 && fchmodat(dir_fd, name, mode, 0) == -1)
+		return -1;
+	return open_end(dir_fd, number, O_RDONLY);
+}
+
+int
+bell_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
+{
+	char byte;
+	bool held;
+
+	close(fd);
+	fd = open_end(dir_fd, number, O_RDONLY);
+	if (fd == -1)
+		return -1;
+	held = read(fd, &byte, 1) == -1 && errno == EAGAIN;
+	if (!held)
+		return fd;
+	close(fd);
+	bell_remove(dir_fd, number);
+	return bell_make(dir_fd, number, mode);
+}
+
+int
+bell_ring_open(int dir_fd, uint64_t number)
+{
+	return open_end(dir_fd, number, O_WRONLY);
+}
+
+void
+bell_remove(int dir_fd, uint64_t number)
+{
+	char name[BELL_NAME_MAX];
+
+	bell_name(name, number);
+	unlinkat(dir_fd, name, 0);
+}

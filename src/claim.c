@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * claim: the receiving end of a mailbox.
+ *
+ * Every change is begun (ctl busy) and committed.  A kill before the commit is mended by recount; a kill after it
+ * leaves claims whose owner is dead: give_back_dead finds them, for ctl counts how many messages are claimed.
+ */
+#include "claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "frame.h"
+#include "hash.h"
+#include "io.h"
+#include "reclaim.h"
+#include "wake.h"
+
+enum {
+	BLOCK = 256,                            /* states and slots read at a time, */
+	BLOCK_FIRST = 8,                        /* and at first where few are asked for */
+	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep while we stream, */
+	KEEP_IDLE = 4096,                       /* and when there is nothing more */
+	OWNERS = 16,                            /* claimers remembered in one search for the dead */
+};
+
+#define ASK_NS UINT64_C(10000000)               /* how often claimers are asked for, at most */
+
+int
+claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek)
+{
+	uint32_t tags = 0, sources = 0;
+
+	for (const char *p = filter->text; p < filter->text + filter->len; p += strlen(p) + 1) {
+		tags += *p == 't';
+		sources += *p == 's';
+	}
+	c->m = m;
+	c->filter = *filter;
+	c->peek = peek;
+	c->source_ranks = sources > 0 ? sources : 1;
+	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
+	c->cursor = calloc(c->ranks, sizeof *c->cursor);
+	return c->cursor == NULL ? -1 : 0;
+}
+
+void
+claim_free(struct claim *c)
+{
+	free(c->cursor);
+	c->cursor = NULL;
+}
+
+/* ---- walking the backlog ---- */
+
+/* first_segment -- the segment to begin at, to see the messages from id on. */
+static uint64_t
+first_segment(const struct mbox *m, uint64_t id)
+{
+	if (m->seg.h.first != 0 && m->shape == m->ctl.shape && m->seg.h.first <= id)
+		return m->seg.h.first;
+	return m->ctl.first_seg;
+}
+
+/* next_segment -- the one after m->seg, 0 after the newest. */
+static uint64_t
+next_segment(const struct mbox *m)
+{
+	return m->seg.h.first == m->ctl.last_seg ? 0 : m->seg.h.next;
+}
+
+/* load_names -- have the names of m->seg and their ranks. */
+static int
+load_names(struct claim *c)
+{
+	struct mbox *m = c->m;
+	uint32_t n, len;
+
+	mbox_seg_names(m, &n, &len);
+	if (c->names_of != m->seg.h.first || c->names_shape != m->ctl.shape) {
+		c->names.n = c->names.len = c->ranked = 0;
+		c->names_of = m->seg.h.first;
+		c->names_shape = m->ctl.shape;
+	}
+	if (names_read(&c->names, &m->seg, n, len) == -1)
+		return -1;
+	for (; c->ranked < c->names.n; c->ranked++) {
+		c->tag_rank[c->ranked] = filter_rank_tag(&c->filter, names_get(&c->names, c->ranked));
+		c->source_rank[c->ranked] = filter_rank_source(&c->filter, names_get(&c->names, c->ranked));
+	}
+	return 0;
+}
+
+/* has_rank -- whether m->seg can hold a message of this rank at all. */
+static bool
+has_rank(const struct claim *c, uint32_t rank)
+{
+	bool tag = false, source = false;
+
+	for (uint32_t i = 0; i < c->ranked && !(tag && source); i++) {
+		tag |= c->tag_rank[i] == rank / c->source_ranks;
+		source |= c->source_rank[i] == rank % c->source_ranks;
+	}
+	return tag && source;
+}
+
+static bool
+slot_has_rank(const struct claim *c, const struct slot *s, uint32_t rank)
+{
+	return s->tag < c->ranked && s->source < c->ranked && c->tag_rank[s->tag] == rank / c->source_ranks
+	    && c->source_rank[s->source] == rank % c->source_ranks;
+}
+
+/* falls_due -- whether the delayed message at pos may be given now; else notes when. */
+static bool
+falls_due(struct claim *c, uint32_t pos)
+{
+	uint64_t due, now = clock_wall_us();
+
+	/* a clock that was set back does not hold a message up */
+	if (seg_read_due(&c->m->seg, pos, &due) == -1 || due <= now || due - now > CLAIM_DELAY_MAX_US)
+		return true;
+	if (c->due_us == 0 || due < c->due_us)
+		c->due_us = due;
+	return false;
+}
+
+/* A search through the backlog for messages of one rank. */
+struct search {
+	struct claim *c;
+	struct run *run;
+	const struct claim_limits *limits;
+	uint32_t rank;
+	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
+	uint64_t cursor;                        /* nothing for us stands below */
+	bool full;
+};
+
+/* take -- add the message at pos to the run, if it has room.  */
+static void
+take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
+{
+	struct run *run = s->run;
+	uint64_t len = slot->head_len + (slot->flags & SLOT_BIG ? 0 : slot->len) + 1;
+
+	if (run->n == 0) {
+		run->seg = s->c->m->seg.h.first;
+		run->shape = s->c->m->ctl.shape;
+		run->log_at = slot->off;
+	}
+	if (run->n == s->limits->messages || (run->n > 0 && slot->off + len - run->log_at > s->limits->bytes)
+	    || slot->off < run->log_at || slot->off + len - run->log_at > sizeof run->log) {
+		s->full = true;
+		return;
+	}
+	run->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
+	run->log_len = (uint32_t)(slot->off + len - run->log_at);
+}
+
+/* search_block -- look at n messages from place pos on. */
+static int
+search_block(struct search *s, uint32_t pos, uint32_t n)
+{
+	struct mbox *m = s->c->m;
+	uint64_t states[BLOCK], id;
+	struct slot slots[BLOCK];
+	enum state_status status;
+
+	if (seg_read_states(&m->seg, pos, n, states) == -1 || seg_read_slots(&m->seg, pos, n, slots) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n; i++) {
+		status = state_status(states[i]);
+		if (status != STATE_READY && status != STATE_DELAYED)
+			continue;
+		id = seg_id(&m->seg, pos + i);
+		if (id >= s->limits->below) {
+			s->full = true;
+		} else if (slot_has_rank(s->c, &slots[i], s->rank)) {
+			if (status == STATE_READY || falls_due(s->c, pos + i)) {
+				take(s, pos + i, id, &slots[i], states[i]);
+			} else if (s->cursor == 0) {
+				s->cursor = id;
+			}
+		}
+		if (s->full || s->run->n == 0 || s->run->items[s->run->n - 1].id != id) {
+			if (s->ready == 0)
+				s->ready = id;
+			if (s->full)
+				return 0;
+		}
+		if (s->run->n == s->limits->messages) {
+			s->full = true;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* search_segment -- look at m->seg from message id `from` on. */
+static int
+search_segment(struct search *s, uint64_t from)
+{
+	struct mbox *m = s->c->m;
+	uint32_t n = mbox_seg_n(m), step, pos, first;
+
+	if (load_names(s->c) == -1)
+		return -1;
+	pos = seg_find(&m->seg, n, from);
+	if (pos < n && !has_rank(s->c, s->rank)) {
+		if (s->ready == 0)
+			s->ready = seg_id(&m->seg, pos);
+		return 0;
+	}
+	/* where few are asked for, they usually stand first */
+	first = s->limits->messages < BLOCK_FIRST ? BLOCK_FIRST : BLOCK;
+	for (step = first; pos < n && !s->full; pos += step, step = BLOCK) {
+		step = n - pos < step ? n - pos : step;
+		if (search_block(s, pos, step) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* search_rank -- fill the run with messages of one rank.  Returns 0, or -1. */
+static int
+search_rank(struct claim *c, struct run *run, const struct claim_limits *limits, uint32_t rank)
+{
+	struct mbox *m = c->m;
+	struct search s = { .c = c, .run = run, .limits = limits, .rank = rank };
+	uint64_t from = c->cursor[rank] > m->ctl.head ? c->cursor[rank] : m->ctl.head, at, last;
+
+	for (at = first_segment(m, from); at != 0 && run->n == 0 && !s.full; at = next_segment(m)) {
+		if (mbox_seg(m, at) == -1)
+			return -1;
+		if (next_segment(m) != 0 && from >= next_segment(m))
+			continue;
+		if (search_segment(&s, from) == -1)
+			return -1;
+	}
+	last = run->n > 0 ? run->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
+	c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
+	if (run->n > 0 && from == m->ctl.head && !c->peek)
+		m->ctl.head = s.ready != 0 && s.ready < last ? s.ready : last;
+	return 0;
+}
+
+static int
+search(struct claim *c, struct run *run, const struct claim_limits *limits)
+{
+	struct claim_limits one = *limits;
+
+	run->n = 0;
+	c->due_us = 0;
+	if (c->backs != c->m->ctl.backs) {
+		memset(c->cursor, 0, c->ranks * sizeof *c->cursor);
+		c->backs = c->m->ctl.backs;
+	}
+	/* with a preference every message is chosen anew */
+	if (c->ranks > 1)
+		one.messages = 1;
+	for (uint32_t rank = 0; rank < c->ranks && run->n == 0; rank++)
+		if (search_rank(c, run, &one, rank) == -1)
+			return -1;
+	return 0;
+}
+
+/* ---- changing states ---- */
+
+/* set_states -- write what state() makes of items [from, n), neighbours at one stroke. */
+static int
+set_states(struct mbox *m, const struct run *run, uint32_t from, enum state_status status, unsigned more_tries)
+{
+	uint64_t states[RUN_MESSAGES], owner = status == STATE_CLAIMED ? m->number : 0;
+	const struct item *items = run->items;
+
+	for (uint32_t i = from, j; i < run->n; i = j) {
+		for (j = i; j < run->n && items[j].pos - items[i].pos == j - i; j++)
+			states[j - i] = state_make(status, items[j].tries + more_tries, owner);
+		if (seg_write_states(&m->seg, items[i].pos, j - i, states) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* take_run -- claim what the search found. */
+static int
+take_run(struct claim *c, struct run *run)
+{
+	struct mbox *m = c->m;
+	uint64_t state;
+
+	if (mbox_number(m) == -1 || mbox_begin(m) == -1)
+		return -1;
+	if (m->ctl.delayed > 0)
+		for (uint32_t i = 0; i < run->n; i++)
+			if (seg_read_states(&m->seg, run->items[i].pos, 1, &state) == 0
+			    && state_status(state) == STATE_DELAYED)
+				m->ctl.delayed--;
+	m->ctl.claimed += run->n;
+	return set_states(m, run, 0, STATE_CLAIMED, 0);
+}
+
+/* find_run -- have m->seg be the run's segment, and the places of its items right. */
+static int
+find_run(struct mbox *m, struct run *run)
+{
+	uint32_t n;
+
+	if (mbox_seg(m, run->seg) == -1)
+		return -1;
+	if (run->shape == m->ctl.shape)
+		return 0;
+	n = mbox_seg_n(m);
+	for (uint32_t i = 0; i < run->n; i++)
+		run->items[i].pos = seg_find(&m->seg, n, run->items[i].id);
+	run->shape = m->ctl.shape;
+	return 0;
+}
+
+/* finish_done -- items [from, n) are gone. */
+static int
+finish_done(struct mbox *m, struct run *run, uint32_t from, uint64_t keep)
+{
+	struct ctl *c = &m->ctl;
+	char big[SEG_NAME_BYTES];
+
+	if (seg_read_links(&m->seg) == -1 || set_states(m, run, from, STATE_DONE, 0) == -1)
+		return -1;
+	for (uint32_t i = from; i < run->n; i++) {
+		c->live_bytes -= batch_cost(run->items[i].slot.len);
+		if (c->first == run->items[i].id)
+			c->first++;
+		if (run->items[i].slot.flags & SLOT_BIG) {
+			seg_file(big, run->items[i].id, 0, "big");
+			unlinkat(m->dir_fd, big, 0);
+		}
+	}
+	c->live -= run->n - from;
+	c->claimed -= run->n - from;
+	m->seg.h.done += run->n - from;
+	if (c->live == 0)
+		c->first = c->head = c->next;
+	if (seg_write_done(&m->seg) == -1 || reclaim(&m->seg, c, keep) == -1)
+		return -1;
+	return wake_room(m);
+}
+
+/* wake_for -- wake receivers for items [from, n), which are ready again. */
+static int
+wake_for(struct claim *c, const struct run *run, uint32_t from)
+{
+	struct slice two[2];
+	struct slot slot = { .tag = 0, .source = 1 };
+
+	if (c->m->ctl.wants == 0)
+		return 0;
+	if (load_names(c) == -1)
+		return -1;
+	for (uint32_t i = from; i < run->n; i++) {
+		two[0] = names_get(&c->names, run->items[i].slot.tag);
+		two[1] = names_get(&c->names, run->items[i].slot.source);
+		if (wake_receivers(c->m, run->items[i].id, 1, &slot, two) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* finish_back -- items [from, n) are ready again, in their places; delay_us: not before that. */
+static int
+finish_back(struct claim *c, struct run *run, uint32_t from, bool tried, uint64_t delay_us)
+{
+	struct mbox *m = c->m;
+	uint32_t n = run->n - from;
+	uint64_t due = clock_wall_us() + delay_us;
+
+	for (uint32_t i = from; i < run->n; i++) {
+		if (delay_us > 0 && seg_write_due(&m->seg, run->items[i].pos, due) == -1)
+			return -1;
+		if (m->ctl.head > run->items[i].id)
+			m->ctl.head = run->items[i].id;
+	}
+	if (set_states(m, run, from, delay_us > 0 ? STATE_DELAYED : STATE_READY, tried ? 1 : 0) == -1)
+		return -1;
+	m->ctl.claimed -= n;
+	if (delay_us > 0)
+		m->ctl.delayed += n;
+	m->ctl.backs++;
+	return wake_for(c, run, from);
+}
+
+/* finish -- settle items [from, n) of run; with the lock held. */
+static int
+finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us, uint64_t keep)
+{
+	int r;
+
+	if (from >= run->n)
+		return 0;
+	if (mbox_begin(c->m) == -1 || find_run(c->m, run) == -1)
+		return -1;
+	r = end == CLAIM_DONE ? finish_done(c->m, run, from, keep)
+	    : finish_back(c, run, from, end == CLAIM_FAILED, delay_us);
+	if (r == 0)
+		run->n = from;
+	return r;
+}
+
+/* ---- claims of the dead ---- */
+
+struct owners {
+	uint64_t owner[OWNERS];
+	bool lives[OWNERS];
+	unsigned n;
+};
+
+static bool
+owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
+{
+	unsigned i;
+
+	for (i = 0; i < known->n && i < OWNERS; i++)
+		if (known->owner[i] == owner)
+			return known->lives[i];
+	i = known->n++ % OWNERS;
+	known->owner[i] = owner;
+	return known->lives[i] = mbox_lives(m, owner);
+}
+
+/* revive -- the message at pos, whose claimer died, is ready again. */
+static int
+revive(struct claim *c, uint32_t pos, uint64_t state)
+{
+	struct mbox *m = c->m;
+	struct run one;
+
+	one.n = 1;
+	one.items[0] = (struct item){ .id = seg_id(&m->seg, pos), .pos = pos, .tries = state_tries(state) };
+	if (mbox_begin(m) == -1 || seg_read_slots(&m->seg, pos, 1, &one.items[0].slot) == -1
+	    || set_states(m, &one, 0, STATE_READY, 1) == -1)
+		return -1;
+	m->ctl.claimed--;
+	m->ctl.backs++;
+	if (m->ctl.head > one.items[0].id)
+		m->ctl.head = one.items[0].id;
+	return wake_for(c, &one, 0);
+}
+
+/* give_back_dead -- make ready again what dead processes had claimed.  Returns 0, or -1. */
+static int
+give_back_dead(struct claim *c)
+{
+	struct mbox *m = c->m;
+	struct owners known = { .n = 0 };
+	uint64_t states[BLOCK], left = m->ctl.claimed, head = m->ctl.head, at;
+	uint32_t n, step;
+
+	c->asked = true;
+	m->ctl.checked_ns = clock_mono_ns();
+	for (at = m->ctl.first_seg; at != 0 && at < head && left > 0; at = next_segment(m)) {
+		if (mbox_seg(m, at) == -1)
+			return -1;
+		n = mbox_seg_n(m);
+		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0; pos += step) {
+			step = n - pos < BLOCK ? n - pos : BLOCK;
+			if (seg_read_states(&m->seg, pos, step, states) == -1)
+				return -1;
+			for (uint32_t i = 0; i < step; i++) {
+				if (state_status(states[i]) != STATE_CLAIMED)
+					continue;
+				left--;
+				if (!owner_lives(m, &known, state_owner(states[i]))
+				    && revive(c, pos + i, states[i]) == -1)
+					return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* ask_due -- whether it is time to ask for dead claimers. */
+static bool
+ask_due(const struct claim *c)
+{
+	uint64_t now;
+
+	if (c->m->ctl.claimed == 0)
+		return false;
+	if (!c->asked)
+		return true;
+	now = clock_mono_ns();
+	return now < c->m->ctl.checked_ns || now - c->m->ctl.checked_ns >= ASK_NS;
+}
+
+/* ---- turns ---- */
+
+/* trim -- nothing was found: what a spent segment still holds can go. */
+static int
+trim(struct mbox *m)
+{
+	if (m->ctl.live > 0 || m->ctl.last_seg == 0 || m->ctl.log_len <= KEEP_IDLE)
+		return 0;
+	if (mbox_begin(m) == -1 || mbox_seg(m, m->ctl.last_seg) == -1)
+		return -1;
+	return reclaim(&m->seg, &m->ctl, KEEP_IDLE);
+}
+
+/* nothing -- the end of a turn that found nothing. */
+static int
+nothing(struct claim *c, const struct claim_limits *limits)
+{
+	if (!c->peek && trim(c->m) == -1)
+		return -1;
+	if (!limits->wait)
+		return 0;
+	if (mbox_begin(c->m) == -1)
+		return -1;
+	return wake_post(c->m, c->peek ? WANT_PEEK : WANT_RECEIVE, &c->filter, 0);
+}
+
+/* turn -- claim_turn, with the lock held. */
+static int
+turn(struct claim *c, struct run *run, const struct claim_limits *limits)
+{
+	struct mbox *m = c->m;
+	bool ask;
+
+	if (c->peek)
+		run->n = 0;
+	if (finish(c, run, 0, CLAIM_DONE, 0, KEEP_STREAM) == -1)
+		return -1;
+	ask = ask_due(c);
+	if ((ask && give_back_dead(c) == -1) || search(c, run, limits) == -1)
+		return -1;
+	if (run->n == 0 && !ask && m->ctl.claimed > 0
+	    && (give_back_dead(c) == -1 || search(c, run, limits) == -1))
+		return -1;
+	if (run->n == 0)
+		return nothing(c, limits);
+	if (seg_log(&m->seg) == -1 || (!c->peek && take_run(c, run) == -1))
+		return -1;
+	return wake_awake(m);
+}
+
+/* read_run -- read the run's frames, after the unlock: nobody changes what is in a log. */
+static int
+read_run(struct claim *c, struct run *run)
+{
+	ssize_t n = io_pread(c->m->seg.log_fd, run->log, run->log_len, run->log_at);
+
+	if (n == (ssize_t)run->log_len)
+		return 0;
+	if (n != -1)
+		errno = EBADMSG;
+	return -1;
+}
+
+int
+claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
+{
+	struct mbox *m = c->m;
+	int r;
+
+	if (mbox_lock(m, limits->deadline_ns) == -1)
+		return -1;
+	r = turn(c, run, limits);
+	if (r == 0 && m->changing)
+		r = mbox_commit(m);
+	mbox_unlock(m);
+	if (r == -1)
+		return -1;
+	if (run->n == 0)
+		return 0;
+	return read_run(c, run) == -1 ? -1 : 1;
+}
+
+int
+claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us)
+{
+	int r;
+
+	if (c->peek || from >= run->n) {
+		run->n = from < run->n ? from : run->n;
+		return 0;
+	}
+	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
+		return -1;
+	r = finish(c, run, from, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US, KEEP_IDLE);
+	if (r == 0)
+		r = mbox_commit(c->m);
+	mbox_unlock(c->m);
+	return r;
+}
+
+/* ---- what was claimed ---- */
+
+const char *
+claim_payload(const struct run *run, uint32_t i)
+{
+	const struct slot *s = &run->items[i].slot;
+	const char *frame = run->log + (s->off - run->log_at);
+	size_t len = s->head_len + (s->flags & SLOT_BIG ? 0 : (size_t)s->len) + 1;
+
+	if (hash_sum(frame, len) != s->sum) {
+		errno = EBADMSG;
+		return NULL;
+	}
+	return frame + s->head_len;
+}
+
+int
+claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch)
+{
+	const struct item *item = &run->items[i];
+	const char *payload = claim_payload(run, i);
+	char big[SEG_NAME_BYTES];
+	struct frame f;
+	const char *space;
+
+	if (payload == NULL || frame_parse(&f, payload - item->slot.head_len, item->slot.head_len, NULL) == -1)
+		return -1;
+	if (item->slot.flags & SLOT_BIG) {
+		/* its first header is big=ID.big, the mailbox's own */
+		space = memchr(f.extra.p, ' ', f.extra.len);
+		f.extra = space == NULL ? (struct slice){ f.extra.p, 0 }
+		    : (struct slice){ space + 1, (size_t)(f.extra.p + f.extra.len - space - 1) };
+	}
+	message_of_frame(m, &f, scratch);
+	m->id = item->id;
+	m->time_us = item->slot.time_us;
+	m->attempt = item->tries + 1;
+	m->len = item->slot.len;
+	m->data = payload;
+	m->fd = -1;
+	if (!(item->slot.flags & SLOT_BIG))
+		return 0;
+	m->data = NULL;
+	seg_file(big, item->id, 0, "big");
+	m->fd = openat(c->m->dir_fd, big, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return m->fd == -1 ? -1 : 0;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cli: see cli.h.
+ *
+ * What is printed may come from a message that somebody else sent, so nothing but printable ASCII reaches the
+ * terminal; and a line is one write(2), so that the lines of processes that share standard error do not mix.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "frame.h"
+#include "io.h"
+#include "str.h"
+
+#ifndef LETTERBOX_VERSION
+#define LETTERBOX_VERSION "unknown"
+#endif
+
+enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
+
+/* escape -- put s into out, what is not printable ASCII as \xHH.  Returns the bytes written, at most 4 * len. */
+static size_t
+escape(char *out, const char *s, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t used = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c >= 0x20 && c <= 0x7e) {
+			out[used++] = (char)c;
+			continue;
+		}
+		out[used++] = '\\';
+		out[used++] = 'x';
+		out[used++] = hex[c >> 4];
+		out[used++] = hex[c & 15];
+	}
+	return used;
+}
+
+/* print_line -- "TOOL: MESSAGE\n", then tail as it is, on standard error.  Nobody is left to tell if that fails. */
+static void __attribute__((format(printf, 2, 0)))
+print_line(const char *tail, const char *format, va_list args)
+{
+	char raw[LINE_MAX_RAW], line[4 * LINE_MAX_RAW + 2048];
+	size_t used = 0, tail_len = strlen(tail);
+	int saved = errno, len;
+
+	if (format != NULL) {
+		len = snprintf(raw, sizeof(raw), "%s: ", tool_name);
+		used = escape(line, raw, (size_t)len);
+		len = vsnprintf(raw, sizeof(raw), format, args);
+		if (len < 0)
+			len = 0;
+		used += escape(line + used, raw, (size_t)len < sizeof(raw) ? (size_t)len : sizeof(raw) - 1);
+		line[used++] = '\n';
+	}
+	if (tail_len > sizeof(line) - used)
+		tail_len = sizeof(line) - used;
+	memcpy(line + used, tail, tail_len);
+	io_write(STDERR_FILENO, line, used + tail_len);
+	errno = saved;
+}
+
+void
+cli_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line("", format, args);
+	va_end(args);
+}
+
+const char *
+cli_reason(int err)
+{
+	switch (err) {
+	case EIDRM:
+		return "the mailbox was removed";
+	case EBADMSG:
+		return "bad frame";
+	case ETIMEDOUT:
+		return "time ran out";
+	default:
+		return strerror(err);
+	}
+}
+
+int
+cli_fail(const char *what, const char *object)
+{
+	int err = errno;
+
+	cli_warn("cannot %s %s: %s", what, object, cli_reason(err));
+	return cli_status(err);
+}
+
+int
+cli_status(int err)
+{
+	switch (err) {
+	case EAGAIN:
+		return CLI_NOT_NOW;
+	case ETIMEDOUT:
+		return CLI_TIMEOUT;
+	case EBADMSG:
+	case EMSGSIZE:
+	case EILSEQ:
+		return CLI_DATA;
+	case ENOENT:
+	case ENOTDIR:
+	case EISDIR:            /* a directory that is no mailbox */
+	case ENXIO:             /* a FIFO without a reader, a socket */
+	case ENODEV:
+	case ELOOP:
+	case ENAMETOOLONG:
+		return CLI_NO_CHANNEL;
+	case EIDRM:
+		return CLI_REMOVED;
+	case EEXIST:
+		return CLI_CANNOT_CREATE;
+	case EACCES:
+	case EPERM:
+		return CLI_PERMISSION;
+	case 0:                 /* a failure that set no errno */
+	case E2BIG:
+	case EBADF:
+	case EDEADLK:
+	case EFAULT:
+	case EINTR:
+	case EINVAL:
+	case EMFILE:
+	case ENFILE:
+	case ENOLCK:
+	case ENOMEM:
+	case ENOSYS:
+	case EOPNOTSUPP:
+	case EOVERFLOW:
+	case EPROTO:
+		return CLI_SYSTEM;
+	default:                /* ENOSPC, EIO, EPIPE, EDQUOT, EFBIG, EROFS ... */
+		return CLI_IO;
+	}
+}
+
+int
+cli_usage(const char *format, ...)
+{
+	char usage[2048];
+	va_list args;
+
+	snprintf(usage, sizeof(usage), "usage: %s\n", tool_synopsis);
+	va_start(args, format);
+	print_line(usage, format, args);
+	va_end(args);
+	return CLI_USAGE;
+}
+
+/* print_parts -- print on standard output; a failure is said. */
+static int
+print_parts(const char *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (io_write(STDOUT_FILENO, parts[i], strlen(parts[i])) == -1)
+			return cli_fail("write to", "standard output");
+	}
+	return CLI_OK;
+}
+
+int
+cli_help(void)
+{
+	const char *const parts[] = { "usage: ", tool_synopsis, "\n", tool_options };
+
+	return print_parts(parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+int
+cli_version(void)
+{
+	const char *const parts[] = { tool_name, " (letterbox) " LETTERBOX_VERSION "\n" };
+
+	return print_parts(parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+/* digits -- read the decimal digits that s begins with, below 2^63.  Returns 0 with *n and *rest, or -1. */
+static int
+digits(const char *s, uint64_t *n, const char **rest)
+{
+	uint64_t sum = 0;
+	const char *p;
+
+	for (p = s; *p >= '0' && *p <= '9'; p++) {
+		uint64_t d = (uint64_t)(*p - '0');
+
+		if (sum > ((uint64_t)INT64_MAX - d) / 10)
+			return -1;
+		sum = sum * 10 + d;
+	}
+	if (p == s)
+		return -1;
+	*n = sum;
+	*rest = p;
+	return 0;
+}
+
+int
+cli_count(const char *option, const char *arg, uint64_t min, bool inf_ok, uint64_t *n)
+{
+	const char *rest;
+	uint64_t value;
+
+	if (inf_ok && strcmp(arg, "inf") == 0) {
+		*n = UINT64_MAX;
+		return 0;
+	}
+	if (digits(arg, &value, &rest) == 0 && *rest == '\0' && value >= min) {
+		*n = value;
+		return 0;
+	}
+	cli_warn("%s: '%s' is not a whole number from %llu on%s", option, arg, (unsigned long long)min,
+	    inf_ok ? ", or inf" : "");
+	return -1;
+}
+
+int
+cli_bytes(const char *option, const char *arg, bool inf_ok, uint64_t *n)
+{
+	static const char units[] = "KMG";
+	const char *rest, *unit;
+	uint64_t value;
+	int shift = 0;
+
+	if (inf_ok && strcmp(arg, "inf") == 0) {
+		*n = UINT64_MAX;
+		return 0;
+	}
+	if (digits(arg, &value, &rest) == 0) {
+		unit = *rest != '\0' ? strchr(units, *rest) : NULL;
+		if (unit != NULL) {
+			shift = 10 * (int)(unit - units + 1);
+			rest++;
+		}
+		if (*rest == '\0' && value <= (uint64_t)INT64_MAX >> shift) {
+			*n = value << shift;
+			return 0;
+		}
+	}
+	cli_warn("%s: '%s' is not a number of bytes (4096, 64K, 10M, 1G%s)", option, arg, inf_ok ? ", inf" : "");
+	return -1;
+}
+
+int
+cli_seconds(const char *option, const char *arg, uint64_t *ns)
+{
+	if (clock_parse(arg, ns) == 0)
+		return 0;
+	cli_warn("%s: '%s' is not a duration (0.25, 500ms, 10s, 5m, 2h)", option, arg);
+	return -1;
+}
+
+int
+cli_path(char *path, const char *name)
+{
+	const char *dir = getenv("MBOX_DIR");
+	size_t name_len = strlen(name), dir_len = 0;
+
+	if (name_len == 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (strchr(name, '/') == NULL && dir != NULL && dir[0] != '\0')
+		dir_len = strlen(dir);
+	if (dir_len >= PATH_MAX || name_len >= PATH_MAX || dir_len + 1 + name_len >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (dir_len > 0) {
+		memcpy(path, dir, dir_len);
+		path[dir_len++] = '/';
+	}
+	memcpy(path + dir_len, name, name_len + 1);
+	return 0;
+}
+
+/* default_source -- LOGIN.PPID.  The name service is not asked: that would cost more than the send itself. */
+static void
+default_source(char *buf)
+{
+	const char *login = getenv("LOGNAME");
+	size_t used = 0;
+
+	if (login == NULL || login[0] == '\0')
+		login = getenv("USER");
+	for (; login != NULL && *login != '\0' && used < FRAME_NAME_MAX - 12; login++) {
+		if (frame_name_ok((struct slice){ login, 1 }))
+			buf[used++] = *login;
+	}
+	if (used == 0)
+		used = frame_number(buf, getuid());
+	buf[used++] = '.';
+	used += frame_number(buf + used, (uint64_t)getppid());
+	buf[used] = '\0';
+}
+
+const char *
+cli_source(char *buf, const char *given)
+{
+	const char *said_by = "-s";
+
+	if (given == NULL) {
+		given = getenv("MBOX_SOURCE");
+		said_by = "MBOX_SOURCE";
+		if (given == NULL || given[0] == '\0') {
+			default_source(buf);
+			return buf;
+		}
+	}
+	if (!frame_name_ok(slice_of(given))) {
+		cli_warn("%s: '%s' is not a source (1 to 255 bytes, no white space, no control bytes)", said_by, given);
+		return NULL;
+	}
+	memcpy(buf, given, strlen(given) + 1);
+	return buf;
+}
+
+_Noreturn void
+cli_stopped(int signal)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t set;
+
+	sigemptyset(&action.sa_mask);
+	sigaction(signal, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(signal);
+	_exit(128 + signal);            /* where the signal was not delivered: the first process of a container */
+}

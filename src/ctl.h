@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ctl: a mailbox's counters and settings, the file that every change ends in.
+ *
+ * Two copies, written in turn: the valid one with the higher generation counts.  One copy lies within one page, so
+ * a writer killed in write(2) leaves it whole or untouched; the checksum is for readers without the lock and for
+ * power cuts.  All numbers are in the host's byte order; letterbox(5) describes the format.
+ *
+ * To change what any file of a mailbox looks like, raise CTL_VERSION: every tool refuses other versions.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdint.h>
+
+#define CTL_MAGIC "MAILBOX\n"
+#define CTL_UNBOUNDED UINT64_MAX
+
+enum {
+	CTL_VERSION = 1,
+	CTL_COPY = 256,                 /* bytes of a copy */
+};
+
+struct ctl {
+	char magic[8];                  /* CTL_MAGIC */
+	uint32_t version;               /* CTL_VERSION; 16777216 and the like: another byte order */
+	uint32_t mode;                  /* permission bits given to mkmbox */
+	uint64_t generation;            /* counts the writes of ctl */
+	uint64_t identity;              /* random: which mailbox this is */
+	uint64_t cap_messages;          /* bounds; CTL_UNBOUNDED */
+	uint64_t cap_bytes;
+
+	uint64_t next;                  /* id of the message to come; the first ever is 1 */
+	uint64_t first_seg, last_seg;   /* oldest and newest segment (their first ids); 0: none */
+	uint64_t log_len;               /* the newest segment: bytes of its log */
+	uint32_t names, names_len;      /*     names in its table, and their bytes */
+
+	uint64_t first;                 /* no message below waits */
+	uint64_t head;                  /* none below is ready: claimed or gone */
+	uint64_t live;                  /* messages that wait, claimed ones included */
+	uint64_t live_bytes;            /* their payloads; an empty one counts 1 */
+	uint64_t claimed;               /* how many of them are claimed */
+	uint64_t delayed;               /* how many of them are not to be given yet */
+
+	uint64_t shape;                 /* counts segments removed and rewritten: what is remembered of them is stale */
+	uint64_t backs;                 /* counts messages put back: what was passed over may be ready */
+	uint64_t ticket;                /* the last want's place in the queue */
+	uint64_t checked_ns;            /* when claimers were last asked for (CLOCK_MONOTONIC) */
+	uint32_t wants;                 /* entries of the want table in use, from its start */
+	uint8_t busy;                   /* a change is under way: who finds it set recounts */
+	uint8_t removed;                /* rmmbox has begun */
+	uint8_t reserved[78];
+	uint32_t sum;                   /* of all that stands before it */
+};
+
+_Static_assert(sizeof(struct ctl) == CTL_COPY, "a copy of ctl is 256 bytes");
+
+/*
+ * ctl_read -- read the copy that counts.
+ * Returns 0, or -1: EBADMSG where no copy is valid, EPROTO where it is of another version, or errno of read(2).
+ */
+int ctl_read(int fd, struct ctl *c);
+
+/* ctl_write -- write the next copy: raises the generation.  Returns 0, or -1 with errno of write(2). */
+int ctl_write(int fd, struct ctl *c);
+
+#endif

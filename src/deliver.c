@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/* deliver: from hand to output or command.  A crash in it leaves the messages claimed by a dead process. */
+#include "deliver.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "handler.h"
+#include "io.h"
+
+enum {
+	RETRY_FIRST_US = 100000,        /* a message that failed is not given again for 0.1 s x 2^tries */
+	PAUSE_MS = 100,                 /* after a command that put its message back, before the next */
+};
+
+/* put_back -- deliver failed: note where, and give back items from on. */
+static int
+put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
+{
+	int err = errno;
+
+	d->failed_at = at;
+	d->failed_on = on;
+	sources_settle(d->sources, from, CLAIM_BACK, 0);
+	errno = err;
+	return -1;
+}
+
+/* ---- to the output ---- */
+
+/* write_item -- item i of the run in hand. */
+static int
+write_item(struct deliver *d, uint32_t i)
+{
+	struct sources *s = d->sources;
+	struct message m;
+	char scratch[FRAME_HEADER_MAX];
+	const char *payload;
+	int r;
+
+	if (d->output->form <= OUTPUT_NULS && !(s->run.items[i].slot.flags & SLOT_BIG)) {
+		payload = claim_payload(&s->run, i);
+		return payload == NULL ? -1 : output_payload(d->output, payload, s->run.items[i].slot.len);
+	}
+	if (claim_message(&s->from->claim, &s->run, i, &m, scratch) == -1)
+		return -1;
+	r = output_message(d->output, s->from->name, &m);
+	if (m.fd != -1)
+		close(m.fd);
+	return r;
+}
+
+static int
+write_run(struct deliver *d, uint64_t *n)
+{
+	struct sources *s = d->sources;
+
+	for (uint32_t i = 0; i < s->run.n; i++)
+		if (write_item(d, i) == -1) {
+			if (errno == EBADMSG || errno == EILSEQ)
+				return put_back(d, 0, "read", s->from->name);
+			return put_back(d, 0, "write to", "standard output");
+		}
+	if (output_flush(d->output) == -1)
+		return put_back(d, 0, "write to", "standard output");
+	*n = s->run.n;
+	return 1;
+}
+
+static int
+write_message(struct deliver *d, uint64_t *n)
+{
+	struct sources *s = d->sources;
+	bool more = reader_buffered(s->from->reader);
+
+	if (output_message(d->output, s->from->name, &s->message) == -1)
+		return put_back(d, 0, errno == EBADMSG || errno == EILSEQ ? "read" : "write to",
+		    errno == EBADMSG || errno == EILSEQ ? s->from->name : "standard output");
+	if (!more && output_flush(d->output) == -1)
+		return put_back(d, 0, "write to", "standard output");
+	*n = 1;
+	return 1;
+}
+
+/* ---- to a command ---- */
+
+/* retry_delay_us -- how long the message in hand, having failed once more, is kept back. */
+static uint64_t
+retry_delay_us(unsigned tries)
+{
+	uint64_t delay = RETRY_FIRST_US;
+
+	for (unsigned i = 0; i < tries && delay < CLAIM_DELAY_MAX_US; i++)
+		delay *= 2;
+	return delay < CLAIM_DELAY_MAX_US ? delay : CLAIM_DELAY_MAX_US;
+}
+
+/* settle -- what a command's end means for the message in hand.  Returns as deliver_run. */
+static int
+settle(struct deliver *d, int end, int status)
+{
+	struct sources *s = d->sources;
+	unsigned tries = s->from->kind == CHANNEL_MAILBOX ? s->run.items[0].tries : 0;
+	int ms = PAUSE_MS;
+
+	if (status != 0)
+		d->status = status;
+	switch (end) {
+	case HANDLER_DONE:
+		return 1;
+	case HANDLER_FAILED:
+		if (sources_settle(s, 0, CLAIM_FAILED, retry_delay_us(tries + 1)) == -1)
+			return put_back(d, 0, "put back to", s->from->name);
+		return 1;
+	case HANDLER_BACK:
+		if (sources_settle(s, 0, CLAIM_BACK, 0) == -1)
+			return put_back(d, 0, "put back to", s->from->name);
+		if (!d->follow)
+			return 0;
+		/* it is the next again: give what it waits for a moment to come */
+		io_nap(CLOCK_NEVER, &ms, PAUSE_MS);
+		return 1;
+	default:
+		return put_back(d, 0, "run", d->command[0]);
+	}
+}
+
+static int
+run_command(struct deliver *d, uint64_t *n)
+{
+	struct sources *s = d->sources;
+	struct message taken, *m = &s->message;
+	char scratch[FRAME_HEADER_MAX];
+	int end, status = 0, err;
+
+	if (s->from->kind == CHANNEL_MAILBOX) {
+		m = &taken;
+		if (claim_message(&s->from->claim, &s->run, 0, m, scratch) == -1)
+			return put_back(d, 0, "read", s->from->name);
+	}
+	end = handler_run(d->command, s->from->name, m, &status);
+	err = errno;
+	if (m->fd != -1)
+		close(m->fd);
+	errno = err;
+	if (end == -1)
+		return put_back(d, 0, err == EBADMSG ? "read" : "run", err == EBADMSG ? s->from->name : d->command[0]);
+	*n = 1;
+	return settle(d, end, status);
+}
+
+int
+deliver_run(struct deliver *d, uint64_t *n)
+{
+	*n = 0;
+	if (d->command != NULL)
+		return run_command(d, n);
+	return d->sources->from->kind == CHANNEL_MAILBOX ? write_run(d, n) : write_message(d, n);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+/* handler: spawn, feed, wait.  If we die the command goes on, and its message goes to the next receiver. */
+#include "handler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io.h"
+
+enum {
+	VARIABLES = 8,
+	PIECE = 64 * 1024,
+	STATUS_TEMPORARY = 75,          /* EX_TEMPFAIL: try again later */
+	STATUS_CANNOT = 126,
+	STATUS_MISSING = 127,
+};
+
+extern char **environ;
+
+/* The environment of a command: ours, with the message's variables in place of any of their names. */
+struct environment {
+	char **list;                    /* NULL-terminated; allocated, its strings are not */
+	char text[VARIABLES][FRAME_HEADER_MAX];
+};
+
+static void
+set_slice(char *out, const char *name, struct slice value)
+{
+	int n = snprintf(out, FRAME_HEADER_MAX, "%s=", name);
+
+	if (value.len > FRAME_HEADER_MAX - 1 - (size_t)n)
+		value.len = 0;
+	if (value.len > 0)
+		memcpy(out + n, value.p, value.len);
+	out[(size_t)n + value.len] = '\0';
+}
+
+static void
+set_number(char *out, const char *name, uint64_t n, bool known)
+{
+	if (known)
+		snprintf(out, FRAME_HEADER_MAX, "%s=%llu", name, (unsigned long long)n);
+	else
+		snprintf(out, FRAME_HEADER_MAX, "%s=", name);
+}
+
+/* set_variables -- write the MBOX_* of a message. */
+static void
+set_variables(char (*text)[FRAME_HEADER_MAX], const char *channel, const struct message *m)
+{
+	char reply[FRAME_HEADER_MAX];
+	struct slice value = { reply, 0 };
+	long n;
+
+	set_slice(text[0], "MBOX_TAG", m->tag);
+	set_slice(text[1], "MBOX_SOURCE", m->source);
+	set_number(text[2], "MBOX_ID", m->id, m->id != 0);
+	if (m->time_us != 0)
+		snprintf(text[3], FRAME_HEADER_MAX, "MBOX_TIME=%llu.%06llu",
+		    (unsigned long long)(m->time_us / 1000000), (unsigned long long)(m->time_us % 1000000));
+	else
+		set_number(text[3], "MBOX_TIME", 0, false);
+	set_number(text[4], "MBOX_LENGTH", m->len, m->len != MESSAGE_LEN_UNKNOWN);
+	set_number(text[5], "MBOX_TRY", m->attempt > 0 ? m->attempt : 1, true);
+	if (frame_header(m->extra, "reply", &value)) {
+		n = frame_decode(reply, value);
+		value = (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 };
+	}
+	set_slice(text[6], "MBOX_REPLY", value);
+	set_slice(text[7], "MBOX_NAME", slice_of(channel));
+}
+
+/* is_ours -- whether an environment string sets one of the message's variables. */
+static bool
+is_ours(const char *s, char (*text)[FRAME_HEADER_MAX])
+{
+	for (int i = 0; i < VARIABLES; i++)
+		if (strncmp(s, text[i], strcspn(text[i], "=") + 1) == 0)
+			return true;
+	return false;
+}
+
+static int
+make_environment(struct environment *e, const char *channel, const struct message *m)
+{
+	size_t n = 0, used = 0;
+
+	set_variables(e->text, channel, m);
+	while (environ[n] != NULL)
+		n++;
+	e->list = calloc(n + VARIABLES + 1, sizeof *e->list);
+	if (e->list == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (!is_ours(environ[i], e->text))
+			e->list[used++] = environ[i];
+	for (int i = 0; i < VARIABLES; i++)
+		e->list[used++] = e->text[i];
+	return 0;
+}
+
+/* spawn -- start argv with in_fd as its standard input.  Returns 0, or an errno of execve(2). */
+static int
+spawn(pid_t *pid, char *const *argv, char **env, int in_fd)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t defaults;
+	int err;
+
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigdefault(&attr, &defaults);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
+	err = posix_spawnp(pid, argv[0], &actions, &attr, argv, env);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	return err;
+}
+
+/* feed -- write the payload to the command, until its end or until the command reads no more. */
+static int
+feed(int fd, struct message *m)
+{
+	char piece[PIECE];
+	ssize_t n, put;
+
+	while ((n = message_read(m, piece, sizeof piece)) > 0)
+		for (ssize_t at = 0; at < n; at += put) {
+			put = write(fd, piece + at, (size_t)(n - at));
+			if (put == -1 && errno == EINTR && io_stops < 2)
+				put = 0;
+			else if (put == -1)
+				return 0;
+		}
+	return n == -1 ? -1 : 0;
+}
+
+/* await -- wait for the command's end.  Returns its wait status. */
+static int
+await(pid_t pid)
+{
+	int status, passed = 1;
+
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
+		if (io_stops > passed) {
+			kill(pid, passed == 1 ? SIGTERM : SIGKILL);
+			passed = io_stops;
+		}
+	}
+	return status;
+}
+
+/* verdict -- what a wait status means for the message. */
+static enum handler_end
+verdict(int waited, int *status)
+{
+	if (WIFSIGNALED(waited)) {
+		*status = 128 + WTERMSIG(waited);
+		return HANDLER_BACK;
+	}
+	*status = WEXITSTATUS(waited);
+	if (*status == 0)
+		return HANDLER_DONE;
+	return *status == STATUS_TEMPORARY ? HANDLER_BACK : HANDLER_FAILED;
+}
+
+int
+handler_run(char *const *argv, const char *channel, struct message *m, int *status)
+{
+	struct environment env;
+	int ends[2] = { -1, -1 }, err, waited, fed = 0;
+	pid_t pid;
+
+	if (m->fd == -1 && pipe2(ends, O_CLOEXEC) == -1)
+		return -1;
+	if (make_environment(&env, channel, m) == -1) {
+		close(ends[0]);
+		close(ends[1]);
+		return -1;
+	}
+	err = spawn(&pid, argv, env.list, m->fd != -1 ? m->fd : ends[0]);
+	free(env.list);
+	if (m->fd == -1)
+		close(ends[0]);
+	if (err != 0) {
+		if (m->fd == -1)
+			close(ends[1]);
+		*status = err == ENOENT ? STATUS_MISSING : STATUS_CANNOT;
+		errno = err;
+		return HANDLER_CANNOT;
+	}
+	if (m->fd == -1) {
+		fed = feed(ends[1], m);
+		err = errno;
+		close(ends[1]);
+	}
+	waited = await(pid);
+	errno = err;
+	return fed == -1 ? -1 : (int)verdict(waited, status);
+}

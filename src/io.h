@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * io: read(2) and write(2) as they should have been: whole, and again after EINTR.
+ *
+ * Once a caught signal has asked the process to stop (io_stop), a call that could block ends with EINTR instead
+ * (io_pread and io_pwrite, which wait for a disk only, do not).
+ */
+#ifndef IO_H
+#define IO_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The signal that asked to stop, or 0.  Set by io_catch_stop's handler. */
+extern volatile sig_atomic_t io_stop;
+
+/* How many times it was asked. */
+extern volatile sig_atomic_t io_stops;
+
+/*
+ * io_catch_stop -- from now on SIGHUP, SIGINT and SIGTERM set io_stop and interrupt system calls.
+ * Signals that are ignored stay so (nohup(1)).  Does its work once; later calls return at once.
+ */
+void io_catch_stop(void);
+
+/*
+ * io_wait -- sleep until fd is ready for one of the events of poll(2), or in error, or hung up.
+ * deadline_ns: CLOCK_MONOTONIC; one that has passed looks once; CLOCK_NEVER waits for ever.
+ * Returns the revents, or -1: ETIMEDOUT, EINTR (io_stop, seen within a second), or errno of poll(2).
+ */
+int io_wait(int fd, short events, uint64_t deadline_ns);
+
+/*
+ * io_nap -- sleep for *ms and double it, up to max_ms: for what cannot be polled.
+ * Returns 0, or -1: ETIMEDOUT where the deadline has passed, EINTR.
+ */
+int io_nap(uint64_t deadline_ns, int *ms, int max_ms);
+
+/* io_read -- read at most n bytes.  Returns the bytes, 0 at the end of file, or -1 with errno. */
+ssize_t io_read(int fd, void *buf, size_t n);
+
+/* io_read_full -- read n bytes, fewer only at the end of file.  Returns the bytes, or -1 with errno. */
+ssize_t io_read_full(int fd, void *buf, size_t n);
+
+/*
+ * io_write -- write all n bytes; waits as a blocking descriptor would where fd is non-blocking.
+ * Returns 0, or -1 with errno.
+ */
+int io_write(int fd, const void *buf, size_t n);
+
+/* io_pread -- read n bytes at offset, fewer only at the end of file.  Returns the bytes, or -1 with errno. */
+ssize_t io_pread(int fd, void *buf, size_t n, uint64_t offset);
+
+/* io_pwrite -- write all n bytes at offset.  Returns 0, or -1 with errno. */
+int io_pwrite(int fd, const void *buf, size_t n, uint64_t offset);
+
+#endif

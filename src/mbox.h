@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mbox: a mailbox that is open, its lock, and the frame of every change.
+ *
+ *     mbox_lock; look at m->ctl; mbox_begin; change files and m->ctl; mbox_commit; mbox_unlock
+ *
+ * An append needs no mbox_begin: the commit alone makes its messages exist.  Everything else begins, which marks ctl
+ * `busy`; who finds it so recounts.  A process is a number: whatever it leaves in the mailbox carries it, and is void
+ * once nobody holds the record lock on the byte of that number.
+ */
+#ifndef MBOX_H
+#define MBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ctl.h"
+#include "seg.h"
+#include "want.h"
+
+enum {
+	MBOX_RINGS = 256,               /* bells that one change may ring */
+	MBOX_TAKERS = 64,               /* of them, for receivers: who wakes more splits the change */
+};
+
+struct mbox {
+	int dir_fd, lock_fd, ctl_fd, want_fd;
+	dev_t dev;                      /* which directory: a process opens a mailbox once, */
+	ino_t ino;                      /* for closing any descriptor of `lock` drops all its locks */
+	uint64_t number;                /* this process's; 0 until it needs one */
+	bool locked;
+	bool changing;                  /* ctl is marked busy by us */
+	struct ctl ctl;                 /* as of the last lock */
+	struct seg seg;                 /* the segment used last ... */
+	uint64_t shape;                 /* ... and the shape of the mailbox it was opened in */
+	int rings[MBOX_RINGS];          /* bells to be rung at the unlock */
+	unsigned ringing;
+	int bell_fd;                    /* our own bell, -1 */
+	bool posted;                    /* our want stands in the table, asleep or not */
+	uint32_t want_index;
+	struct want want;
+};
+
+#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1 }
+
+/*
+ * mbox_make -- make a mailbox at path, whole or not at all.
+ * Returns 0, or -1: EEXIST where something else stands there, or errno.
+ */
+struct mbox_settings {
+	uint64_t cap_messages, cap_bytes;       /* CTL_UNBOUNDED */
+	unsigned mode;                          /* permission bits */
+};
+int mbox_make(const char *path, const struct mbox_settings *settings);
+
+/*
+ * mbox_open -- open the mailbox at path.
+ * Returns 0, or -1: ENOTDIR where path is no directory, ENOENT where it is none with a mailbox in it,
+ * EPROTO for a mailbox of another version, EBADMSG for a damaged one, or errno of open(2).
+ */
+int mbox_open(struct mbox *m, const char *path);
+
+/* mbox_close -- let go of everything. */
+void mbox_close(struct mbox *m);
+
+/*
+ * mbox_remove -- remove the mailbox at path and what is in it; whoever waits there is woken.
+ * force: messages or not.  deadline_ns: for the lock.
+ * Returns 0, or -1: ENOTEMPTY, or errno as of mbox_open and mbox_lock.
+ */
+int mbox_remove(const char *path, bool force, uint64_t deadline_ns);
+
+/*
+ * mbox_lock -- lock the mailbox, read ctl, and make whole what a killed process left.
+ * Returns 0, or -1: EIDRM where the mailbox was removed, ETIMEDOUT, EINTR, EBADMSG, or errno.
+ */
+int mbox_lock(struct mbox *m, uint64_t deadline_ns);
+
+/* mbox_begin -- mark the mailbox busy: from now on a kill is mended by recount.  Returns 0, or -1. */
+int mbox_begin(struct mbox *m);
+
+/* mbox_commit -- write m->ctl: what was changed now counts.  Returns 0, or -1. */
+int mbox_commit(struct mbox *m);
+
+/* mbox_unlock -- unlock, then ring the bells that were opened.  A change not committed is left to recount. */
+void mbox_unlock(struct mbox *m);
+
+/* mbox_number -- see to it that the process has its number, and holds its byte.  Returns 0, or -1. */
+int mbox_number(struct mbox *m);
+
+/* mbox_lives -- whether the process with this number lives. */
+bool mbox_lives(const struct mbox *m, uint64_t number);
+
+/*
+ * mbox_moved -- without the lock: whether anything has changed since generation, or may without ctl telling
+ * (claims whose owner may have died, messages that fall due).
+ * Returns 1 or 0, or -1: EIDRM where the mailbox was removed.
+ */
+int mbox_moved(struct mbox *m, uint64_t generation);
+
+/*
+ * mbox_seg -- m->seg made to be the segment named first, opened only where it is not already.
+ * With the lock held.  Returns 0, or -1.
+ */
+int mbox_seg(struct mbox *m, uint64_t first);
+
+/* mbox_seg_n -- how many messages m->seg has; mbox_seg_names: what its table of names has. */
+uint32_t mbox_seg_n(const struct mbox *m);
+void mbox_seg_names(const struct mbox *m, uint32_t *names, uint32_t *len);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: ISC */
+/* post: append under the lock, payloads too large for that gathered outside it. */
+#include "post.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bell.h"
+#include "clock.h"
+#include "io.h"
+#include "reclaim.h"
+#include "wake.h"
+
+/* ---- room ---- */
+
+/* admitted -- how many of the batch's messages have room now; a message always has in an empty mailbox. */
+static uint32_t
+admitted(const struct ctl *c, const struct batch *b)
+{
+	uint64_t live = c->live, bytes = c->live_bytes;
+	uint32_t i;
+
+	if (c->cap_messages == CTL_UNBOUNDED && c->cap_bytes == CTL_UNBOUNDED)
+		return b->n - b->from;
+	for (i = b->from; i < b->n; i++) {
+		if (live > 0 && (live >= c->cap_messages || bytes + batch_cost(b->slots[i].len) > c->cap_bytes))
+			break;
+		live++;
+		bytes += batch_cost(b->slots[i].len);
+	}
+	return i - b->from;
+}
+
+/*
+ * wait_for_room -- post our want for room and sleep; with the lock held, which it lets go.
+ * Returns 0: lock and look again; or -1: EAGAIN, ETIMEDOUT, EINTR, EIDRM or errno, our want taken down.
+ */
+static int
+wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
+{
+	int r;
+
+	if (deadline_ns == POST_NOW) {
+		if (m->changing)
+			mbox_commit(m);
+		mbox_unlock(m);
+		errno = EAGAIN;
+		return -1;
+	}
+	io_catch_stop();
+	r = mbox_begin(m) == 0 && wake_post(m, WANT_ROOM, NULL, need_bytes) == 0 ? mbox_commit(m) : -1;
+	mbox_unlock(m);
+	if (r == 0) {
+		r = wake_sleep(m, deadline_ns);
+		if (r == 1)
+			return 0;
+		if (r == 0)
+			errno = ETIMEDOUT;
+	}
+	if (errno != EIDRM)
+		wake_leave(m);
+	return -1;
+}
+
+/* ---- append ---- */
+
+/*
+ * newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names.
+ * Whether the newest is full does not depend on what is to be appended: so the files of a segment that an
+ * interrupted sender began are those that the next one makes.
+ */
+static int
+newest_segment(struct post *p)
+{
+	struct mbox *m = p->m;
+	struct ctl *c = &m->ctl;
+	struct seg fresh;
+	bool full;
+
+	if (c->last_seg != 0 && mbox_seg(m, c->last_seg) == -1)
+		return -1;
+	full = c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX
+	    || c->names > SEG_NAMES - 2 || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1);
+	if (full) {
+		if (mbox_begin(m) == -1 || seg_create(&fresh, m->dir_fd, c->next, c->last_seg, c->mode) == -1)
+			return -1;
+		if (c->last_seg != 0) {
+			m->seg.h.n = mbox_seg_n(m);
+			m->seg.h.names = c->names;
+			m->seg.h.names_len = c->names_len;
+			m->seg.h.log_len = c->log_len;
+			m->seg.h.next = c->next;
+			if (seg_read_links(&m->seg) == -1 || seg_write_header(&m->seg) == -1) {
+				seg_close(&fresh);
+				return -1;
+			}
+		} else {
+			c->first_seg = c->next;
+		}
+		c->last_seg = c->next;
+		c->log_len = c->names = c->names_len = 0;
+		c->shape++;
+		if (m->seg.h.first != 0 && reclaim(&m->seg, c, 0) == -1) {
+			seg_close(&fresh);
+			return -1;
+		}
+		seg_close(&m->seg);
+		m->seg = fresh;
+		m->shape = c->shape;
+	}
+	if (p->names_of != c->last_seg || p->names.n > c->names)
+		p->names.n = p->names.len = 0;
+	p->names_of = c->last_seg;
+	return names_read(&p->names, &m->seg, c->names, c->names_len);
+}
+
+/*
+ * place -- give n of the batch's slots their places in the segment: offsets and numbers of names.
+ * out: the slots as they go to disk.  Returns how many found place for their names.
+ */
+static uint32_t
+place(struct post *p, const struct batch *b, uint32_t n, struct slot *out)
+{
+	int32_t number[BATCH_NAMES];
+	uint32_t base = (uint32_t)p->m->ctl.log_len - b->slots[b->from].off;
+	uint64_t now = 0;
+	long got;
+
+	for (uint32_t i = 0; i < b->names; i++)
+		number[i] = -1;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct slot *s = &b->slots[b->from + i];
+		const uint16_t two[2] = { s->tag, s->source };
+
+		for (int k = 0; k < 2; k++) {
+			if (number[two[k]] != -1)
+				continue;
+			got = names_add(&p->names, b->name[two[k]]);
+			if (got == -1)
+				return i;
+			number[two[k]] = (int32_t)got;
+		}
+		out[i] = *s;
+		out[i].off += base;
+		out[i].tag = (uint16_t)number[s->tag];
+		out[i].source = (uint16_t)number[s->source];
+		if (out[i].time_us == 0)
+			out[i].time_us = now != 0 ? now : (now = clock_wall_us());
+	}
+	return n;
+}
+
+/* append -- write n messages of b beyond the end, wake who wants them, and commit. */
+static int
+append(struct post *p, struct batch *b, uint32_t n)
+{
+	struct mbox *m = p->m;
+	struct ctl *c = &m->ctl;
+	struct slot slots[BATCH_MESSAGES];
+	uint32_t pos = mbox_seg_n(m), from = b->slots[b->from].off, end, known = c->names;
+
+	if (n > SEG_MESSAGES - pos)
+		n = SEG_MESSAGES - pos;
+	if (n > MBOX_TAKERS && c->wants > MBOX_TAKERS)
+		n = MBOX_TAKERS;
+	n = place(p, b, n, slots);
+	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
+	if (seg_log(&m->seg) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
+	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
+	    || seg_write_slots(&m->seg, pos, n, slots) == -1
+	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n; i++)
+		c->live_bytes += batch_cost(slots[i].len);
+	c->live += n;
+	c->next += n;
+	c->log_len += end - from;
+	c->names = p->names.n;
+	c->names_len = p->names.len;
+	/* we are admitted: the next in the queue may fit as well */
+	if ((m->posted ? wake_awake(m) : wake_room(m)) == -1 || mbox_commit(m) == -1)
+		return -1;
+	b->from += n;
+	p->last_id = c->next - 1;
+	return 0;
+}
+
+/* lock_deadline -- how long to wait for the lock: a second for who would not wait at all. */
+static uint64_t
+lock_deadline(uint64_t deadline_ns)
+{
+	return deadline_ns == POST_NOW ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+}
+
+/*
+ * enter -- lock the mailbox at a moment when there is room, and have a segment to append to.
+ * Returns how many of the batch's messages may go in, or -1.
+ */
+static long
+enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
+{
+	struct mbox *m = p->m;
+	uint32_t n;
+	int ahead, err;
+
+	for (;;) {
+		if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
+			return -1;
+		ahead = wake_ahead(m);
+		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
+		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
+			return n;
+		if (ahead == -1 || n > 0) {
+			err = errno;
+			mbox_unlock(m);
+			wake_leave(m);
+			errno = err;
+			return -1;
+		}
+		if (wait_for_room(m, batch_cost(b->slots[b->from].len), deadline_ns) == -1)
+			return -1;
+	}
+}
+
+int
+post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
+{
+	long n;
+	int r;
+
+	if (b->from == b->n)
+		return 0;
+	n = enter(p, b, deadline_ns);
+	if (n == -1)
+		return -1;
+	r = append(p, b, (uint32_t)n);
+	if (r == -1)
+		p->names_of = 0;
+	mbox_unlock(p->m);
+	return r;
+}
+
+/* ---- large payloads ---- */
+
+int
+post_spool_open(struct mbox *m)
+{
+	char name[BELL_NAME_MAX];
+	int fd, r = -1;
+
+	if (mbox_lock(m, CLOCK_NEVER) == -1)
+		return -1;
+	/* the want comes first: it tells whose file it is, should we die */
+	if (mbox_begin(m) == 0 && mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
+		r = mbox_commit(m);
+	mbox_unlock(m);
+	if (r == -1)
+		return -1;
+	bell_spool_name(name, m->number);
+	fd = openat(m->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, m->ctl.mode);
+	if (fd == -1)
+		wake_leave(m);
+	return fd;
+}
+
+void
+post_spool_drop(struct mbox *m, int fd)
+{
+	char name[BELL_NAME_MAX];
+	int err = errno;
+
+	close(fd);
+	bell_spool_name(name, m->number);
+	unlinkat(m->dir_fd, name, 0);
+	wake_leave(m);
+	errno = err;
+}
+
+/* adopt -- give the spool the name of the message to come.  A kill after it is mended by recount: ctl is busy. */
+static int
+adopt(struct post *p, struct batch *b, int fd)
+{
+	struct mbox *m = p->m;
+	char spool[BELL_NAME_MAX], big[SEG_NAME_BYTES];
+
+	bell_spool_name(spool, m->number);
+	seg_file(big, m->ctl.next, 0, "big");
+	batch_big_id(b, m->ctl.next);
+	if (mbox_begin(m) == -1 || ((m->ctl.mode & 077) != 0 && fchmod(fd, m->ctl.mode) == -1))
+		return -1;
+	return renameat(m->dir_fd, spool, m->dir_fd, big);
+}
+
+int
+post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadline_ns)
+{
+	struct mbox *m = p->m;
+	char big[SEG_NAME_BYTES];
+	int r = -1, err;
+
+	batch_put_big(b, len);
+	if (enter(p, b, deadline_ns) == -1) {
+		post_spool_drop(m, fd);
+		return -1;
+	}
+	seg_file(big, m->ctl.next, 0, "big");
+	if (adopt(p, b, fd) == 0) {
+		r = append(p, b, 1);
+		if (r == -1)
+			unlinkat(m->dir_fd, big, 0);
+	}
+	if (r == 0) {
+		err = mbox_begin(m) == 0 && wake_down(m) == 0 ? mbox_commit(m) : -1;
+		close(fd);
+		mbox_unlock(m);
+		return err == -1 ? 0 : r;       /* the message is in: what is left of the want goes with its owner */
+	}
+	err = errno;
+	mbox_unlock(m);
+	errno = err;
+	post_spool_drop(m, fd);
+	return -1;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * post: messages into a mailbox: room, append, wake.
+ *
+ * Invariant: an append writes frames, names and slots beyond what is in use, then ctl, which makes them exist; so a
+ * kill leaves all of its messages or none.
+ */
+#ifndef POST_H
+#define POST_H
+
+#include "batch.h"
+#include "mbox.h"
+
+struct post {
+	struct mbox *m;
+	uint64_t names_of;              /* the segment whose names are held; 0 none */
+	struct names names;
+	uint64_t last_id;               /* of the message appended last */
+};
+
+#define POST_NOW 0                      /* a deadline: do not wait for room */
+
+/*
+ * post_batch -- append the messages of b that have room, waiting until there is room for at least one.
+ * Moves b->from on; call again while b->from < b->n.
+ * deadline_ns: CLOCK_MONOTONIC; POST_NOW; CLOCK_NEVER.
+ * Returns 0, or -1: EAGAIN no room (POST_NOW), ETIMEDOUT, EIDRM, EINTR, EFBIG, or errno of write(2).
+ */
+int post_batch(struct post *p, struct batch *b, uint64_t deadline_ns);
+
+/*
+ * post_spool_open -- begin a payload too large for a batch: a file to write it to.
+ * Returns its descriptor, or -1.  A crash leaves a file that goes with the want of its owner.
+ */
+int post_spool_open(struct mbox *m);
+
+/*
+ * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
+ * Returns as post_batch.  fd is closed; on failure the spool is removed.
+ */
+int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadline_ns);
+
+/* post_spool_drop -- give a spool up. */
+void post_spool_drop(struct mbox *m, int fd);
+
+#endif

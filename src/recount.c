@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: ISC */
+/* recount: from the directory, the indexes and the want table to ctl. */
+#include "recount.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "bell.h"
+#include "lock.h"
+#include "seg.h"
+#include "want.h"
+
+enum { BLOCK = 256 };           /* slots and states read at a time */
+
+struct ids {
+	uint64_t *id;
+	size_t n, room;
+};
+
+static DIR *
+open_list(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d;
+
+	if (fd == -1)
+		return NULL;
+	d = fdopendir(fd);
+	if (d == NULL)
+		close(fd);
+	return d;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int
+add_id(struct ids *ids, uint64_t id)
+{
+	uint64_t *bigger;
+
+	if (ids->n == ids->room) {
+		ids->room = ids->room ? 2 * ids->room : 64;
+		bigger = realloc(ids->id, ids->room * sizeof *bigger);
+		if (bigger == NULL)
+			return -1;
+		ids->id = bigger;
+	}
+	ids->id[ids->n++] = id;
+	return 0;
+}
+
+/* list_segments -- the names of all segments that have an index, in order. */
+static int
+list_segments(int dir_fd, struct ids *ids)
+{
+	DIR *d = open_list(dir_fd);
+	const struct dirent *e;
+	uint64_t id;
+	uint32_t variant;
+	int r = 0;
+
+	if (d == NULL)
+		return -1;
+	while (r == 0 && (e = readdir(d)) != NULL)
+		if (seg_parse_file(e->d_name, &id, &variant) == 'i')
+			r = add_id(ids, id);
+	closedir(d);
+	if (ids->n > 1)
+		qsort(ids->id, ids->n, sizeof *ids->id, by_id);
+	return r;
+}
+
+/* count_message -- add one message to the counts. */
+static void
+count_message(struct ctl *c, uint64_t id, uint64_t state, const struct slot *slot)
+{
+	if (c->live++ == 0)
+		c->first = id;
+	c->live_bytes += batch_cost(slot->len);
+	if (state_status(state) == STATE_CLAIMED)
+		c->claimed++;
+	else if (c->head > id)
+		c->head = id;
+	if (state_status(state) == STATE_DELAYED)
+		c->delayed++;
+}
+
+/* count_segment -- add a segment's n messages to the counts; s->h.done is set. */
+static int
+count_segment(struct ctl *c, struct seg *s, uint32_t n)
+{
+	uint64_t states[BLOCK];
+	struct slot slots[BLOCK];
+	uint32_t step;
+
+	s->h.done = 0;
+	for (uint32_t pos = 0; pos < n; pos += step) {
+		step = n - pos < BLOCK ? n - pos : BLOCK;
+		if (seg_read_states(s, pos, step, states) == -1 || seg_read_slots(s, pos, step, slots) == -1)
+			return -1;
+		for (uint32_t i = 0; i < step; i++) {
+			if (state_status(states[i]) == STATE_DONE)
+				s->h.done++;
+			else
+				count_message(c, seg_id(s, pos + i), states[i], &slots[i]);
+		}
+	}
+	return 0;
+}
+
+/* count_segments -- go through all segments, remove the spent ones, and draw the chain of the others. */
+static int
+count_segments(int dir_fd, const struct ids *ids, struct ctl *c)
+{
+	struct seg s, last = SEG_CLOSED;
+	bool newest;
+	int r = -1;
+
+	c->first_seg = 0;
+	for (size_t i = 0; i < ids->n; i++) {
+		if (seg_open(&s, dir_fd, ids->id[i]) == -1) {
+			/* the header of a segment that never was part of the chain may be torn */
+			if (errno != EBADMSG || ids->id[i] != c->next)
+				goto end;
+			s.h.first = ids->id[i];
+			seg_remove(&s);
+			continue;
+		}
+		newest = s.h.first == c->last_seg;
+		if (!newest && (s.h.first > c->last_seg || s.h.n == 0)) {
+			seg_remove(&s);
+			continue;
+		}
+		if (count_segment(c, &s, newest ? (uint32_t)(c->next - c->last_seg) : s.h.n) == -1) {
+			seg_close(&s);
+			goto end;
+		}
+		if (!newest && s.h.done == s.h.n) {
+			seg_remove(&s);
+			continue;
+		}
+		s.h.prev = last.h.first;
+		s.h.next = 0;
+		if (last.h.first == 0) {
+			c->first_seg = s.h.first;
+		} else {
+			last.h.next = s.h.first;
+			if (seg_write_header(&last) == -1) {
+				seg_close(&s);
+				goto end;
+			}
+		}
+		seg_close(&last);
+		last = s;
+	}
+	if (last.h.first != c->last_seg) {
+		/* the newest goes only when nothing is left */
+		if (c->live > 0) {
+			errno = EBADMSG;
+			goto end;
+		}
+		c->last_seg = c->log_len = c->names = c->names_len = 0;
+	} else if (last.h.first != 0 && seg_write_header(&last) == -1) {
+		goto end;
+	}
+	r = 0;
+end:
+	seg_close(&last);
+	return r;
+}
+
+/* message_waits -- whether the message id is in a segment and not gone. */
+static bool
+message_waits(int dir_fd, const struct ids *ids, const struct ctl *c, uint64_t id)
+{
+	struct seg s;
+	uint64_t state = 0;
+	uint32_t n, pos;
+	bool waits;
+
+	for (size_t i = ids->n; i-- > 0;) {
+		if (ids->id[i] > id || seg_open(&s, dir_fd, ids->id[i]) == -1)
+			continue;
+		n = s.h.first == c->last_seg ? (uint32_t)(c->next - c->last_seg) : s.h.n;
+		pos = seg_find(&s, n, id);
+		waits = pos < n && seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
+		    && state_status(state) != STATE_DONE;
+		seg_close(&s);
+		return waits;
+	}
+	return false;
+}
+
+static bool
+log_is_named(int dir_fd, uint64_t id, uint32_t variant)
+{
+	struct seg s;
+	bool named;
+
+	if (seg_open(&s, dir_fd, id) == -1)
+		return false;
+	named = s.h.variant == variant;
+	seg_close(&s);
+	return named;
+}
+
+/* owner_lives -- for a file named NUMBER.wake or NUMBER.spool: whether that process lives; true for other files. */
+static bool
+owner_lives(int lock_fd, uint64_t self, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	uint64_t number;
+
+	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
+	    || frame_parse_number((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
+		return true;
+	return number == self || lock_holder(lock_fd, number) != -1;
+}
+
+/* remove_unnamed -- remove what no segment, message or living process names. */
+static int
+remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct ids *ids, const struct ctl *c)
+{
+	DIR *d = open_list(dir_fd);
+	const struct dirent *e;
+	uint64_t id;
+	uint32_t variant;
+	bool keep;
+
+	if (d == NULL)
+		return -1;
+	while ((e = readdir(d)) != NULL) {
+		switch (seg_parse_file(e->d_name, &id, &variant)) {
+		case 'l':
+			keep = log_is_named(dir_fd, id, variant);
+			break;
+		case 'b':
+			keep = message_waits(dir_fd, ids, c, id);
+			break;
+		case 'n':
+			keep = false;
+			break;
+		case 'i':
+			keep = true;
+			break;
+		default:
+			keep = owner_lives(lock_fd, self, e->d_name);
+		}
+		if (!keep)
+			unlinkat(dir_fd, e->d_name, 0);
+	}
+	closedir(d);
+	return 0;
+}
+
+/* count_wants -- take down the wants of the dead, and count the entries in use. */
+static int
+count_wants(int lock_fd, int want_fd, uint64_t self, struct ctl *c)
+{
+	struct want w;
+	struct stat st;
+	int used;
+
+	if (fstat(want_fd, &st) == -1)
+		return -1;
+	c->wants = (uint32_t)((st.st_size + WANT_SIZE - 1) / WANT_SIZE);
+	if (c->wants > WANT_MAX)
+		c->wants = WANT_MAX;
+	for (uint32_t i = 0; i < c->wants; i++) {
+		if (want_read(want_fd, i, &w) == 0
+		    && (w.owner == 0 || w.owner == self || lock_holder(lock_fd, w.owner) != -1))
+			continue;
+		if (want_void(want_fd, i) == -1)
+			return -1;
+	}
+	used = want_used(want_fd, c->wants);
+	if (used == -1)
+		return -1;
+	c->wants = (uint32_t)used;
+	return 0;
+}
+
+int
+recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
+{
+	struct ids ids = { NULL, 0, 0 };
+	int r = -1;
+
+	c->live = c->live_bytes = c->claimed = c->delayed = 0;
+	c->first = c->head = c->next;
+	if (list_segments(dir_fd, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
+	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0
+	    && count_wants(lock_fd, want_fd, self, c) == 0) {
+		c->shape++;
+		c->backs++;
+		c->checked_ns = 0;
+		r = 0;
+	}
+	free(ids.id);
+	return r;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * seg: one segment's two files.
+ *
+ * The index is sparse: each kind of entry has a region of its own for SEG_MESSAGES of them, of which only the pages
+ * in use exist on disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count,
+ * and the next sender writes over them.
+ */
+#include "seg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "io.h"
+
+#define SEG_MAGIC "SEGMENT\n"
+
+/* Where the regions of an index begin. */
+enum {
+	AT_NAMES = 4096,
+	AT_SLOTS = AT_NAMES + SEG_NAMES_BYTES,
+	AT_STATES = AT_SLOTS + SEG_MESSAGES * 32,
+	AT_DUE = AT_STATES + SEG_MESSAGES * 8,
+	AT_IDS = AT_DUE + SEG_MESSAGES * 8,
+	RESERVE = 64,           /* states whose room is made at once: 512 bytes, the least a disk gives */
+};
+
+void
+seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix)
+{
+	size_t n;
+	char digits[20];
+
+	n = frame_number(digits, id);
+	memset(name, '0', 20 - n);
+	memcpy(name + 20 - n, digits, n);
+	n = 20;
+	if (variant > 0) {
+		name[n++] = '.';
+		n += frame_number(name + n, variant);
+	}
+	name[n++] = '.';
+	memcpy(name + n, suffix, strlen(suffix) + 1);
+}
+
+char
+seg_parse_file(const char *name, uint64_t *id, uint32_t *variant)
+{
+	const char *p = name, *dot;
+	uint64_t v;
+
+	*id = *variant = 0;
+	for (; p < name + 20; p++) {
+		if (*p < '0' || *p > '9')
+			return 0;
+		*id = *id * 10 + (uint64_t)(*p - '0');
+	}
+	if (*p++ != '.')
+		return 0;
+	dot = strchr(p, '.');
+	if (dot != NULL && frame_parse_number((struct slice){ p, (size_t)(dot - p) }, &v) == 0 && v <= UINT32_MAX) {
+		*variant = (uint32_t)v;
+		p = dot + 1;
+	}
+	if (strcmp(p, "idx") == 0 || strcmp(p, "log") == 0 || strcmp(p, "big") == 0)
+		return *p;
+	return strcmp(p, "idx.new") == 0 ? 'n' : 0;
+}
+
+static int
+open_file(int dir_fd, uint64_t first, uint32_t variant, const char *suffix, int flags, unsigned mode)
+{
+	char name[SEG_NAME_BYTES];
+	int fd;
+
+	seg_file(name, first, variant, suffix);
+	fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	/* open(2) took the umask off: a group member must be able to send */
+	if (fd != -1 && (flags & O_CREAT) && (mode & 077) != 0 && fchmod(fd, mode) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+read_whole(int fd, void *buf, size_t n, uint64_t offset)
+{
+	ssize_t got = io_pread(fd, buf, n, offset);
+
+	if (got == -1)
+		return -1;
+	if ((size_t)got < n) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return 0;
+}
+
+int
+seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode)
+{
+	*s = (struct seg)SEG_CLOSED;
+	s->dir_fd = dir_fd;
+	memcpy(s->h.magic, SEG_MAGIC, sizeof s->h.magic);
+	s->h.first = first;
+	s->h.prev = prev;
+	s->log_fd = open_file(dir_fd, first, 0, "log", O_RDWR | O_CREAT | O_TRUNC, mode);
+	if (s->log_fd == -1)
+		return -1;
+	s->idx_fd = open_file(dir_fd, first, 0, "idx", O_RDWR | O_CREAT | O_TRUNC, mode);
+	if (s->idx_fd == -1 || seg_write_header(s) == -1) {
+		seg_remove(s);
+		return -1;
+	}
+	return 0;
+}
+
+int
+seg_open(struct seg *s, int dir_fd, uint64_t first)
+{
+	ssize_t n;
+
+	*s = (struct seg)SEG_CLOSED;
+	s->dir_fd = dir_fd;
+	s->idx_fd = open_file(dir_fd, first, 0, "idx", O_RDWR, 0);
+	if (s->idx_fd == -1)
+		return -1;
+	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
+	if (n == (ssize_t)sizeof s->h && memcmp(s->h.magic, SEG_MAGIC, sizeof s->h.magic) == 0 && s->h.first == first
+	    && s->h.n <= SEG_MESSAGES && s->h.names <= SEG_NAMES && s->h.names_len <= SEG_NAMES_BYTES)
+		return 0;
+	seg_close(s);
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+seg_log(struct seg *s)
+{
+	if (s->log_fd == -1)
+		s->log_fd = open_file(s->dir_fd, s->h.first, s->h.variant, "log", O_RDWR, 0);
+	return s->log_fd;
+}
+
+void
+seg_close(struct seg *s)
+{
+	int err = errno;
+
+	if (s->idx_fd != -1)
+		close(s->idx_fd);
+	if (s->log_fd != -1)
+		close(s->log_fd);
+	s->idx_fd = s->log_fd = -1;
+	s->h.first = 0;
+	errno = err;
+}
+
+void
+seg_remove(struct seg *s)
+{
+	char name[SEG_NAME_BYTES];
+	int err = errno;
+
+	seg_file(name, s->h.first, s->h.variant, "log");
+	unlinkat(s->dir_fd, name, 0);
+	seg_file(name, s->h.first, 0, "idx");
+	unlinkat(s->dir_fd, name, 0);
+	seg_close(s);
+	errno = err;
+}
+
+int
+seg_read_links(struct seg *s)
+{
+	struct seg_header h;
+
+	if (read_whole(s->idx_fd, &h, sizeof h, 0) == -1)
+		return -1;
+	s->h.prev = h.prev;
+	s->h.done = h.done;
+	return 0;
+}
+
+int
+seg_write_header(const struct seg *s)
+{
+	return io_pwrite(s->idx_fd, &s->h, sizeof s->h, 0);
+}
+
+int
+seg_write_done(const struct seg *s)
+{
+	return io_pwrite(s->idx_fd, &s->h.done, sizeof s->h.done, offsetof(struct seg_header, done));
+}
+
+int
+seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
+{
+	return read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+}
+
+int
+seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots)
+{
+	return io_pwrite(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+}
+
+int
+seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states)
+{
+	return read_whole(s->idx_fd, states, n * sizeof *states, AT_STATES + pos * sizeof *states);
+}
+
+int
+seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states)
+{
+	return io_pwrite(s->idx_fd, states, n * sizeof *states, AT_STATES + pos * sizeof *states);
+}
+
+int
+seg_read_due(const struct seg *s, uint32_t pos, uint64_t *due_us)
+{
+	return read_whole(s->idx_fd, due_us, sizeof *due_us, AT_DUE + pos * sizeof *due_us);
+}
+
+int
+seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us)
+{
+	return io_pwrite(s->idx_fd, &due_us, sizeof due_us, AT_DUE + pos * sizeof due_us);
+}
+
+int
+seg_write_id(const struct seg *s, uint32_t pos, uint64_t id)
+{
+	return io_pwrite(s->idx_fd, &id, sizeof id, AT_IDS + pos * sizeof id);
+}
+
+int
+seg_reserve(const struct seg *s, uint32_t pos, uint32_t n)
+{
+	static const uint64_t zero[SEG_MESSAGES / 16];
+	uint32_t from = (pos + RESERVE - 1) / RESERVE * RESERVE;
+	uint32_t to = (pos + n + RESERVE - 1) / RESERVE * RESERVE;
+
+	for (uint32_t step; from < to; from += step) {
+		step = to - from < SEG_MESSAGES / 16 ? to - from : SEG_MESSAGES / 16;
+		if (seg_write_states(s, from, step, zero) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+uint64_t
+seg_id(const struct seg *s, uint32_t pos)
+{
+	uint64_t id;
+
+	if (!s->h.sparse)
+		return s->h.first + pos;
+	return read_whole(s->idx_fd, &id, sizeof id, AT_IDS + pos * sizeof id) == 0 ? id : 0;
+}
+
+uint32_t
+seg_find(const struct seg *s, uint32_t n, uint64_t id)
+{
+	uint32_t low = 0, high = n, mid;
+
+	if (!s->h.sparse)
+		return id <= s->h.first ? 0 : id - s->h.first < n ? (uint32_t)(id - s->h.first) : n;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (seg_id(s, mid) < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int
+names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
+{
+	if (t->n >= n)
+		return 0;
+	if (read_whole(s->idx_fd, t->text + t->len, len - t->len, AT_NAMES + t->len) == -1)
+		return -1;
+	while (t->n < n && t->len < len) {
+		t->at[t->n++] = (uint16_t)t->len;
+		t->len += 1 + (unsigned char)t->text[t->len];
+	}
+	if (t->n == n && t->len == len)
+		return 0;
+	t->n = t->len = 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+names_write(const struct names *t, const struct seg *s, uint32_t from)
+{
+	uint32_t at;
+
+	if (from >= t->n)
+		return 0;
+	at = t->at[from];
+	return io_pwrite(s->idx_fd, t->text + at, t->len - at, AT_NAMES + at);
+}
+
+struct slice
+names_get(const struct names *t, uint32_t i)
+{
+	const char *entry;
+
+	if (i >= t->n)
+		return (struct slice){ "-", 1 };
+	entry = t->text + t->at[i];
+	return (struct slice){ entry + 1, (unsigned char)*entry };
+}
+
+long
+names_add(struct names *t, struct slice name)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		if (slice_eq(names_get(t, i), name))
+			return i;
+	if (t->n == SEG_NAMES || t->len + 1 + name.len > SEG_NAMES_BYTES)
+		return -1;
+	t->at[t->n] = (uint16_t)t->len;
+	t->text[t->len] = (char)(unsigned char)name.len;
+	memcpy(t->text + t->len + 1, name.p, name.len);
+	t->len += 1 + (uint32_t)name.len;
+	return t->n++;
+}

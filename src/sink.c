@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* sink: one face for mailboxes and streams.  What a crash leaves is theirs to say. */
+#include "sink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "io.h"
+#include "wake.h"
+
+/* deadline -- when a wait that begins now must end. */
+static uint64_t
+deadline(const struct sink *s)
+{
+	return s->patience_ns == SINK_NOT_AT_ALL ? POST_NOW : clock_after(s->patience_ns);
+}
+
+int
+sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns)
+{
+	*s = (struct sink){ .name = name, .patience_ns = patience_ns, .fd = -1, .m = MBOX_CLOSED };
+	if (channel_kind_of(path, &s->kind) == -1)
+		return -1;
+	if (s->kind == CHANNEL_MAILBOX) {
+		s->batch = malloc(sizeof *s->batch);
+		if (s->batch == NULL || mbox_open(&s->m, path) == -1)
+			return -1;
+		batch_clear(s->batch);
+		s->post.m = &s->m;
+		return 0;
+	}
+	s->writer = malloc(sizeof *s->writer);
+	if (s->writer == NULL)
+		return -1;
+	s->fd = channel_open_write(path, s->kind, truncate, deadline(s));
+	return s->fd == -1 ? -1 : writer_init(s->writer, s->fd);
+}
+
+/* ---- mailboxes ---- */
+
+static int
+flush_batch(struct sink *s)
+{
+	struct batch *b = s->batch;
+	uint32_t from = b->from;
+	int r = 0;
+
+	while (r == 0 && b->from < b->n)
+		r = post_batch(&s->post, b, deadline(s));
+	s->first_id = b->from > from ? s->post.last_id + 1 - (b->from - from) : 0;
+	s->last_id = s->post.last_id;
+	if (b->from == b->n)
+		batch_clear(b);
+	return r;
+}
+
+/* set_head -- make head the batch's, which is flushed for it where it must be. */
+static int
+set_head(struct sink *s, const struct message *head)
+{
+	int r = batch_head(s->batch, head);
+
+	if (r == 0) {
+		if (flush_batch(s) == -1)
+			return -1;
+		r = batch_head(s->batch, head);
+	}
+	return r == 1 ? 0 : -1;
+}
+
+static int
+put_batch(struct sink *s, const struct message *head, const char *data, size_t len)
+{
+	if (set_head(s, head) == -1)
+		return -1;
+	if (batch_put(s->batch, data, len) == 1)
+		return 0;
+	if (flush_batch(s) == -1 || set_head(s, head) == -1)
+		return -1;
+	batch_put(s->batch, data, len);
+	return 0;
+}
+
+uint32_t
+sink_waiting(const struct sink *s)
+{
+	return s->kind == CHANNEL_MAILBOX ? s->batch->n - s->batch->from : 0;
+}
+
+void
+sink_drop(struct sink *s)
+{
+	if (sink_waiting(s) > 0 && ++s->batch->from == s->batch->n)
+		batch_clear(s->batch);
+}
+
+/* ---- both ---- */
+
+/* set_patience -- a stream's waits that begin now end in time. */
+static struct writer *
+set_patience(struct sink *s)
+{
+	s->writer->deadline_ns = s->patience_ns == SINK_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->patience_ns);
+	return s->writer;
+}
+
+int
+sink_put(struct sink *s, const struct message *head, const char *data, size_t len)
+{
+	if (s->kind == CHANNEL_MAILBOX)
+		return put_batch(s, head, data, len);
+	return writer_put(set_patience(s), head, data, len);
+}
+
+int
+sink_flush(struct sink *s)
+{
+	s->first_id = s->last_id = 0;
+	if (s->kind == CHANNEL_MAILBOX)
+		return flush_batch(s);
+	return writer_flush(set_patience(s));
+}
+
+int
+sink_begin(struct sink *s, const struct message *head)
+{
+	if (s->kind != CHANNEL_MAILBOX)
+		return writer_begin(set_patience(s), head);
+	if (flush_batch(s) == -1 || set_head(s, head) == -1)
+		return -1;
+	s->spooled = 0;
+	s->fd = post_spool_open(&s->m);
+	return s->fd == -1 ? -1 : 0;
+}
+
+int
+sink_data(struct sink *s, const char *data, size_t len)
+{
+	if (s->kind != CHANNEL_MAILBOX)
+		return writer_data(set_patience(s), data, len);
+	if (io_pwrite(s->fd, data, len, s->spooled) == -1)
+		return -1;
+	s->spooled += len;
+	return 0;
+}
+
+int
+sink_end(struct sink *s)
+{
+	int fd = s->fd;
+
+	if (s->kind != CHANNEL_MAILBOX)
+		return writer_end(set_patience(s));
+	s->fd = -1;
+	if (post_big(&s->post, s->batch, fd, s->spooled, deadline(s)) == -1) {
+		batch_clear(s->batch);
+		return -1;
+	}
+	s->first_id = s->last_id = s->post.last_id;
+	batch_clear(s->batch);
+	return 0;
+}
+
+void
+sink_abort(struct sink *s)
+{
+	if (s->kind == CHANNEL_MAILBOX && s->fd != -1) {
+		post_spool_drop(&s->m, s->fd);
+		s->fd = -1;
+	}
+}
+
+int
+sink_close(struct sink *s)
+{
+	int r = 0, err;
+
+	if (s->kind == CHANNEL_MAILBOX) {
+		wake_leave(&s->m);
+		mbox_close(&s->m);
+	} else if (s->fd != -1) {
+		r = writer_drain(set_patience(s), &s->unread);
+		err = errno;
+		close(s->fd);
+		errno = err;
+	}
+	s->fd = -1;
+	return r;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sink: where messages go: a mailbox, a FIFO, a pipe, a file.
+ *
+ * Small messages are gathered until sink_flush, or until there is no more room for them in memory.  A message too
+ * large for that goes in pieces: sink_begin, sink_data, sink_end.
+ */
+#ifndef SINK_H
+#define SINK_H
+
+#include "channel.h"
+#include "mbox.h"
+#include "message.h"
+#include "post.h"
+#include "writer.h"
+
+#define SINK_FOREVER UINT64_MAX
+#define SINK_NOT_AT_ALL 0
+
+struct sink {
+	const char *name;               /* as the user typed it */
+	enum channel_kind kind;
+	uint64_t patience_ns;           /* how long a message may wait for room: SINK_FOREVER, SINK_NOT_AT_ALL */
+	uint64_t first_id, last_id;     /* of what the last flush or end sent to a mailbox; 0 none */
+	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
+	struct mbox m;
+	struct post post;
+	struct batch *batch;
+	struct writer *writer;
+	int fd;                         /* of the channel, or of the spool of a large message */
+	uint64_t spooled;
+};
+
+/*
+ * sink_open -- open the channel at path for sending.  truncate: a plain file is begun anew.
+ * Returns 0, or -1: EAGAIN or ETIMEDOUT where nobody reads a FIFO, or errno.
+ */
+int sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns);
+
+/*
+ * sink_put -- send a message whose payload of at most BATCH_INLINE bytes is in memory.
+ * It may be gathered.  head's names and headers are copied.
+ * Returns 0, or -1: EAGAIN no room, ETIMEDOUT, EIDRM, EMSGSIZE, EPIPE, EINTR, or errno of write(2).
+ */
+int sink_put(struct sink *s, const struct message *head, const char *data, size_t len);
+
+/* sink_flush -- send on what was gathered.  Returns as sink_put; what was not sent stays gathered. */
+int sink_flush(struct sink *s);
+
+/* sink_waiting -- how many messages are gathered and not yet sent to a mailbox. */
+uint32_t sink_waiting(const struct sink *s);
+
+/* sink_drop -- forget the first message that is gathered for a mailbox. */
+void sink_drop(struct sink *s);
+
+/* sink_begin, sink_data, sink_end -- send one message of any length.  Return as sink_put. */
+int sink_begin(struct sink *s, const struct message *head);
+int sink_data(struct sink *s, const char *data, size_t len);
+int sink_end(struct sink *s);
+
+/* sink_abort -- give up the message begun: it does not exist (on a stream: it is told to be cut short). */
+void sink_abort(struct sink *s);
+
+/* sink_close -- wait until a FIFO was read, and let go.  Returns 0, or -1 with s->unread set. */
+int sink_close(struct sink *s);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: ISC */
+/* source: one face for mailboxes and streams at the receiving end. */
+#include "source.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "io.h"
+#include "wake.h"
+
+enum { POLLED = 64 };           /* descriptors watched while asleep; sources beyond are looked at once a second */
+
+/* ---- opening ---- */
+
+static int
+add_mailbox(struct sources *s, struct source *new)
+{
+	if (mbox_open(&new->m, new->path) == -1)
+		return -1;
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->list[i].kind == CHANNEL_MAILBOX && s->list[i].m.dev == new->m.dev
+		    && s->list[i].m.ino == new->m.ino) {
+			/* the same by another name: closing it drops no lock, for there is none yet */
+			mbox_close(&new->m);
+			return 1;
+		}
+	return claim_init(&new->claim, &new->m, &s->filter, s->peek);
+}
+
+static int
+add_stream(struct sources *s, struct source *new)
+{
+	struct stat st;
+	enum reader_mode mode = s->single ? READER_ONE : READER_SHARED;
+
+	new->fd = channel_open_read(new->path);
+	if (new->fd == -1)
+		return -1;
+	if (fstat(new->fd, &st) == 0 && S_ISREG(st.st_mode))
+		mode = READER_ALL;
+	if (s->peek && mode != READER_ALL) {
+		close(new->fd);
+		errno = EINVAL;
+		return -1;
+	}
+	new->reader = malloc(sizeof *new->reader);
+	if (new->reader == NULL)
+		return -1;
+	reader_init(new->reader, new->fd, mode);
+	new->reader->follow = s->follow && new->kind == CHANNEL_FILE;
+	return 0;
+}
+
+int
+sources_add(struct sources *s, const char *name, const char *path)
+{
+	struct source *new = &s->list[s->n];
+	int r;
+
+	*new = (struct source){ .name = name, .path = path, .below = UINT64_MAX, .m = MBOX_CLOSED, .fd = -1 };
+	new->named = strcmp(path, "-") != 0;
+	if (channel_kind_of(path, &new->kind) == -1)
+		return -1;
+	r = new->kind == CHANNEL_MAILBOX ? add_mailbox(s, new) : add_stream(s, new);
+	if (r == 0)
+		s->n++;
+	return r == -1 ? -1 : 0;
+}
+
+/* ---- one source ---- */
+
+/* lock_deadline -- how long to wait for a mailbox's lock. */
+static uint64_t
+lock_deadline(const struct sources *s, uint64_t deadline_ns)
+{
+	return s->patience_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+}
+
+static int
+next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+{
+	struct claim_limits limits = {
+		.messages = messages < RUN_MESSAGES ? messages : RUN_MESSAGES,
+		.bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
+		.below = one->below,
+		.deadline_ns = lock_deadline(s, deadline_ns),
+		.wait = s->patience_ns != 0 && !s->all,
+	};
+	int r = claim_turn(&one->claim, &s->run, &limits);
+
+	/* all: only what was there at the first look */
+	if (s->all && one->below == UINT64_MAX)
+		one->below = one->m.ctl.next;
+	return r;
+}
+
+/* reopen -- a FIFO whose writers have gone: opened anew, it waits for the next. */
+static int
+reopen(struct source *one)
+{
+	int fd = channel_open_read(one->path);
+
+	if (fd == -1)
+		return -1;
+	/* the new end is open before the old one closes: what a writer put in between is not lost */
+	close(one->fd);
+	one->fd = one->reader->fd = fd;
+	return 0;
+}
+
+static int
+next_in_stream(struct sources *s, struct source *one, uint64_t deadline_ns)
+{
+	int r;
+
+	/* where others may have something too, or are to be waited for together, do not wait here */
+	one->reader->deadline_ns = s->n > 1 || (s->patience_ns == 0) ? clock_mono_ns() : deadline_ns;
+	do
+		r = reader_next(one->reader, &s->message);
+	while (r == 1 && !filter_match(&s->filter, s->message.tag, s->message.source));
+	if (r == 1)
+		return 1;
+	if (r == -1)
+		return errno == ETIMEDOUT ? 0 : -1;
+	if (one->kind == CHANNEL_FIFO && !s->all)
+		return reopen(one);
+	one->ended = !one->reader->follow;
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+/* wants_awake -- the wants that stand in other mailboxes are not to be woken while we deliver. */
+static int
+wants_awake(struct sources *s)
+{
+	struct source *one;
+	int r;
+
+	for (uint32_t i = 0; s->n > 1 && i < s->n; i++) {
+		one = &s->list[i];
+		if (one == s->from || !one->m.posted || one->m.want.mark == WAKE_AWAKE)
+			continue;
+		if (mbox_lock(&one->m, CLOCK_NEVER) == -1)
+			return -1;
+		r = wake_awake(&one->m);
+		if (r == 0 && one->m.changing)
+			r = mbox_commit(&one->m);
+		mbox_unlock(&one->m);
+		if (r == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* try_all -- ask each source once, beginning with the one whose turn it is.  Returns 1, 0 or -1. */
+static int
+try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+{
+	struct source *one;
+	int r;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		one = &s->list[(s->turn + i) % s->n];
+		if (one->ended)
+			continue;
+		s->from = one;
+		r = one->kind == CHANNEL_MAILBOX ? next_in_mailbox(s, one, messages, bytes, deadline_ns)
+		    : next_in_stream(s, one, deadline_ns);
+		if (r == -1)
+			return -1;
+		if (r == 1) {
+			s->turn = (s->turn + i + 1) % s->n;
+			return wants_awake(s) == -1 ? -1 : 1;
+		}
+	}
+	s->from = NULL;
+	return 0;
+}
+
+/* over -- whether nothing can come any more: standard input has ended, or everything has. */
+static bool
+over(const struct sources *s)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (s->list[i].ended && !s->list[i].named)
+			return true;
+		all = all && s->list[i].ended;
+	}
+	return all;
+}
+
+/* look_again -- after a second without an event: whether any mailbox may have something.  Returns 1, 0 or -1. */
+static int
+look_again(struct sources *s)
+{
+	struct source *one;
+	int r;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		one = &s->list[i];
+		if (one->ended)
+			continue;
+		if (one->kind != CHANNEL_MAILBOX)
+			return 1;
+		r = mbox_moved(&one->m, one->m.ctl.generation);
+		if (r != 0) {
+			s->from = one;
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* sleep_ms -- until the next look, the deadline, or the moment when a delayed message falls due. */
+static int
+sleep_ms(const struct sources *s, uint64_t deadline_ns)
+{
+	int ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
+	uint64_t now, due;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		due = s->list[i].claim.due_us;
+		if (s->list[i].kind != CHANNEL_MAILBOX || due == 0)
+			continue;
+		now = clock_wall_us();
+		if (due <= now)
+			return 0;
+		if ((due - now + 999) / 1000 < (uint64_t)ms)
+			ms = (int)((due - now + 999) / 1000);
+	}
+	return ms;
+}
+
+/*
+ * sleep_all -- sleep until a bell rings, a stream has something, or it is time to look.
+ * Returns 1 look, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
+ */
+static int
+sleep_all(struct sources *s, uint64_t deadline_ns)
+{
+	struct pollfd polled[POLLED + 1];
+	nfds_t n;
+	int r;
+
+	for (;;) {
+		n = 0;
+		for (uint32_t i = 0; i < s->n && n < POLLED; i++) {
+			if (s->list[i].ended)
+				continue;
+			r = s->list[i].kind == CHANNEL_MAILBOX ? s->list[i].m.bell_fd : s->list[i].fd;
+			/* a plain file is always readable */
+			if (r != -1 && !(s->list[i].reader != NULL && s->list[i].reader->follow))
+				polled[n++] = (struct pollfd){ .fd = r, .events = POLLIN };
+		}
+		polled[n] = (struct pollfd){ .fd = s->watched_fd };
+		if (clock_left_ms(deadline_ns, 1000) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		r = io_stop ? -1 : poll(polled, n + 1, sleep_ms(s, deadline_ns));
+		if (io_stop)
+			errno = EINTR;
+		if (r == -1 && (errno != EINTR || io_stop))
+			return -1;
+		if (r > 0 && (polled[n].revents & (POLLERR | POLLHUP))) {
+			errno = EPIPE;
+			return -1;
+		}
+		if (r > 0 || sleep_ms(s, CLOCK_NEVER) == 0)
+			return 1;
+		if (r == 0 && (r = look_again(s)) != 0)
+			return r;
+	}
+}
+
+int
+sources_next(struct sources *s, uint32_t messages, size_t bytes)
+{
+	uint64_t deadline_ns = clock_after(s->patience_ns);
+	int r;
+
+	/* a single mailbox marks them done in the section in which it claims the next */
+	if (s->n > 1 && sources_settle(s, 0, CLAIM_DONE, 0) == -1)
+		return -1;
+	if (s->patience_ns != 0 && !s->all)
+		io_catch_stop();
+	for (;;) {
+		r = try_all(s, messages, bytes, deadline_ns);
+		if (r != 0)
+			return r;
+		if (over(s) || s->patience_ns == 0)
+			return 0;
+		if (s->all && s->list[0].kind == CHANNEL_MAILBOX && s->n == 1)
+			return 0;
+		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(deadline_ns, 1) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (sleep_all(s, deadline_ns) == -1)
+			return -1;
+	}
+}
+
+int
+sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us)
+{
+	if (s->from == NULL || s->from->kind != CHANNEL_MAILBOX)
+		return 0;
+	return claim_settle(&s->from->claim, &s->run, from, end, delay_us);
+}
+
+void
+sources_close(struct sources *s)
+{
+	sources_settle(s, 0, CLAIM_BACK, 0);
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct source *one = &s->list[i];
+
+		if (one->kind == CHANNEL_MAILBOX) {
+			wake_leave(&one->m);
+			mbox_close(&one->m);
+			claim_free(&one->claim);
+		} else {
+			close(one->fd);
+			free(one->reader);
+		}
+	}
+	s->n = 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * source: where messages come from: mailboxes, FIFOs, pipes, files, several at once.
+ *
+ * What was taken from a mailbox stays claimed until the next source_next, which marks it done, or source_settle.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include "channel.h"
+#include "claim.h"
+#include "reader.h"
+
+struct source {
+	const char *name;               /* as the user typed it */
+	const char *path;
+	enum channel_kind kind;
+	bool named;                     /* not standard input: its end is not the end of everything */
+	bool ended;                     /* nothing will come from it any more */
+	uint64_t below;                 /* with all: the ids that were there at the start */
+	struct mbox m;
+	struct claim claim;
+	struct reader *reader;
+	int fd;
+};
+
+struct sources {
+	struct source *list;
+	uint32_t n;
+	uint32_t turn;                  /* which one is asked first */
+	struct filter filter;
+	bool peek;
+	bool all;                       /* what is there now, no more */
+	bool follow;                    /* a plain file's end is not its end */
+	bool single;                    /* take one message at a time */
+	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */
+	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
+	struct source *from;            /* where the messages in hand came from; NULL none */
+	struct run run;                 /* in hand, from a mailbox */
+	struct message message;         /* in hand, from a stream */
+};
+
+/*
+ * sources_add -- open the channel at path and add it; s->list has room.
+ * Returns 0, or -1 with errno: EINVAL for a stream with peek.
+ */
+int sources_add(struct sources *s, const char *name, const char *path);
+
+/*
+ * sources_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
+ * Returns 1: s->from is set, and messages are in s->run (a mailbox) or one is in s->message (a stream).
+ * Returns 0: nothing now (all, or no patience), or every stream has ended.
+ * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
+ */
+int sources_next(struct sources *s, uint32_t messages, size_t bytes);
+
+/* sources_settle -- what is in hand from item `from` on is done or put back (claim_settle).  Returns 0, or -1. */
+int sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us);
+
+/* sources_close -- put back what is in hand, take the wants down, and let go. */
+void sources_close(struct sources *s);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: ISC */
+/* wake: the table of wants at work.  A crash leaves wants of the dead, which whoever meets them removes. */
+#include "wake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "bell.h"
+#include "clock.h"
+#include "io.h"
+
+/* ---- waking others ---- */
+
+/* remove_want -- take down a want, ours or a dead process's, with what its owner left in the directory. */
+static int
+remove_want(struct mbox *m, uint32_t index, uint64_t owner)
+{
+	char spool[BELL_NAME_MAX];
+	int used;
+
+	if (mbox_begin(m) == -1 || want_void(m->want_fd, index) == -1)
+		return -1;
+	bell_remove(m->dir_fd, owner);
+	if (owner != m->number) {
+		bell_spool_name(spool, owner);
+		unlinkat(m->dir_fd, spool, 0);
+	}
+	used = want_used(m->want_fd, m->ctl.wants);
+	if (used == -1)
+		return -1;
+	m->ctl.wants = (uint32_t)used;
+	return 0;
+}
+
+/* ring -- open a waiter's bell and mark its want.  Returns 1, 0 where it turned out dead, or -1. */
+static int
+ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
+{
+	int fd = bell_ring_open(m->dir_fd, w->owner);
+
+	if (fd == -1) {
+		if (errno != ENXIO && errno != ENOENT)
+			return -1;
+		/* its owner may be alive and without a bell: it looks by itself */
+		return mbox_lives(m, w->owner) || remove_want(m, index, w->owner) == 0 ? 0 : -1;
+	}
+	m->rings[m->ringing++] = fd;
+	return want_mark(m->want_fd, index, mark) == -1 ? -1 : 1;
+}
+
+/* first_match -- the first of n messages not yet given to a waiter that w wants, n for none. */
+static uint32_t
+first_match(const struct want *w, uint32_t n, const struct slot *slots, const struct slice *names, const bool *given)
+{
+	int tag = -1, source = -1;
+	bool match = w->filter.len == 0;
+
+	for (uint32_t j = 0; j < n; j++) {
+		if (given[j])
+			continue;
+		if (w->filter.len > 0 && (slots[j].tag != tag || slots[j].source != source)) {
+			tag = slots[j].tag;
+			source = slots[j].source;
+			match = filter_match(&w->filter, names[tag], names[source]);
+		}
+		if (match)
+			return j;
+	}
+	return n;
+}
+
+/* wake_kind -- wake the sleeping wants of one kind; takers have a message each, peekers need not. */
+static int
+wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, const struct slot *slots,
+    const struct slice *names)
+{
+	struct want_place places[WANT_MAX];
+	bool given[BATCH_MESSAGES] = { false };
+	struct want w;
+	uint32_t j, left = n;
+	unsigned limit = kind == WANT_RECEIVE ? MBOX_TAKERS : MBOX_RINGS;
+	int waiting = want_queue(m->want_fd, m->ctl.wants, kind, true, places), rung;
+
+	if (waiting == -1)
+		return -1;
+	for (int i = 0; i < waiting && left > 0 && m->ringing < limit; i++) {
+		if (want_read(m->want_fd, places[i].index, &w) == -1)
+			return -1;
+		if (w.owner == m->number)
+			continue;
+		j = first_match(&w, n, slots, names, given);
+		if (j == n)
+			continue;
+		rung = ring(m, places[i].index, &w, first_id + j);
+		if (rung == -1)
+			return -1;
+		if (rung == 1 && kind == WANT_RECEIVE) {
+			given[j] = true;
+			left--;
+		}
+	}
+	return 0;
+}
+
+int
+wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot *slots, const struct slice *names)
+{
+	if (m->ctl.wants == 0)
+		return 0;
+	if (wake_kind(m, WANT_RECEIVE, first_id, n, slots, names) == -1)
+		return -1;
+	return wake_kind(m, WANT_PEEK, first_id, n, slots, names);
+}
+
+/* fits -- whether a message that counts cost bytes has room. */
+static bool
+fits(const struct ctl *c, uint64_t cost)
+{
+	return c->live == 0 || (c->live < c->cap_messages && c->live_bytes + cost <= c->cap_bytes);
+}
+
+int
+wake_room(struct mbox *m)
+{
+	struct want_place places[WANT_MAX];
+	struct want w;
+	int waiting, rung;
+
+	if (m->ctl.wants == 0)
+		return 0;
+	waiting = want_queue(m->want_fd, m->ctl.wants, WANT_ROOM, false, places);
+	if (waiting == -1)
+		return -1;
+	for (int i = 0; i < waiting; i++) {
+		if (want_read(m->want_fd, places[i].index, &w) == -1)
+			return -1;
+		if (w.mark == WAKE_AWAKE || w.owner == m->number)
+			continue;
+		if (w.mark == 0 && !fits(&m->ctl, w.need_bytes))
+			return 0;
+		if (w.mark == 0 && m->ringing < MBOX_RINGS) {
+			rung = ring(m, places[i].index, &w, 1);
+			if (rung != 0)
+				return rung == -1 ? -1 : 0;
+		} else if (mbox_lives(m, w.owner)) {
+			return 0;
+		} else if (remove_want(m, places[i].index, w.owner) == -1) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+wake_ahead(struct mbox *m)
+{
+	struct want_place places[WANT_MAX];
+	struct want w;
+	uint64_t now;
+	int waiting;
+
+	if (m->ctl.wants == 0)
+		return 0;
+	waiting = want_queue(m->want_fd, m->ctl.wants, WANT_ROOM, false, places);
+	if (waiting == -1)
+		return -1;
+	now = waiting > 0 ? clock_mono_ns() : 0;
+	for (int i = 0; i < waiting; i++) {
+		if (want_read(m->want_fd, places[i].index, &w) == -1)
+			return -1;
+		if (w.mark == WAKE_AWAKE)
+			continue;
+		if (w.owner == m->number)
+			return 0;
+		if (!mbox_lives(m, w.owner)) {
+			if (remove_want(m, places[i].index, w.owner) == -1)
+				return -1;
+		} else if (w.looked_ns > now || now - w.looked_ns < WAKE_STOPPED_NS) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* ---- our own want ---- */
+
+/* clear_dead -- remove the wants of the dead, before a new one is added. */
+static int
+clear_dead(struct mbox *m)
+{
+	struct want w;
+
+	for (uint32_t i = 0; i < m->ctl.wants; i++) {
+		if (want_read(m->want_fd, i, &w) == -1 || w.owner == 0 || mbox_lives(m, w.owner))
+			continue;
+		if (remove_want(m, i, w.owner) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* open_table -- have m->want_fd. */
+static int
+open_table(struct mbox *m)
+{
+	if (m->want_fd == -1)
+		m->want_fd = openat(m->dir_fd, "want", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return m->want_fd == -1 ? -1 : 0;
+}
+
+/* add_want -- find a place for our want.  Returns 1, 0 where the table is full, or -1. */
+static int
+add_want(struct mbox *m)
+{
+	int place;
+
+	if (open_table(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1 || clear_dead(m) == -1)
+		return -1;
+	place = want_free_place(m->want_fd, m->ctl.wants);
+	if (place == -1)
+		return -1;
+	if (place >= WANT_MAX)
+		return 0;
+	m->want_index = (uint32_t)place;
+	m->want.owner = m->number;
+	m->want.ticket = ++m->ctl.ticket;
+	if (m->ctl.wants <= m->want_index)
+		m->ctl.wants = m->want_index + 1;
+	return 1;
+}
+
+int
+wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t need_bytes)
+{
+	bool had_bell = m->bell_fd != -1;
+
+	if (!m->posted) {
+		m->want = (struct want){ .kind = (uint32_t)kind };
+		switch (add_want(m)) {
+		case -1:
+			return -1;
+		case 0:
+			return 0;
+		}
+	} else if (m->want.mark == WAKE_AWAKE) {
+		/* it got what it waited for: it queues anew */
+		if (mbox_begin(m) == -1)
+			return -1;
+		m->want.ticket = ++m->ctl.ticket;
+	}
+	m->want.kind = (uint32_t)kind;
+	m->want.mark = 0;
+	m->want.looked_ns = clock_mono_ns();
+	m->want.need_bytes = need_bytes;
+	if (filter != NULL)
+		m->want.filter = *filter;
+	if (want_write(m->want_fd, m->want_index, &m->want) == -1) {
+		if (m->posted || (errno != ENOSPC && errno != EDQUOT))
+			return -1;
+		m->ctl.wants = (uint32_t)want_used(m->want_fd, m->ctl.wants);
+		return 0;
+	}
+	m->posted = true;
+	if (had_bell)
+		m->bell_fd = bell_rearm(m->dir_fd, m->number, m->ctl.mode, m->bell_fd);
+	else if (kind != WANT_SPOOL)
+		m->bell_fd = bell_make(m->dir_fd, m->number, m->ctl.mode);
+	return 0;
+}
+
+/* still_ready -- whether message id is ready; its slot, and its names. */
+static bool
+still_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names)
+{
+	struct seg s;
+	uint64_t state, at = m->ctl.first_seg;
+	uint32_t n, pos;
+	bool ready = false, newest;
+
+	while (at != 0 && at <= id && seg_open(&s, m->dir_fd, at) == 0) {
+		newest = at == m->ctl.last_seg;
+		n = newest ? (uint32_t)(m->ctl.next - at) : s.h.n;
+		pos = seg_find(&s, n, id);
+		if (pos < n) {
+			ready = seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
+			    && state_status(state) == STATE_READY && seg_read_slots(&s, pos, 1, slot) == 0
+			    && names_read(names, &s, newest ? m->ctl.names : s.h.names,
+			    newest ? m->ctl.names_len : s.h.names_len) == 0;
+			seg_close(&s);
+			break;
+		}
+		at = newest ? 0 : s.h.next;
+		seg_close(&s);
+	}
+	return ready;
+}
+
+/* pass_on -- wake the next receiver for message id, if it is still ready. */
+static int
+pass_on(struct mbox *m, uint64_t id)
+{
+	struct names names = { .n = 0 };
+	struct slice two[2];
+	struct slot slot;
+
+	if (!still_ready(m, id, &slot, &names))
+		return 0;
+	two[0] = names_get(&names, slot.tag);
+	two[1] = names_get(&names, slot.source);
+	slot.tag = 0;
+	slot.source = 1;
+	return wake_receivers(m, id, 1, &slot, two);
+}
+
+int
+wake_awake(struct mbox *m)
+{
+	struct want w;
+
+	if (!m->posted || m->want.mark == WAKE_AWAKE)
+		return 0;
+	if (want_read(m->want_fd, m->want_index, &w) == -1)
+		return -1;
+	m->want.mark = WAKE_AWAKE;
+	if (want_mark(m->want_fd, m->want_index, WAKE_AWAKE) == -1)
+		return -1;
+	if (w.kind == WANT_ROOM)
+		return wake_room(m);
+	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WAKE_AWAKE)
+		return pass_on(m, w.mark);
+	return 0;
+}
+
+int
+wake_down(struct mbox *m)
+{
+	if (!m->posted)
+		return 0;
+	if (mbox_begin(m) == -1 || wake_awake(m) == -1)
+		return -1;
+	if (remove_want(m, m->want_index, m->number) == -1)
+		return -1;
+	m->posted = false;
+	if (m->bell_fd != -1)
+		close(m->bell_fd);
+	m->bell_fd = -1;
+	return 0;
+}
+
+void
+wake_leave(struct mbox *m)
+{
+	int err = errno;
+
+	if (m->posted && mbox_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
+		if (wake_down(m) == 0)
+			mbox_commit(m);
+		mbox_unlock(m);
+	}
+	errno = err;
+}
+
+int
+wake_sleep(struct mbox *m, uint64_t deadline_ns)
+{
+	struct pollfd pfd = { .fd = m->bell_fd, .events = POLLIN };
+	uint64_t generation = m->ctl.generation;
+	int r, ms;
+
+	for (;;) {
+		if (io_stop) {
+			errno = EINTR;
+			return -1;
+		}
+		ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
+		if (ms == 0)
+			return 0;
+		r = poll(&pfd, 1, ms);
+		if (r == 1)
+			return 1;
+		if (r == -1 && errno != EINTR)
+			return -1;
+		if (r == 0 && (r = mbox_moved(m, generation)) != 0)
+			return r;
+		if (m->posted)
+			want_looked(m->want_fd, m->want_index, clock_mono_ns());
+	}
+}

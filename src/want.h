@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * want: the table of what waiting processes wait for, the mailbox's file `want`.
+ *
+ * An entry is posted under the mailbox lock by its owner and taken down by it, or by whoever finds it dead.
+ * Waiters are served in the order of their tickets.  A want carries the number of the message that it was woken for
+ * (its mark) and is passed over while it has one.  Nothing here writes ctl: the caller commits.
+ */
+#ifndef WANT_H
+#define WANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "filter.h"
+
+enum want_kind {
+	WANT_RECEIVE = 1,               /* a message of the filter's */
+	WANT_PEEK = 2,                  /* the same, but will leave it: woken besides a taker, never instead of one */
+	WANT_ROOM = 3,                  /* room for one message of need_bytes */
+	WANT_SPOOL = 4,                 /* nothing: NUMBER.spool is being written */
+};
+
+enum {
+	WANT_SIZE = 1024,               /* bytes of an entry */
+	WANT_MAX = 1024,                /* entries; who finds no place looks once a second */
+};
+
+struct want {
+	uint64_t owner;                 /* process number; 0: void */
+	uint64_t ticket;
+	uint64_t mark;                  /* message it was woken for; for room 1; 0: asleep */
+	uint64_t looked_ns;             /* the owner's last look by itself (CLOCK_MONOTONIC) */
+	uint64_t need_bytes;
+	uint32_t kind;
+	uint16_t unused;
+	struct filter filter;
+};
+
+_Static_assert(sizeof(struct want) <= WANT_SIZE, "an entry holds a want");
+
+/* A want's place in the queue. */
+struct want_place {
+	uint64_t ticket;
+	uint32_t index;
+};
+
+/* want_read, want_write -- an entry.  Return 0, or -1 (EBADMSG for one that is none). */
+int want_read(int fd, uint32_t index, struct want *w);
+int want_write(int fd, uint32_t index, const struct want *w);
+
+/* want_mark, want_void -- change one field of an entry.  Return 0, or -1. */
+int want_mark(int fd, uint32_t index, uint64_t mark);
+int want_looked(int fd, uint32_t index, uint64_t looked_ns);
+int want_void(int fd, uint32_t index);
+
+/*
+ * want_queue -- the places of the wants of a kind, in the order of their tickets.
+ * n: entries in use (ctl.wants); asleep: only those without a mark.
+ * places: room for WANT_MAX.  Returns how many, or -1.
+ */
+int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places);
+
+/* want_free_place -- the first void entry, of n in use (n where there is none).  -1 on error. */
+int want_free_place(int fd, uint32_t n);
+
+/* want_used -- how many entries are in use, counted from the start to the last one that is not void.  -1 on error. */
+int want_used(int fd, uint32_t n);
+
+#endif

@@ -1,0 +1,29 @@
+#!/bin/sh
+# shell.sh -- shellcheck over every shell file of the tree.
+set -eu
+
+command -v shellcheck >/dev/null || { echo "shell: shellcheck is not installed"; exit 77; }
+
+# SC2016: awk and sh programs stand in single quotes on purpose.  SC2012: the names of our own files are plain.
+check() { shellcheck --external-sources --exclude=SC2016,SC2012 "$@"; }
+
+scripts='' sourced=''
+for file in .ci/run bin/* tests/*.sh tests/*/*.sh tests/*.bash completions/bash/*; do
+	[ -f "$file" ] || continue
+	first=$(head -c 80 "$file" | tr -d '\0' | head -n 1)
+	case $file:$first in
+	*:'#!'*sh) scripts="$scripts $file" ;;
+	bin/*) ;;                       # a program
+	*) sourced="$sourced $file" ;;
+	esac
+done
+# shellcheck disable=SC2086  # lists of names
+{
+	check $scripts
+	# SC2034, SC2154: their variables are for, or from, who reads them in.
+	check --exclude=SC2034,SC2154 --shell=bash $sourced
+	# SC2030, SC2031: each test is a subshell.  SC2317: what run and the like call looks unreachable.
+	check --exclude=SC2030,SC2031,SC2317 tests/*.bats
+	set -- $scripts $sourced tests/*.bats
+}
+echo "shell: $# files, nothing found"
