@@ -343,7 +343,7 @@ finish_done(struct mbox *m, struct run *run, uint32_t from, uint64_t keep)
 	m->seg.h.done += run->n - from;
 	if (c->live == 0)
 		c->first = c->head = c->next;
-	if (seg_write_done(&m->seg) == -1 || reclaim(&m->seg, c, keep) == -1)
+	if (seg_write_done(&m->seg) == -1 || reclaim_spent(&m->seg, c, keep) == -1)
 		return -1;
 	return wake_room(m);
 }
@@ -504,7 +504,24 @@ trim(struct mbox *m)
 		return 0;
 	if (mbox_begin(m) == -1 || mbox_seg(m, m->ctl.last_seg) == -1)
 		return -1;
-	return reclaim(&m->seg, &m->ctl, KEEP_IDLE);
+	return reclaim_spent(&m->seg, &m->ctl, KEEP_IDLE);
+}
+
+/* leave_segment -- we took messages from a segment and go on elsewhere: see whether it is worth rewriting. */
+static int
+leave_segment(struct mbox *m, struct run *run, uint64_t left)
+{
+	struct seg s;
+
+	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left) == -1)
+		return 0;       /* the newest is never rewritten; a spent one is gone */
+	reclaim_sparse(&s, &m->ctl);
+	seg_close(&s);
+	if (run->n == 0)
+		return 0;
+	/* what was found stays where it is, but what we hold open may be stale by its number */
+	run->shape = m->shape = m->ctl.shape;
+	return 0;
 }
 
 /* nothing -- the end of a turn that found nothing. */
@@ -525,6 +542,7 @@ static int
 turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
 	struct mbox *m = c->m;
+	uint64_t left = run->n > 0 ? run->seg : 0;
 	bool ask;
 
 	if (c->peek)
@@ -536,6 +554,8 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (run->n == 0 && !ask && m->ctl.claimed > 0
 	    && (give_back_dead(c) == -1 || search(c, run, limits) == -1))
+		return -1;
+	if (left != 0 && (run->n == 0 || run->seg != left) && leave_segment(m, run, left) == -1)
 		return -1;
 	if (run->n == 0)
 		return nothing(c, limits);
@@ -588,6 +608,8 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end
 	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
 		return -1;
 	r = finish(c, run, from, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US, KEEP_IDLE);
+	if (r == 0 && end == CLAIM_DONE)
+		reclaim_sparse(&c->m->seg, &c->m->ctl);
 	if (r == 0)
 		r = mbox_commit(c->m);
 	mbox_unlock(c->m);

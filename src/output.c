@@ -5,6 +5,8 @@
  * A payload is taken in pieces of at most HELD bytes, whatever its length.  Where a form must know more of it before
  * it writes (its length, whether it is text), the first piece is all that is looked at.  What can be refused is
  * refused before a byte of the message is gathered, as far as that piece tells.
+ *
+ * The put_ functions return nothing: once one has failed (o->error), the others do nothing.
  */
 #include "output.h"
 
@@ -21,7 +23,7 @@ enum {
 	TEXT_MAX = OUTPUT_BUF / 2,      /* bytes of a payload that JSON may hold as text */
 	HELD = TEXT_MAX / 3 * 3 + 3,    /* more than that, and a multiple of base64's three */
 	PIPE_SIZE = 65536,              /* of a pipe whose size can not be asked for */
-	TIME_TEXT = 32,                 /* bytes that a time may take */
+	NUMBER_TEXT = 32,               /* bytes that a number or a time takes */
 };
 
 /* ---- bytes ---- */
@@ -41,9 +43,9 @@ output_clear(struct output *o)
 	o->used = 0;
 }
 
-/* output_spill -- output_bytes where the buffer has no room for n bytes. */
+/* spill -- output_bytes where the buffer has no room for n bytes. */
 static int
-output_spill(struct output *o, const char *p, size_t n)
+spill(struct output *o, const char *p, size_t n)
 {
 	if (output_flush(o) == -1)
 		return -1;
@@ -58,45 +60,72 @@ int
 output_bytes(struct output *o, const char *p, size_t n)
 {
 	if (n > OUTPUT_BUF - o->used)
-		return output_spill(o, p, n);
+		return spill(o, p, n);
 	if (n > 0)
 		memcpy(o->buf + o->used, p, n);
 	o->used += n;
 	return 0;
 }
 
-static int
-put_string(struct output *o, const char *s)
+static void
+put(struct output *o, struct slice s)
 {
-	return output_bytes(o, s, strlen(s));
+	if (o->error == 0 && output_bytes(o, s.p, s.len) == -1)
+		o->error = errno;
 }
 
-static int
-put_slice(struct output *o, struct slice s)
+static void
+put_text(struct output *o, const char *s)
 {
-	return output_bytes(o, s.p, s.len);
+	put(o, slice_of(s));
 }
 
-static int
-put_number(struct output *o, uint64_t n)
+static void
+fail(struct output *o, int error)
 {
-	char text[20];
-
-	return output_bytes(o, text, frame_number(text, n));
+	if (o->error == 0)
+		o->error = error;
 }
 
-/* put_time -- seconds, a point, six digits. */
+/* result -- 0, or -1 with errno of what failed. */
 static int
-put_time(struct output *o, uint64_t time_us)
+result(const struct output *o)
 {
-	char text[TIME_TEXT];
-	size_t len = frame_number(text, time_us / 1000000);
-	uint32_t micros = (uint32_t)(time_us % 1000000);
+	if (o->error == 0)
+		return 0;
+	errno = o->error;
+	return -1;
+}
 
-	text[len] = '.';
-	for (size_t i = 6; i > 0; i--, micros /= 10)
-		text[len + i] = (char)('0' + micros % 10);
-	return output_bytes(o, text, len + 7);
+static struct slice
+number_text(char *text, uint64_t n)
+{
+	return (struct slice){ text, frame_number(text, n) };
+}
+
+/*
+ * field -- what a message has as a number ('i' id, 'd' time, 'r' try, 'u' uid) in decimal; empty where it is unknown.
+ * text: NUMBER_TEXT bytes.
+ */
+static struct slice
+field(const struct message *m, char which, char *text)
+{
+	uint32_t micros = (uint32_t)(m->time_us % 1000000);
+	struct slice s = { text, 0 };
+
+	if (which == 'i' && m->id != 0)
+		return number_text(text, m->id);
+	if (which == 'r' && m->attempt != 0)
+		return number_text(text, m->attempt);
+	if (which == 'u' && m->uid >= 0)
+		return number_text(text, (uint64_t)m->uid);
+	if (which != 'd' || m->time_us == 0)
+		return s;
+	s.len = frame_number(text, m->time_us / 1000000) + 7;
+	for (char *digit = text + s.len; digit > text + s.len - 6; micros /= 10)
+		*--digit = (char)('0' + micros % 10);
+	text[s.len - 7] = '.';
+	return s;
 }
 
 /* end_payload -- what the form puts behind a payload.  last: its last byte, '\0' for an empty one. */
@@ -116,8 +145,39 @@ output_payload(struct output *o, const char *data, size_t len)
 	return end_payload(o, len > 0 ? data[len - 1] : '\0');
 }
 
-/* ---- payloads in pieces ---- */
+/* ---- payloads ---- */
 
+static bool
+in_memory(const struct message *m)
+{
+	return m->reader == NULL && m->fd == -1;
+}
+
+static struct slice
+memory(const struct message *m)
+{
+	return (struct slice){ m->data, m->data != NULL ? (size_t)m->len : 0 };
+}
+
+/* copy_payload -- the payload as it is.  last: gets its last byte.  Returns 0, or -1. */
+static int
+copy_payload(struct output *o, struct message *m, char *last)
+{
+	ssize_t n;
+
+	for (;;) {
+		/* a stream may keep us waiting: what there is goes out first */
+		if ((m->reader != NULL || o->used > OUTPUT_BUF / 2) && output_flush(o) == -1)
+			return -1;
+		n = message_read(m, o->buf + o->used, OUTPUT_BUF - o->used);
+		if (n <= 0)
+			return (int)n;
+		o->used += (size_t)n;
+		*last = o->buf[o->used - 1];
+	}
+}
+
+/* A payload in pieces. */
 struct body {
 	struct message *m;
 	struct slice piece;
@@ -126,26 +186,18 @@ struct body {
 	char held[HELD];
 };
 
-static bool
-in_memory(const struct message *m)
-{
-	return m->reader == NULL && m->fd == -1;
-}
-
 /* body_next -- go to the next piece, which is empty at the end.  Returns 0, or -1. */
 static int
 body_next(struct body *b)
 {
 	size_t have = 0;
-	ssize_t n = 1;
+	ssize_t n = b->whole ? 0 : 1;
 
-	if (!b->whole) {
-		while (have < HELD && n > 0) {
-			n = message_read(b->m, b->held + have, HELD - have);
-			if (n == -1)
-				return -1;
-			have += (size_t)n;
-		}
+	while (have < HELD && n > 0) {
+		n = message_read(b->m, b->held + have, HELD - have);
+		if (n == -1)
+			return -1;
+		have += (size_t)n;
 	}
 	b->piece = (struct slice){ b->held, have };
 	b->whole = have < HELD;
@@ -159,10 +211,9 @@ body_begin(struct body *b, struct message *m)
 	b->m = m;
 	b->len = m->len;
 	b->whole = in_memory(m);
-	if (b->whole) {
-		b->piece = (struct slice){ m->data, m->data != NULL ? (size_t)m->len : 0 };
+	b->piece = memory(m);
+	if (b->whole)
 		return 0;
-	}
 	if (body_next(b) == -1)
 		return -1;
 	if (b->whole)
@@ -178,41 +229,33 @@ body_skip(struct body *b, struct message *m)
 
 	b->m = m;
 	b->len = m->len;
-	b->whole = true;
-	b->piece = (struct slice){ NULL, 0 };
-	if (m->reader == NULL)
-		return 0;
-	b->whole = false;
-	do {
+	b->whole = m->reader == NULL;
+	while (!b->whole) {
 		if (body_next(b) == -1)
 			return -1;
 		len += b->piece.len;
-	} while (!b->whole);
-	b->len = len;
+		b->len = len;
+	}
+	b->piece = (struct slice){ NULL, 0 };
 	return 0;
 }
 
-/* put_body -- the payload of m as it is.  last: gets its last byte.  Returns 0, or -1. */
-static int
-put_body(struct output *o, struct message *m, char *last)
+/* put_body -- all of the payload, by put_piece.  Returns how long it was. */
+static uint64_t
+put_body(struct output *o, struct body *b, void (*put_piece)(struct output *, struct slice))
 {
-	ssize_t n;
+	uint64_t len = 0;
 
-	if (in_memory(m))
-		return output_bytes(o, m->data, m->data != NULL ? (size_t)m->len : 0);
-	for (;;) {
-		/* a stream may keep us waiting: what there is goes out first */
-		if ((m->reader != NULL || o->used > OUTPUT_BUF / 2) && output_flush(o) == -1)
-			return -1;
-		n = message_read(m, o->buf + o->used, OUTPUT_BUF - o->used);
-		if (n <= 0)
-			return (int)n;
-		o->used += (size_t)n;
-		*last = o->buf[o->used - 1];
+	while (o->error == 0 && b->piece.len > 0) {
+		len += b->piece.len;
+		put_piece(o, b->piece);
+		if (o->error == 0 && body_next(b) == -1)
+			fail(o, errno);
 	}
+	return len;
 }
 
-/* ---- plain ---- */
+/* ---- plain, and frames ---- */
 
 static int
 put_plain(struct output *o, struct message *m)
@@ -220,32 +263,27 @@ put_plain(struct output *o, struct message *m)
 	char last = '\0';
 
 	if (in_memory(m))
-		return output_payload(o, m->data, m->data != NULL ? (size_t)m->len : 0);
-	return put_body(o, m, &last) == -1 ? -1 : end_payload(o, last);
+		return output_payload(o, m->data, memory(m).len);
+	return copy_payload(o, m, &last) == -1 ? -1 : end_payload(o, last);
 }
 
-/* ---- frames ---- */
-
-/* put_chunks -- a message of unknown length. */
+/* put_chunks -- a message of unknown length; each chunk goes as soon as it is there. */
 static int
 put_chunks(struct output *o, struct message *m)
 {
 	char head[FRAME_HEADER_MAX], piece[TEXT_MAX];
 	bool first = true;
-	size_t head_len;
+	size_t len;
 	ssize_t n;
 
 	do {
-		n = message_read(m, piece, sizeof piece);
+		n = output_flush(o) == -1 ? -1 : message_read(m, piece, sizeof piece);
 		if (n == -1)
 			return -1;
-		head_len = first ? message_head(head, m, (uint64_t)n, n > 0)
-				 : frame_continuation(head, (uint64_t)n, n > 0);
+		len = first ? message_head(head, m, (uint64_t)n, n > 0) : frame_continuation(head, (uint64_t)n, n > 0);
 		first = false;
-		if (head_len == 0 || output_bytes(o, head, head_len) == -1 ||
-		    output_bytes(o, piece, (size_t)n) == -1 || output_bytes(o, "\n", 1) == -1)
-			return -1;
-		if (n > 0 && output_flush(o) == -1)
+		if (len == 0 || output_bytes(o, head, len) == -1 || output_bytes(o, piece, (size_t)n) == -1 ||
+		    output_bytes(o, "\n", 1) == -1)
 			return -1;
 	} while (n > 0);
 	return 0;
@@ -255,12 +293,15 @@ static int
 put_frame(struct output *o, struct message *m)
 {
 	char head[FRAME_HEADER_MAX], last;
-	size_t head_len;
+	struct slice data = memory(m);
+	size_t len;
 
 	if (m->len == MESSAGE_LEN_UNKNOWN)
 		return put_chunks(o, m);
-	head_len = message_head(head, m, m->len, false);
-	if (head_len == 0 || output_bytes(o, head, head_len) == -1 || put_body(o, m, &last) == -1)
+	len = message_head(head, m, m->len, false);
+	if (len == 0 || output_bytes(o, head, len) == -1)
+		return -1;
+	if ((in_memory(m) ? output_bytes(o, data.p, data.len) : copy_payload(o, m, &last)) == -1)
 		return -1;
 	return output_bytes(o, "\n", 1);
 }
@@ -272,23 +313,13 @@ output_utf8(const char *text, size_t n)
 {
 	/* RFC 3629, section 4: what the second byte may be tells overlong forms, surrogates and what is too high */
 	const unsigned char *p = (const unsigned char *)text;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
+	unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+	size_t len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
 	if (p[0] < 0x80)
 		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (n < len || p[1] < low || p[1] > high)
+	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len || p[1] < low || p[1] > high)
 		return 0;
 	for (size_t i = 2; i < len; i++)
 		if (p[i] < 0x80 || p[i] > 0xbf)
@@ -299,58 +330,60 @@ output_utf8(const char *text, size_t n)
 static bool
 is_utf8(struct slice s)
 {
-	size_t at = 0, len;
-
-	while (at < s.len) {
+	for (size_t at = 0, len; at < s.len; at += len) {
 		len = output_utf8(s.p + at, s.len - at);
 		if (len == 0)
 			return false;
-		at += len;
 	}
 	return true;
 }
 
 /* put_escape -- a character (a byte that is part of none) as JSON escapes it. */
-static int
+static void
 put_escape(struct output *o, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
 	char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
-	if (c != '"' && c != '\\' && c != '\n' && c != '\t')
-		return output_bytes(o, text, sizeof text);
-	text[1] = (char)(c == '\n' ? 'n' : c == '\t' ? 't' : c);
-	return output_bytes(o, text, 2);
+	if (c == '"' || c == '\\' || c == '\n' || c == '\t')
+		text[1] = (char)(c == '\n' ? 'n' : c == '\t' ? 't' : c);
+	put(o, (struct slice){ text, text[1] == 'u' ? 6 : 2 });
+}
+
+static void
+put_json_string(struct output *o, struct slice s)
+{
+	const char *plain = s.p, *end = s.p + s.len;
+	size_t len;
+
+	put_text(o, "\"");
+	for (const char *p = s.p; p < end; p += len) {
+		unsigned char c = (unsigned char)*p;
+
+		len = c < 0x80 ? 1 : output_utf8(p, (size_t)(end - p));
+		if (len == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0)
+			c = (unsigned char)p[1];        /* U+0080 to U+009F are control characters too */
+		else if (len > 1 || (len == 1 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f))
+			continue;
+		put(o, (struct slice){ plain, (size_t)(p - plain) });
+		put_escape(o, c);
+		len = len == 0 ? 1 : len;
+		plain = p + len;
+	}
+	if (s.len > 0)
+		put(o, (struct slice){ plain, (size_t)(end - plain) });
+	put_text(o, "\"");
 }
 
 int
 output_json_string(struct output *o, struct slice s)
 {
-	size_t at = 0, plain = 0, len;
-
-	if (output_bytes(o, "\"", 1) == -1)
-		return -1;
-	while (at < s.len) {
-		unsigned char c = (unsigned char)s.p[at];
-
-		len = output_utf8(s.p + at, s.len - at);
-		if (len == 2 && c == 0xc2 && (unsigned char)s.p[at + 1] < 0xa0) {
-			c = (unsigned char)s.p[at + 1];         /* U+0080 to U+009F are control characters too */
-		} else if (len > 1 || (len == 1 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)) {
-			at += len;
-			continue;
-		}
-		if (output_bytes(o, s.p + plain, at - plain) == -1 || put_escape(o, c) == -1)
-			return -1;
-		at += len > 0 ? len : 1;
-		plain = at;
-	}
-	if (s.len > plain && output_bytes(o, s.p + plain, s.len - plain) == -1)
-		return -1;
-	return output_bytes(o, "\"", 1);
+	o->error = 0;
+	put_json_string(o, s);
+	return result(o);
 }
 
-static int
+static void
 put_base64(struct output *o, struct slice s)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -366,177 +399,137 @@ put_base64(struct output *o, struct slice s)
 			text[3] = '=';
 		if (left < 2)
 			text[2] = '=';
-		if (output_bytes(o, text, 4) == -1)
-			return -1;
+		put(o, (struct slice){ text, 4 });
 	}
-	return 0;
 }
 
-/* put_json_headers -- the further headers, their values decoded. */
-static int
-put_json_headers(struct output *o, const struct message *m)
+/* put_headers -- the further headers as members, their values decoded. */
+static void
+put_headers(struct output *o, struct slice rest)
 {
-	struct slice rest = m->extra, key, value;
 	char text[FRAME_HEADER_MAX];
 	const char *before = "";
+	struct slice key, value;
 	long len;
 
-	if (put_string(o, ",\"headers\":{") == -1)
-		return -1;
 	while (frame_next_header(&rest, &key, &value)) {
 		len = frame_decode(text, value);
-		if (len == -1 || put_string(o, before) == -1 || output_json_string(o, key) == -1 ||
-		    put_string(o, ":") == -1 || output_json_string(o, (struct slice){ text, (size_t)len }) == -1)
-			return -1;
+		if (len == -1)
+			fail(o, EBADMSG);
+		put_text(o, before);
+		put_json_string(o, key);
+		put_text(o, ":");
+		put_json_string(o, (struct slice){ text, len > 0 ? (size_t)len : 0 });
 		before = ",";
 	}
-	return put_string(o, "}");
 }
 
-/* put_json_head -- the members that tell about the message. */
-static int
-put_json_head(struct output *o, const struct message *m, uint64_t len)
+/* put_member -- ,"NAME":NUMBER where there is one.  The comma stands where name has it. */
+static void
+put_member(struct output *o, const char *name, struct slice number)
 {
-	if (put_string(o, "{") == -1)
-		return -1;
-	if (m->id != 0 && (put_string(o, "\"id\":") == -1 || put_number(o, m->id) == -1 || put_string(o, ",") == -1))
-		return -1;
-	if (put_string(o, "\"tag\":") == -1 || output_json_string(o, m->tag) == -1 ||
-	    put_string(o, ",\"source\":") == -1 || output_json_string(o, m->source) == -1)
-		return -1;
-	if (m->time_us != 0 && (put_string(o, ",\"time\":") == -1 || put_time(o, m->time_us) == -1))
-		return -1;
-	if (m->attempt != 0 && (put_string(o, ",\"try\":") == -1 || put_number(o, m->attempt) == -1))
-		return -1;
-	if (m->uid >= 0 && (put_string(o, ",\"uid\":") == -1 || put_number(o, (uint64_t)m->uid) == -1))
-		return -1;
-	if (len != MESSAGE_LEN_UNKNOWN && (put_string(o, ",\"length\":") == -1 || put_number(o, len) == -1))
-		return -1;
-	return put_json_headers(o, m);
+	if (number.len > 0) {
+		put_text(o, name);
+		put(o, number);
+	}
 }
 
 /* put_json -- a line.  A length that is not known before follows the payload. */
-static int
-put_json(struct output *o, struct message *m)
+static void
+put_json(struct output *o, struct body *b)
 {
-	struct body b;
-	uint64_t len = 0;
+	const struct message *m = b->m;
+	char text[NUMBER_TEXT];
+	uint64_t len;
 
-	if (body_begin(&b, m) == -1 || put_json_head(o, m, b.len) == -1)
-		return -1;
-	if (b.whole && b.piece.len <= TEXT_MAX && is_utf8(b.piece)) {
-		if (put_string(o, ",\"payload\":") == -1 || output_json_string(o, b.piece) == -1)
-			return -1;
-		return put_string(o, "}\n");
+	put_member(o, "{\"id\":", field(m, 'i', text));
+	put_text(o, m->id != 0 ? ",\"tag\":" : "{\"tag\":");
+	put_json_string(o, m->tag);
+	put_text(o, ",\"source\":");
+	put_json_string(o, m->source);
+	put_member(o, ",\"time\":", field(m, 'd', text));
+	put_member(o, ",\"try\":", field(m, 'r', text));
+	put_member(o, ",\"uid\":", field(m, 'u', text));
+	if (b->len != MESSAGE_LEN_UNKNOWN)
+		put_member(o, ",\"length\":", number_text(text, b->len));
+	put_text(o, ",\"headers\":{");
+	put_headers(o, m->extra);
+	if (b->whole && b->piece.len <= TEXT_MAX && is_utf8(b->piece)) {
+		put_text(o, "},\"payload\":");
+		put_json_string(o, b->piece);
+	} else {
+		put_text(o, "},\"base64\":\"");
+		len = put_body(o, b, put_base64);
+		put_text(o, "\"");
+		if (b->len == MESSAGE_LEN_UNKNOWN)
+			put_member(o, ",\"length\":", number_text(text, len));
 	}
-	if (put_string(o, ",\"base64\":\"") == -1)
-		return -1;
-	while (b.piece.len > 0) {
-		len += b.piece.len;
-		if (put_base64(o, b.piece) == -1 || body_next(&b) == -1)
-			return -1;
-	}
-	if (put_string(o, "\"") == -1)
-		return -1;
-	if (b.len == MESSAGE_LEN_UNKNOWN && (put_string(o, ",\"length\":") == -1 || put_number(o, len) == -1))
-		return -1;
-	return put_string(o, "}\n");
+	put_text(o, "}\n");
 }
 
 /* ---- shell assignments ---- */
 
-/* put_quoted -- bytes within single quotes.  Returns 0, or -1: EILSEQ for a NUL byte. */
-static int
+/* put_quoted -- what stands within single quotes. */
+static void
 put_quoted(struct output *o, struct slice s)
 {
 	const char *quote;
 
-	if (s.len > 0 && memchr(s.p, '\0', s.len) != NULL) {
-		errno = EILSEQ;
-		return -1;
-	}
+	if (s.len > 0 && memchr(s.p, '\0', s.len) != NULL)
+		fail(o, EILSEQ);
 	while (s.len > 0 && (quote = memchr(s.p, '\'', s.len)) != NULL) {
 		size_t n = (size_t)(quote - s.p);
 
-		if (output_bytes(o, s.p, n) == -1 || put_string(o, "'\\''") == -1)
-			return -1;
-		s.p += n + 1;
-		s.len -= n + 1;
+		put(o, (struct slice){ s.p, n });
+		put_text(o, "'\\''");
+		s = (struct slice){ quote + 1, s.len - n - 1 };
 	}
-	return put_slice(o, s);
+	put(o, s);
 }
 
-/* put_assignment -- NAME='VALUE'. */
-static int
+static void
 put_assignment(struct output *o, const char *name, struct slice value)
 {
-	if (put_string(o, name) == -1 || put_string(o, "='") == -1 || put_quoted(o, value) == -1)
-		return -1;
-	return put_string(o, "'\n");
-}
-
-/* put_assigned_number -- NAME='N', empty where n is 0. */
-static int
-put_assigned_number(struct output *o, const char *name, uint64_t n)
-{
-	char text[20];
-
-	return put_assignment(o, name, (struct slice){ text, n != 0 ? frame_number(text, n) : 0 });
-}
-
-/* put_env_head -- all but what tells of the payload.  reply: decoded. */
-static int
-put_env_head(struct output *o, const char *channel, const struct message *m, struct slice reply)
-{
-	if (put_assignment(o, "MBOX_TAG", m->tag) == -1 || put_assignment(o, "MBOX_SOURCE", m->source) == -1 ||
-	    put_assigned_number(o, "MBOX_ID", m->id) == -1 || put_string(o, "MBOX_TIME='") == -1 ||
-	    (m->time_us != 0 && put_time(o, m->time_us) == -1) || put_string(o, "'\n") == -1 ||
-	    put_assigned_number(o, "MBOX_TRY", m->attempt) == -1 || put_assignment(o, "MBOX_REPLY", reply) == -1)
-		return -1;
-	return put_assignment(o, "MBOX_NAME", slice_of(channel));
+	put_text(o, name);
+	put_text(o, "='");
+	put_quoted(o, value);
+	put_text(o, "'\n");
 }
 
 /*
  * put_env -- shell assignments.  The payload comes behind all but its length: where it turns out late that it can not
  * be held, its quote stays open, and no shell acts on what was written.
  */
-static int
-put_env(struct output *o, const char *channel, struct message *m)
+static void
+put_env(struct output *o, struct body *b, const char *channel)
 {
 	char text[FRAME_HEADER_MAX];
-	struct slice reply;
-	struct body b;
-	uint64_t total = 0;
+	const struct message *m = b->m;
+	struct slice reply = { NULL, 0 };
 	long len = 0;
 
 	if (frame_header(m->extra, "reply", &reply))
 		len = frame_decode(text, reply);
-	if (len == -1 || body_begin(&b, m) == -1)
-		return -1;
-	reply = (struct slice){ text, (size_t)len };
-	if (memchr(text, '\0', reply.len) != NULL || (b.piece.len > 0 && memchr(b.piece.p, '\0', b.piece.len) != NULL)) {
-		errno = EILSEQ;
-		return -1;
-	}
-	if (put_env_head(o, channel, m, reply) == -1 || put_string(o, "MBOX_PAYLOAD='") == -1)
-		return -1;
-	while (b.piece.len > 0) {
-		total += b.piece.len;
-		if (put_quoted(o, b.piece) == -1 || body_next(&b) == -1)
-			return -1;
-	}
-	if (put_string(o, "'\nMBOX_LENGTH='") == -1 || put_number(o, total) == -1)
-		return -1;
-	return put_string(o, "'\n");
+	if (len == -1)
+		fail(o, EBADMSG);
+	else
+		reply = (struct slice){ text, (size_t)len };
+	if (b->piece.len > 0 && memchr(b->piece.p, '\0', b->piece.len) != NULL)
+		fail(o, EILSEQ);
+	put_assignment(o, "MBOX_REPLY", reply);
+	put_assignment(o, "MBOX_TAG", m->tag);
+	put_assignment(o, "MBOX_SOURCE", m->source);
+	put_assignment(o, "MBOX_ID", field(m, 'i', text));
+	put_assignment(o, "MBOX_TIME", field(m, 'd', text));
+	put_assignment(o, "MBOX_TRY", field(m, 'r', text));
+	put_assignment(o, "MBOX_NAME", slice_of(channel));
+	put_text(o, "MBOX_PAYLOAD='");
+	reply = number_text(text, put_body(o, b, put_quoted));
+	put_text(o, "'\n");
+	put_assignment(o, "MBOX_LENGTH", reply);
 }
 
 /* ---- formats ---- */
-
-/* What a format asks of the payload. */
-struct uses {
-	bool length;
-	unsigned payloads;
-};
 
 /* format_step -- the end of the directive or escape at p ('%' or '\\'), or NULL where it is none. */
 static const char *
@@ -544,126 +537,104 @@ format_step(const char *p)
 {
 	const char *brace;
 
-	if (p[0] == '\\')
-		return p[1] != '\0' && strchr("nt0\\", p[1]) != NULL ? p + 2 : NULL;
-	if (p[1] != 'h')
-		return p[1] != '\0' && strchr("tsilpmd%", p[1]) != NULL ? p + 2 : NULL;
+	if (p[1] == '\0')
+		return NULL;
+	if (p[0] == '\\' || p[1] != 'h')
+		return strchr(p[0] == '\\' ? "nt0\\" : "tsilpmd%", p[1]) != NULL ? p + 2 : NULL;
 	brace = p[2] == '{' ? strchr(p, '}') : NULL;
 	if (brace == NULL || !frame_key_ok((struct slice){ p + 3, (size_t)(brace - p - 3) }))
 		return NULL;
 	return brace + 1;
 }
 
-/* format_uses -- look a format through.  Returns 0, or -1 with EINVAL. */
+/* format_count -- how often a format has a directive.  Returns -1 for one that is malformed. */
 static int
-format_uses(const char *format, struct uses *uses)
+format_count(const char *format, char directive)
 {
-	*uses = (struct uses){ .length = false };
+	int n = 0;
+
 	for (const char *p = format, *end;; p = end) {
 		p += strcspn(p, "%\\");
 		if (*p == '\0')
-			return 0;
+			return n;
 		end = format_step(p);
-		if (end == NULL) {
-			errno = EINVAL;
+		if (end == NULL)
 			return -1;
-		}
-		if (*p == '%' && p[1] == 'l')
-			uses->length = true;
-		if (*p == '%' && p[1] == 'p')
-			uses->payloads++;
+		n += *p == '%' && p[1] == directive;
 	}
 }
 
-/* put_header -- the header called key, wherever the message keeps it. */
-static int
-put_header(struct output *o, const struct message *m, struct slice key)
+/* header -- the value of a header as it stands in the frame, wherever the message keeps it; empty where it has none. */
+static struct slice
+header(const struct message *m, struct slice key, char *text)
 {
+	static const char fields[][6] = { "iid", "dtime", "rtry", "uuid" };
+	struct slice value = { NULL, 0 };
 	char name[FRAME_KEY_MAX + 1];
-	struct slice value;
 
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		if (slice_is(key, fields[i] + 1))
+			return field(m, fields[i][0], text);
 	memcpy(name, key.p, key.len);
 	name[key.len] = '\0';
-	if (slice_is(key, "id"))
-		return m->id != 0 ? put_number(o, m->id) : 0;
-	if (slice_is(key, "time"))
-		return m->time_us != 0 ? put_time(o, m->time_us) : 0;
-	if (slice_is(key, "try"))
-		return m->attempt != 0 ? put_number(o, m->attempt) : 0;
-	if (slice_is(key, "uid"))
-		return m->uid >= 0 ? put_number(o, (uint64_t)m->uid) : 0;
-	return frame_header(m->extra, name, &value) ? put_slice(o, value) : 0;
+	frame_header(m->extra, name, &value);
+	return value;
 }
 
-/* put_pieces -- the payload, which may have been written before. */
-static int
-put_pieces(struct output *o, struct body *b)
+/* put_again -- the payload, which in a file may be asked for once more. */
+static void
+put_again(struct output *o, struct body *b)
 {
-	if (in_memory(b->m) || (b->whole && b->piece.len == b->len))
-		return put_slice(o, b->piece);
-	while (b->piece.len > 0)
-		if (put_slice(o, b->piece) == -1 || body_next(b) == -1)
-			return -1;
-	b->m->fd_offset = 0;            /* for the next time; a stream is not written twice */
+	if (b->whole && b->piece.len == b->len) {
+		put(o, b->piece);
+		return;
+	}
+	put_body(o, b, put);
+	if (b->m->reader != NULL)
+		return;
+	b->m->fd_offset = 0;
 	b->whole = false;
-	return b->m->reader == NULL ? body_next(b) : 0;
+	if (o->error == 0 && body_next(b) == -1)
+		fail(o, errno);
 }
 
 /* put_directive -- what the directive or escape at p stands for.  end: where it ends. */
-static int
+static void
 put_directive(struct output *o, const char *channel, struct body *b, const char *p, const char *end)
 {
 	const struct message *m = b->m;
+	char text[NUMBER_TEXT];
 
 	if (p[0] == '\\')
-		return output_bytes(o, p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1);
-	switch (p[1]) {
-	case 't':
-		return put_slice(o, m->tag);
-	case 's':
-		return put_slice(o, m->source);
-	case 'i':
-		return m->id != 0 ? put_number(o, m->id) : 0;
-	case 'l':
-		return put_number(o, b->len);
-	case 'p':
-		return put_pieces(o, b);
-	case 'm':
-		return put_string(o, channel);
-	case 'd':
-		return m->time_us != 0 ? put_time(o, m->time_us) : 0;
-	case 'h':
-		return put_header(o, m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) });
-	default:
-		return output_bytes(o, "%", 1);
-	}
+		put(o, (struct slice){ p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1 });
+	else if (p[1] == 'p')
+		put_again(o, b);
+	else if (p[1] == 'i' || p[1] == 'd')
+		put(o, field(m, p[1], text));
+	else if (p[1] == 'h')
+		put(o, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
+	else if (p[1] == 'm')
+		put_text(o, channel);
+	else if (p[1] == 'l')
+		put(o, number_text(text, b->len));
+	else if (p[1] == '%')
+		put_text(o, "%");
+	else
+		put(o, p[1] == 't' ? m->tag : m->source);
 }
 
-static int
-put_format(struct output *o, const char *channel, struct message *m)
+static void
+put_format(struct output *o, const char *channel, struct body *b)
 {
-	struct uses uses;
-	struct body b;
-
-	if (format_uses(o->format, &uses) == -1)
-		return -1;
-	if ((uses.payloads > 0 ? body_begin(&b, m) : body_skip(&b, m)) == -1)
-		return -1;
-	if ((uses.length && b.len == MESSAGE_LEN_UNKNOWN) || (uses.payloads > 1 && m->reader != NULL && !b.whole)) {
-		errno = EOVERFLOW;
-		return -1;
-	}
 	for (const char *p = o->format, *end;; p = end) {
 		size_t plain = strcspn(p, "%\\");
 
-		if (output_bytes(o, p, plain) == -1)
-			return -1;
+		put(o, (struct slice){ p, plain });
 		p += plain;
 		if (*p == '\0')
-			return 0;
+			return;
 		end = format_step(p);
-		if (put_directive(o, channel, &b, p, end) == -1)
-			return -1;
+		put_directive(o, channel, b, p, end);
 	}
 }
 
@@ -672,15 +643,16 @@ put_format(struct output *o, const char *channel, struct message *m)
 int
 output_init(struct output *o, int fd, enum output_form form, const char *format)
 {
-	struct uses uses;
 	struct stat st;
 
 	o->fd = fd;
 	o->form = form;
 	o->format = format;
 	o->pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	o->error = 0;
 	o->used = 0;
-	return form == OUTPUT_FORMAT ? format_uses(format, &uses) : 0;
+	errno = EINVAL;
+	return form == OUTPUT_FORMAT && format_count(format, 'p') == -1 ? -1 : 0;
 }
 
 size_t
@@ -700,6 +672,28 @@ output_room(const struct output *o)
 	return size - used < OUTPUT_BUF ? (size_t)(size - used) : OUTPUT_BUF;
 }
 
+/* put_told -- a form that tells of the message, not only its bytes. */
+static int
+put_told(struct output *o, const char *channel, struct message *m)
+{
+	struct body b;
+	int shown = o->form == OUTPUT_FORMAT ? format_count(o->format, 'p') : 1;
+
+	o->error = 0;
+	if ((shown > 0 ? body_begin(&b, m) : body_skip(&b, m)) == -1)
+		return -1;
+	if (o->form == OUTPUT_JSON)
+		put_json(o, &b);
+	else if (o->form == OUTPUT_ENV)
+		put_env(o, &b, channel);
+	else if ((b.len == MESSAGE_LEN_UNKNOWN && format_count(o->format, 'l') > 0) ||
+	    (shown > 1 && m->reader != NULL && !b.whole))
+		fail(o, EOVERFLOW);
+	else
+		put_format(o, channel, &b);
+	return result(o);
+}
+
 int
 output_message(struct output *o, const char *channel, struct message *m)
 {
@@ -711,12 +705,9 @@ output_message(struct output *o, const char *channel, struct message *m)
 	case OUTPUT_FRAMES:
 		return put_frame(o, m);
 	case OUTPUT_JSON:
-		return put_json(o, m);
 	case OUTPUT_FORMAT:
-		return put_format(o, channel, m);
 	case OUTPUT_ENV:
-		return put_env(o, channel, m);
+		break;
 	}
-	errno = EINVAL;
-	return -1;
+	return put_told(o, channel, m);
 }

@@ -28,6 +28,7 @@ struct output {
 	enum output_form form;
 	const char *format;     /* for OUTPUT_FORMAT; checked by output_init */
 	bool pipe;              /* fd is a pipe or FIFO, whose room can be told */
+	int error;              /* errno of what failed in this message; then nothing is added to it any more */
 	size_t used;
 	char buf[OUTPUT_BUF];
 };

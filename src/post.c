@@ -103,10 +103,11 @@ newest_segment(struct post *p)
 		c->last_seg = c->next;
 		c->log_len = c->names = c->names_len = 0;
 		c->shape++;
-		if (m->seg.h.first != 0 && reclaim(&m->seg, c, 0) == -1) {
+		if (m->seg.h.first != 0 && reclaim_spent(&m->seg, c, 0) == -1) {
 			seg_close(&fresh);
 			return -1;
 		}
+		reclaim_sparse(&m->seg, c);
 		seg_close(&m->seg);
 		m->seg = fresh;
 		m->shape = c->shape;

@@ -18,6 +18,7 @@
 
 enum {
 	SPARSE = 8,             /* rewritten when less than 1/SPARSE of it waits ... */
+	BLOCK = 256,            /* messages copied at a time */
 	WORTH = 512,            /* ... and it had at least so many messages, */
 	WORTH_BYTES = 1 << 20,  /* ... or a log of so many bytes */
 };
@@ -64,65 +65,101 @@ remove_newest(struct seg *s, struct ctl *c)
 	c->shape++;
 }
 
-/* rename_number -- the number in to of the name that has number i in from. */
+/* A rewriting under way: from s to t, a block of messages at a time. */
+struct rewriting {
+	struct seg *s, *t;
+	struct names from, to;
+	uint32_t n;                     /* messages of the block that go to t */
+	struct slot slots[BLOCK];
+	uint64_t states[BLOCK], ids[BLOCK];
+	size_t used;                    /* bytes of frames gathered in log */
+	char log[BATCH_LOG];
+};
+
+/* rename_number -- the number in the new table of the name that has number i in the old one. */
 static uint16_t
-rename_number(struct names *to, const struct names *from, uint16_t i)
+rename_number(struct rewriting *w, uint16_t i)
 {
 	/* a subset of a table fits in a table */
-	return (uint16_t)names_add(to, names_get(from, i));
+	return (uint16_t)names_add(&w->to, names_get(&w->from, i));
 }
 
-/* copy_message -- append the message at place pos of s to t.  buf: room for any frame. */
 static int
-copy_message(struct seg *s, uint32_t pos, uint64_t state, struct seg *t, struct names *from, struct names *to,
-    char *buf)
+flush_log(struct rewriting *w)
 {
-	struct slot slot;
-	uint64_t due;
-	size_t len;
+	if (io_pwrite(w->t->log_fd, w->log, w->used, w->t->h.log_len) == -1)
+		return -1;
+	w->t->h.log_len += w->used;
+	w->used = 0;
+	return 0;
+}
 
-	if (seg_read_slots(s, pos, 1, &slot) == -1)
+/* keep_message -- the message at place pos goes to the new segment. */
+static int
+keep_message(struct rewriting *w, uint32_t pos, uint64_t state, const struct slot *old)
+{
+	struct slot *slot = &w->slots[w->n];
+	size_t len = old->head_len + (old->flags & SLOT_BIG ? 0 : (size_t)old->len) + 1;
+	uint64_t due;
+
+	if (len > sizeof w->log || (w->used + len > sizeof w->log && flush_log(w) == -1)
+	    || io_pread(seg_log(w->s), w->log + w->used, len, old->off) != (ssize_t)len)
 		return -1;
-	len = slot.head_len + (slot.flags & SLOT_BIG ? 0 : (size_t)slot.len) + 1;
-	if (len > BATCH_LOG || io_pread(seg_log(s), buf, len, slot.off) != (ssize_t)len
-	    || io_pwrite(t->log_fd, buf, len, t->h.log_len) == -1)
-		return -1;
-	slot.off = (uint32_t)t->h.log_len;
-	slot.tag = rename_number(to, from, slot.tag);
-	slot.source = rename_number(to, from, slot.source);
 	if (state_status(state) == STATE_DELAYED
-	    && (seg_read_due(s, pos, &due) == -1 || seg_write_due(t, t->h.n, due) == -1))
+	    && (seg_read_due(w->s, pos, &due) == -1 || seg_write_due(w->t, w->t->h.n + w->n, due) == -1))
 		return -1;
-	if (seg_reserve(t, t->h.n, 1) == -1 || seg_write_slots(t, t->h.n, 1, &slot) == -1
-	    || seg_write_states(t, t->h.n, 1, &state) == -1 || seg_write_id(t, t->h.n, seg_id(s, pos)) == -1)
+	*slot = *old;
+	slot->off = (uint32_t)(w->t->h.log_len + w->used);
+	slot->tag = rename_number(w, old->tag);
+	slot->source = rename_number(w, old->source);
+	w->states[w->n] = state;
+	w->ids[w->n++] = seg_id(w->s, pos);
+	w->used += len;
+	return 0;
+}
+
+/* copy_block -- n messages of s, from place pos on: those that wait go to t. */
+static int
+copy_block(struct rewriting *w, uint32_t pos, uint32_t n)
+{
+	uint64_t states[BLOCK];
+	struct slot slots[BLOCK];
+
+	if (seg_read_states(w->s, pos, n, states) == -1 || seg_read_slots(w->s, pos, n, slots) == -1)
 		return -1;
-	t->h.log_len += len;
-	t->h.n++;
+	w->n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (state_status(states[i]) != STATE_DONE && keep_message(w, pos + i, states[i], &slots[i]) == -1)
+			return -1;
+	if (w->n > 0 && (seg_reserve(w->t, w->t->h.n, w->n) == -1
+	    || seg_write_slots(w->t, w->t->h.n, w->n, w->slots) == -1
+	    || seg_write_states(w->t, w->t->h.n, w->n, w->states) == -1
+	    || seg_write_ids(w->t, w->t->h.n, w->n, w->ids) == -1))
+		return -1;
+	w->t->h.n += w->n;
 	return 0;
 }
 
 static int
 copy_messages(struct seg *s, struct seg *t)
 {
-	struct names from = { .n = 0 }, to = { .n = 0 };
-	char buf[BATCH_LOG];
-	uint64_t states[256];
+	struct rewriting w;
 	uint32_t step;
 
-	if (names_read(&from, s, s->h.names, s->h.names_len) == -1)
+	w.s = s;
+	w.t = t;
+	w.from.n = w.from.len = w.to.n = w.to.len = 0;
+	w.used = 0;
+	if (names_read(&w.from, s, s->h.names, s->h.names_len) == -1)
 		return -1;
 	for (uint32_t pos = 0; pos < s->h.n; pos += step) {
-		step = s->h.n - pos < 256 ? s->h.n - pos : 256;
-		if (seg_read_states(s, pos, step, states) == -1)
+		step = s->h.n - pos < BLOCK ? s->h.n - pos : BLOCK;
+		if (copy_block(&w, pos, step) == -1)
 			return -1;
-		for (uint32_t i = 0; i < step; i++)
-			if (state_status(states[i]) != STATE_DONE
-			    && copy_message(s, pos + i, states[i], t, &from, &to, buf) == -1)
-				return -1;
 	}
-	t->h.names = to.n;
-	t->h.names_len = to.len;
-	if (names_write(&to, t, 0) == -1)
+	t->h.names = w.to.n;
+	t->h.names_len = w.to.len;
+	if (flush_log(&w) == -1 || names_write(&w.to, t, 0) == -1)
 		return -1;
 	return seg_write_header(t);
 }
@@ -168,19 +205,23 @@ rewrite(struct seg *s, struct ctl *c)
 }
 
 int
-reclaim(struct seg *s, struct ctl *c, uint64_t keep)
+reclaim_spent(struct seg *s, struct ctl *c, uint64_t keep)
 {
-	uint32_t waiting;
-
 	if (s->h.first == c->last_seg) {
 		if (c->live == 0 && c->log_len > keep)
 			remove_newest(s, c);
 		return 0;
 	}
-	if (s->h.done >= s->h.n)
-		return remove_spent(s, c);
-	waiting = s->h.n - s->h.done;
+	return s->h.done >= s->h.n ? remove_spent(s, c) : 0;
+}
+
+void
+reclaim_sparse(struct seg *s, struct ctl *c)
+{
+	uint32_t waiting = s->h.n - s->h.done;
+
+	if (s->h.first == 0 || s->h.first == c->last_seg)
+		return;
 	if ((s->h.n >= WORTH || s->h.log_len >= WORTH_BYTES) && waiting < (s->h.n + SPARSE - 1) / SPARSE)
 		rewrite(s, c);
-	return 0;
 }

@@ -12,11 +12,18 @@
 #include "seg.h"
 
 /*
- * reclaim -- remove or rewrite s if it is due, and change c to match; c is to be written by the caller.
- * s is closed where it was removed or rewritten (its descriptors are stale).
- * keep: where nothing waits, the newest segment stays if its log is no longer than this many bytes.
- * Returns 0, or -1 with errno (never because a rewriting failed: that is tried again later).
+ * reclaim_spent -- remove s if nothing in it waits, and change c to match; c is to be written by the caller.
+ * s is closed where it was removed.
+ * keep: where the whole mailbox is empty, its newest segment stays if its log is no longer than this many bytes.
+ * Returns 0, or -1 with errno.
  */
-int reclaim(struct seg *s, struct ctl *c, uint64_t keep);
+int reclaim_spent(struct seg *s, struct ctl *c, uint64_t keep);
+
+/*
+ * reclaim_sparse -- rewrite s if little of it waits.  s is closed where it was rewritten.
+ * Called when a receiver is done with s: one that drains it in order would have the rest copied for nothing.
+ * A failure leaves it as it is, to be tried again.
+ */
+void reclaim_sparse(struct seg *s, struct ctl *c);
 
 #endif

@@ -237,9 +237,9 @@ seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us)
 }
 
 int
-seg_write_id(const struct seg *s, uint32_t pos, uint64_t id)
+seg_write_ids(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *ids)
 {
-	return io_pwrite(s->idx_fd, &id, sizeof id, AT_IDS + pos * sizeof id);
+	return io_pwrite(s->idx_fd, ids, n * sizeof *ids, AT_IDS + pos * sizeof *ids);
 }
 
 int

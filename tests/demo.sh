@@ -29,7 +29,7 @@ trap 'exit 1' HUP INT TERM
 
 {
 	for place in /usr/share/man /usr/share/doc /usr/include /usr/share/dict; do
-		find "$place" -type f -perm -004 -size -500k 2>/dev/null | head -n 600
+		find "$place" -type f -perm -004 -size -1500k 2>/dev/null | head -n 600
 	done
 	find "$top/src" "$top/man" "$top/tests" -type f
 } | head -n 2000 >files
