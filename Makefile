@@ -53,7 +53,8 @@ FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
 try = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo yes)
 
 # A one-shot tool spends most of its time in starting up: static musl starts fastest, static glibc next.
-STATIC = auto
+STATIC ?= auto
+LINK =
 ifneq ($(STATIC),no)
 ifeq ($(origin CC),default)
 ifneq ($(shell command -v musl-gcc),)

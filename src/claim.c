@@ -454,12 +454,12 @@ give_back_dead(struct claim *c)
 {
 	struct mbox *m = c->m;
 	struct owners known = { .n = 0 };
-	uint64_t states[BLOCK], left = m->ctl.claimed, head = m->ctl.head, at;
+	uint64_t states[BLOCK], left = m->ctl.claimed, at;
 	uint32_t n, step;
 
 	c->asked = true;
 	m->ctl.checked_ns = clock_mono_ns();
-	for (at = m->ctl.first_seg; at != 0 && at < head && left > 0; at = next_segment(m)) {
+	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next_segment(m)) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
 		n = mbox_seg_n(m);
@@ -532,8 +532,6 @@ nothing(struct claim *c, const struct claim_limits *limits)
 		return -1;
 	if (!limits->wait)
 		return 0;
-	if (mbox_begin(c->m) == -1)
-		return -1;
 	return wake_post(c->m, c->peek ? WANT_PEEK : WANT_RECEIVE, &c->filter, 0);
 }
 

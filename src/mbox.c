@@ -311,6 +311,12 @@ mbox_begin(struct mbox *m)
 }
 
 int
+mbox_note(struct mbox *m)
+{
+	return ctl_write(m->ctl_fd, &m->ctl);
+}
+
+int
 mbox_commit(struct mbox *m)
 {
 	m->ctl.busy = 0;

@@ -37,6 +37,7 @@ struct mbox {
 	int rings[MBOX_RINGS];          /* bells to be rung at the unlock */
 	unsigned ringing;
 	int bell_fd;                    /* our own bell, -1 */
+	bool behind;                    /* we wait behind another sender, whose death changes no byte */
 	bool posted;                    /* our want stands in the table, asleep or not */
 	uint32_t want_index;
 	struct want want;
@@ -79,6 +80,9 @@ int mbox_lock(struct mbox *m, uint64_t deadline_ns);
 
 /* mbox_begin -- mark the mailbox busy: from now on a kill is mended by recount.  Returns 0, or -1. */
 int mbox_begin(struct mbox *m);
+
+/* mbox_note -- write m->ctl in the middle of a change: a recount from now on goes by it.  Returns 0, or -1. */
+int mbox_note(struct mbox *m);
 
 /* mbox_commit -- write m->ctl: what was changed now counts.  Returns 0, or -1. */
 int mbox_commit(struct mbox *m);

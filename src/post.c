@@ -51,7 +51,9 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 		return -1;
 	}
 	io_catch_stop();
-	r = mbox_begin(m) == 0 && wake_post(m, WANT_ROOM, NULL, need_bytes) == 0 ? mbox_commit(m) : -1;
+	r = wake_post(m, WANT_ROOM, NULL, need_bytes);
+	if (r == 0 && m->changing)
+		r = mbox_commit(m);
 	mbox_unlock(m);
 	if (r == 0) {
 		r = wake_sleep(m, deadline_ns);
@@ -103,7 +105,8 @@ newest_segment(struct post *p)
 		c->last_seg = c->next;
 		c->log_len = c->names = c->names_len = 0;
 		c->shape++;
-		if (m->seg.h.first != 0 && reclaim_spent(&m->seg, c, 0) == -1) {
+		/* the old one may go only once ctl knows the new one */
+		if (mbox_note(m) == -1 || (m->seg.h.first != 0 && reclaim_spent(&m->seg, c, 0) == -1)) {
 			seg_close(&fresh);
 			return -1;
 		}
@@ -211,6 +214,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 		if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
 			return -1;
 		ahead = wake_ahead(m);
+		m->behind = ahead == 1;
 		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
 		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
 			return n;
@@ -255,8 +259,8 @@ post_spool_open(struct mbox *m)
 	if (mbox_lock(m, CLOCK_NEVER) == -1)
 		return -1;
 	/* the want comes first: it tells whose file it is, should we die */
-	if (mbox_begin(m) == 0 && mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
-		r = mbox_commit(m);
+	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
+		r = m->changing ? mbox_commit(m) : 0;
 	mbox_unlock(m);
 	if (r == -1)
 		return -1;

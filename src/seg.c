@@ -168,9 +168,10 @@ seg_remove(struct seg *s)
 	char name[SEG_NAME_BYTES];
 	int err = errno;
 
-	seg_file(name, s->h.first, s->h.variant, "log");
-	unlinkat(s->dir_fd, name, 0);
+	/* the index first: a log that no index names is removed by recount */
 	seg_file(name, s->h.first, 0, "idx");
+	unlinkat(s->dir_fd, name, 0);
+	seg_file(name, s->h.first, s->h.variant, "log");
 	unlinkat(s->dir_fd, name, 0);
 	seg_close(s);
 	errno = err;

@@ -186,7 +186,7 @@ replay()
 	(
 		cd "$dir" || exit
 		unset MBOX_DIR MBOX_SOURCE
-		LC_ALL=C timeout 300 sh "$BATS_TEST_TMPDIR/script" >"$BATS_TEST_TMPDIR/actual" 2>&1 </dev/null 3>&-
+		LC_ALL=C timeout 120 sh "$BATS_TEST_TMPDIR/script" >"$BATS_TEST_TMPDIR/actual" 2>&1 </dev/null 3>&-
 	) || { echo "$2: the last example ended with status $?"; cat "$BATS_TEST_TMPDIR/actual"; return 1; }
 	diff -u --label "$2" --label 'what came' "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual"
 }

@@ -1,0 +1,276 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# mstat: every option, every status.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	unset MBOX_DIR MBOX_SOURCE
+}
+
+teardown() {
+	for pid in ${PIDS:-}; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+# until COMMAND... -- run the command until it succeeds, for ten seconds at most.
+until_true() {
+	for _ in $(seq 1000); do
+		! "$@" || return 0
+		sleep 0.01
+	done
+	return 1
+}
+
+# cell MAILBOX COLUMN -- one cell of the table.
+cell() {
+	mstat "$1" | awk -v column="$2" 'NR == 2 { print $column }'
+}
+
+is_cell() {
+	[ "$(cell "$1" "$2")" = "$3" ]
+}
+
+@test "the table has a row for each mailbox, its columns under their headings" {
+	mkmbox -c 10 -b 1M -p long-name
+	mkmbox b
+	msend -l b </dev/null
+	printf '1\n22\n333\n' | msend -l b
+	mstat b long-name >out
+	sed 's/ [0-9]*s  /  0s /' out >got
+	cat >want <<-'END'
+	NAME       MESSAGES  BYTES  CAPACITY  OLDEST  WAITING  CLAIMED  SENT  RECEIVED
+	b                 3      6  inf/64M   0s      -              0     3         0
+	long-name         0      0  10/1M     -       -              0     0         0
+	END
+	diff want <(sed 's/  [0-9]s  /  0s  /' out)
+}
+
+@test "without operands it shows every mailbox in the directory, sorted, and nothing else" {
+	mkmbox b a c
+	mkdir plain
+	mkfifo fifo
+	echo file >file
+	mstat >out
+	[ "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" = 'a b c ' ]
+	mkdir elsewhere
+	(cd elsewhere && MBOX_DIR=.. mstat | cmp - ../out)
+}
+
+@test "without any mailbox there are headings, and no JSON" {
+	mstat >out
+	[ "$(wc -l <out)" -eq 1 ]
+	mstat -J >out
+	[ ! -s out ]
+}
+
+@test "a capacity is shown in the largest unit that divides it" {
+	mkmbox -b inf a
+	mkmbox -b 1000 -c 3 b
+	mkmbox -b 3K c
+	mkmbox -b 2G d
+	[ "$(cell a 4)" = inf/inf ]
+	[ "$(cell b 4)" = 3/1000 ]
+	[ "$(cell c 4)" = inf/3K ]
+	[ "$(cell d 4)" = inf/2G ]
+}
+
+@test "sent and received count what went in and out, claimed what is being received" {
+	mkmbox box
+	seq 5 | msend -l box
+	timeout 10 mrecv -c 2 box
+	is_cell box 8 5
+	is_cell box 9 2
+	is_cell box 2 3
+	mkfifo gate
+	timeout 20 mrecv box -- sh -c 'cat gate' >/dev/null 3>&- &
+	PIDS=$!
+	until_true is_cell box 7 1
+	is_cell box 2 3
+	echo >gate
+	wait $PIDS
+	is_cell box 7 0
+	is_cell box 9 3
+}
+
+@test "who waits is counted, receivers and senders, and goes when it is killed" {
+	mkmbox -c 1 box
+	timeout 20 mrecv -t never box 3>&- &
+	PIDS=$!
+	until_true is_cell box 6 1r
+	msend -t other box full
+	timeout 20 msend -t other box more 3>&- &
+	PIDS="$PIDS $!"
+	until_true sh -c "mstat box | grep -q ' 1r 1s '"
+	mstat -J box | grep -q '"receivers_waiting":1,"senders_waiting":1,'
+	mstat -J box | grep -qF '{"for":"message","peek":false,"tags":["never"],"sources":[],"not_tags":[],"not_sources":[]}'
+	mstat -J box | grep -qF '{"for":"room","bytes":5}'
+	for pid in $PIDS; do
+		kill "$pid"
+		wait "$pid" || true
+	done
+	PIDS=
+	until_true is_cell box 6 -
+}
+
+@test "-t shows a row for each tag, sorted, with messages, bytes and age" {
+	mkmbox box
+	msend -t build box make all
+	msend -t test box make check
+	msend -t build box again
+	mstat -t box | awk '{ print $1, $2, $3, $4 }' >out
+	cat >want <<-'END'
+	NAME TAG MESSAGES BYTES
+	box build 2 15
+	box test 1 11
+	END
+	cmp want out
+	timeout 10 mrecv -t build box
+	mstat --tags box | awk 'NR > 1 { print $2, $3, $4, $5 }' | sed 's/ [0-9]s$/ 0s/' >out
+	printf 'build 1 6 0s\ntest 1 11 0s\n' >want
+	cmp want out
+}
+
+@test "-t counts every message of a mailbox with many segments and many tags" {
+	mkmbox -b inf box
+	for round in 1 2 3; do
+		seq 1500 | awk '{ print "M1 1 tag" $1 " s\nx" }' | msend -F box
+		seq 50000 | msend -l -t bulk box
+	done
+	[ "$(ls box/*.idx | wc -l)" -gt 1 ]
+	timeout 10 mrecv -c 10 -t bulk box >/dev/null
+	mstat -t box | awk 'NR > 1 { n += $3; rows++; if ($2 != "bulk" && $3 != 3) exit 1 } END { print n, rows }' >out
+	[ "$(cat out)" = '154490 1501' ]
+	[ "$(cell box 2)" = 154490 ]
+	mstat -t box | grep -Eq '^box +bulk +149990 '
+}
+
+@test "-J has every member, null where there is none" {
+	mkmbox -c 5 -b inf box
+	mstat -J box >out
+	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"sent":0,"received":0,"wants":[]}' >want
+	cmp want out
+	msend -t a box hello
+	mstat --json box | sed 's/"oldest":[0-9]*\.[0-9]\{6\},/"oldest":T,/' >out
+	sed 's/"messages":0,"bytes":0/"messages":1,"bytes":6/; s/"oldest":null/"oldest":T/; s/"sent":0/"sent":1/' want >want2
+	cmp want2 out
+}
+
+@test "-J -t has a line for each tag" {
+	mkmbox box
+	msend -t a box hello
+	msend -t b box hi
+	mstat -Jt box | sed 's/"oldest":[0-9]*\.[0-9]\{6\}/"oldest":T/' >out
+	cat >want <<-'END'
+	{"name":"box","tag":"a","messages":1,"bytes":6,"oldest":T}
+	{"name":"box","tag":"b","messages":1,"bytes":3,"oldest":T}
+	END
+	cmp want out
+}
+
+@test "the age is that of the oldest message that waits" {
+	mkmbox box
+	printf 'M1 1 t s time=%s.000000\na\nM1 1 t s time=%s.000000\nb\n' "$(($(date +%s) - 7200))" "$(($(date +%s) - 600))" |
+		msend -F box
+	is_cell box 5 2h
+	timeout 10 mrecv box
+	is_cell box 5 10m
+}
+
+@test "what a sender wrote reaches no terminal but as UTF-8 or escaped" {
+	mkmbox box
+	printf 'M1 0 \303\251 s\n\nM1 0 \233x s\n\nM1 0 \302\233y s\n\n' | msend -F box
+	mstat -t box >out
+	grep -q ' é ' out
+	grep -qF ' \x9bx ' out
+	grep -qF ' \xc2\x9by ' out
+	run ! grep -q "$(printf '\302\233')" out
+	mstat -Jt box >out
+	grep -qF '"tag":"\u009bx"' out
+	grep -qF '"tag":"é"' out
+}
+
+@test "looking changes nothing" {
+	mkmbox box
+	seq 100 | msend -l box
+	mstat box >before
+	for _ in 1 2 3; do
+		mstat -t box >/dev/null
+		mstat -J box >/dev/null
+	done
+	timeout 10 mrecv -a box >out
+	seq 100 | cmp - out
+}
+
+@test "a mailbox that is missing is 66, and the others are shown" {
+	mkmbox a b
+	mkdir plain
+	echo >file
+	run -66 --separate-stderr mstat a missing b
+	[ "$(printf '%s\n' "$output" | awk 'NR > 1 { print $1 }' | tr '\n' ' ')" = 'a b ' ]
+	[ "$stderr" = 'mstat: cannot look into missing: No such file or directory' ]
+	run -66 mstat plain
+	run -66 mstat file
+	run -66 mstat ''
+	run -66 --separate-stderr mstat missing
+	[ -z "$output" ]
+}
+
+@test "a damaged mailbox is 65, and the status is that of the first failure" {
+	mkmbox a b
+	head -c 512 /dev/zero | tr '\0' x >b/ctl
+	run -65 --separate-stderr mstat a b missing
+	[ "$(printf '%s\n' "$output" | awk 'NR > 1 { print $1 }')" = a ]
+	run -65 mstat
+	run -66 mstat missing b
+}
+
+@test "a mailbox that others keep locked is said to be so after a second, with 124" {
+	command -v perl >/dev/null || skip "needs perl"
+	mkmbox a b
+	mkfifo ready
+	perl -MFcntl -e 'open(F, "+<", "a/lock") or die; fcntl(F, F_SETLK, pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0)) or die;
+		open(R, ">", "ready"); print R "locked\n"; close(R); sleep 30' 3>&- &
+	PIDS=$!
+	timeout 10 cat ready
+	run -124 --separate-stderr timeout 10 mstat a b
+	[ "$stderr" = 'mstat: a: others keep it locked' ]
+	[ "$(printf '%s\n' "$output" | awk 'NR > 1 { print $1 }')" = b ]
+}
+
+@test "without permission it is 77" {
+	[ "$(id -u)" -ne 0 ] || command -v setpriv >/dev/null || skip "needs setpriv"
+	mkmbox box
+	chmod 755 . box
+	chmod 600 box/ctl
+	as=
+	[ "$(id -u)" -ne 0 ] && chmod 000 box/ctl || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." "$BATS_RUN_TMPDIR" 2>/dev/null || true
+	cp "$(command -v mstat)" mstat-copy
+	run -77 $as "$PWD/mstat-copy" box
+}
+
+@test "an output that fails is 74" {
+	mkmbox box
+	run -74 sh -c 'mstat >/dev/full'
+	run -74 sh -c 'mstat -J box >/dev/full'
+}
+
+@test "a command line that is wrong is 64, and says how it is used" {
+	run -64 mstat -x
+	[[ "$output" == *'usage: mstat [-Jt] [mailbox...]'* ]]
+	run -64 mstat --tag=x
+}
+
+@test "-h and -V print and exit with 0, or 74 where they can not" {
+	run -0 mstat -h
+	[[ "$output" == 'usage: mstat [-Jt] [mailbox...]'* ]]
+	run -0 mstat --help
+	run -0 mstat -V
+	[[ "$output" == 'mstat (letterbox) '* ]]
+	run -0 mstat --version
+	run -74 sh -c 'mstat -h >/dev/full'
+}
