@@ -23,10 +23,10 @@ MODULES = \
 	reclaim recount \
 	mbox \
 	wake \
-	post claim \
+	post search claim \
 	reader writer channel \
 	source sink output \
-	handler deliver \
+	input handler deliver \
 	cli
 
 # The programs, above all modules: src/NAME.c each.

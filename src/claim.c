@@ -20,8 +20,7 @@
 #include "wake.h"
 
 enum {
-	BLOCK = 256,                            /* states and slots read at a time, */
-	BLOCK_FIRST = 8,                        /* and at first where few are asked for */
+	BLOCK = 256,                            /* states read at a time */
 	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep while we stream, */
 	KEEP_IDLE = 4096,                       /* and when there is nothing more */
 	OWNERS = 16,                            /* claimers remembered in one search for the dead */
@@ -52,219 +51,6 @@ claim_free(struct claim *c)
 {
 	free(c->cursor);
 	c->cursor = NULL;
-}
-
-/* ---- walking the backlog ---- */
-
-/* first_segment -- the segment to begin at, to see the messages from id on. */
-static uint64_t
-first_segment(const struct mbox *m, uint64_t id)
-{
-	if (m->seg.h.first != 0 && m->shape == m->ctl.shape && m->seg.h.first <= id)
-		return m->seg.h.first;
-	return m->ctl.first_seg;
-}
-
-/* next_segment -- the one after m->seg, 0 after the newest. */
-static uint64_t
-next_segment(const struct mbox *m)
-{
-	return m->seg.h.first == m->ctl.last_seg ? 0 : m->seg.h.next;
-}
-
-/* load_names -- have the names of m->seg and their ranks. */
-static int
-load_names(struct claim *c)
-{
-	struct mbox *m = c->m;
-	uint32_t n, len;
-
-	mbox_seg_names(m, &n, &len);
-	if (c->names_of != m->seg.h.first || c->names_shape != m->ctl.shape) {
-		c->names.n = c->names.len = c->ranked = 0;
-		c->names_of = m->seg.h.first;
-		c->names_shape = m->ctl.shape;
-	}
-	if (names_read(&c->names, &m->seg, n, len) == -1)
-		return -1;
-	for (; c->ranked < c->names.n; c->ranked++) {
-		c->tag_rank[c->ranked] = filter_rank_tag(&c->filter, names_get(&c->names, c->ranked));
-		c->source_rank[c->ranked] = filter_rank_source(&c->filter, names_get(&c->names, c->ranked));
-	}
-	return 0;
-}
-
-/* has_rank -- whether m->seg can hold a message of this rank at all. */
-static bool
-has_rank(const struct claim *c, uint32_t rank)
-{
-	bool tag = false, source = false;
-
-	for (uint32_t i = 0; i < c->ranked && !(tag && source); i++) {
-		tag |= c->tag_rank[i] == rank / c->source_ranks;
-		source |= c->source_rank[i] == rank % c->source_ranks;
-	}
-	return tag && source;
-}
-
-static bool
-slot_has_rank(const struct claim *c, const struct slot *s, uint32_t rank)
-{
-	return s->tag < c->ranked && s->source < c->ranked && c->tag_rank[s->tag] == rank / c->source_ranks
-	    && c->source_rank[s->source] == rank % c->source_ranks;
-}
-
-/* falls_due -- whether the delayed message at pos may be given now; else notes when. */
-static bool
-falls_due(struct claim *c, uint32_t pos)
-{
-	uint64_t due, now = clock_wall_us();
-
-	/* a clock that was set back does not hold a message up */
-	if (seg_read_due(&c->m->seg, pos, &due) == -1 || due <= now || due - now > CLAIM_DELAY_MAX_US)
-		return true;
-	if (c->due_us == 0 || due < c->due_us)
-		c->due_us = due;
-	return false;
-}
-
-/* A search through the backlog for messages of one rank. */
-struct search {
-	struct claim *c;
-	struct run *run;
-	const struct claim_limits *limits;
-	uint32_t rank;
-	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
-	uint64_t cursor;                        /* nothing for us stands below */
-	bool full;
-};
-
-/* take -- add the message at pos to the run, if it has room.  */
-static void
-take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
-{
-	struct run *run = s->run;
-	uint64_t len = slot->head_len + (slot->flags & SLOT_BIG ? 0 : slot->len) + 1;
-
-	if (run->n == 0) {
-		run->seg = s->c->m->seg.h.first;
-		run->shape = s->c->m->ctl.shape;
-		run->log_at = slot->off;
-	}
-	if (run->n == s->limits->messages || (run->n > 0 && slot->off + len - run->log_at > s->limits->bytes)
-	    || slot->off < run->log_at || slot->off + len - run->log_at > sizeof run->log) {
-		s->full = true;
-		return;
-	}
-	run->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
-	run->log_len = (uint32_t)(slot->off + len - run->log_at);
-}
-
-/* search_block -- look at n messages from place pos on. */
-static int
-search_block(struct search *s, uint32_t pos, uint32_t n)
-{
-	struct mbox *m = s->c->m;
-	uint64_t states[BLOCK], id;
-	struct slot slots[BLOCK];
-	enum state_status status;
-
-	if (seg_read_states(&m->seg, pos, n, states) == -1 || seg_read_slots(&m->seg, pos, n, slots) == -1)
-		return -1;
-	for (uint32_t i = 0; i < n; i++) {
-		status = state_status(states[i]);
-		if (status != STATE_READY && status != STATE_DELAYED)
-			continue;
-		id = seg_id(&m->seg, pos + i);
-		if (id >= s->limits->below) {
-			s->full = true;
-		} else if (slot_has_rank(s->c, &slots[i], s->rank)) {
-			if (status == STATE_READY || falls_due(s->c, pos + i)) {
-				take(s, pos + i, id, &slots[i], states[i]);
-			} else if (s->cursor == 0) {
-				s->cursor = id;
-			}
-		}
-		if (s->full || s->run->n == 0 || s->run->items[s->run->n - 1].id != id) {
-			if (s->ready == 0)
-				s->ready = id;
-			if (s->full)
-				return 0;
-		}
-		if (s->run->n == s->limits->messages) {
-			s->full = true;
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/* search_segment -- look at m->seg from message id `from` on. */
-static int
-search_segment(struct search *s, uint64_t from)
-{
-	struct mbox *m = s->c->m;
-	uint32_t n = mbox_seg_n(m), step, pos, first;
-
-	if (load_names(s->c) == -1)
-		return -1;
-	pos = seg_find(&m->seg, n, from);
-	if (pos < n && !has_rank(s->c, s->rank)) {
-		if (s->ready == 0)
-			s->ready = seg_id(&m->seg, pos);
-		return 0;
-	}
-	/* where few are asked for, they usually stand first */
-	first = s->limits->messages < BLOCK_FIRST ? BLOCK_FIRST : BLOCK;
-	for (step = first; pos < n && !s->full; pos += step, step = BLOCK) {
-		step = n - pos < step ? n - pos : step;
-		if (search_block(s, pos, step) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* search_rank -- fill the run with messages of one rank.  Returns 0, or -1. */
-static int
-search_rank(struct claim *c, struct run *run, const struct claim_limits *limits, uint32_t rank)
-{
-	struct mbox *m = c->m;
-	struct search s = { .c = c, .run = run, .limits = limits, .rank = rank };
-	uint64_t from = c->cursor[rank] > m->ctl.head ? c->cursor[rank] : m->ctl.head, at, last;
-
-	for (at = first_segment(m, from); at != 0 && run->n == 0 && !s.full; at = next_segment(m)) {
-		if (mbox_seg(m, at) == -1)
-			return -1;
-		if (next_segment(m) != 0 && from >= next_segment(m))
-			continue;
-		if (search_segment(&s, from) == -1)
-			return -1;
-	}
-	last = run->n > 0 ? run->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
-	c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
-	if (run->n > 0 && from == m->ctl.head && !c->peek)
-		m->ctl.head = s.ready != 0 && s.ready < last ? s.ready : last;
-	return 0;
-}
-
-static int
-search(struct claim *c, struct run *run, const struct claim_limits *limits)
-{
-	struct claim_limits one = *limits;
-
-	run->n = 0;
-	c->due_us = 0;
-	if (c->backs != c->m->ctl.backs) {
-		memset(c->cursor, 0, c->ranks * sizeof *c->cursor);
-		c->backs = c->m->ctl.backs;
-	}
-	/* with a preference every message is chosen anew */
-	if (c->ranks > 1)
-		one.messages = 1;
-	for (uint32_t rank = 0; rank < c->ranks && run->n == 0; rank++)
-		if (search_rank(c, run, &one, rank) == -1)
-			return -1;
-	return 0;
 }
 
 /* ---- changing states ---- */
@@ -357,7 +143,7 @@ wake_for(struct claim *c, const struct run *run, uint32_t from)
 
 	if (c->m->ctl.wants == 0)
 		return 0;
-	if (load_names(c) == -1)
+	if (search_names(c) == -1)
 		return -1;
 	for (uint32_t i = from; i < run->n; i++) {
 		two[0] = names_get(&c->names, run->items[i].slot.tag);
@@ -434,9 +220,11 @@ static int
 revive(struct claim *c, uint32_t pos, uint64_t state)
 {
 	struct mbox *m = c->m;
-	struct run one;
+	struct run one;         /* most of it stays untouched */
 
 	one.n = 1;
+	one.seg = m->seg.h.first;
+	one.shape = m->ctl.shape;
 	one.items[0] = (struct item){ .id = seg_id(&m->seg, pos), .pos = pos, .tries = state_tries(state) };
 	if (mbox_begin(m) == -1 || seg_read_slots(&m->seg, pos, 1, &one.items[0].slot) == -1
 	    || set_states(m, &one, 0, STATE_READY, 1) == -1)
@@ -459,7 +247,7 @@ give_back_dead(struct claim *c)
 
 	c->asked = true;
 	m->ctl.checked_ns = clock_mono_ns();
-	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next_segment(m)) {
+	for (at = m->ctl.first_seg; at != 0 && left > 0; at = mbox_seg_next(m)) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
 		n = mbox_seg_n(m);
@@ -548,10 +336,10 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	if (finish(c, run, 0, CLAIM_DONE, 0, KEEP_STREAM) == -1)
 		return -1;
 	ask = ask_due(c);
-	if ((ask && give_back_dead(c) == -1) || search(c, run, limits) == -1)
+	if ((ask && give_back_dead(c) == -1) || search_backlog(c, run, limits) == -1)
 		return -1;
 	if (run->n == 0 && !ask && m->ctl.claimed > 0
-	    && (give_back_dead(c) == -1 || search(c, run, limits) == -1))
+	    && (give_back_dead(c) == -1 || search_backlog(c, run, limits) == -1))
 		return -1;
 	if (left != 0 && (run->n == 0 || run->seg != left) && leave_segment(m, run, left) == -1)
 		return -1;

@@ -398,6 +398,12 @@ mbox_seg(struct mbox *m, uint64_t first)
 	return seg_open(&m->seg, m->dir_fd, first);
 }
 
+uint64_t
+mbox_seg_next(const struct mbox *m)
+{
+	return m->seg.h.first == m->ctl.last_seg ? 0 : m->seg.h.next;
+}
+
 uint32_t
 mbox_seg_n(const struct mbox *m)
 {

@@ -109,6 +109,9 @@ int mbox_moved(struct mbox *m, uint64_t generation);
  */
 int mbox_seg(struct mbox *m, uint64_t first);
 
+/* mbox_seg_next -- the segment after m->seg; 0 after the newest. */
+uint64_t mbox_seg_next(const struct mbox *m);
+
 /* mbox_seg_n -- how many messages m->seg has; mbox_seg_names: what its table of names has. */
 uint32_t mbox_seg_n(const struct mbox *m);
 void mbox_seg_names(const struct mbox *m, uint32_t *names, uint32_t *len);

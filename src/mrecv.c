@@ -319,9 +319,10 @@ receive(struct receive *r)
 int
 main(int argc, char **argv)
 {
-	static struct receive r = { .count = 1 };
+	static struct receive r;
 	int status;
 
+	r.count = 1;
 	r.sources.patience_ns = UINT64_MAX;
 	status = arguments(&r, argc, argv);
 	if (status == -1)

@@ -268,6 +268,7 @@ post_spool_open(struct mbox *m)
 	fd = openat(m->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, m->ctl.mode);
 	if (fd == -1)
 		wake_leave(m);
+	io_catch_stop();
 	return fd;
 }
 
@@ -318,10 +319,12 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadlin
 			unlinkat(m->dir_fd, big, 0);
 	}
 	if (r == 0) {
-		err = mbox_begin(m) == 0 && wake_down(m) == 0 ? mbox_commit(m) : -1;
+		/* the message is in: should this fail, what is left of the want goes with its owner */
+		if (wake_down(m) == 0 && m->changing)
+			mbox_commit(m);
 		close(fd);
 		mbox_unlock(m);
-		return err == -1 ? 0 : r;       /* the message is in: what is left of the want goes with its owner */
+		return 0;
 	}
 	err = errno;
 	mbox_unlock(m);

@@ -166,7 +166,9 @@ sink_end(struct sink *s)
 void
 sink_abort(struct sink *s)
 {
-	if (s->kind == CHANNEL_MAILBOX && s->fd != -1) {
+	if (s->kind != CHANNEL_MAILBOX) {
+		writer_abort(s->writer);
+	} else if (s->fd != -1) {
 		post_spool_drop(&s->m, s->fd);
 		s->fd = -1;
 	}

@@ -126,9 +126,8 @@ proctype sender(byte s)
 }
 
 inline back(i, j) {     /* item j is ready again */
-	st[j] = READY;
-	d_step {
-		own[j] = 0;
+	d_step {                /* status and owner are one word */
+		st[j] = READY; own[j] = 0;
 #ifndef HEADSTAYS
 		if :: c.head > j -> c.head = j :: else fi;
 #endif
@@ -142,21 +141,22 @@ inline settle(i) {      /* what was delivered is done */
 	begin();
 	j = 0;
 	do
-	:: j < NS && BIT(mine, j) -> st[j] = DONE; d_step { own[j] = 0; c.live--; c.claimed--; j++ }
+	:: j < NS && BIT(mine, j) -> d_step { st[j] = DONE; own[j] = 0; c.live--; c.claimed--; j++ }
 	:: j < NS && !BIT(mine, j) -> j++
 	:: else -> break
 	od;
 	skip; d_step { mine = 0; j = 0; if :: c.live == 0 -> c.head = c.next :: else fi }
 }
+#ifdef HEADBOUND
+#define DEADS(p) (st[p] == CLAIMED && dead[own[p]] && c.head > 0)
+#else
+#define DEADS(p) (st[p] == CLAIMED && dead[own[p]])
+#endif
 inline revive(i) {      /* give back what the dead had claimed */
 	j = 0;
 	do
-	:: j < c.next && st[j] == CLAIMED && dead[own[j]]
-#ifdef HEADBOUND
-	    && c.head > 0
-#endif
-	    -> begin(); back(i, j); j++
-	:: j < c.next && !(st[j] == CLAIMED && dead[own[j]]) -> j++
+	:: j < c.next && DEADS(j) -> begin(); back(i, j); j++
+	:: j < c.next && !DEADS(j) -> j++
 	:: else -> break
 	od;
 	j = 0
@@ -211,7 +211,7 @@ proctype receiver(byte i)
 #endif
 				begin(); j = 0;
 				do
-				:: j < NS && BIT(mine, j) -> st[j] = CLAIMED; d_step { own[j] = i;
+				:: j < NS && BIT(mine, j) -> d_step { st[j] = CLAIMED; own[j] = i;
 #ifndef NOCOUNT
 					c.claimed++;
 #endif

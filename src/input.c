@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC */
+/* input: the sending end of a tool.  A message sent in pieces does not exist before its last piece. */
+#include "input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io.h"
+
+/* failed -- note where; gives up a message begun.  Returns -1, errno as it was. */
+static int
+failed(struct input *in, const char *at, const char *on)
+{
+	int err = errno;
+
+	sink_abort(in->sink);
+	in->failed_at = at;
+	in->failed_on = on;
+	errno = err;
+	return -1;
+}
+
+static int
+cannot_send(struct input *in)
+{
+	return failed(in, "send to", in->sink->name);
+}
+
+static int
+cannot_read(struct input *in)
+{
+	return failed(in, "read", "standard input");
+}
+
+/* tell -- tell the ids of what was sent last. */
+static void
+tell(const struct input *in)
+{
+	if (in->sent != NULL && in->sink->first_id != 0)
+		in->sent(in->sink->first_id, in->sink->last_id);
+}
+
+static int
+flush(struct input *in)
+{
+	int r = sink_flush(in->sink), err = errno;
+
+	tell(in);
+	errno = err;
+	return r == -1 ? cannot_send(in) : 0;
+}
+
+/* put -- send one message that is in memory; it may wait in the sink for others. */
+static int
+put(struct input *in, const struct message *head, const char *data, size_t len)
+{
+	/* a batch that fills up is sent by sink_put, which does not tell */
+	if (in->sent != NULL && sink_waiting(in->sink) > 0 && flush(in) == -1)
+		return -1;
+	return sink_put(in->sink, head, data, len) == -1 ? cannot_send(in) : 0;
+}
+
+/* begin, piece, end -- send one message in pieces. */
+static int
+begin(struct input *in, const struct message *head)
+{
+	return sink_begin(in->sink, head) == -1 ? cannot_send(in) : 0;
+}
+
+static int
+piece(struct input *in, const char *data, size_t len)
+{
+	return sink_data(in->sink, data, len) == -1 ? cannot_send(in) : 0;
+}
+
+static int
+end(struct input *in)
+{
+	if (sink_end(in->sink) == -1)
+		return cannot_send(in);
+	tell(in);
+	return 0;
+}
+
+/* put_any -- send one message that is in memory, of any length. */
+static int
+put_any(struct input *in, const char *data, size_t len)
+{
+	in->head.len = len;
+	if (len <= BATCH_INLINE)
+		return put(in, &in->head, data, len);
+	return begin(in, &in->head) == -1 || piece(in, data, len) == -1 ? -1 : end(in);
+}
+
+int
+input_words(struct input *in, char *const *words)
+{
+	size_t len = 0;
+	char *text, *p;
+	int r;
+
+	for (char *const *w = words; *w != NULL; w++)
+		len += strlen(*w) + 1;
+	p = text = malloc(len);
+	if (text == NULL)
+		return cannot_send(in);
+	for (char *const *w = words; *w != NULL; w++) {
+		p = stpcpy(p, *w);
+		*p++ = w[1] != NULL ? ' ' : '\n';
+	}
+	r = put_any(in, text, len);
+	free(text);
+	return r == -1 ? -1 : flush(in);
+}
+
+int
+input_whole(struct input *in)
+{
+	ssize_t n = io_read_full(STDIN_FILENO, in->buf, INPUT_BUF + 1);
+
+	if (n == -1)
+		return cannot_read(in);
+	if (n <= INPUT_BUF)
+		return put_any(in, in->buf, (size_t)n) == -1 ? -1 : flush(in);
+	in->head.len = MESSAGE_LEN_UNKNOWN;
+	if (begin(in, &in->head) == -1)
+		return -1;
+	do {
+		if (piece(in, in->buf, (size_t)n) == -1)
+			return -1;
+		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
+	} while (n > 0);
+	return n == -1 ? cannot_read(in) : end(in);
+}
+
+/*
+ * long_record -- send in pieces a record of which in->buf is full and which goes on.
+ * Leaves what follows it at the start of in->buf.  have: gets how much that is.  Returns 0, or -1.
+ */
+static int
+long_record(struct input *in, char mark, size_t *have)
+{
+	const char *at = NULL;
+	size_t len = INPUT_BUF;
+	ssize_t n = INPUT_BUF;
+
+	in->head.len = MESSAGE_LEN_UNKNOWN;
+	if (begin(in, &in->head) == -1)
+		return -1;
+	while (at == NULL && n > 0) {
+		if (piece(in, in->buf, len) == -1)
+			return -1;
+		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
+		if (n == -1)
+			return cannot_read(in);
+		at = memchr(in->buf, mark, (size_t)n);
+		len = at == NULL ? (size_t)n : (size_t)(at - in->buf);
+	}
+	*have = 0;
+	if (at != NULL) {
+		if (piece(in, in->buf, len) == -1)
+			return -1;
+		*have = (size_t)n - len - 1;
+		memmove(in->buf, at + 1, *have);
+	}
+	return end(in);
+}
+
+int
+input_records(struct input *in, char mark)
+{
+	const char *p, *limit, *at;
+	size_t have = 0;
+	ssize_t n;
+
+	while ((n = io_read(STDIN_FILENO, in->buf + have, INPUT_BUF - have)) > 0) {
+		p = in->buf;
+		limit = in->buf + have + n;
+		for (; (at = memchr(p, mark, (size_t)(limit - p))) != NULL; p = at + 1)
+			if (put(in, &in->head, p, (size_t)(at - p)) == -1)
+				return -1;
+		if (flush(in) == -1)
+			return -1;
+		have = (size_t)(limit - p);
+		memmove(in->buf, p, have);
+		if (have == INPUT_BUF && long_record(in, mark, &have) == -1)
+			return -1;
+	}
+	if (n == -1)
+		return cannot_read(in);
+	if (have > 0 && put_any(in, in->buf, have) == -1)
+		return -1;
+	return flush(in);
+}
+
+/* put_frame -- send one message of the frame stream on. */
+static int
+put_frame(struct input *in, struct message *m)
+{
+	ssize_t n;
+
+	m->id = 0;
+	m->attempt = 0;
+	m->uid = -1;
+	if (m->data != NULL && m->len <= BATCH_INLINE)
+		return put(in, m, m->data, m->len);
+	if (begin(in, m) == -1)
+		return -1;
+	while ((n = message_read(m, in->buf, INPUT_BUF)) > 0)
+		if (piece(in, in->buf, (size_t)n) == -1)
+			return -1;
+	return n == -1 ? cannot_read(in) : end(in);
+}
+
+int
+input_frames(struct input *in)
+{
+	struct message m;
+	int r, err;
+
+	reader_init(&in->reader, STDIN_FILENO, READER_ALL);
+	do {
+		if (!reader_buffered(&in->reader) && flush(in) == -1)
+			return -1;
+		r = reader_next(&in->reader, &m);
+	} while (r == 1 && put_frame(in, &m) == 0);
+	if (r == 1)
+		return -1;
+	err = errno;
+	if (flush(in) == -1)
+		return -1;
+	errno = err;
+	return r == -1 ? cannot_read(in) : 0;
+}

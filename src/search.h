@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * search: which messages of the backlog a receiver wants next.
+ *
+ * A message has a rank: how soon its tag, and then its source, is wanted.  For each rank the receiver remembers how
+ * far it has looked, so that no message is looked at twice; and a segment whose names hold no match is passed over.
+ */
+#ifndef SEARCH_H
+#define SEARCH_H
+
+#include "batch.h"
+#include "filter.h"
+#include "mbox.h"
+
+enum {
+	RUN_MESSAGES = 1024,
+	RUN_BYTES = 128 * 1024,                 /* of log that a run may span, unless one message is longer */
+};
+
+/* A message that is claimed (or looked at). */
+struct item {
+	uint64_t id;
+	struct slot slot;
+	uint32_t pos;                           /* its place in the segment, as of run.shape */
+	unsigned tries;                         /* deliveries that failed before */
+};
+
+/* What was claimed in one turn, all from one segment. */
+struct run {
+	uint32_t n;
+	uint64_t seg, shape;                    /* the segment, and the mailbox's shape when it was claimed */
+	uint64_t log_at;                        /* log[0] is this byte of the segment's log */
+	uint32_t log_len;
+	struct item items[RUN_MESSAGES];
+	char log[RUN_BYTES + BATCH_INLINE + FRAME_HEADER_MAX];
+};
+
+/* A receiver at one mailbox: its selection, and what it knows of the backlog. */
+struct claim {
+	struct mbox *m;
+	struct filter filter;
+	bool peek;                              /* take nothing */
+	bool asked;                             /* has asked for dead claimers once */
+	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below */
+	uint32_t ranks, source_ranks;
+	uint64_t backs;                         /* ctl.backs that the cursors hold for */
+	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
+	uint64_t names_of, names_shape;         /* the segment that names and the ranks below are of */
+	struct names names;
+	uint32_t ranked;
+	unsigned char tag_rank[SEG_NAMES], source_rank[SEG_NAMES];
+};
+
+#define CLAIM_DELAY_MAX_US UINT64_C(60000000)   /* no message is put back for longer */
+
+struct claim_limits {
+	uint32_t messages;                      /* at most, 1 to RUN_MESSAGES */
+	uint32_t bytes;                         /* of frames, unless the first message is longer */
+	uint64_t below;                         /* only ids below this one; UINT64_MAX: any */
+	uint64_t deadline_ns;                   /* for the lock */
+	bool wait;                              /* nothing there: post our want, to sleep */
+};
+
+/*
+ * search_backlog -- find what comes next: messages of the best rank there is, all from one segment, into run.
+ * With the lock held.  Where messages were found m->seg is their segment, and ctl.head is moved for their claim.
+ * Returns 0 (run->n tells how many), or -1 with errno of read(2).
+ */
+int search_backlog(struct claim *c, struct run *run, const struct claim_limits *limits);
+
+/* search_names -- have the names of m->seg, and their ranks, in c.  Returns 0, or -1. */
+int search_names(struct claim *c);
+
+#endif
