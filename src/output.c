@@ -577,8 +577,7 @@ header(const struct message *m, struct slice key, char *text)
 			return field(m, fields[i][0], text);
 	memcpy(name, key.p, key.len);
 	name[key.len] = '\0';
-	frame_header(m->extra, name, &value);
-	return value;
+	return frame_header(m->extra, name, &value) ? value : (struct slice){ NULL, 0 };
 }
 
 /* put_again -- the payload, which in a file may be asked for once more. */

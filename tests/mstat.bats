@@ -37,7 +37,6 @@ is_cell() {
 @test "the table has a row for each mailbox, its columns under their headings" {
 	mkmbox -c 10 -b 1M -p long-name
 	mkmbox b
-	msend -l b </dev/null
 	printf '1\n22\n333\n' | msend -l b
 	mstat b long-name >out
 	sed 's/ [0-9]*s  /  0s /' out >got
@@ -232,8 +231,8 @@ is_cell() {
 	command -v perl >/dev/null || skip "needs perl"
 	mkmbox a b
 	mkfifo ready
-	perl -MFcntl -e 'open(F, "+<", "a/lock") or die; fcntl(F, F_SETLK, pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0)) or die;
-		open(R, ">", "ready"); print R "locked\n"; close(R); sleep 30' 3>&- &
+	perl -MFcntl -e 'open(F, "+<", "a/lock") or die; $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0);
+		fcntl(F, F_SETLK, $lock) or die; open(R, ">", "ready"); print R "locked\n"; close(R); sleep 30' 3>&- &
 	PIDS=$!
 	timeout 10 cat ready
 	run -124 --separate-stderr timeout 10 mstat a b

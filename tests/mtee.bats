@@ -1,0 +1,475 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# mtee: every option, every status, and who goes on when another fails.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	unset MBOX_DIR MBOX_SOURCE
+}
+
+teardown() {
+	for pid in ${PIDS:-}; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+# until_true COMMAND... -- run the command until it succeeds, for ten seconds at most.
+until_true() {
+	for _ in $(seq 1000); do
+		! "$@" || return 0
+		sleep 0.01
+	done
+	return 1
+}
+
+# lines N... -- a frame stream with a message of one line for each N.
+lines() {
+	printf '%s\n' "$@" | msend -l -t "${TAG:--}" -s s -
+}
+
+# received MAILBOX -- what is in it, a line each.
+received() {
+	timeout 10 mrecv -a "$1" || [ $? -eq 1 ]
+}
+
+is_messages() {
+	[ "$(mstat "$1" | awk 'NR == 2 { print $2 }')" = "$2" ]
+}
+
+# ---- copies
+
+@test "each message goes to every channel and to standard output, whole and in order" {
+	mkmbox a b
+	seq 10000 | msend -l - | timeout 20 mtee a b record 2>err && false || [ $? -eq 66 ]
+	: >record
+	seq 10000 | msend -l - | timeout 20 mtee a b record | timeout 20 mrecv -a - >out
+	seq 10000 | cmp - out
+	timeout 20 mrecv -a a | cmp - out
+	timeout 20 mrecv -a b | cmp - out
+	timeout 20 mrecv -a record | cmp - out
+}
+
+@test "tag, source and headers go along; what only the receiving side sets does not" {
+	mkmbox a
+	printf 'M1 2 t s id=7 try=3 uid=5 k=v time=1700000000.123456 z=%%20\nhi\n' | timeout 10 mtee a >out
+	printf 'M1 2 t s time=1700000000.123456 k=v z=%%20\nhi\n' >want
+	cmp want out
+	timeout 10 mrecv -F a >out
+	printf 'M1 2 t s id=1 time=1700000000.123456 k=v z=%%20\nhi\n' >want
+	cmp want out
+}
+
+@test "binary payloads of every size come through everywhere, in memory and in pieces" {
+	mkmbox a b
+	for n in 0 1 1000 4000 5000 65536 65537 131072 1000000; do
+		: >record
+		head -c "$n" /dev/urandom >in
+		msend -t t a <in
+		timeout 10 mrecv -F a | timeout 10 mtee a b record | timeout 10 mrecv - >out
+		cmp in out
+		for channel in a b record; do
+			timeout 10 mrecv "$channel" >out
+			cmp in out
+		done
+	done
+}
+
+@test "a payload of unknown length goes to every channel in constant memory" {
+	mkmbox a
+	: >record
+	head -c 3000000 /dev/urandom >in
+	msend - <in | timeout 10 mtee a record | timeout 10 mrecv - >out
+	cmp in out
+	timeout 10 mrecv a | cmp in -
+	timeout 10 mrecv record | cmp in -
+}
+
+@test "small and large messages keep their order" {
+	mkmbox a
+	for n in 1 100000 2 3 200000 4; do
+		head -c "$n" /dev/zero | msend -t "t$n" -
+	done >stream
+	timeout 10 mtee a <stream | timeout 10 mrecv -a -o '%t %l\n' - >out
+	printf 't%s %s\n' 1 1 100000 100000 2 2 3 3 200000 200000 4 4 >want
+	cmp want out
+	timeout 10 mrecv -a -o '%t %l\n' a | cmp want -
+}
+
+@test "a trickle goes on at once, while the stream stays open" {
+	mkmbox a
+	mkfifo in
+	timeout 20 mtee a <in >out 3>&- &
+	PIDS=$!
+	exec 8>in
+	lines one >&8
+	until_true is_messages a 1
+	until_true grep -q one out
+	lines two >&8
+	until_true is_messages a 2
+	exec 8>&-
+	wait $PIDS
+	[ "$(received a)" = $'one\ntwo' ]
+}
+
+@test "a FIFO gets what its reader reads, small and large" {
+	mkmbox a
+	mkfifo fifo
+	head -c 300000 /dev/urandom >large
+	timeout 20 mrecv -a fifo >got 3>&- &
+	PIDS=$!
+	(lines one two; msend - <large; lines three) | timeout 20 mtee -q fifo a
+	wait $PIDS
+	(printf 'one\ntwo\n'; cat large) >want
+	[ "$(tail -c 1 large | od -An -c | tr -d ' ')" = '\n' ] || echo >>want
+	echo three >>want
+	cmp want got
+	received a | cmp want -
+}
+
+@test "a channel named twice is one channel, with the filters of both" {
+	mkmbox a
+	(TAG=x lines 1; TAG=y lines 2; TAG=z lines 3) | timeout 10 mtee -q -t x a -t y ./a -t 'x*' a
+	[ "$(received a)" = $'1\n2' ]
+}
+
+@test "MBOX_DIR is where a name without a slash lies, and - stays standard output" {
+	mkdir dir
+	mkmbox dir/a
+	lines 1 | MBOX_DIR=dir timeout 10 mtee -q a
+	[ "$(received dir/a)" = 1 ]
+	lines 1 | MBOX_DIR=dir timeout 10 mtee -q - >out
+	[ "$(timeout 10 mrecv - <out)" = 1 ]
+	lines 1 | MBOX_DIR=dir timeout 10 mtee - | timeout 10 mrecv -a - >out
+	[ "$(cat out)" = 1 ]
+}
+
+# ---- options
+
+@test "-t and -s hold for the next channel alone: a router" {
+	mkmbox errors alice all both
+	(
+		printf 'M1 1 err.disk bob\n1\nM1 1 info alice\n2\nM1 1 err.net alice\n3\nM1 1 warn carol\n4\n'
+	) | timeout 10 mtee -q -t 'err.*' errors -s alice alice all -t 'err.*' -s alice both
+	[ "$(received errors | tr '\n' ' ')" = '1 3 ' ]
+	[ "$(received alice | tr '\n' ' ')" = '2 3 ' ]
+	[ "$(received all | tr '\n' ' ')" = '1 2 3 4 ' ]
+	[ "$(received both | tr '\n' ' ')" = '3 ' ]
+}
+
+@test "several -t before one channel are alternatives, and standard output has no filter" {
+	mkmbox a
+	for tag in x y z; do TAG=$tag lines $tag; done | timeout 10 mtee --tag=x --tag=y a | timeout 10 mrecv -a - >out
+	[ "$(cat out)" = $'x\ny\nz' ]
+	[ "$(received a)" = $'x\ny' ]
+	for tag in x y z; do TAG=$tag lines $tag; done | timeout 10 mtee -q --source='[!s]' a
+	is_messages a 0
+}
+
+@test "-q writes nothing to standard output" {
+	mkmbox a
+	lines 1 | timeout 10 mtee -q a >out
+	[ ! -s out ]
+	lines 1 | timeout 10 mtee --quiet a >out
+	[ ! -s out ]
+	is_messages a 2
+}
+
+@test "a plain file is begun anew, and appended to with -a; none is made" {
+	echo junk >record
+	lines 1 | timeout 10 mtee -q record
+	lines 2 | timeout 10 mtee -q -a record
+	lines 3 | timeout 10 mtee -q --append record
+	[ "$(timeout 10 mrecv -a record)" = $'1\n2\n3' ]
+	lines 4 | timeout 10 mtee -q record
+	[ "$(timeout 10 mrecv -a record)" = 4 ]
+	run -66 --separate-stderr timeout 10 mtee none </dev/null
+	[ "$stderr" = 'mtee: cannot open none: No such file or directory' ]
+	[ ! -e none ]
+}
+
+@test "where a channel is missing, no plain file has been begun anew" {
+	lines 1 >record
+	run -66 timeout 10 mtee -q record none </dev/null
+	[ "$(timeout 10 mrecv -a record)" = 1 ]
+}
+
+@test "-1 gives each message to exactly one channel, the first with room" {
+	mkmbox -c 2 first second
+	mkmbox rest
+	seq 10 | msend -l - | timeout 10 mtee -1 -q first second rest
+	[ "$(received first | tr '\n' ' ')" = '1 2 ' ]
+	[ "$(received second | tr '\n' ' ')" = '3 4 ' ]
+	[ "$(received rest | tr '\n' ' ')" = '5 6 7 8 9 10 ' ]
+}
+
+@test "-1 keeps to the filters, and standard output gets every message" {
+	mkmbox a b
+	(TAG=x lines 1; TAG=y lines 2; TAG=z lines 3) | timeout 10 mtee --one -t x a -t '[xy]' b | timeout 10 mrecv -a - >out
+	[ "$(cat out)" = $'1\n2\n3' ]
+	[ "$(received a)" = 1 ]
+	[ "$(received b)" = 2 ]
+}
+
+@test "-1 waits where none has room, and goes on where there is some" {
+	mkmbox -c 1 a b
+	seq 6 | msend -l - | timeout 30 mtee -1 -q a b 3>&- &
+	PIDS=$!
+	until_true is_messages a 1
+	until_true is_messages b 1
+	for box in b a b a; do
+		timeout 10 mrecv $box
+		until_true is_messages $box 1
+	done >out
+	wait $PIDS
+	[ "$(tr '\n' ' ' <out)" = '2 1 3 4 ' ]
+	[ "$(received a)" = 6 ]
+	[ "$(received b)" = 5 ]
+}
+
+@test "-1 gives a large message, too, to exactly one" {
+	mkmbox -b 400K a
+	mkmbox b
+	head -c 300000 /dev/urandom >in
+	for _ in 1 2 3; do msend - <in; done | timeout 10 mtee -1 -q a b
+	is_messages a 2
+	is_messages b 1
+	for box in a a b; do
+		timeout 10 mrecv $box | cmp in -
+	done
+}
+
+@test "-n skips a channel that is full, says once how often, and ends with 1" {
+	mkmbox -c 2 a
+	mkmbox b
+	mkmbox -c 4 c
+	seq 5 | msend -l - | (run -1 --separate-stderr timeout 10 mtee -n -q a b c
+		[ "$stderr" = $'mtee: a: full for 3 messages\nmtee: c: full for 1 message' ])
+	[ "$(received a)" = $'1\n2' ]
+	[ "$(received b)" = $'1\n2\n3\n4\n5' ]
+	[ "$(received c)" = $'1\n2\n3\n4' ]
+}
+
+@test "-n counts each message of a flood, and a smaller one may fit where a larger did not" {
+	mkmbox -c 100 a
+	seq 50000 | msend -l - | (run -1 --separate-stderr timeout 20 mtee --nonblock -q a
+		[ "$stderr" = 'mtee: a: full for 49900 messages' ])
+	mkmbox -b 10 b
+	lines 12345 1234567 123 | (run -1 --separate-stderr timeout 10 mtee -nq b
+		[ "$stderr" = 'mtee: b: full for 1 message' ])
+	[ "$(received b)" = $'12345\n123' ]
+}
+
+@test "-n skips a full mailbox for large messages too, and never tears one" {
+	mkmbox -c 1 a
+	mkmbox b
+	head -c 300000 /dev/urandom >in
+	(msend - <in; msend - <in) | (run -1 --separate-stderr timeout 10 mtee -n -q a b
+		[ "$stderr" = 'mtee: a: full for 1 message' ])
+	is_messages b 2
+	timeout 10 mrecv a | cmp in -
+}
+
+@test "-n skips a FIFO that nobody empties, and what it holds is whole" {
+	mkfifo fifo
+	exec 8<>fifo
+	head -c 20000 /dev/zero | tr '\0' x >in
+	for _ in $(seq 20); do msend -t big - <in; lines small; done >stream
+	run -1 --separate-stderr timeout 10 mtee -n -q /dev/fd/8 <stream
+	[[ "$stderr" == 'mtee: /dev/fd/8: full for '*' messages' ]]
+	missed=${stderr#*for } missed=${missed% messages}
+	timeout 10 mrecv -a -o '%t %l\n' fifo >out 3>&- &
+	PIDS=$!
+	until_true sh -c "[ \$(wc -l <out) -eq $((40 - missed)) ]"
+	kill $PIDS
+	wait $PIDS || true
+	PIDS=
+	exec 8>&-
+	run ! grep -vxE 'big 20000|- 5' out
+}
+
+@test "-n with -1 counts what no channel had room for" {
+	mkmbox -c 1 a b
+	seq 5 | msend -l - | (run -1 --separate-stderr timeout 10 mtee -n1q a b
+		[ "$stderr" = $'mtee: a: full for 3 messages\nmtee: b: full for 3 messages' ])
+	[ "$(received a)" = 1 ]
+	[ "$(received b)" = 2 ]
+}
+
+@test "without -n the slowest channel sets the pace, and the others have what it waits for" {
+	mkmbox -c 1 slow
+	mkmbox fast
+	seq 5 | msend -l - | timeout 20 mtee slow fast >out 3>&- &
+	PIDS=$!
+	until_true is_messages slow 1
+	until_true sh -c 'mstat fast | grep -Eq "^fast +[1-5] "'
+	until_true grep -q '^1$' out
+	for n in 1 2 3 4 5; do
+		[ "$(timeout 10 mrecv slow)" = $n ]
+	done
+	wait $PIDS
+	[ "$(received fast)" = $'1\n2\n3\n4\n5' ]
+}
+
+@test "options stand among the channels, -- ends them" {
+	mkmbox a ./-q
+	lines 1 | timeout 10 mtee a -q >out
+	[ ! -s out ]
+	lines 2 | timeout 10 mtee -t 2 a -- -q | timeout 10 mrecv -a - >out
+	[ "$(cat out)" = 2 ]
+	[ "$(received ./-q)" = 2 ]
+}
+
+# ---- failures
+
+@test "a channel that fails is reported once and left out, the others go on, and it ends with 74" {
+	mkmbox a b
+	seq 5000 | msend -l - | (run -74 --separate-stderr timeout 10 mtee -q a /dev/full b
+		[ "$stderr" = 'mtee: cannot write to /dev/full: No space left on device' ])
+	received a | cmp - <(seq 5000)
+	received b | cmp - <(seq 5000)
+}
+
+@test "a large message that fails in one channel comes to the others" {
+	mkmbox a
+	head -c 1000000 /dev/urandom >in
+	msend - <in | (run -74 --separate-stderr timeout 10 mtee a /dev/full
+		[ "$stderr" = 'mtee: cannot write to /dev/full: No space left on device' ])
+	timeout 10 mrecv a | cmp in -
+}
+
+@test "a mailbox that is removed meanwhile is left out" {
+	mkmbox a b
+	mkfifo in
+	timeout 20 mtee -q a b <in 2>err 3>&- &
+	PIDS=$!
+	exec 8>in
+	lines 1 >&8
+	until_true is_messages a 1
+	rmmbox -f a
+	lines 2 3 >&8
+	until_true is_messages b 3
+	lines 4 >&8
+	exec 8>&-
+	status=0
+	wait $PIDS || status=$?
+	[ $status -eq 74 ]
+	[ "$(cat err)" = 'mtee: cannot write to a: the mailbox was removed' ]
+	[ "$(received b)" = $'1\n2\n3\n4' ]
+}
+
+@test "one that waits for room in a mailbox that is removed goes on without it" {
+	mkmbox -c 1 a
+	mkmbox b
+	seq 5 | msend -l - | timeout 20 mtee -q a b 2>err 3>&- &
+	PIDS=$!
+	until_true sh -c "mstat a | grep -q ' 1s '"
+	rmmbox -f a
+	status=0
+	wait $PIDS || status=$?
+	[ $status -eq 74 ]
+	[ "$(received b)" = $'1\n2\n3\n4\n5' ]
+}
+
+@test "standard output may fail, or be closed by its reader, as any channel" {
+	mkmbox a
+	lines 1 2 >stream
+	run -74 --separate-stderr sh -c 'timeout 10 mtee a <stream >/dev/full'
+	[ "$stderr" = 'mtee: cannot write to standard output: No space left on device' ]
+	[ "$(received a)" = $'1\n2' ]
+	seq 50000 | msend -l - | (timeout 10 mtee a 2>err; echo $? >status) | true
+	[ "$(cat status)" = 74 ]
+	[ "$(cat err)" = 'mtee: cannot write to standard output: Broken pipe' ]
+	received a | cmp - <(seq 50000)
+}
+
+@test "when every channel has failed it stops reading" {
+	(lines 1; exec cat /dev/zero) | (run -74 timeout 10 mtee -q /dev/full)
+}
+
+@test "what is not frames is 65, and what stood before it has been copied" {
+	mkmbox a
+	(lines 1 2; echo junk) | (run -65 --separate-stderr timeout 10 mtee -q a
+		[ "$stderr" = "mtee: standard input: byte $(lines 1 2 | wc -c): malformed header" ])
+	[ "$(received a)" = $'1\n2' ]
+	run -65 timeout 10 mtee -q a <<<'M1 10 t s'
+}
+
+@test "a message that is cut short is 65, and exists nowhere" {
+	mkmbox a
+	lines 1 >record
+	head -c 200000 /dev/zero >in
+	(printf 'M1 300000 t s\n'; cat in) >stream
+	run -65 timeout 10 mtee -q -a a record <stream
+	[ -z "$(received a)" ]
+	[ "$(timeout 10 mrecv -a record)" = 1 ]
+	printf 'M1 3+ t s\nabc\n' >stream
+	run -65 timeout 10 mtee -q -a a record <stream
+	[ -z "$(received a)" ]
+	[ -z "$(find a -name '*.spool')" ]
+}
+
+@test "a message whose header line is too long for a mailbox is 65, and the next one goes" {
+	mkmbox a b
+	(printf 'M1 1 t s k='; head -c 4080 /dev/zero | tr '\0' x; printf '\n1\n'; lines 2) >stream
+	run -65 --separate-stderr timeout 10 mtee -q a <stream
+	[ "$stderr" = "mtee: a: a message's header line is too long" ]
+	[ "$(received a)" = 2 ]
+}
+
+@test "a channel that may not be written is 77" {
+	lines 1 >stream
+	: >record
+	chmod 444 record
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." "$BATS_RUN_TMPDIR" 2>/dev/null || true
+	cp "$(command -v mtee)" mtee-copy
+	as=
+	[ "$(id -u)" -ne 0 ] || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	run -77 $as "$PWD/mtee-copy" -q "$PWD/record" <stream
+}
+
+@test "a channel that is missing, or no channel, is 66" {
+	mkdir plain
+	mkmbox a
+	for channel in none plain ''; do
+		run -66 timeout 10 mtee a "$channel" </dev/null
+	done
+}
+
+@test "ended by a signal while it waits, it is ended by that signal" {
+	mkmbox -c 1 a
+	seq 5 | msend -l - >stream
+	for signal in TERM INT HUP; do
+		bash -c "trap - $signal; exec timeout 20 mtee -q a" <stream 3>&- &
+		PIDS=$!
+		until_true sh -c "mstat a | grep -q ' 1s '"
+		kill -$signal $(pgrep -P $PIDS)
+		status=0
+		wait $PIDS || status=$?
+		[ $status -eq $((128 + $(kill -l $signal))) ]
+	done
+	PIDS=
+}
+
+@test "a command line that is wrong is 64, and says how it is used" {
+	mkmbox a
+	run -64 mtee
+	[[ "$output" == *'usage: mtee [-1anq] [-s glob] [-t glob] channel...'* ]]
+	run -64 mtee -q
+	run -64 mtee -x a
+	run -64 mtee -t
+	run -64 mtee -t '' a
+	run -64 mtee a -t x
+	[[ "$output" == *'no channel follows the last -s or -t'* ]]
+}
+
+@test "-h and -V print and exit with 0" {
+	run -0 mtee -h
+	[[ "$output" == 'usage: mtee [-1anq] [-s glob] [-t glob] channel...'* ]]
+	run -0 mtee --help
+	run -0 mtee -V
+	[[ "$output" == 'mtee (letterbox) '* ]]
+	run -0 mtee --version
+}
