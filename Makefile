@@ -23,6 +23,7 @@ MODULES = \
 	reclaim recount \
 	mbox \
 	wake \
+	settle \
 	post search claim \
 	reader writer channel \
 	source sink output \

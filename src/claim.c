@@ -53,41 +53,7 @@ claim_free(struct claim *c)
 	c->cursor = NULL;
 }
 
-/* ---- changing states ---- */
-
-/* set_states -- write what state() makes of items [from, n), neighbours at one stroke. */
-static int
-set_states(struct mbox *m, const struct run *run, uint32_t from, enum state_status status, unsigned more_tries)
-{
-	uint64_t states[RUN_MESSAGES], owner = status == STATE_CLAIMED ? m->number : 0;
-	const struct item *items = run->items;
-
-	for (uint32_t i = from, j; i < run->n; i = j) {
-		for (j = i; j < run->n && items[j].pos - items[i].pos == j - i; j++)
-			states[j - i] = state_make(status, items[j].tries + more_tries, owner);
-		if (seg_write_states(&m->seg, items[i].pos, j - i, states) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* take_run -- claim what the search found. */
-static int
-take_run(struct claim *c, struct run *run)
-{
-	struct mbox *m = c->m;
-	uint64_t state;
-
-	if (mbox_number(m) == -1 || mbox_begin(m) == -1)
-		return -1;
-	if (m->ctl.delayed > 0)
-		for (uint32_t i = 0; i < run->n; i++)
-			if (seg_read_states(&m->seg, run->items[i].pos, 1, &state) == 0
-			    && state_status(state) == STATE_DELAYED)
-				m->ctl.delayed--;
-	m->ctl.claimed += run->n;
-	return set_states(m, run, 0, STATE_CLAIMED, 0);
-}
+/* ---- the run in hand ---- */
 
 /* find_run -- have m->seg be the run's segment, and the places of its items right. */
 static int
@@ -106,37 +72,9 @@ find_run(struct mbox *m, struct run *run)
 	return 0;
 }
 
-/* finish_done -- items [from, n) are gone. */
+/* wake_for -- wake receivers for n messages of m->seg that are ready again. */
 static int
-finish_done(struct mbox *m, struct run *run, uint32_t from, uint64_t keep)
-{
-	struct ctl *c = &m->ctl;
-	char big[SEG_NAME_BYTES];
-
-	if (seg_read_links(&m->seg) == -1 || set_states(m, run, from, STATE_DONE, 0) == -1)
-		return -1;
-	for (uint32_t i = from; i < run->n; i++) {
-		c->live_bytes -= batch_cost(run->items[i].slot.len);
-		if (c->first == run->items[i].id)
-			c->first++;
-		if (run->items[i].slot.flags & SLOT_BIG) {
-			seg_file(big, run->items[i].id, 0, "big");
-			unlinkat(m->dir_fd, big, 0);
-		}
-	}
-	c->live -= run->n - from;
-	c->claimed -= run->n - from;
-	m->seg.h.done += run->n - from;
-	if (c->live == 0)
-		c->first = c->head = c->next;
-	if (seg_write_done(&m->seg) == -1 || reclaim_spent(&m->seg, c, keep) == -1)
-		return -1;
-	return wake_room(m);
-}
-
-/* wake_for -- wake receivers for items [from, n), which are ready again. */
-static int
-wake_for(struct claim *c, const struct run *run, uint32_t from)
+wake_for(struct claim *c, const struct item *items, uint32_t n)
 {
 	struct slice two[2];
 	struct slot slot = { .tag = 0, .source = 1 };
@@ -145,53 +83,34 @@ wake_for(struct claim *c, const struct run *run, uint32_t from)
 		return 0;
 	if (search_names(c) == -1)
 		return -1;
-	for (uint32_t i = from; i < run->n; i++) {
-		two[0] = names_get(&c->names, run->items[i].slot.tag);
-		two[1] = names_get(&c->names, run->items[i].slot.source);
-		if (wake_receivers(c->m, run->items[i].id, 1, &slot, two) == -1)
+	for (uint32_t i = 0; i < n; i++) {
+		two[0] = names_get(&c->names, items[i].slot.tag);
+		two[1] = names_get(&c->names, items[i].slot.source);
+		if (wake_receivers(c->m, items[i].id, 1, &slot, two) == -1)
 			return -1;
 	}
 	return 0;
-}
-
-/* finish_back -- items [from, n) are ready again, in their places; delay_us: not before that. */
-static int
-finish_back(struct claim *c, struct run *run, uint32_t from, bool tried, uint64_t delay_us)
-{
-	struct mbox *m = c->m;
-	uint32_t n = run->n - from;
-	uint64_t due = clock_wall_us() + delay_us;
-
-	for (uint32_t i = from; i < run->n; i++) {
-		if (delay_us > 0 && seg_write_due(&m->seg, run->items[i].pos, due) == -1)
-			return -1;
-		if (m->ctl.head > run->items[i].id)
-			m->ctl.head = run->items[i].id;
-	}
-	if (set_states(m, run, from, delay_us > 0 ? STATE_DELAYED : STATE_READY, tried ? 1 : 0) == -1)
-		return -1;
-	m->ctl.claimed -= n;
-	if (delay_us > 0)
-		m->ctl.delayed += n;
-	m->ctl.backs++;
-	return wake_for(c, run, from);
 }
 
 /* finish -- settle items [from, n) of run; with the lock held. */
 static int
 finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
-	int r;
+	struct item *items = run->items + from;
+	uint32_t n = run->n - from;
 
 	if (from >= run->n)
 		return 0;
 	if (mbox_begin(c->m) == -1 || find_run(c->m, run) == -1)
 		return -1;
-	r = end == CLAIM_DONE ? finish_done(c->m, run, from, keep)
-	    : finish_back(c, run, from, end == CLAIM_FAILED, delay_us);
-	if (r == 0)
-		run->n = from;
-	return r;
+	if (end == CLAIM_DONE || end == CLAIM_DROPPED) {
+		if (settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep) == -1)
+			return -1;
+	} else if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1 || wake_for(c, items, n) == -1) {
+		return -1;
+	}
+	run->n = from;
+	return 0;
 }
 
 /* ---- claims of the dead ---- */
@@ -219,21 +138,11 @@ owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
 static int
 revive(struct claim *c, uint32_t pos, uint64_t state)
 {
-	struct mbox *m = c->m;
-	struct run one;         /* most of it stays untouched */
+	struct item item = { .id = seg_id(&c->m->seg, pos), .pos = pos, .tries = state_tries(state) };
 
-	one.n = 1;
-	one.seg = m->seg.h.first;
-	one.shape = m->ctl.shape;
-	one.items[0] = (struct item){ .id = seg_id(&m->seg, pos), .pos = pos, .tries = state_tries(state) };
-	if (mbox_begin(m) == -1 || seg_read_slots(&m->seg, pos, 1, &one.items[0].slot) == -1
-	    || set_states(m, &one, 0, STATE_READY, 1) == -1)
+	if (mbox_begin(c->m) == -1 || seg_read_slots(&c->m->seg, pos, 1, &item.slot) == -1)
 		return -1;
-	m->ctl.claimed--;
-	m->ctl.backs++;
-	if (m->ctl.head > one.items[0].id)
-		m->ctl.head = one.items[0].id;
-	return wake_for(c, &one, 0);
+	return settle_ready(c->m, &item, 1, true, 0) == -1 ? -1 : wake_for(c, &item, 1);
 }
 
 /* give_back_dead -- make ready again what dead processes had claimed.  Returns 0, or -1. */
@@ -345,7 +254,9 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (run->n == 0)
 		return nothing(c, limits);
-	if (seg_log(&m->seg) == -1 || (!c->peek && take_run(c, run) == -1))
+	if (seg_log(&m->seg) == -1)
+		return -1;
+	if (!c->peek && (mbox_number(m) == -1 || mbox_begin(m) == -1 || settle_claim(m, run->items, run->n) == -1))
 		return -1;
 	return wake_awake(m);
 }

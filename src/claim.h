@@ -12,7 +12,7 @@
 #include "message.h"
 #include "search.h"
 
-enum claim_end { CLAIM_DONE, CLAIM_BACK, CLAIM_FAILED };
+enum claim_end { CLAIM_DONE, CLAIM_DROPPED, CLAIM_BACK, CLAIM_FAILED };
 
 /* claim_init -- begin to receive from m.  Returns 0, or -1 with ENOMEM. */
 int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek);

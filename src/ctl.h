@@ -21,6 +21,13 @@ enum {
 	CTL_COPY = 256,                 /* bytes of a copy */
 };
 
+/* What happens when there is no room. */
+enum ctl_policy {
+	CTL_BLOCK,                      /* the sender waits */
+	CTL_OLDEST,                     /* the oldest message that nobody has claimed goes */
+	CTL_LATEST,                     /* always: a message takes the place of the one of its tag */
+};
+
 struct ctl {
 	char magic[8];                  /* CTL_MAGIC */
 	uint32_t version;               /* CTL_VERSION; 16777216 and the like: another byte order */
@@ -41,6 +48,7 @@ struct ctl {
 	uint64_t live_bytes;            /* their payloads; an empty one counts 1 */
 	uint64_t claimed;               /* how many of them are claimed */
 	uint64_t delayed;               /* how many of them are not to be given yet */
+	uint64_t dropped;               /* messages that left otherwise than by being received */
 
 	uint64_t shape;                 /* counts segments removed and rewritten: what is remembered of them is stale */
 	uint64_t backs;                 /* counts messages put back: what was passed over may be ready */
@@ -49,7 +57,8 @@ struct ctl {
 	uint32_t wants;                 /* entries of the want table in use, from its start */
 	uint8_t busy;                   /* a change is under way: who finds it set recounts */
 	uint8_t removed;                /* rmmbox has begun */
-	uint8_t reserved[78];
+	uint8_t policy;                 /* enum ctl_policy */
+	uint8_t reserved[69];
 	uint32_t sum;                   /* of all that stands before it */
 };
 

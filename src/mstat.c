@@ -141,7 +141,7 @@ tally_segment(struct mbox *m, struct stat_of *s, struct tally *tallies)
 		for (uint32_t i = 0; i < step; i++) {
 			struct tally one = { NULL, 1, batch_cost(slots[i].len), slots[i].time_us };
 
-			if (state_status(states[i]) == STATE_DONE)
+			if (state_status(states[i]) >= STATE_DONE)
 				continue;
 			if (s->oldest_us == UINT64_MAX)
 				s->oldest_us = one.oldest_us;
@@ -297,7 +297,7 @@ static void
 emit_want(struct show *show, const struct want *w)
 {
 	if (w->kind == WANT_ROOM) {
-		emit(show, "{\"for\":\"room\",\"bytes\":%llu}", (unsigned long long)w->need_bytes);
+		emit(show, "{\"for\":\"room\",\"bytes\":%llu}", (unsigned long long)w->object);
 		return;
 	}
 	emit(show, "{\"for\":\"message\",\"peek\":%s", w->kind == WANT_PEEK ? "true" : "false");

@@ -7,11 +7,13 @@
  * What is killed with mtee is what it has read and not yet passed on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,6 +102,14 @@ is_full(void)
 	return errno == EAGAIN || errno == ETIMEDOUT;
 }
 
+/* fail_with -- the first failure is what is told in the end; a message missed is none. */
+static void
+fail_with(struct tee *t, int status)
+{
+	if (t->status <= CLI_NOT_NOW)
+		t->status = status;
+}
+
 /* leave_out -- a channel failed: say so, and go on without it. */
 static void
 leave_out(struct tee *t, struct channel *c)
@@ -109,13 +119,12 @@ leave_out(struct tee *t, struct channel *c)
 		return;
 	if (errno == EMSGSIZE) {        /* the message's fault: the channel stays */
 		cli_warn("%s: a message's header line is too long", c->sink.name);
-		t->status = CLI_DATA;
+		fail_with(t, CLI_DATA);
 		return;
 	}
 	cli_fail("write to", c->sink.name);
 	c->dead = true;
-	if (t->status == CLI_OK)
-		t->status = CLI_IO;
+	fail_with(t, CLI_IO);
 }
 
 /* ---- what is gathered ---- */
@@ -250,51 +259,77 @@ copy_small(struct tee *t, const struct message *m, size_t cost)
 /* ---- large messages ---- */
 
 /*
- * has_room -- whether a channel has room for a message of len bytes now (MESSAGE_LEN_UNKNOWN: a large one).
- * Leaves the channel out where it fails.
+ * pipe_room -- how many bytes can go through a pipe without waiting for its reader.
+ * One that is empty takes any message: there is none so large that it is never sent.  Else at most every second byte
+ * of a page may be in use, as a frame is never split between two; and the same holds for what we write.
  */
-static bool
-has_room(struct tee *t, struct channel *c, uint64_t len)
+static uint64_t
+pipe_room(int fd)
+{
+	int size = 16 * PIPE_BUF, used = 0, pages;
+
+	if (ioctl(fd, FIONREAD, &used) == -1 || used == 0)
+		return UINT64_MAX;
+#ifdef F_GETPIPE_SZ
+	size = fcntl(fd, F_GETPIPE_SZ);
+	if (size == -1)                 /* no pipe: what is unread is not what we wrote */
+		return UINT64_MAX;
+#endif
+	pages = size / PIPE_BUF - 2 * (used / PIPE_BUF + 1);
+	return pages > 0 ? (uint64_t)pages * PIPE_BUF / 2 : 0;
+}
+
+/* room_in -- how many bytes a channel has room for now.  Leaves the channel out where it fails. */
+static uint64_t
+room_in(struct tee *t, struct channel *c)
 {
 	struct mbox *m = &c->sink.m;
 	const struct ctl *ctl = &m->ctl;
-	bool room;
+	uint64_t room = 0;
 	int events;
 
 	if (!is_mailbox(c)) {
 		events = c->sink.kind == CHANNEL_FILE ? POLLOUT : io_wait(c->sink.fd, POLLOUT, 0);
 		if (events == -1)
-			return false;
+			return 0;
 		if ((events & POLLERR) == 0)
-			return true;
+			return pipe_room(c->sink.fd);
 		errno = EPIPE;
 	} else if (mbox_lock(m, clock_after(LONG_NS)) == 0) {
-		if (len == MESSAGE_LEN_UNKNOWN)
-			len = PIECE;
-		room = ctl->live == 0 || (ctl->live < ctl->cap_messages && ctl->live_bytes < ctl->cap_bytes &&
-		    len <= ctl->cap_bytes - ctl->live_bytes);
+		if (ctl->live == 0)
+			room = UINT64_MAX;
+		else if (ctl->live < ctl->cap_messages && ctl->live_bytes < ctl->cap_bytes)
+			room = ctl->cap_bytes - ctl->live_bytes;
 		mbox_unlock(m);
 		return room;
 	} else if (is_full()) {
-		return false;
+		return 0;
 	}
 	leave_out(t, c);
-	return false;
+	return 0;
 }
 
-/* choose -- with -1: the first channel with room is the one that is wanted, besides standard output. */
+/*
+ * choose -- with -1: one channel is wanted, besides standard output: the first with room for the message, or, where
+ * its length is not known, the one with most room.
+ */
 static void
 choose(struct tee *t, const struct message *m)
 {
 	struct channel *chosen = NULL;
+	uint64_t least = m->len == MESSAGE_LEN_UNKNOWN ? PIECE : m->len, most, room;
 	bool left = true;
 	int ms = 50;
 
 	while (chosen == NULL && left) {
 		left = false;
+		most = 0;
 		for EACH(t, c) {
-			if (chosen == NULL && c->wanted && !c->is_out && has_room(t, c, m->len))
+			room = c->wanted && !c->is_out ? room_in(t, c) : 0;
+			if (room >= least && room > most && (chosen == NULL || m->len == MESSAGE_LEN_UNKNOWN)) {
 				chosen = c;
+				most = room;
+			}
 			left = left || (c->wanted && !c->is_out);
 		}
 		if (chosen == NULL && left && (t->nonblock || io_nap(CLOCK_NEVER, &ms, 1000) == -1))
@@ -321,7 +356,7 @@ begin(struct tee *t, struct channel *c, const struct message *m)
 			leave_out(t, c);
 			return;
 		}
-	} else if (!hurry || has_room(t, c, m->len)) {
+	} else if (!hurry || room_in(t, c) >= (m->len == MESSAGE_LEN_UNKNOWN ? PIECE : m->len)) {
 		c->sink.patience_ns = SINK_FOREVER;
 		return;
 	} else {
@@ -380,7 +415,7 @@ copy_large(struct tee *t, struct message *m)
 	/* who has room does not wait for who has not */
 	for (int later = 0; later <= 1; later++)
 		for EACH(t, c)
-			if (c->wanted && (later || !is_mailbox(c) || has_room(t, c, m->len)))
+			if (c->wanted && (later || !is_mailbox(c) || room_in(t, c) >= c->sink.spooled))
 				end(t, c);
 	return 0;
 }
@@ -440,18 +475,20 @@ copy_all(struct tee *t)
 	int r = 1;
 
 	reader_init(&t->reader, STDIN_FILENO, READER_ALL);
-	while (r == 1 && any_left(t) && !io_stop) {
+	while (r == 1 && !io_stop) {
 		if (!reader_buffered(&t->reader))
 			flush_all(t);
+		if (!any_left(t))
+			return;
 		r = reader_next(&t->reader, &m);
 		if (r == 1 && copy(t, &m) == -1)
 			r = -1;
 	}
 	if (r == -1 && errno == EBADMSG) {
 		cli_warn("standard input: byte %llu: %s", (unsigned long long)t->reader.offset, t->reader.reason);
-		t->status = CLI_DATA;
+		fail_with(t, CLI_DATA);
 	} else if (r == -1 && !io_stop) {
-		t->status = cli_fail("read", "standard input");
+		fail_with(t, cli_fail("read", "standard input"));
 	}
 	if (!io_stop)
 		flush_all(t);
@@ -470,7 +507,7 @@ finish(struct tee *t)
 		c->sink.patience_ns = t->nonblock ? LONG_NS : SINK_FOREVER;
 		if (!c->dead && sink_close(&c->sink) == -1) {
 			cli_warn("%s: %llu bytes were left unread", c->sink.name, (unsigned long long)c->sink.unread);
-			t->status = t->status <= CLI_NOT_NOW ? CLI_IO : t->status;
+			fail_with(t, CLI_IO);
 		}
 	}
 }

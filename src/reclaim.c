@@ -108,6 +108,9 @@ keep_message(struct rewriting *w, uint32_t pos, uint64_t state, const struct slo
 	if (state_status(state) == STATE_DELAYED
 	    && (seg_read_due(w->s, pos, &due) == -1 || seg_write_due(w->t, w->t->h.n + w->n, due) == -1))
 		return -1;
+	if ((old->flags & SLOT_EXPIRES) && (seg_read_expiry(w->s, pos, &due) == -1
+	    || seg_write_expiry(w->t, w->t->h.n + w->n, due) == -1))
+		return -1;
 	*slot = *old;
 	slot->off = (uint32_t)(w->t->h.log_len + w->used);
 	slot->tag = rename_number(w, old->tag);
@@ -129,7 +132,7 @@ copy_block(struct rewriting *w, uint32_t pos, uint32_t n)
 		return -1;
 	w->n = 0;
 	for (uint32_t i = 0; i < n; i++)
-		if (state_status(states[i]) != STATE_DONE && keep_message(w, pos + i, states[i], &slots[i]) == -1)
+		if (state_status(states[i]) < STATE_DONE && keep_message(w, pos + i, states[i], &slots[i]) == -1)
 			return -1;
 	if (w->n > 0 && (seg_reserve(w->t, w->t->h.n, w->n) == -1
 	    || seg_write_slots(w->t, w->t->h.n, w->n, w->slots) == -1

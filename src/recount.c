@@ -110,7 +110,7 @@ count_segment(struct ctl *c, struct seg *s, uint32_t n)
 		if (seg_read_states(s, pos, step, states) == -1 || seg_read_slots(s, pos, step, slots) == -1)
 			return -1;
 		for (uint32_t i = 0; i < step; i++) {
-			if (state_status(states[i]) == STATE_DONE)
+			if (state_status(states[i]) >= STATE_DONE)
 				s->h.done++;
 			else
 				count_message(c, seg_id(s, pos + i), states[i], &slots[i]);
@@ -195,7 +195,7 @@ message_waits(int dir_fd, const struct ids *ids, const struct ctl *c, uint64_t i
 		n = s.h.first == c->last_seg ? (uint32_t)(c->next - c->last_seg) : s.h.n;
 		pos = seg_find(&s, n, id);
 		waits = pos < n && seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
-		    && state_status(state) != STATE_DONE;
+		    && state_status(state) < STATE_DONE;
 		seg_close(&s);
 		return waits;
 	}

@@ -177,6 +177,9 @@ search_rank(struct claim *c, struct run *run, const struct claim_limits *limits,
 	struct search s = { .c = c, .run = run, .limits = limits, .rank = rank };
 	uint64_t from = c->cursor[rank] > m->ctl.head ? c->cursor[rank] : m->ctl.head, at, last;
 
+	if (from < limits->from)
+		from = limits->from;
+
 	for (at = first_segment(m, from); at != 0 && run->n == 0 && !s.full; at = mbox_seg_next(m)) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
@@ -199,7 +202,8 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 
 	run->n = 0;
 	c->due_us = 0;
-	if (c->backs != c->m->ctl.backs) {
+	/* who looks and takes nothing need not see again what was put back */
+	if (c->backs != c->m->ctl.backs && !c->peek) {
 		memset(c->cursor, 0, c->ranks * sizeof *c->cursor);
 		c->backs = c->m->ctl.backs;
 	}

@@ -10,19 +10,11 @@
 
 #include "batch.h"
 #include "filter.h"
-#include "mbox.h"
+#include "settle.h"
 
 enum {
-	RUN_MESSAGES = 1024,
+	RUN_MESSAGES = SETTLE_MAX,
 	RUN_BYTES = 128 * 1024,                 /* of log that a run may span, unless one message is longer */
-};
-
-/* A message that is claimed (or looked at). */
-struct item {
-	uint64_t id;
-	struct slot slot;
-	uint32_t pos;                           /* its place in the segment, as of run.shape */
-	unsigned tries;                         /* deliveries that failed before */
 };
 
 /* What was claimed in one turn, all from one segment. */
@@ -56,7 +48,7 @@ struct claim {
 struct claim_limits {
 	uint32_t messages;                      /* at most, 1 to RUN_MESSAGES */
 	uint32_t bytes;                         /* of frames, unless the first message is longer */
-	uint64_t below;                         /* only ids below this one; UINT64_MAX: any */
+	uint64_t from, below;                   /* only ids from this one on, and below that; UINT64_MAX: any */
 	uint64_t deadline_ns;                   /* for the lock */
 	bool wait;                              /* nothing there: post our want, to sleep */
 };

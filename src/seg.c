@@ -26,7 +26,8 @@ enum {
 	AT_SLOTS = AT_NAMES + SEG_NAMES_BYTES,
 	AT_STATES = AT_SLOTS + SEG_MESSAGES * 32,
 	AT_DUE = AT_STATES + SEG_MESSAGES * 8,
-	AT_IDS = AT_DUE + SEG_MESSAGES * 8,
+	AT_EXPIRY = AT_DUE + SEG_MESSAGES * 8,
+	AT_IDS = AT_EXPIRY + SEG_MESSAGES * 8,
 	RESERVE = 64,           /* states whose room is made at once: 512 bytes, the least a disk gives */
 };
 
@@ -235,6 +236,18 @@ int
 seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us)
 {
 	return io_pwrite(s->idx_fd, &due_us, sizeof due_us, AT_DUE + pos * sizeof due_us);
+}
+
+int
+seg_read_expiry(const struct seg *s, uint32_t pos, uint64_t *expiry_us)
+{
+	return read_whole(s->idx_fd, expiry_us, sizeof *expiry_us, AT_EXPIRY + pos * sizeof *expiry_us);
+}
+
+int
+seg_write_expiry(const struct seg *s, uint32_t pos, uint64_t expiry_us)
+{
+	return io_pwrite(s->idx_fd, &expiry_us, sizeof expiry_us, AT_EXPIRY + pos * sizeof expiry_us);
 }
 
 int

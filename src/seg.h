@@ -37,7 +37,12 @@ struct seg_header {
 	uint32_t variant;                       /* which rewriting of the log: 0 is ID.log, else ID.VARIANT.log */
 };
 
-enum { SLOT_BIG = 1 };                          /* slot.flags: the payload is in ID.big */
+/* slot.flags */
+enum {
+	SLOT_BIG = 1,                           /* the payload is in ID.big */
+	SLOT_SYNC = 2,                          /* its sender waits for its end */
+	SLOT_EXPIRES = 4,                       /* its expiry stands in the index */
+};
 
 struct slot {
 	uint64_t len;                           /* payload bytes */
@@ -56,7 +61,8 @@ enum state_status {
 	STATE_READY = 0,
 	STATE_CLAIMED = 1,                      /* owner: the claimer's process number */
 	STATE_DELAYED = 2,                      /* ready from its due time on */
-	STATE_DONE = 3,
+	STATE_DONE = 3,                         /* gone: received */
+	STATE_DROPPED = 4,                      /* gone: expired, withdrawn, or displaced */
 };
 
 #define STATE_OWNER_BITS 48
@@ -124,6 +130,8 @@ int seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *sta
 int seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states);
 int seg_read_due(const struct seg *s, uint32_t pos, uint64_t *due_us);
 int seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us);
+int seg_read_expiry(const struct seg *s, uint32_t pos, uint64_t *expiry_us);
+int seg_write_expiry(const struct seg *s, uint32_t pos, uint64_t expiry_us);
 int seg_write_ids(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *ids);
 
 /*

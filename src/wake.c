@@ -115,6 +115,26 @@ wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot 
 	return wake_kind(m, WANT_PEEK, first_id, n, slots, names);
 }
 
+int
+wake_end(struct mbox *m, uint64_t id, enum state_status status)
+{
+	struct want_place places[WANT_MAX];
+	struct want w;
+	int waiting = m->ctl.wants == 0 ? 0 : want_queue(m->want_fd, m->ctl.wants, WANT_END, false, places);
+
+	for (int i = 0; i < waiting; i++) {
+		if (want_read(m->want_fd, places[i].index, &w) == -1)
+			return -1;
+		if (w.object != id)
+			continue;
+		if (w.owner == m->number)
+			return want_mark(m->want_fd, places[i].index, (uint64_t)status);
+		return m->ringing == MBOX_RINGS ? want_mark(m->want_fd, places[i].index, (uint64_t)status)
+		    : ring(m, places[i].index, &w, (uint64_t)status) == -1 ? -1 : 0;
+	}
+	return waiting == -1 ? -1 : 0;
+}
+
 /* fits -- whether a message that counts cost bytes has room. */
 static bool
 fits(const struct ctl *c, uint64_t cost)
@@ -139,7 +159,7 @@ wake_room(struct mbox *m)
 			return -1;
 		if (w.mark == WAKE_AWAKE || w.owner == m->number)
 			continue;
-		if (w.mark == 0 && !fits(&m->ctl, w.need_bytes))
+		if (w.mark == 0 && !fits(&m->ctl, w.object))
 			return 0;
 		if (w.mark == 0 && m->ringing < MBOX_RINGS) {
 			rung = ring(m, places[i].index, &w, 1);
@@ -233,7 +253,7 @@ add_want(struct mbox *m)
 }
 
 int
-wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t need_bytes)
+wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
 {
 	bool had_bell = m->bell_fd != -1;
 
@@ -254,7 +274,7 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	m->want.kind = (uint32_t)kind;
 	m->want.mark = 0;
 	m->want.looked_ns = clock_mono_ns();
-	m->want.need_bytes = need_bytes;
+	m->want.object = object;
 	if (filter != NULL)
 		m->want.filter = *filter;
 	if (want_write(m->want_fd, m->want_index, &m->want) == -1) {

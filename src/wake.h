@@ -27,6 +27,12 @@
  */
 int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot *slots, const struct slice *names);
 
+/*
+ * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: tell the sender that waits for it.
+ * Its want's mark becomes that status.  Returns 0, or -1.
+ */
+int wake_end(struct mbox *m, uint64_t id, enum state_status status);
+
 /* wake_room -- wake the first sender that waits for room, if it is asleep and now fits.  Returns 0, or -1. */
 int wake_room(struct mbox *m);
 
@@ -35,7 +41,7 @@ int wake_room(struct mbox *m);
  * Where there is no place or no disk for it, m->bell_fd stays -1 and the owner lives on its own looks.
  * Returns 0, or -1.
  */
-int wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t need_bytes);
+int wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object);
 
 /*
  * wake_awake -- our want, if it stands, is not to be woken any more; what it was woken for and is still ready goes

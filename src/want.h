@@ -17,8 +17,9 @@
 enum want_kind {
 	WANT_RECEIVE = 1,               /* a message of the filter's */
 	WANT_PEEK = 2,                  /* the same, but will leave it: woken besides a taker, never instead of one */
-	WANT_ROOM = 3,                  /* room for one message of need_bytes */
+	WANT_ROOM = 3,                  /* room for one message that counts `object` bytes */
 	WANT_SPOOL = 4,                 /* nothing: NUMBER.spool is being written */
+	WANT_END = 5,                   /* the end of message `object`, which this process sent */
 };
 
 enum {
@@ -29,9 +30,9 @@ enum {
 struct want {
 	uint64_t owner;                 /* process number; 0: void */
 	uint64_t ticket;
-	uint64_t mark;                  /* message it was woken for; for room 1; 0: asleep */
+	uint64_t mark;                  /* message it was woken for; for room 1; for an end the status; 0: asleep */
 	uint64_t looked_ns;             /* the owner's last look by itself (CLOCK_MONOTONIC) */
-	uint64_t need_bytes;
+	uint64_t object;
 	uint32_t kind;
 	uint16_t unused;
 	struct filter filter;

@@ -233,12 +233,19 @@ is_messages() {
 	mkmbox -b 400K a
 	mkmbox b
 	head -c 300000 /dev/urandom >in
-	for _ in 1 2 3; do msend - <in; done | timeout 10 mtee -1 -q a b
-	is_messages a 2
-	is_messages b 1
-	for box in a a b; do
-		timeout 10 mrecv $box | cmp in -
-	done
+	for _ in 1 2 3; do msend - <in; done >stream
+	(cat in; cat in; cat in) >thrice
+	timeout 10 mtee -1 -q a b <stream
+	is_messages a 1
+	is_messages b 2
+	timeout 10 mrecv -o '%p' -a a b | cmp thrice -
+	# the same with a length that is known before
+	mkmbox c
+	msend -F c <stream
+	timeout 10 mrecv -a -F c | timeout 10 mtee -1 -q a b
+	is_messages a 1
+	is_messages b 2
+	timeout 10 mrecv -o '%p' -a a b | cmp thrice -
 }
 
 @test "-n skips a channel that is full, says once how often, and ends with 1" {
@@ -277,9 +284,9 @@ is_messages() {
 	exec 8<>fifo
 	head -c 20000 /dev/zero | tr '\0' x >in
 	for _ in $(seq 20); do msend -t big - <in; lines small; done >stream
-	run -1 --separate-stderr timeout 10 mtee -n -q /dev/fd/8 <stream
-	[[ "$stderr" == 'mtee: /dev/fd/8: full for '*' messages' ]]
-	missed=${stderr#*for } missed=${missed% messages}
+	run -74 --separate-stderr timeout 10 mtee -n -q fifo <stream
+	[[ "$stderr" == 'mtee: fifo: full for '*' messages'$'\n''mtee: fifo: '*' bytes were left unread' ]]
+	missed=${stderr#*for } missed=${missed%% messages*}
 	timeout 10 mrecv -a -o '%t %l\n' fifo >out 3>&- &
 	PIDS=$!
 	until_true sh -c "[ \$(wc -l <out) -eq $((40 - missed)) ]"
@@ -379,7 +386,7 @@ is_messages() {
 	run -74 --separate-stderr sh -c 'timeout 10 mtee a <stream >/dev/full'
 	[ "$stderr" = 'mtee: cannot write to standard output: No space left on device' ]
 	[ "$(received a)" = $'1\n2' ]
-	seq 50000 | msend -l - | (timeout 10 mtee a 2>err; echo $? >status) | true
+	seq 50000 | msend -l - | (timeout 10 mtee a 2>err || echo $? >status) | true
 	[ "$(cat status)" = 74 ]
 	[ "$(cat err)" = 'mtee: cannot write to standard output: Broken pipe' ]
 	received a | cmp - <(seq 50000)

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/* settle: states first, then the counts in ctl.  A kill in between is mended by recount. */
+#include "settle.h"
+
+#include <unistd.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "reclaim.h"
+#include "wake.h"
+
+/* set_states -- write the items' states, neighbours at one stroke. */
+static int
+set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries)
+{
+	uint64_t states[SETTLE_MAX], owner = status == STATE_CLAIMED ? m->number : 0;
+
+	for (uint32_t i = 0, j; i < n; i = j) {
+		for (j = i; j < n && items[j].pos - items[i].pos == j - i; j++)
+			states[j - i] = state_make(status, items[j].tries + more_tries, owner);
+		if (seg_write_states(&m->seg, items[i].pos, j - i, states) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+settle_claim(struct mbox *m, const struct item *items, uint32_t n)
+{
+	uint64_t state;
+
+	if (m->ctl.delayed > 0)
+		for (uint32_t i = 0; i < n; i++) {
+			if (seg_read_states(&m->seg, items[i].pos, 1, &state) == -1)
+				return -1;
+			m->ctl.delayed -= state_status(state) == STATE_DELAYED;
+		}
+	m->ctl.claimed += n;
+	return set_states(m, items, n, STATE_CLAIMED, 0);
+}
+
+int
+settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us)
+{
+	uint64_t due = clock_wall_us() + delay_us;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (delay_us > 0 && seg_write_due(&m->seg, items[i].pos, due) == -1)
+			return -1;
+		if (m->ctl.head > items[i].id)
+			m->ctl.head = items[i].id;
+	}
+	if (set_states(m, items, n, delay_us > 0 ? STATE_DELAYED : STATE_READY, tried ? 1 : 0) == -1)
+		return -1;
+	m->ctl.claimed -= n;
+	if (delay_us > 0)
+		m->ctl.delayed += n;
+	m->ctl.backs++;
+	return 0;
+}
+
+/* end -- what goes with a message when it leaves. */
+static int
+end(struct mbox *m, const struct item *item, enum state_status now)
+{
+	char big[SEG_NAME_BYTES];
+
+	m->ctl.live_bytes -= batch_cost(item->slot.len);
+	if (m->ctl.first == item->id)
+		m->ctl.first++;
+	if (item->slot.flags & SLOT_BIG) {
+		seg_file(big, item->id, 0, "big");
+		unlinkat(m->dir_fd, big, 0);
+	}
+	return item->slot.flags & SLOT_SYNC ? wake_end(m, item->id, now) : 0;
+}
+
+int
+settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_status was, enum state_status now,
+    uint64_t keep)
+{
+	struct ctl *c = &m->ctl;
+
+	if (seg_read_links(&m->seg) == -1 || set_states(m, items, n, now, 0) == -1)
+		return -1;
+	/* who waits for an end must be told before the segment that holds the state can go */
+	for (uint32_t i = 0; i < n; i++)
+		if (end(m, &items[i], now) == -1)
+			return -1;
+	c->live -= n;
+	c->claimed -= was == STATE_CLAIMED ? n : 0;
+	c->delayed -= was == STATE_DELAYED ? n : 0;
+	c->dropped += now == STATE_DROPPED ? n : 0;
+	m->seg.h.done += n;
+	if (c->live == 0)
+		c->first = c->head = c->next;
+	if (seg_write_done(&m->seg) == -1 || reclaim_spent(&m->seg, c, keep) == -1)
+		return -1;
+	return wake_room(m);
+}
+
+int
+settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status)
+{
+	uint64_t state, at = m->ctl.first_seg;
+	uint32_t n, pos;
+
+	if (id == 0 || id >= m->ctl.next)
+		return 0;
+	for (; at != 0 && at <= id; at = mbox_seg_next(m)) {
+		if (mbox_seg(m, at) == -1)
+			return -1;
+		n = mbox_seg_n(m);
+		pos = seg_find(&m->seg, n, id);
+		if (pos == n)
+			continue;
+		if (seg_id(&m->seg, pos) != id)
+			return 0;
+		item->id = id;
+		item->pos = pos;
+		if (seg_read_states(&m->seg, pos, 1, &state) == -1 || seg_read_slots(&m->seg, pos, 1, &item->slot) == -1)
+			return -1;
+		item->tries = state_tries(state);
+		*status = state_status(state);
+		return *status < STATE_DONE;
+	}
+	return 0;
+}
