@@ -55,6 +55,18 @@ same_head(const struct batch *b, const struct message *head)
 	return p + 1 == end;
 }
 
+/* expiry -- the message's header expire=SECONDS.MICROSECONDS; 0 for none, or one that is no time. */
+static uint64_t
+expiry(const struct message *head)
+{
+	struct slice value;
+	uint64_t us;
+
+	if (head->extra.len == 0 || !frame_header(head->extra, "expire", &value) || frame_parse_time(value, &us) == -1)
+		return 0;
+	return us;
+}
+
 int
 batch_head(struct batch *b, const struct message *head)
 {
@@ -63,6 +75,7 @@ batch_head(struct batch *b, const struct message *head)
 	int tag, source;
 
 	b->time_us = head->time_us;
+	b->expiry_us = expiry(head);
 	if (b->headed && same_head(b, head))
 		return 1;
 	/* room for the longest LENGTH and for a big message's header */
@@ -87,8 +100,13 @@ batch_head(struct batch *b, const struct message *head)
 static struct slot *
 put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t flags)
 {
-	struct slot *s = &b->slots[b->n++];
+	struct slot *s = &b->slots[b->n];
 
+	if (b->expiry_us != 0) {
+		flags |= SLOT_EXPIRES;
+		b->expiries[b->n] = b->expiry_us;
+	}
+	b->n++;
 	*s = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
 		.flags = flags, .tag = b->tag, .source = b->source };
 	s->sum = hash_sum(b->log + off, b->used - off);

@@ -25,10 +25,12 @@ struct batch {
 	uint16_t tag, source;                   /* of the head that was set last */
 	uint32_t tail_len;                      /* bytes of tail: what follows LENGTH in that head */
 	uint64_t time_us;                       /* when it was sent; 0: now */
+	uint64_t expiry_us;                     /* when it expires, microseconds since the epoch; 0: never */
 	bool headed;
 	struct slice name[BATCH_NAMES];         /* they stand in name_text */
 	char tail[FRAME_HEADER_MAX];            /* " TAG SOURCE EXTRA\n" */
 	struct slot slots[BATCH_MESSAGES];
+	uint64_t expiries[BATCH_MESSAGES];      /* of those whose slot says so */
 	char log[BATCH_LOG];
 	uint32_t name_len;
 	char name_text[BATCH_NAMES * FRAME_NAME_MAX];

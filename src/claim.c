@@ -204,6 +204,24 @@ trim(struct mbox *m)
 	return reclaim_spent(&m->seg, &m->ctl, KEEP_IDLE);
 }
 
+/* search -- search_backlog; what has expired is dropped on the way. */
+static int
+search(struct claim *c, struct run *run, const struct claim_limits *limits)
+{
+	struct mbox *m = c->m;
+	uint64_t state;
+
+	for (;;) {
+		if (search_backlog(c, run, limits) == -1)
+			return -1;
+		if (!run->expired || c->take_expired)
+			return 0;
+		if (seg_read_states(&m->seg, run->items[0].pos, 1, &state) == -1 || mbox_begin(m) == -1
+		    || settle_gone(m, run->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM) == -1)
+			return -1;
+	}
+}
+
 /* leave_segment -- we took messages from a segment and go on elsewhere: see whether it is worth rewriting. */
 static int
 leave_segment(struct mbox *m, struct run *run, uint64_t left)
@@ -245,10 +263,10 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	if (finish(c, run, 0, CLAIM_DONE, 0, KEEP_STREAM) == -1)
 		return -1;
 	ask = ask_due(c);
-	if ((ask && give_back_dead(c) == -1) || search_backlog(c, run, limits) == -1)
+	if ((ask && give_back_dead(c) == -1) || search(c, run, limits) == -1)
 		return -1;
 	if (run->n == 0 && !ask && m->ctl.claimed > 0
-	    && (give_back_dead(c) == -1 || search_backlog(c, run, limits) == -1))
+	    && (give_back_dead(c) == -1 || search(c, run, limits) == -1))
 		return -1;
 	if (left != 0 && (run->n == 0 || run->seg != left) && leave_segment(m, run, left) == -1)
 		return -1;
@@ -291,6 +309,20 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	if (run->n == 0)
 		return 0;
 	return read_run(c, run) == -1 ? -1 : 1;
+}
+
+bool
+claim_waits(struct claim *c, uint64_t id)
+{
+	struct item item;
+	enum state_status status;
+	bool waits;
+
+	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
+		return true;
+	waits = settle_find(c->m, id, &item, &status) != 0;
+	mbox_unlock(c->m);
+	return waits;
 }
 
 int

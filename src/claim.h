@@ -27,6 +27,9 @@ void claim_free(struct claim *c);
  */
 int claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits);
 
+/* claim_waits -- whether message id is in the mailbox, whoever has it (true where that cannot be told). */
+bool claim_waits(struct claim *c, uint64_t id);
+
 /*
  * claim_settle -- the messages of run, from item `from` on, are done, or put back: as they were, or with a try
  * counted and not to be given again before delay_us from now.  run->n becomes `from`.

@@ -92,6 +92,8 @@ cli_reason(int err)
 		return "bad frame";
 	case ETIMEDOUT:
 		return "time ran out";
+	case ECANCELED:
+		return "it left the mailbox without being received";
 	default:
 		return strerror(err);
 	}

@@ -3,6 +3,7 @@
 #include "deliver.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -83,6 +84,71 @@ write_message(struct deliver *d, uint64_t *n)
 	return 1;
 }
 
+/* ---- dead letters ---- */
+
+/* send_copy -- send a message on, payload and all. */
+static int
+send_copy(struct sink *to, struct message *m)
+{
+	char piece[BATCH_INLINE];
+	ssize_t n;
+
+	if (m->data != NULL && m->len <= BATCH_INLINE)
+		return sink_put(to, m, m->data, m->len) == -1 ? -1 : sink_flush(to);
+	if (sink_begin(to, m) == -1)
+		return -1;
+	while ((n = message_read(m, piece, sizeof piece)) > 0)
+		if (sink_data(to, piece, (size_t)n) == -1)
+			break;
+	if (n != 0) {
+		sink_abort(to);
+		return -1;
+	}
+	return sink_end(to);
+}
+
+/*
+ * label -- add to a dead letter's headers what became of it: why, after how many tries, and where it came from.
+ * extra: FRAME_HEADER_MAX bytes, which m->extra will point into.
+ */
+static int
+label(struct message *m, const char *from, const char *why, uint64_t tries, char *extra)
+{
+	char next[FRAME_HEADER_MAX], value[FRAME_HEADER_MAX];
+	const char *const keys[] = { "status", "tries", "origin", "origin-id" };
+	long n;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		n = i == 0 ? frame_encode(value, sizeof value, slice_of(why))
+		    : i == 2 ? frame_encode(value, sizeof value, slice_of(from))
+		    : (long)frame_number(value, i == 1 ? tries : m->id);
+		if (n == -1 || (n = frame_set_header(next, m->extra, keys[i], (struct slice){ value, (size_t)n })) == -1)
+			return -1;
+		memcpy(extra, next, (size_t)n);
+		m->extra = (struct slice){ extra, (size_t)n };
+	}
+	return 0;
+}
+
+/* bury -- the message in hand goes to the dead letters, and leaves its mailbox.  why: its header status. */
+static int
+bury(struct deliver *d, const char *why, uint64_t tries)
+{
+	struct sources *s = d->sources;
+	struct message m;
+	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX];
+	int r;
+
+	if (claim_message(&s->from->claim, &s->run, 0, &m, scratch) == -1)
+		return put_back(d, 0, "read", s->from->name);
+	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : send_copy(d->dead, &m);
+	if (m.fd != -1)
+		close(m.fd);
+	if (r == -1)
+		return put_back(d, 0, "send to", d->dead->name);
+	return sources_settle(s, 0, CLAIM_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
+}
+
 /* ---- to a command ---- */
 
 /* retry_delay_us -- how long the message in hand, having failed once more, is kept back. */
@@ -103,6 +169,7 @@ settle(struct deliver *d, int end, int status)
 	struct sources *s = d->sources;
 	unsigned tries = s->from->kind == CHANNEL_MAILBOX ? s->run.items[0].tries : 0;
 	int ms = PAUSE_MS;
+	char why[16];
 
 	if (status != 0)
 		d->status = status;
@@ -110,6 +177,10 @@ settle(struct deliver *d, int end, int status)
 	case HANDLER_DONE:
 		return 1;
 	case HANDLER_FAILED:
+		if (d->max_tries > 0 && s->from->kind == CHANNEL_MAILBOX && tries + 1 >= d->max_tries) {
+			snprintf(why, sizeof why, "%d", status);
+			return bury(d, why, tries + 1);
+		}
 		if (sources_settle(s, 0, CLAIM_FAILED, retry_delay_us(tries + 1)) == -1)
 			return put_back(d, 0, "put back to", s->from->name);
 		return 1;
@@ -154,6 +225,8 @@ int
 deliver_run(struct deliver *d, uint64_t *n)
 {
 	*n = 0;
+	if (d->sources->from->kind == CHANNEL_MAILBOX && d->sources->run.expired)
+		return bury(d, "expired", d->sources->run.items[0].tries);
 	if (d->command != NULL)
 		return run_command(d, n);
 	return d->sources->from->kind == CHANNEL_MAILBOX ? write_run(d, n) : write_message(d, n);

@@ -6,6 +6,7 @@
 #define DELIVER_H
 
 #include "output.h"
+#include "sink.h"
 #include "source.h"
 
 struct deliver {
@@ -13,6 +14,8 @@ struct deliver {
 	struct output *output;          /* used where there is no command */
 	char *const *command;           /* NULL: none */
 	bool follow;                    /* for ever: a command's failure does not end it */
+	uint32_t max_tries;             /* after so many a message is a dead letter; 0 never */
+	struct sink *dead;              /* where dead letters go, and messages that expired; NULL: nowhere */
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */

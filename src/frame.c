@@ -406,3 +406,69 @@ frame_decode(char *out, struct slice value)
 	}
 	return (long)(to - out);
 }
+
+int
+frame_parse_time(struct slice s, uint64_t *us)
+{
+	uint64_t seconds, micros = 0;
+	const char *point;
+
+	errno = EINVAL;
+	if (s.len < 8)
+		return -1;
+	point = s.p + s.len - 7;
+	if (*point != '.' || frame_parse_number((struct slice){ s.p, s.len - 7 }, &seconds) == -1
+	    || seconds > (uint64_t)INT64_MAX / 1000000 - 1)
+		return -1;
+	for (int i = 1; i <= 6; i++) {
+		if (point[i] < '0' || point[i] > '9')
+			return -1;
+		micros = micros * 10 + (uint64_t)(point[i] - '0');
+	}
+	*us = seconds * 1000000 + micros;
+	return 0;
+}
+
+size_t
+frame_time(char *out, uint64_t us)
+{
+	size_t n = frame_number(out, us / 1000000);
+	uint64_t micros = us % 1000000;
+
+	out[n] = '.';
+	for (size_t i = 6; i > 0; i--, micros /= 10)
+		out[n + i] = (char)('0' + micros % 10);
+	return n + 7;
+}
+
+long
+frame_set_header(char *out, struct slice extra, const char *key, struct slice value)
+{
+	struct slice name, old;
+	size_t used = 0, key_len = strlen(key);
+
+	while (frame_next_header(&extra, &name, &old)) {
+		if (slice_is(name, key))
+			continue;
+		if (used + 1 + name.len + 1 + old.len > FRAME_HEADER_MAX)
+			goto too_long;
+		if (used > 0)
+			out[used++] = ' ';
+		/* the value stands right behind the key and its = */
+		memcpy(out + used, name.p, name.len + 1 + old.len);
+		used += name.len + 1 + old.len;
+	}
+	if (used + 1 + key_len + 1 + value.len > FRAME_HEADER_MAX)
+		goto too_long;
+	if (used > 0)
+		out[used++] = ' ';
+	memcpy(out + used, key, key_len);
+	used += key_len;
+	out[used++] = '=';
+	if (value.len > 0)
+		memcpy(out + used, value.p, value.len);
+	return (long)(used + value.len);
+too_long:
+	errno = EMSGSIZE;
+	return -1;
+}

@@ -69,6 +69,22 @@ size_t frame_number(char *out, uint64_t n);
  */
 int frame_parse_number(struct slice s, uint64_t *n);
 
+/*
+ * frame_parse_time -- read SECONDS.MICROSECONDS, six digits behind the point, as microseconds.
+ * Returns 0 with *us, or -1 with EINVAL.
+ */
+int frame_parse_time(struct slice s, uint64_t *us);
+
+/* frame_time -- write microseconds as SECONDS.MICROSECONDS to out (at least 27 bytes, no NUL).  Returns the bytes. */
+size_t frame_time(char *out, uint64_t us);
+
+/*
+ * frame_set_header -- write the headers extra to out (FRAME_HEADER_MAX bytes), with key's value being value (as it is
+ * to stand: %XX encoded); the key is added, or put in place of the one that is there.
+ * Returns the bytes written, or -1 with EMSGSIZE.
+ */
+long frame_set_header(char *out, struct slice extra, const char *key, struct slice value);
+
 /* frame_name_ok -- whether s may be a tag or a source: 1 to 255 bytes, no white space, no control bytes. */
 bool frame_name_ok(struct slice s);
 

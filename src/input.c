@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "io.h"
 
 /* failed -- note where; gives up a message begun.  Returns -1, errno as it was. */
@@ -61,6 +62,25 @@ put(struct input *in, const struct message *head, const char *data, size_t len)
 	return sink_put(in->sink, head, data, len) == -1 ? cannot_send(in) : 0;
 }
 
+/* stamp -- messages read from now on expire so long from now.  Returns 0, or -1. */
+static int
+stamp(struct input *in)
+{
+	char time[32];
+	char stamped[FRAME_HEADER_MAX];
+	long n;
+
+	if (in->lifetime_us == 0)
+		return 0;
+	n = frame_set_header(stamped, in->head.extra, "expire",
+	    (struct slice){ time, frame_time(time, clock_wall_us() + in->lifetime_us) });
+	if (n == -1)
+		return cannot_send(in);
+	memcpy(in->extra, stamped, (size_t)n);
+	in->head.extra = (struct slice){ in->extra, (size_t)n };
+	return 0;
+}
+
 /* begin, piece, end -- send one message in pieces. */
 static int
 begin(struct input *in, const struct message *head)
@@ -88,6 +108,8 @@ static int
 put_any(struct input *in, const char *data, size_t len)
 {
 	in->head.len = len;
+	if (stamp(in) == -1)
+		return -1;
 	if (len <= BATCH_INLINE)
 		return put(in, &in->head, data, len);
 	return begin(in, &in->head) == -1 || piece(in, data, len) == -1 ? -1 : end(in);
@@ -124,7 +146,7 @@ input_whole(struct input *in)
 	if (n <= INPUT_BUF)
 		return put_any(in, in->buf, (size_t)n) == -1 ? -1 : flush(in);
 	in->head.len = MESSAGE_LEN_UNKNOWN;
-	if (begin(in, &in->head) == -1)
+	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
 	do {
 		if (piece(in, in->buf, (size_t)n) == -1)
@@ -146,7 +168,7 @@ long_record(struct input *in, char mark, size_t *have)
 	ssize_t n = INPUT_BUF;
 
 	in->head.len = MESSAGE_LEN_UNKNOWN;
-	if (begin(in, &in->head) == -1)
+	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
 	while (at == NULL && n > 0) {
 		if (piece(in, in->buf, len) == -1)
@@ -175,6 +197,8 @@ input_records(struct input *in, char mark)
 	ssize_t n;
 
 	while ((n = io_read(STDIN_FILENO, in->buf + have, INPUT_BUF - have)) > 0) {
+		if (stamp(in) == -1)
+			return -1;
 		p = in->buf;
 		limit = in->buf + have + n;
 		for (; (at = memchr(p, mark, (size_t)(limit - p))) != NULL; p = at + 1)

@@ -16,11 +16,13 @@ enum { INPUT_BUF = BATCH_INLINE };      /* bytes of standard input looked at tog
 struct input {
 	struct sink *sink;
 	struct message head;            /* of the messages to send; frames have their own */
+	uint64_t lifetime_us;           /* messages expire so long after they are sent; 0: never */
 	void (*sent)(uint64_t first_id, uint64_t last_id);      /* called for what went to a mailbox; NULL */
 	const char *failed_at;          /* after a failure: "read" or "send to" ... */
 	const char *failed_on;          /* ... "standard input", or the channel */
 	struct reader reader;           /* of input_frames: where a bad frame stands, and what is wrong with it */
 	char buf[INPUT_BUF + 1];
+	char extra[FRAME_HEADER_MAX];   /* with the expiry, where there is one */
 };
 
 /*

@@ -81,6 +81,7 @@ make_files(int dir_fd, int lock_fd, const struct mbox_settings *settings)
 	c.mode = settings->mode;
 	c.cap_messages = settings->cap_messages;
 	c.cap_bytes = settings->cap_bytes;
+	c.policy = (uint8_t)settings->policy;
 	if (getrandom(&c.identity, sizeof c.identity, 0) == -1)
 		return -1;
 	want_fd = open_at(dir_fd, "want", O_CREAT, 0600);
@@ -369,6 +370,12 @@ bool
 mbox_lives(const struct mbox *m, uint64_t number)
 {
 	return number == m->number || lock_holder(m->lock_fd, number) != -1;
+}
+
+bool
+mbox_fits(const struct ctl *c, uint64_t cost)
+{
+	return c->live == 0 || (c->live < c->cap_messages && c->live_bytes + cost <= c->cap_bytes);
 }
 
 int

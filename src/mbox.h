@@ -52,6 +52,7 @@ struct mbox {
 struct mbox_settings {
 	uint64_t cap_messages, cap_bytes;       /* CTL_UNBOUNDED */
 	unsigned mode;                          /* permission bits */
+	enum ctl_policy policy;
 };
 int mbox_make(const char *path, const struct mbox_settings *settings);
 
@@ -95,6 +96,9 @@ int mbox_number(struct mbox *m);
 
 /* mbox_lives -- whether the process with this number lives. */
 bool mbox_lives(const struct mbox *m, uint64_t number);
+
+/* mbox_fits -- whether a message that counts cost bytes has room; it always has in an empty mailbox. */
+bool mbox_fits(const struct ctl *c, uint64_t cost);
 
 /*
  * mbox_moved -- without the lock: whether anything has changed since generation, or may without ctl telling

@@ -9,29 +9,8 @@
 
 #include <errno.h>
 
+#include "clock.h"
 #include "io.h"
-
-/* parse_time -- "SECONDS.MICROSECONDS", six digits behind the point. */
-static bool
-parse_time(struct slice value, uint64_t *time_us)
-{
-	uint64_t seconds, micros = 0;
-	const char *point;
-
-	if (value.len < 8)
-		return false;
-	point = value.p + value.len - 7;
-	if (*point != '.' || frame_parse_number((struct slice){ value.p, value.len - 7 }, &seconds) == -1 ||
-	    seconds > (uint64_t)INT64_MAX / 1000000 - 1)
-		return false;
-	for (int i = 1; i <= 6; i++) {
-		if (point[i] < '0' || point[i] > '9')
-			return false;
-		micros = micros * 10 + (uint64_t)(point[i] - '0');
-	}
-	*time_us = seconds * 1000000 + micros;
-	return true;
-}
 
 /* take_header -- put a header that has a field into it.  Returns whether it is one of those, well formed or not. */
 static bool
@@ -41,7 +20,8 @@ take_header(struct message *m, struct slice key, struct slice value)
 	bool number;
 
 	if (slice_is(key, "time")) {
-		parse_time(value, &m->time_us);
+		if (frame_parse_time(value, &n) == 0)
+			m->time_us = n;
 		return true;
 	}
 	if (!slice_is(key, "id") && !slice_is(key, "try") && !slice_is(key, "uid"))
@@ -193,4 +173,14 @@ message_read(struct message *m, void *buf, size_t n)
 	memcpy(buf, m->data + m->data_read, n);
 	m->data_read += n;
 	return (ssize_t)n;
+}
+
+bool
+message_expired(const struct message *m)
+{
+	struct slice value;
+	uint64_t us;
+
+	return m->extra.len > 0 && frame_header(m->extra, "expire", &value) && frame_parse_time(value, &us) == 0
+	    && us <= clock_wall_us();
 }

@@ -43,6 +43,9 @@ struct message {
  */
 void message_of_frame(struct message *m, const struct frame *f, char *scratch);
 
+/* message_expired -- whether its header expire says that its time is past. */
+bool message_expired(const struct message *m);
+
 /*
  * message_head -- write m's header line for a first chunk of len bytes, its id, time, try and uid in front of the
  * further headers (each left out where it is unknown; try=1 is left out).

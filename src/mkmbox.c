@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "cli.h"
@@ -10,11 +11,13 @@
 #include "mbox.h"
 
 const char tool_name[] = "mkmbox";
-const char tool_synopsis[] = "mkmbox [-p] [-b bytes] [-c messages] [-m mode] name...";
+const char tool_synopsis[] = "mkmbox [-p] [-b bytes] [-c messages] [-m mode] [-o policy] name...";
 const char tool_options[] =
     "  -b, --bytes=BYTES      room for so many bytes of payload (default 64M; inf: no bound)\n"
     "  -c, --capacity=N       room for so many messages (default inf: no bound)\n"
     "  -m, --mode=MODE        permissions, in octal: 0600, 0660, 0666 (default 0600 less umask)\n"
+    "  -o, --overflow=POLICY  when full: block the sender (default), drop the oldest; or latest:\n"
+    "                         a message takes the place of the one of its tag\n"
     "  -p, --present          no error where it stands already with the same settings\n"
     "  -h, --help             print this help\n"
     "  -V, --version          print the version\n";
@@ -23,6 +26,7 @@ static const struct option long_options[] = {
 	{ "bytes", required_argument, NULL, 'b' },
 	{ "capacity", required_argument, NULL, 'c' },
 	{ "mode", required_argument, NULL, 'm' },
+	{ "overflow", required_argument, NULL, 'o' },
 	{ "present", no_argument, NULL, 'p' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -47,6 +51,19 @@ parse_mode(const char *arg, unsigned *mode)
 	return CLI_OK;
 }
 
+static int
+parse_policy(const char *arg, enum ctl_policy *policy)
+{
+	static const char *const names[] = { [CTL_BLOCK] = "block", [CTL_OLDEST] = "oldest", [CTL_LATEST] = "latest" };
+
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(arg, names[i]) == 0) {
+			*policy = (enum ctl_policy)i;
+			return CLI_OK;
+		}
+	return cli_usage("-o: '%s' is not block, oldest or latest", arg);
+}
+
 /* same -- whether a mailbox stands at path with these settings. */
 static bool
 same(const char *path, const struct mbox_settings *want)
@@ -57,7 +74,8 @@ same(const char *path, const struct mbox_settings *want)
 	if (mbox_open(&m, path) == -1)
 		return false;
 	is = mbox_lock(&m, clock_after(UINT64_C(1000000000))) == 0 && m.ctl.cap_messages == want->cap_messages
-	    && m.ctl.cap_bytes == want->cap_bytes && m.ctl.mode == want->mode;
+	    && m.ctl.cap_bytes == want->cap_bytes && m.ctl.mode == want->mode
+	    && m.ctl.policy == want->policy;
 	mbox_unlock(&m);
 	mbox_close(&m);
 	return is;
@@ -86,14 +104,14 @@ make(const char *name, const struct mbox_settings *settings, bool present)
 int
 main(int argc, char **argv)
 {
-	struct mbox_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600 };
+	struct mbox_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600, CTL_BLOCK };
 	bool present = false;
 	int opt, status = CLI_OK, one;
 	mode_t mask = umask(0);
 
 	umask(mask);
 	settings.mode &= ~(unsigned)mask;
-	while ((opt = getopt_long(argc, argv, "b:c:m:phV", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "b:c:m:o:phV", long_options, NULL)) != -1) {
 		switch (opt) {
 		case 'b':
 			if (cli_bytes("-b", optarg, true, &settings.cap_bytes) == -1)
@@ -105,6 +123,10 @@ main(int argc, char **argv)
 			break;
 		case 'm':
 			if (parse_mode(optarg, &settings.mode) != CLI_OK)
+				return CLI_USAGE;
+			break;
+		case 'o':
+			if (parse_policy(optarg, &settings.policy) != CLI_OK)
 				return CLI_USAGE;
 			break;
 		case 'p':

@@ -15,16 +15,19 @@
 #include "io.h"
 
 const char tool_name[] = "mrecv";
-const char tool_synopsis[] = "mrecv [-0aeFfJlnp] [-c n] [-o format] [-s glob] [-S glob] [-t glob] [-T glob]\n"
-    "             [-w seconds] channel... [-- command [argument...]]";
+const char tool_synopsis[] = "mrecv [-0aeFfJlnp] [-c n] [-d deadbox] [-i id] [-k tries] [-o format] [-s glob]\n"
+    "             [-S glob] [-t glob] [-T glob] [-w seconds] channel... [-- command [argument...]]";
 const char tool_options[] =
     "  -0, --null             end each payload with a NUL\n"
     "  -a, --all              receive all messages that are there now\n"
     "  -c, --count=N          receive N messages\n"
+    "  -d, --dead=DEADBOX     where messages go that failed -k times, or expired\n"
     "  -e, --env              write shell assignments of MBOX_*, safe for eval\n"
     "  -F, --frames           write frames\n"
     "  -f, --follow           receive for ever\n"
+    "  -i, --id=ID            receive the message with this number\n"
     "  -J, --json             write a line of JSON for each message\n"
+    "  -k, --tries=N          after N failures of the command it goes to the -d mailbox\n"
     "  -l, --lines            end each payload with a newline, unless it ends in one\n"
     "  -n, --nonblock         do not wait: exit 1 where nothing matches\n"
     "  -o, --format=FORMAT    write by a format: %t %s %i %l %p %m %d %h{key} \\n \\t \\0\n"
@@ -41,10 +44,13 @@ static const struct option long_options[] = {
 	{ "null", no_argument, NULL, '0' },
 	{ "all", no_argument, NULL, 'a' },
 	{ "count", required_argument, NULL, 'c' },
+	{ "dead", required_argument, NULL, 'd' },
 	{ "env", no_argument, NULL, 'e' },
 	{ "frames", no_argument, NULL, 'F' },
 	{ "follow", no_argument, NULL, 'f' },
+	{ "id", required_argument, NULL, 'i' },
 	{ "json", no_argument, NULL, 'J' },
+	{ "tries", required_argument, NULL, 'k' },
 	{ "lines", no_argument, NULL, 'l' },
 	{ "nonblock", no_argument, NULL, 'n' },
 	{ "format", required_argument, NULL, 'o' },
@@ -64,10 +70,12 @@ struct receive {
 	bool counted, all, follow;
 	char form;                      /* the option that chose the output; 0 none */
 	const char *format;
+	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
 	struct sources sources;
 	struct output output;
 	struct deliver deliver;
+	struct sink dead;
 };
 
 /* ---- the command line ---- */
@@ -85,6 +93,8 @@ set_form(struct receive *r, char form)
 static int
 option(struct receive *r, int opt)
 {
+	uint64_t n;
+
 	switch (opt) {
 	case '0': case 'e': case 'F': case 'J': case 'l':
 		return set_form(r, (char)opt);
@@ -97,6 +107,16 @@ option(struct receive *r, int opt)
 	case 'c':
 		r->counted = true;
 		return cli_count("-c", optarg, 1, false, &r->count) == -1 ? CLI_USAGE : -1;
+	case 'd':
+		r->dead_name = optarg;
+		return -1;
+	case 'i':
+		return cli_count("-i", optarg, 1, false, &r->sources.id) == -1 ? CLI_USAGE : -1;
+	case 'k':
+		if (cli_count("-k", optarg, 1, false, &n) == -1)
+			return CLI_USAGE;
+		r->deliver.max_tries = n < STATE_TRIES_MAX ? (uint32_t)n : STATE_TRIES_MAX;
+		return -1;
 	case 'f':
 		r->follow = true;
 		return -1;
@@ -131,7 +151,7 @@ arguments(struct receive *r, int argc, char **argv)
 
 	r->channels = argv;
 	while (optind < argc) {
-		while (!plain && (opt = getopt_long(argc, argv, "+0ac:eFfJlno:pS:s:T:t:w:hV", long_options, NULL)) != -1)
+		while (!plain && (opt = getopt_long(argc, argv, "+0ac:d:eFfi:Jk:lno:pS:s:T:t:w:hV", long_options, NULL)) != -1)
 			if ((status = option(r, opt)) != -1)
 				return status;
 		if (!plain && n == 0 && strcmp(argv[optind - 1], "--") == 0)
@@ -164,6 +184,10 @@ check(struct receive *r)
 		return cli_usage("-%c chooses an output: a command takes the payload", r->form);
 	if (r->deliver.command != NULL && r->sources.peek)
 		return cli_usage("-p takes nothing: there is nothing for a command to acknowledge");
+	if (r->deliver.max_tries > 0 && (r->dead_name == NULL || r->deliver.command == NULL))
+		return cli_usage("-k counts failures of a command, and takes a mailbox for dead letters (-d)");
+	if (r->dead_name != NULL && r->sources.peek)
+		return cli_usage("-p takes nothing: there are no dead letters");
 	if (r->all || r->follow)
 		r->count = UINT64_MAX;
 	if (r->form == 0 && (r->all || r->follow || r->counted))
@@ -193,10 +217,29 @@ open_channels(struct receive *r)
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(paths[i], r->channels[i]) == 0 && sources_add(&r->sources, r->channels[i], paths[i]) == 0)
 			continue;
-		if (errno == EINVAL && r->sources.peek)
-			return cli_usage("-p: %s cannot be looked at without taking", r->channels[i]);
+		if (errno == EINVAL)
+			return cli_usage("-%c: %s is no mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
 		return own_failure(r, cli_fail("open", r->channels[i]));
 	}
+	return -1;
+}
+
+/* open_dead -- open the mailbox for dead letters. */
+static int
+open_dead(struct receive *r)
+{
+	static char path[PATH_MAX];
+
+	if (r->dead_name == NULL)
+		return -1;
+	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, SINK_FOREVER) == -1)
+		return own_failure(r, cli_fail("open", r->dead_name));
+	if (r->dead.kind != CHANNEL_MAILBOX)
+		return cli_usage("-d: %s is no mailbox", r->dead_name);
+	for (uint32_t i = 0; i < r->sources.n; i++)
+		if (r->sources.list[i].m.dev == r->dead.m.dev && r->sources.list[i].m.ino == r->dead.m.ino)
+			return cli_usage("-d: %s is where the messages come from", r->dead_name);
+	r->deliver.dead = &r->dead;
 	return -1;
 }
 
@@ -337,7 +380,10 @@ main(int argc, char **argv)
 	r.deliver.sources = &r.sources;
 	r.deliver.output = &r.output;
 	r.deliver.follow = r.follow;
+	r.sources.expired = r.dead_name != NULL;
 	status = open_channels(&r);
+	if (status == -1)
+		status = open_dead(&r);
 	if (status != -1)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
@@ -345,6 +391,8 @@ main(int argc, char **argv)
 		io_catch_stop();
 	status = receive(&r);
 	sources_close(&r.sources);
+	if (r.deliver.dead != NULL)
+		sink_close(&r.dead);
 	if (io_stop)
 		cli_stopped(io_stop);
 	return status;

@@ -10,17 +10,20 @@
 #include "io.h"
 
 const char tool_name[] = "msend";
-const char tool_synopsis[] = "msend [-0Flnv] [-H key=value] [-s source] [-t tag] [-w seconds] channel [message...]";
+const char tool_synopsis[] = "msend [-0FlnSv] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
+    "             channel [message...]";
 const char tool_options[] =
     "  -0, --null             every NUL-ended record of standard input is a message\n"
     "  -F, --frames           standard input is frames, sent on with their headers\n"
     "  -H, --header=KEY=VALUE a further header\n"
     "  -l, --lines            every line of standard input is a message\n"
     "  -n, --nonblock         fail at once where there is no room\n"
+    "  -S, --sync             return when the message has been received\n"
     "  -s, --source=NAME      who sends (default $MBOX_SOURCE, else LOGIN.PPID)\n"
     "  -t, --tag=TAG          what it is about (default -, none)\n"
     "  -v, --verbose          print the id of each message sent to a mailbox\n"
-    "  -w, --wait=SECONDS     wait no longer than this for room\n"
+    "  -w, --wait=SECONDS     wait no longer than this for room, or with -S for the receiver\n"
+    "  -x, --expire=SECONDS   it expires so long after it was sent\n"
     "  -h, --help             print this help\n"
     "  -V, --version          print the version\n";
 
@@ -30,10 +33,12 @@ static const struct option long_options[] = {
 	{ "header", required_argument, NULL, 'H' },
 	{ "lines", no_argument, NULL, 'l' },
 	{ "nonblock", no_argument, NULL, 'n' },
+	{ "sync", no_argument, NULL, 'S' },
 	{ "source", required_argument, NULL, 's' },
 	{ "tag", required_argument, NULL, 't' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "wait", required_argument, NULL, 'w' },
+	{ "expire", required_argument, NULL, 'x' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -41,6 +46,7 @@ static const struct option long_options[] = {
 
 struct send {
 	char form;                      /* 'm' one message, 'l' lines, '0' records, 'F' frames */
+	bool sync;
 	const char *source;             /* as given; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
 	size_t extra_len;
@@ -62,7 +68,7 @@ print_ids(uint64_t first, uint64_t last)
 static int
 add_header(struct send *s, const char *arg)
 {
-	static const char *const ours[] = { "id", "time", "try", "uid", "big" };
+	static const char *const ours[] = { "id", "time", "try", "uid", "big", "expire" };
 	const char *equals = strchr(arg, '=');
 	struct slice key = { arg, equals == NULL ? 0 : (size_t)(equals - arg) }, seen;
 	char name[FRAME_KEY_MAX + 1];
@@ -112,9 +118,10 @@ set_form(struct send *s, char form)
 static int
 options(struct send *s, int argc, char **argv)
 {
+	uint64_t ns;
 	int opt, status;
 
-	while ((opt = getopt_long(argc, argv, "+0FH:lns:t:vw:hV", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "+0FH:lnSs:t:vw:x:hV", long_options, NULL)) != -1) {
 		switch (opt) {
 		case '0': case 'F': case 'l':
 			if ((status = set_form(s, (char)opt)) != CLI_OK)
@@ -126,6 +133,9 @@ options(struct send *s, int argc, char **argv)
 			break;
 		case 'n':
 			s->sink.patience_ns = SINK_NOT_AT_ALL;
+			break;
+		case 'S':
+			s->sync = true;
 			break;
 		case 's':
 			s->source = optarg;
@@ -141,6 +151,11 @@ options(struct send *s, int argc, char **argv)
 		case 'w':
 			if (cli_seconds("-w", optarg, &s->sink.patience_ns) == -1)
 				return CLI_USAGE;
+			break;
+		case 'x':
+			if (cli_seconds("-x", optarg, &ns) == -1)
+				return CLI_USAGE;
+			s->input.lifetime_us = ns / 1000 > 0 ? ns / 1000 : 1;
 			break;
 		case 'h':
 			return cli_help();
@@ -159,8 +174,9 @@ failed(const struct send *s)
 {
 	const struct reader *r = &s->input.reader;
 
-	if (errno == EAGAIN)
-		return CLI_NOT_NOW;     /* no room is an answer, not an error */
+	/* no room is an answer, not an error */
+	if (errno == EAGAIN || errno == ETIMEDOUT)
+		return cli_status(errno);
 	if (errno == EINTR && io_stop)
 		return CLI_OK;          /* main ends as the signal would have it */
 	if (errno != EBADMSG || r->reason == NULL)
@@ -202,6 +218,8 @@ main(int argc, char **argv)
 	name = argv[optind++];
 	if (optind < argc && s.form != 'm')
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
+	if (s.sync && s.sink.patience_ns == SINK_NOT_AT_ALL)
+		return cli_usage("-S waits for a receiver: it does not go with -n");
 	source = cli_source(s.source_buf, s.source);
 	if (source == NULL)
 		return CLI_USAGE;
@@ -209,7 +227,10 @@ main(int argc, char **argv)
 	s.input.head.extra = (struct slice){ s.extra, s.extra_len };
 	signal(SIGPIPE, SIG_IGN);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
-		return errno == EAGAIN ? CLI_NOT_NOW : cli_fail("open", name);
+		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
+	if (s.sync && s.sink.kind != CHANNEL_MAILBOX)
+		return cli_usage("-S: %s is no mailbox", name);
+	s.sink.post.sync = s.sync;
 	status = send_input(&s, argv + optind) == -1 ? failed(&s) : CLI_OK;
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);

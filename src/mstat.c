@@ -62,6 +62,7 @@ struct show {
 	int error;                      /* errno of an output that failed */
 	struct output out;
 	FILE *table;                    /* rows of cells, a tab between them */
+	char **names;                   /* of all mailboxes, without operands */
 };
 
 /* ---- looking ---- */
@@ -202,10 +203,10 @@ look_at_wants(struct mbox *m, struct stat_of *s)
 		if (w->owner == 0 || w->kind == WANT_SPOOL || w->mark == WAKE_AWAKE || !mbox_lives(m, w->owner))
 			continue;
 		s->wants_n++;
-		if (w->kind == WANT_ROOM)
-			s->senders++;
-		else
+		if (w->kind == WANT_RECEIVE || w->kind == WANT_PEEK)
 			s->receivers++;
+		else
+			s->senders++;
 	}
 	return 0;
 }
@@ -232,6 +233,13 @@ look(struct stat_of *s, const char *path, bool tags)
 }
 
 /* ---- showing ---- */
+
+/* received -- how many messages have left otherwise than by being dropped. */
+static unsigned long long
+received(const struct ctl *c)
+{
+	return c->next - 1 - c->live - c->dropped;
+}
 
 /* emit -- add text to the JSON. */
 static void __attribute__((format(printf, 2, 3)))
@@ -321,8 +329,7 @@ emit_mailbox(struct show *show, const struct stat_of *s)
 	emit(show, ",\"oldest\":");
 	emit_age(show, s->now_us, s->oldest_us);
 	emit(show, ",\"receivers_waiting\":%u,\"senders_waiting\":%u,\"claimed\":%llu,\"sent\":%llu,\"received\":%llu",
-	    s->receivers, s->senders, (unsigned long long)c->claimed, (unsigned long long)(c->next - 1),
-	    (unsigned long long)(c->next - 1 - c->live));
+	    s->receivers, s->senders, (unsigned long long)c->claimed, (unsigned long long)(c->next - 1), received(c));
 	emit(show, ",\"wants\":[");
 	for (unsigned i = 0; i < s->wants_n; i++) {
 		emit(show, i > 0 ? "," : "");
@@ -412,8 +419,7 @@ row_mailbox(FILE *f, const struct stat_of *s)
 		fprintf(f, "\t%u%c", s->wants_n, s->receivers > 0 ? 'r' : 's');
 	else
 		fputs("\t-", f);
-	fprintf(f, "\t%llu\t%llu\t%llu\n", (unsigned long long)c->claimed, (unsigned long long)(c->next - 1),
-	    (unsigned long long)(c->next - 1 - c->live));
+	fprintf(f, "\t%llu\t%llu\t%llu\n", (unsigned long long)c->claimed, (unsigned long long)(c->next - 1), received(c));
 }
 
 static void
@@ -609,7 +615,7 @@ main(int argc, char **argv)
 {
 	static struct show show;
 	const char *dir = getenv("MBOX_DIR");
-	char **names = NULL, *rows = NULL;
+	char *rows = NULL;
 	size_t rows_len;
 	long n = 0;
 	int status = options(&show, argc, argv), one;
@@ -625,10 +631,12 @@ main(int argc, char **argv)
 	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\n", show.table);
 	if (dir == NULL || *dir == '\0')
 		dir = ".";
-	if (optind == argc && (n = list(dir, &names)) == -1)
+	if (optind == argc)
+		n = list(dir, &show.names);
+	if (n == -1)
 		return cli_fail("list", dir);
 	for (long i = 0; i < (optind < argc ? argc - optind : n); i++) {
-		one = show_named(&show, optind < argc ? argv[optind + i] : names[i], optind == argc);
+		one = show_named(&show, optind < argc ? argv[optind + i] : show.names[i], optind == argc);
 		if (status == CLI_OK)
 			status = one;
 	}

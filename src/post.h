@@ -16,6 +16,7 @@ struct post {
 	uint64_t names_of;              /* the segment whose names are held; 0 none */
 	struct names names;
 	uint64_t last_id;               /* of the message appended last */
+	bool sync;                              /* return only when a message has been received */
 };
 
 #define POST_NOW 0                      /* a deadline: do not wait for room */
@@ -24,7 +25,10 @@ struct post {
  * post_batch -- append the messages of b that have room, waiting until there is room for at least one.
  * Moves b->from on; call again while b->from < b->n.
  * deadline_ns: CLOCK_MONOTONIC; POST_NOW; CLOCK_NEVER.
- * Returns 0, or -1: EAGAIN no room (POST_NOW), ETIMEDOUT, EIDRM, EINTR, EFBIG, or errno of write(2).
+ * With p->sync it is one message, and the wait goes on until it has been received; one that no receiver has when the
+ * deadline comes is withdrawn.
+ * Returns 0, or -1: EAGAIN no room (POST_NOW), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the mailbox without
+ * being received), or errno of write(2).
  */
 int post_batch(struct post *p, struct batch *b, uint64_t deadline_ns);
 

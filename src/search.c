@@ -73,6 +73,16 @@ falls_due(struct claim *c, uint32_t pos)
 	return false;
 }
 
+/* has_expired -- whether the message at pos is past its time. */
+static bool
+has_expired(const struct claim *c, uint32_t pos, const struct slot *slot)
+{
+	uint64_t expiry;
+
+	return (slot->flags & SLOT_EXPIRES) && seg_read_expiry(&c->m->seg, pos, &expiry) == 0
+	    && expiry <= clock_wall_us();
+}
+
 /* A search through the backlog for messages of one rank. */
 struct search {
 	struct claim *c;
@@ -105,6 +115,19 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	run->log_len = (uint32_t)(slot->off + len - run->log_at);
 }
 
+/* take_expired -- an expired message stands alone in its run: its receiver does not get it. */
+static void
+take_expired(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
+{
+	if (s->c->peek)
+		return;
+	if (s->run->n == 0) {
+		take(s, pos, id, slot, state);
+		s->run->expired = true;
+	}
+	s->full = true;
+}
+
 /* search_block -- look at n messages from place pos on. */
 static int
 search_block(struct search *s, uint32_t pos, uint32_t n)
@@ -124,22 +147,19 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 		if (id >= s->limits->below) {
 			s->full = true;
 		} else if (slot_has_rank(s->c, &slots[i], s->rank)) {
-			if (status == STATE_READY || falls_due(s->c, pos + i)) {
+			if (has_expired(s->c, pos + i, &slots[i])) {
+				take_expired(s, pos + i, id, &slots[i], states[i]);
+			} else if (status == STATE_READY || falls_due(s->c, pos + i)) {
 				take(s, pos + i, id, &slots[i], states[i]);
 			} else if (s->cursor == 0) {
 				s->cursor = id;
 			}
 		}
-		if (s->full || s->run->n == 0 || s->run->items[s->run->n - 1].id != id) {
-			if (s->ready == 0)
-				s->ready = id;
-			if (s->full)
-				return 0;
-		}
-		if (s->run->n == s->limits->messages) {
-			s->full = true;
+		if ((s->run->n == 0 || s->run->items[s->run->n - 1].id != id) && s->ready == 0)
+			s->ready = id;
+		s->full = s->full || s->run->n == s->limits->messages;
+		if (s->full)
 			return 0;
-		}
 	}
 	return 0;
 }
@@ -201,6 +221,7 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	struct claim_limits one = *limits;
 
 	run->n = 0;
+	run->expired = false;
 	c->due_us = 0;
 	/* who looks and takes nothing need not see again what was put back */
 	if (c->backs != c->m->ctl.backs && !c->peek) {

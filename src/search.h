@@ -20,6 +20,7 @@ enum {
 /* What was claimed in one turn, all from one segment. */
 struct run {
 	uint32_t n;
+	bool expired;                           /* it is one message, and it has expired */
 	uint64_t seg, shape;                    /* the segment, and the mailbox's shape when it was claimed */
 	uint64_t log_at;                        /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
@@ -32,6 +33,7 @@ struct claim {
 	struct mbox *m;
 	struct filter filter;
 	bool peek;                              /* take nothing */
+	bool take_expired;                      /* expired messages are given out too, marked as such */
 	bool asked;                             /* has asked for dead claimers once */
 	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below */
 	uint32_t ranks, source_ranks;

@@ -68,6 +68,8 @@ end(struct mbox *m, const struct item *item, enum state_status now)
 	m->ctl.live_bytes -= batch_cost(item->slot.len);
 	if (m->ctl.first == item->id)
 		m->ctl.first++;
+	if (m->ctl.head == item->id)
+		m->ctl.head++;
 	if (item->slot.flags & SLOT_BIG) {
 		seg_file(big, item->id, 0, "big");
 		unlinkat(m->dir_fd, big, 0);

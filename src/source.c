@@ -28,6 +28,9 @@ add_mailbox(struct sources *s, struct source *new)
 			mbox_close(&new->m);
 			return 1;
 		}
+	new->claim.take_expired = s->expired;
+	if (s->id != 0)
+		new->below = s->id + 1;
 	return claim_init(&new->claim, &new->m, &s->filter, s->peek);
 }
 
@@ -42,7 +45,7 @@ add_stream(struct sources *s, struct source *new)
 		return -1;
 	if (fstat(new->fd, &st) == 0 && S_ISREG(st.st_mode))
 		mode = READER_ALL;
-	if (s->peek && mode != READER_ALL) {
+	if ((s->peek && mode != READER_ALL) || s->id != 0) {
 		close(new->fd);
 		errno = EINVAL;
 		return -1;
@@ -86,12 +89,16 @@ next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t
 	struct claim_limits limits = {
 		.messages = messages < RUN_MESSAGES ? messages : RUN_MESSAGES,
 		.bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
+		.from = s->id,
 		.below = one->below,
 		.deadline_ns = lock_deadline(s, deadline_ns),
 		.wait = s->patience_ns != 0 && !s->all,
 	};
 	int r = claim_turn(&one->claim, &s->run, &limits);
 
+	/* a message that is gone, or never was, is not waited for */
+	if (r == 0 && s->id != 0)
+		one->ended = !claim_waits(&one->claim, s->id);
 	/* all: only what was there at the first look */
 	if (s->all && one->below == UINT64_MAX)
 		one->below = one->m.ctl.next;
@@ -121,7 +128,8 @@ next_in_stream(struct sources *s, struct source *one, uint64_t deadline_ns)
 	one->reader->deadline_ns = s->n > 1 || (s->patience_ns == 0) ? clock_mono_ns() : deadline_ns;
 	do
 		r = reader_next(one->reader, &s->message);
-	while (r == 1 && !filter_match(&s->filter, s->message.tag, s->message.source));
+	while (r == 1 && (!filter_match(&s->filter, s->message.tag, s->message.source)
+	    || message_expired(&s->message)));
 	if (r == 1)
 		return 1;
 	if (r == -1)

@@ -30,6 +30,8 @@ struct sources {
 	uint32_t turn;                  /* which one is asked first */
 	struct filter filter;
 	bool peek;
+	uint64_t id;                    /* only the message with this number; 0 any */
+	bool expired;                   /* expired messages too: s->run says which they are */
 	bool all;                       /* what is there now, no more */
 	bool follow;                    /* a plain file's end is not its end */
 	bool single;                    /* take one message at a time */
@@ -42,14 +44,14 @@ struct sources {
 
 /*
  * sources_add -- open the channel at path and add it; s->list has room.
- * Returns 0, or -1 with errno: EINVAL for a stream with peek.
+ * Returns 0, or -1 with errno: EINVAL for a stream with peek or id.
  */
 int sources_add(struct sources *s, const char *name, const char *path);
 
 /*
  * sources_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
  * Returns 1: s->from is set, and messages are in s->run (a mailbox) or one is in s->message (a stream).
- * Returns 0: nothing now (all, or no patience), or every stream has ended.
+ * Returns 0: nothing now (all, or no patience), every stream has ended, or the message with s->id is gone.
  * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
  */
 int sources_next(struct sources *s, uint32_t messages, size_t bytes);

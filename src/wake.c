@@ -135,13 +135,6 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 	return waiting == -1 ? -1 : 0;
 }
 
-/* fits -- whether a message that counts cost bytes has room. */
-static bool
-fits(const struct ctl *c, uint64_t cost)
-{
-	return c->live == 0 || (c->live < c->cap_messages && c->live_bytes + cost <= c->cap_bytes);
-}
-
 int
 wake_room(struct mbox *m)
 {
@@ -159,7 +152,7 @@ wake_room(struct mbox *m)
 			return -1;
 		if (w.mark == WAKE_AWAKE || w.owner == m->number)
 			continue;
-		if (w.mark == 0 && !fits(&m->ctl, w.object))
+		if (w.mark == 0 && !mbox_fits(&m->ctl, w.object))
 			return 0;
 		if (w.mark == 0 && m->ringing < MBOX_RINGS) {
 			rung = ring(m, places[i].index, &w, 1);

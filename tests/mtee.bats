@@ -224,7 +224,7 @@ is_messages() {
 		until_true is_messages $box 1
 	done >out
 	wait $PIDS
-	[ "$(tr '\n' ' ' <out)" = '2 1 3 4 ' ]
+	[ "$(cat out)" = 2134 ]
 	[ "$(received a)" = 6 ]
 	[ "$(received b)" = 5 ]
 }

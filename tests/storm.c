@@ -41,6 +41,7 @@ enum {
 	HEAD_MAX = 4096,
 	SMALL_KB = 128,                 /* the mailbox may grow by so much: a segment that is kept */
 	RUN_MAX = 1024,                 /* what a receiver claims at a time, at most */
+	RUN_KILLED = 500,               /* what a sender that is to be killed is given at a time, at most */
 	ERRORS_SHOWN = 20,
 };
 
@@ -432,7 +433,7 @@ send_all(void)
 	bool alone = driver % 4 == 3;
 
 	for (uint32_t instance = 0; seq < total; instance++, seq += n) {
-		n = alone && roll(64) > 0 ? 1 : 1 + roll(1 + roll(total));
+		n = alone && roll(64) > 0 ? 1 : 1 + roll(1 + roll(set.kill_ms > 0 ? RUN_KILLED : total));
 		if (n > total - seq)
 			n = total - seq;
 		send_run(seq, n, n > 1, instance);
@@ -577,7 +578,7 @@ receive_run(unsigned which, uint32_t instance)
 	const struct way *way = &ways[which];
 	static struct in in;
 	const char *argv[16] = { "mrecv" };
-	char seed[32];
+	char seed[32], backs[4096];
 	int ends[2], n = 1, r, status, got = 0;
 	pid_t pid;
 
@@ -585,11 +586,13 @@ receive_run(unsigned which, uint32_t instance)
 		argv[n++] = way->args[i];
 	argv[n++] = set.box;
 	snprintf(seed, sizeof seed, "%llu", (unsigned long long)set.seed);
+	snprintf(backs, sizeof backs, "%s/backs", set.dir);
 	if (way->command) {
 		argv[n++] = "--";
 		argv[n++] = set.self;
 		argv[n++] = "-C";
 		argv[n++] = seed;
+		argv[n++] = backs;
 	}
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		die("pipe");
@@ -622,9 +625,19 @@ receive_all(unsigned which)
 	while (!receive_run(which, instance++) || !sent);
 }
 
+/* put_back -- note in the file that message id was put back without a try counted.  Returns the status for that. */
+static int
+put_back(const char *path, const char *id)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	uint64_t number = strtoull(id, NULL, 10);
+
+	return fd != -1 && write(fd, &number, sizeof number) == sizeof number ? 75 : 99;
+}
+
 /* command -- what mrecv runs: passes its message on as a frame; puts some back, fails with some. */
 static int
-command(const char *seed)
+command(const char *seed, const char *backs)
 {
 	static char buf[PIECE];
 	const char *id = getenv("MBOX_ID"), *try = getenv("MBOX_TRY");
@@ -634,7 +647,7 @@ command(const char *seed)
 	if (luck % 50 == 0)
 		return 1;
 	if (luck % 50 == 1 && (mix(luck ^ (uint64_t)getpid()) & 1) == 0)
-		return 75;
+		return put_back(backs, id);
 	printf("M1 %s %s %s id=%s try=%s reply=%s\n", getenv("MBOX_LENGTH"), getenv("MBOX_TAG"), getenv("MBOX_SOURCE"), id,
 	    try, getenv("MBOX_REPLY"));
 	while ((n = read(STDIN_FILENO, buf, sizeof buf)) > 0)
@@ -649,6 +662,8 @@ struct book {
 	struct note *list;
 	size_t n;
 	uint8_t *killed, *ordered;      /* of receivers, by place_of */
+	uint64_t *back;                 /* messages that commands put back */
+	size_t backs;
 	uint32_t *first;                /* of a driver's instances */
 	size_t instances;
 };
@@ -671,6 +686,32 @@ static size_t
 place_of(const struct book *b, const struct note *n)
 {
 	return b->first[n->driver] + n->instance;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* read_backs -- the messages that commands put back. */
+static void
+read_backs(struct book *b)
+{
+	char path[4096];
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/backs", set.dir);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return;
+	if (fstat(fileno(f), &st) == 0 && (b->back = realloc(b->back, (size_t)st.st_size + 8)) != NULL)
+		b->backs = fread(b->back, sizeof *b->back, (size_t)st.st_size / sizeof *b->back, f);
+	qsort(b->back, b->backs, sizeof *b->back, by_number);
+	fclose(f);
 }
 
 /* read_notes -- all notes of all drivers, in the order of each. */
@@ -720,7 +761,8 @@ judge_order(const struct book *b)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct note *n = &b->list[i];
 
-		if (n->kind != NOTE_RECEIVED || !b->ordered[place_of(b, n)] || n->n > 1)
+		if (n->kind != NOTE_RECEIVED || !b->ordered[place_of(b, n)] || n->n > 1
+		    || bsearch(&n->id, b->back, b->backs, sizeof n->id, by_number) != NULL)
 			continue;
 		if (place_of(b, n) != place)
 			last = 0;
@@ -771,14 +813,6 @@ judge_run(const struct note *run, const uint64_t *id_of)
 	}
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static void
 judge_acks(const struct book *b, uint64_t *ids, size_t n)
 {
@@ -794,13 +828,14 @@ judge_acks(const struct book *b, uint64_t *ids, size_t n)
 static void
 judge(void)
 {
-	struct book b = { .n = 0 };
+	struct book b = { .back = calloc(1, sizeof *b.back) };
 	unsigned share = set.messages / set.senders, twice = 0;
 	uint64_t *id_of = calloc((size_t)share * set.senders + 1, sizeof *id_of), *ids, last = 0;
 	uint32_t *lost_by;
 	size_t n = 0, to;
 
 	read_notes(&b);
+	read_backs(&b);
 	judge_order(&b);
 	ids = calloc(b.n + 1, sizeof *ids);
 	lost_by = calloc(b.instances + 1, sizeof *lost_by);
@@ -1024,8 +1059,8 @@ main(int argc, char **argv)
 	unsigned long before_kb;
 	unsigned kill_ms;
 
-	if (argc == 3 && strcmp(argv[1], "-C") == 0)
-		return command(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "-C") == 0)
+		return command(argv[2], argv[3]);
 	options(argc, argv);
 	if (readlink("/proc/self/exe", self, sizeof self - 1) == -1)
 		die("/proc/self/exe");

@@ -10,6 +10,7 @@
  *
  * Asserted at each commit, which is when busy is 0: ctl is what recount gives, and nothing ready stands below head.
  * At each delivery: not more of them than 1 + deaths + put backs.
+ * At each look that takes nothing: there is nothing for him, what the dead had claimed included.
  * When nobody can move: whatever was sent was delivered, nobody sleeps on a message of his, nobody holds the lock.
  *
  * Mutants: NOBUSY begin does not write busy; NORECOUNT clears busy and goes on; NOCOUNT claims without counting;
@@ -196,13 +197,15 @@ inline search(i) {      /* fill the mine; from: nothing of ours is ready below *
 proctype receiver(byte i)
 {
 	byte mine, j, cursor, from, known;
+	bool calm;
 	{
 		do
 		:: lock(i);
-			moved[i] = 0;
+			/* calm: whoever dies is dead already */
+			d_step { moved[i] = 0; calm = (killr == 0 && mark[0] == dead[0] && mark[NR-1] == dead[NR-1]) };
 			if :: mine != 0 -> settle(i) :: else fi;
 			if :: c.claimed > 0 -> revive(i) :: else fi;
-			d_step { search(i) };
+			d_step { search(i); assert(mine != 0 || !calm || !SOME(i)); calm = 0 };
 			if
 			:: mine != 0 ->
 #ifdef EARLYCLAIM

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: ISC
+# What the tests of mailboxes share.
+#
+# Background children are started with `in_background COMMAND...`, which notes their pids: teardown ends them all.
+
+bats_require_minimum_version 1.5.0
+
+# shellcheck disable=SC2034 # used by the tests
+LIMIT=20                # seconds that any command which can block may take
+
+common_setup()
+{
+	: "${BIN:=$BATS_TEST_DIRNAME/../bin}"
+	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
+	export LC_ALL=C
+	unset MBOX_DIR MBOX_SOURCE
+	children=()
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+common_teardown()
+{
+	local pid
+	for pid in "${children[@]}"; do
+		kill -CONT "$pid" 2>/dev/null || :
+		kill -KILL "$pid" 2>/dev/null || :
+	done
+	wait
+}
+
+# in_background COMMAND... -- run it, without the descriptor that bats waits for; its pid is in $child.
+in_background()
+{
+	"$@" 3>&- &
+	child=$!
+	children+=("$child")
+}
+
+# status_of PID -- wait for a child of ours; its exit status is in $status.  A limit is the child's to bring.
+status_of()
+{
+	status=0
+	wait "$1" || status=$?
+}
+
+# until_true COMMAND... -- wait until it succeeds.
+until_true()
+{
+	local end=$((SECONDS + LIMIT))
+	until "$@" 2>/dev/null; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "it never came to be: $*"
+			return 1
+		fi
+		sleep 0.01
+	done
+}
+
+# waiting BOX [N] -- whether N (or 1) processes sleep at the mailbox: each has its bell there, and sleeps in poll(2).
+waiting()
+{
+	local bells=("$1"/*.wake)
+	[ -e "${bells[0]}" ] && [ "${#bells[@]}" -eq "${2:-1}" ]
+}
+
+# until_waiting BOX [N] -- wait until N (or 1) processes sleep at the mailbox.
+until_waiting()
+{
+	until_true waiting "$@"
+}
+
+exists()
+{
+	[ -s "$1" ]
+}
+
+gone()
+{
+	run -1 kill -0 "$1"
+}
+
+# files_of BOX -- what is in a mailbox beyond its three files and its segments.
+files_of()
+{
+	(cd "$1" && ls | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :)
+}
+
+# pattern BYTES -- so many bytes in which no two places look alike; NULs and newlines are among them.
+pattern()
+{
+	awk 'BEGIN { for (i = 0; i < 65536; i++) printf "%07d\n%c", i, i % 256 }' |
+	    head -c 500000 >"$BATS_TEST_TMPDIR/.pattern" || :
+	local left=$1
+	while [ "$left" -gt 500000 ]; do
+		cat "$BATS_TEST_TMPDIR/.pattern"
+		left=$((left - 500000))
+	done
+	head -c "$left" "$BATS_TEST_TMPDIR/.pattern"
+}
+
+# same FILE FILE -- both have the same bytes.
+same()
+{
+	cmp "$1" "$2"
+}
+
+# lines LINE... -- print each on a line of its own.
+lines()
+{
+	printf '%s\n' "$@"
+}
+
+# fails STATUS COMMAND... -- it exits with STATUS and says why in one line on standard error, in $error.
+fails()
+{
+	local expected=$1
+	shift
+	status=0
+	timeout "$LIMIT" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
+	error=$(cat "$BATS_TEST_TMPDIR/.err")
+	if [ "$status" -ne "$expected" ] || [ "$(wc -l <"$BATS_TEST_TMPDIR/.err")" -ne 1 ]; then
+		echo "status $status, not $expected: $error"
+		return 1
+	fi
+}
+
+# misused COMMAND... -- it refuses its command line: 64, with the reason and the synopsis.
+misused()
+{
+	status=0
+	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
+	[ "$status" -eq 64 ] && grep -q "^${1}: " "$BATS_TEST_TMPDIR/.err" ||
+		{ echo "status $status: $(cat "$BATS_TEST_TMPDIR/.err")"; return 1; }
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wants: waiting receivers and their bells (wake.c, want.c, bell.c, claim.c turn, source.c).
+ *
+ * NW receivers, NM messages (a sender each; BATCH: one append of all), NB mailboxes (message m lies in m % NB, receiver
+ * i waits in i % NB, those in the mask MULTI in both).  SELA, SELB: receivers that take tag a only, the others only;
+ * TAGA: messages of tag a; LOOP: receivers for ever (-f).  Who is woken is chosen freely among the sleeping wants that
+ * match: what holds here holds for the order of tickets.
+ * An entry stands from its first posting until its owner leaves: mark 0 asleep, m + 1 woken for m, AWAKE.
+ * Who takes a message, or gives up, while the one that he was woken for is ready, wakes the next for that one.
+ * A sleeper's own look (-DTICK) is possible only when it would find something and mbox_moved says yes: ctl was
+ * written since the look before, or messages are claimed.
+ * Budgets: KILLS senders, KILLW receivers killed anywhere; STOPC stopped for ever between unlock and close; STOPW
+ * stopped once woken; STOPD stopped while it delivers; FAIL put back; QUIT leaves with nothing; IDLE looks in vain.
+ *
+ * With -DINV, at each unlock: a ready message is in a living want's mark, or no sleeping want matches it.
+ * At each delivery: not more than 1 + deaths.  When nobody can move: nobody sleeps on a message of his.
+ *
+ * Mutants: MARKFIRST marks, then opens; LATEOPEN opens after the commit; POSTLATE looks and posts in two sections;
+ * ARMLATE clears the mark in the section and opens anew after it; NOREARM polls the old descriptor again; NOCLEAR
+ * leaves the mark when it sleeps again; NOPASS takes another message and passes nothing on; MUTELEAVE, MUTEPUT;
+ * STAYASLEEP is not marked AWAKE while it delivers; KEEPOTHER the same in its other mailbox; NOMOVED a look only
+ * when ctl was written, which the death of a claimer does not do; OLDFIFO a FIFO that a stopped waker holds is kept
+ */
+#include "fifo.h"
+#ifndef NW
+#define NW 2
+#endif
+#ifndef NM
+#define NM 2
+#endif
+#ifndef NB
+#define NB 1
+#endif
+#ifndef MULTI
+#define MULTI 0
+#endif
+#ifndef SELA
+#define SELA 0
+#endif
+#ifndef SELB
+#define SELB 0
+#endif
+#ifndef TAGA
+#define TAGA 1
+#endif
+#ifndef LOOP
+#define LOOP 0
+#endif
+#ifndef KILLS
+#define KILLS 0
+#endif
+#ifndef KILLW
+#define KILLW 0
+#endif
+#ifndef STOPC
+#define STOPC 0
+#endif
+#ifndef STOPW
+#define STOPW 0
+#endif
+#ifndef STOPD
+#define STOPD 0
+#endif
+#ifndef FAIL
+#define FAIL 0
+#endif
+#ifndef QUIT
+#define QUIT 0
+#endif
+#ifndef IDLE
+#define IDLE 0
+#endif
+#ifdef TICK
+#ifndef TICKS
+#define TICKS 100
+#endif
+byte ticks = TICKS;
+#endif
+#ifdef BATCH
+#define NS 1
+#else
+#define NS NM
+#endif
+#define NP (NW + NS)
+#if KILLS || KILLW || defined(FINE)       /* without deaths a locked section may be one step: -DFINE to check that */
+#define SECT
+#else
+#define SECT atomic
+#endif
+#if NB == 1
+#define SECT1 SECT
+#else
+#define SECT1
+#endif
+#define BIT(v,i)   (((v) >> (i)) & 1)
+#define CLRBIT(v,i)  v = v & (255 - (1 << (i)))
+#define Q(b,i)     ((b) * NW + (i))
+#define ON(i,b)    (NB == 1 || BIT(MULTI,i) || (i) % NB == (b))
+#define MATCH(i,m) (ON(i, (m) % NB) && !(BIT(SELA,i) && !BIT(TAGA,m)) && !(BIT(SELB,i) && BIT(TAGA,m)))
+#define READY 1
+#define CLAIMED 2
+#define DONE 3
+#define NONE 9
+#define AWAKE 99
+fifo F[NB*NW];
+byte lk[NB], st[NM], cl[NM], out[NM], wk[NM], wok[NB*NW], wh[NP];
+bool moved[NB*NW];
+bool live[NB*NW], rop[NB*NW], mark[NP], dead[NP], stopped[NP], fin[NW];
+byte kills = KILLS, killw = KILLW, stopc = STOPC, stopw = STOPW, stopd = STOPD, fails = FAIL, quits = QUIT, idle = IDLE, deaths = 0;
+hidden byte h1, h2, h3, h4;
+#define READYX(m)  (st[m] == READY || (st[m] == CLAIMED && dead[cl[m] - 1]))
+#define LOCK(b,p)  atomic { lk[b] == 0 -> lk[b] = (p) + 1 }
+#ifdef LIFECHK
+#define ALIVE(v) (!dead[v])
+#else
+#define ALIVE(v) true
+#endif
+#define CAND(b,v,x) (live[Q(b,v)] && wok[Q(b,v)] == 0 && MATCH(v,x) && ALIVE(v))
+#define TELL(b) h1 = 0; do :: h1 < NW -> moved[Q(b,h1)] = 1; h1++ :: else -> break od; h1 = 0
+#ifdef INV
+inline inv(b) {
+    h1 = 0; do :: h1 < NM -> if :: st[h1] == READY && h1 % NB == b ->
+        h2 = 0; h3 = 0; h4 = 0;
+        do :: h2 < NW -> if :: live[Q(b,h2)] && wok[Q(b,h2)] == h1 + 1 -> h3 = 1 :: else fi;
+                         if :: CAND(b,h2,h1) -> h4 = 1 :: else fi; h2++ :: else -> break od;
+        assert(h3 || !h4) :: else fi; h1++ :: else -> break od; h1 = 0; h2 = 0; h3 = 0; h4 = 0 }
+#else
+inline inv(b) { skip }
+#endif
+
+inline wake(p, x, b) {                                   /* under the lock of b: wakes one want for message x */
+    do
+    :: atomic {
+        if :: CAND(b,0,x) -> v = 0
+           :: CAND(b,1,x) -> v = 1
+#if NW > 2
+           :: CAND(b,2,x) -> v = 2
+#endif
+           :: else -> v = NONE; break
+        fi };
+#ifdef MARKFIRST
+        wok[Q(b,v)] = x + 1;
+#endif
+        d_step { F_WOPEN(F[Q(b,v)], ok); if :: ok -> wh[p] = wh[p] | (1 << Q(b,v)) :: else -> live[Q(b,v)] = 0; wok[Q(b,v)] = 0 fi };
+        if :: ok ->
+            d_step { wok[Q(b,v)] = x + 1; wk[x]++;
+#ifdef ONCE
+                assert(wk[x] <= 1)
+#endif
+                }; break
+           :: else fi
+    od; v = 0; ok = 0
+}
+inline closeall(p) {
+    do
+    :: d_step { wh[p] -> h1 = 0; do :: !BIT(wh[p],h1) -> h1++ :: else -> break od; F_WCLOSE(F[h1]); CLRBIT(wh[p],h1); h1 = 0 }
+    :: wh[p] && stopc > 0 -> d_step { if :: stopc > 0 -> stopc--; stopped[p] = 1 :: else fi }; if :: stopped[p] -> false :: else fi
+    :: else -> break
+    od; skip
+}
+/* under the lock of b: receiver i is awake; what it was woken for and is ready goes to the next */
+inline awake(i, b) {
+	a = wok[Q(b,i)];
+#ifdef STAYASLEEP
+	wok[Q(b,i)] = 0;
+#else
+	wok[Q(b,i)] = AWAKE;
+#endif
+	if
+	:: a != 0 && a != AWAKE && st[a-1] == READY -> wake(i, a - 1, b)
+	:: else
+	fi; a = 0
+}
+#define SOME(i,m) (MATCH(i,m) && READYX(m))
+#ifdef NOMOVED
+#define FOUND(i,m) (SOME(i,m) && moved[Q((m) % NB,i)])
+#else
+#define FOUND(i,m) (SOME(i,m) && (moved[Q((m) % NB,i)] || st[m] == CLAIMED))
+#endif
+proctype receiver(byte i)
+{   byte m, v, b, a, c, sv[NB]; bool ok, got;
+    {   skip;
+again:  SECT1 { b = 0; got = 0; m = 0;
+        do
+        :: b < NB && ON(i,b) -> SECT { LOCK(b,i);
+            d_step { moved[Q(b,i)] = 0; m = 0; do :: m < NM && !(m % NB == b && SOME(i,m)) -> m++ :: else -> break od; got = (m < NM) };
+            if
+            :: got ->
+                d_step { st[m] = CLAIMED; cl[m] = i + 1 };
+#ifdef NOPASS
+                if :: live[Q(b,i)] -> wok[Q(b,i)] = AWAKE :: else fi;
+#else
+                if :: live[Q(b,i)] -> awake(i, b) :: else fi;
+#endif
+                d_step { TELL(b); inv(b); lk[b] = 0 }
+            :: else ->
+#ifdef POSTLATE
+                lk[b] = 0; LOCK(b,i);
+#endif
+#ifdef NOREARM
+                if :: !rop[Q(b,i)] -> d_step { F_ROPEN(F[Q(b,i)], sv[b]); rop[Q(b,i)] = 1 } :: else fi;
+#else
+#ifdef ARMLATE
+                if :: rop[Q(b,i)] -> d_step { wok[Q(b,i)] = 0; lk[b] = 0 };
+                        d_step { F_RCLOSE(F[Q(b,i)]) }; d_step { F_ROPEN(F[Q(b,i)], sv[b]) }; goto armed :: else fi;
+#endif
+                if :: rop[Q(b,i)] -> d_step { F_RCLOSE(F[Q(b,i)]); rop[Q(b,i)] = 0 } :: else fi;
+                d_step { F_ROPEN(F[Q(b,i)], sv[b]); rop[Q(b,i)] = 1;
+#ifndef OLDFIFO
+                    if :: F[Q(b,i)].w > 0 -> h1 = 0; do :: h1 < NP -> CLRBIT(wh[h1], Q(b,i)); h1++ :: else -> break od;
+                        F[Q(b,i)].w = 0; F[Q(b,i)].wc = 0; sv[b] = 0; h1 = 0 :: else fi
+#endif
+                    };
+#endif
+                d_step { live[Q(b,i)] = 1;
+#ifndef NOCLEAR
+                    wok[Q(b,i)] = 0;
+#endif
+                    inv(b); lk[b] = 0 }
+            fi };
+            if :: got -> break :: else fi;
+armed:      b++
+        :: b < NB && !ON(i,b) -> b++
+        :: else -> break
+        od;
+        if :: got -> goto have :: else b = 0; m = 0 fi };
+sleep:  if
+        :: HUP(F[Q(0,i)], sv[0]) && rop[Q(0,i)] -> goto again
+#if NB > 1
+        :: HUP(F[Q(1,i)], sv[1]) && rop[Q(1,i)] -> goto again
+#endif
+#ifdef TICK
+        :: atomic { ticks > 0 && (TICKS == 100 || stopc == 0) && (FOUND(i,0) || (NM > 1 && FOUND(i,1)) || (NM > 2 && FOUND(i,NM-1))) -> if :: ticks < 100 -> ticks-- :: else fi; goto again }
+#endif
+        :: atomic { idle > 0 -> idle--; goto again }
+        :: atomic { quits > 0 -> quits--; goto leave }
+        :: atomic { stopw > 0 && (wok[Q(0,i)] || (NB > 1 && wok[Q(NB-1,i)])) -> stopw--; stopped[i] = 1 }; false
+        fi;
+have:   closeall(i);             /* b: its mailbox; wants in the other one come down before anything that may block */
+#if NB > 1 && !defined(KEEPOTHER)
+        if :: NB > 1 && live[Q(1-b,i)] && wok[Q(1-b,i)] != AWAKE -> c = 1 - b;
+            SECT { LOCK(c,i); awake(i, c); d_step { inv(c); lk[c] = 0; c = 0 } }; closeall(i)
+           :: else fi;
+#endif
+        if
+        :: atomic { stopd > 0 -> stopd--; stopped[i] = 1 }; false
+        :: atomic { fails > 0 -> fails-- };
+            SECT { LOCK(b,i);
+            d_step { st[m] = READY; cl[m] = 0; TELL(b) };
+#ifndef MUTEPUT
+            wake(i, m, b);
+#endif
+            d_step { TELL(b);
+#ifndef MUTEPUT
+                inv(b);
+#endif
+                lk[b] = 0 } }; closeall(i)
+        :: true ->
+            d_step { out[m]++; assert(out[m] <= 1 + deaths) };
+            atomic { LOCK(b,i); st[m] = DONE; cl[m] = 0; d_step { TELL(b) }; lk[b] = 0; m = 0; if :: BIT(LOOP,i) -> goto again :: else fi }
+        fi;
+leave:  b = 0;
+        do
+        :: b < NB -> if :: live[Q(b,i)] -> SECT { LOCK(b,i);
+#ifndef MUTELEAVE
+                awake(i, b);
+#endif
+                d_step { live[Q(b,i)] = 0; wok[Q(b,i)] = 0;
+#ifndef MUTELEAVE
+                    inv(b);
+#endif
+                    TELL(b); lk[b] = 0 } }; closeall(i) :: else fi;
+            if :: rop[Q(b,i)] -> d_step { F_RCLOSE(F[Q(b,i)]); rop[Q(b,i)] = 0; sv[b] = 0 } :: else fi; b++
+        :: else -> break
+        od; skip;
+        d_step { fin[i] = 1; m = 0; b = 0; got = 0; sv[0] = 0; sv[NB-1] = 0 }
+    } unless { mark[i] ->
+        d_step { dead[i] = 1; h1 = 0; do :: h1 < NB -> if :: lk[h1] == i + 1 -> lk[h1] = 0 :: else fi; h1++ :: else -> break od; h1 = 0 };
+        do :: d_step { wh[i] -> h1 = 0; do :: !BIT(wh[i],h1) -> h1++ :: else -> break od; F_WCLOSE(F[h1]); CLRBIT(wh[i],h1); h1 = 0 } :: else -> break od; skip;
+        d_step { h1 = 0; do :: h1 < NB -> if :: rop[Q(h1,i)] -> F_RCLOSE(F[Q(h1,i)]); rop[Q(h1,i)] = 0 :: else fi; h1++ :: else -> break od; h1 = 0 } }
+}
+
+proctype sender(byte m)
+{   byte v, p, b; bool ok;
+    p = NW + m; b = m % NB;
+    {
+        SECT { LOCK(b,p);
+#ifdef LATEOPEN
+        d_step { st[m] = READY; TELL(b) }; wake(p, m, b); d_step { inv(b); lk[b] = 0 }
+#else
+#ifdef BATCH
+        m = 0; do :: m < NM -> wake(p, m, 0); m++ :: else -> break od; skip;
+        d_step { h1 = 0; do :: h1 < NM -> st[h1] = READY; h1++ :: else -> break od; TELL(0); inv(b); lk[b] = 0 }
+#else
+        wake(p, m, b); d_step { st[m] = READY; TELL(b); inv(b); lk[b] = 0 }
+#endif
+#endif
+        };
+        closeall(p)
+    } unless { mark[p] ->
+        d_step { dead[p] = 1; if :: lk[b] == p + 1 -> lk[b] = 0 :: else fi };
+        do :: d_step { wh[p] -> h1 = 0; do :: !BIT(wh[p],h1) -> h1++ :: else -> break od; F_WCLOSE(F[h1]); CLRBIT(wh[p],h1); h1 = 0 } :: else -> break od }
+}
+#if KILLS || KILLW
+active proctype fate()
+{   byte w;
+    do
+#if KILLS
+    :: atomic { kills > 0 -> kills--; select(w : NW .. (NP - 1)); mark[w] = 1; w = 0 }
+#endif
+#if KILLW
+    :: atomic { killw > 0 -> killw--; select(w : 0 .. (NW - 1)); if :: !mark[w] && !fin[w] -> mark[w] = 1; deaths++ :: else fi; w = 0 }
+#endif
+    :: break
+    od
+}
+#endif
+init { atomic { byte n = 0;
+    do :: n < NW -> run receiver(n); n++ :: else -> break od; n = 0;
+    do :: n < NS -> run sender(n); n++ :: else -> break od; n = 0 } }
+#define UP(i)  (!fin[i] && !dead[i] && !stopped[i])
+active proctype monitor() { timeout ->
+    d_step { h1 = 0; do :: h1 < NW -> h2 = 0; do :: h2 < NM -> assert(!(UP(h1) && SOME(h1,h2))); h2++ :: else -> break od; h1++ :: else -> break od };
+    assert(lk[0] == 0 && lk[NB-1] == 0) }
