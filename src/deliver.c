@@ -115,14 +115,16 @@ static int
 label(struct message *m, const char *from, const char *why, uint64_t tries, char *extra)
 {
 	char next[FRAME_HEADER_MAX], value[FRAME_HEADER_MAX];
-	const char *const keys[] = { "status", "tries", "origin", "origin-id" };
+	/* without its expiry: a dead letter stays */
+	const char *const keys[] = { "expire", "status", "tries", "origin", "origin-id" };
 	long n;
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-		n = i == 0 ? frame_encode(value, sizeof value, slice_of(why))
-		    : i == 2 ? frame_encode(value, sizeof value, slice_of(from))
-		    : (long)frame_number(value, i == 1 ? tries : m->id);
-		if (n == -1 || (n = frame_set_header(next, m->extra, keys[i], (struct slice){ value, (size_t)n })) == -1)
+		n = i == 0 ? 0 : i == 1 ? frame_encode(value, sizeof value, slice_of(why))
+		    : i == 3 ? frame_encode(value, sizeof value, slice_of(from))
+		    : (long)frame_number(value, i == 2 ? tries : m->id);
+		if (n == -1 || (n = frame_set_header(next, m->extra, keys[i],
+		    (struct slice){ i == 0 ? NULL : value, (size_t)n })) == -1)
 			return -1;
 		memcpy(extra, next, (size_t)n);
 		m->extra = (struct slice){ extra, (size_t)n };

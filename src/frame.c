@@ -458,6 +458,8 @@ frame_set_header(char *out, struct slice extra, const char *key, struct slice va
 		memcpy(out + used, name.p, name.len + 1 + old.len);
 		used += name.len + 1 + old.len;
 	}
+	if (value.p == NULL)
+		return (long)used;
 	if (used + 1 + key_len + 1 + value.len > FRAME_HEADER_MAX)
 		goto too_long;
 	if (used > 0)

@@ -80,7 +80,7 @@ size_t frame_time(char *out, uint64_t us);
 
 /*
  * frame_set_header -- write the headers extra to out (FRAME_HEADER_MAX bytes), with key's value being value (as it is
- * to stand: %XX encoded); the key is added, or put in place of the one that is there.
+ * to stand: %XX encoded); the key is added, or put in place of the one that is there.  A NULL value.p removes it.
  * Returns the bytes written, or -1 with EMSGSIZE.
  */
 long frame_set_header(char *out, struct slice extra, const char *key, struct slice value);

@@ -240,7 +240,9 @@ newest_segment(struct post *p)
 	struct seg fresh;
 	bool full;
 
-	if (c->last_seg != 0 && mbox_seg(m, c->last_seg) == -1)
+	if (c->last_seg == 0)
+		seg_close(&m->seg);     /* what we hold was removed */
+	else if (mbox_seg(m, c->last_seg) == -1)
 		return -1;
 	full = c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX
 	    || c->names > SEG_NAMES - 2 || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1);
