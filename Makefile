@@ -24,7 +24,8 @@ MODULES = \
 	mbox \
 	wake \
 	settle \
-	post search claim \
+	sync displace search \
+	post claim \
 	reader writer channel \
 	source sink output \
 	input handler deliver \

@@ -641,5 +641,6 @@ main(int argc, char **argv)
 			status = one;
 	}
 	one = finish(&show, &rows, status == CLI_OK);
+	free(rows);
 	return status == CLI_OK ? one : status;
 }

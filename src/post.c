@@ -10,15 +10,11 @@
 
 #include "bell.h"
 #include "clock.h"
+#include "displace.h"
 #include "io.h"
 #include "reclaim.h"
-#include "settle.h"
+#include "sync.h"
 #include "wake.h"
-
-enum {
-	DROP_BLOCK = 256,                       /* states looked at together for one to drop */
-	KEEP = 256 * 1024,                      /* bytes of log that stay when it was the last one */
-};
 
 /* ---- room ---- */
 
@@ -74,155 +70,6 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 	if (errno != EIDRM)
 		wake_leave(m);
 	return -1;
-}
-
-/* ---- the end of a synchronous send ---- */
-
-/* withdraw -- with the lock held: take message id back, if nobody has it.  Returns 1, 0 somebody has it, or -1. */
-static int
-withdraw(struct mbox *m, uint64_t id)
-{
-	struct item item;
-	enum state_status status;
-	int r = settle_find(m, id, &item, &status);
-
-	if (r != 1 || (status != STATE_READY && status != STATE_DELAYED))
-		return r == -1 ? -1 : 0;
-	if (mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, 0) == -1)
-		return -1;
-	return 1;
-}
-
-/* outcome -- with the lock held: how message id ended, 0 where it has not.  -1 on error. */
-static int
-outcome(struct mbox *m, uint64_t id)
-{
-	struct want w = { .mark = 0 };
-	struct item item;
-	enum state_status status;
-	int there;
-
-	if (m->posted && want_read(m->want_fd, m->want_index, &w) == -1)
-		return -1;
-	if (w.mark != 0)
-		return (int)w.mark;
-	there = settle_find(m, id, &item, &status);
-	/* gone without a word: the want found no place, and the segment has gone too */
-	return there == 1 ? 0 : there == -1 ? -1 : STATE_DONE;
-}
-
-/*
- * leave_sync -- with the lock held: the wait for message id is over.  stop: withdraw it.
- * Takes our want down, commits and unlocks.  Leaves errno as it was, where nothing fails.
- */
-static void
-leave_sync(struct mbox *m, uint64_t id, bool stop)
-{
-	int err = errno;
-
-	if ((stop && withdraw(m, id) == -1) || wake_down(m) == -1 || (m->changing && mbox_commit(m) == -1))
-		err = errno;
-	mbox_unlock(m);
-	errno = err;
-}
-
-/* await_end -- sleep until the message sent last has ended.  Returns as post_batch. */
-static int
-await_end(struct post *p, uint64_t deadline_ns)
-{
-	struct mbox *m = p->m;
-	int r, why, end;
-
-	io_catch_stop();
-	for (;;) {
-		r = wake_sleep(m, deadline_ns);
-		why = r == 0 ? ETIMEDOUT : errno;
-		if ((r == -1 && why == EIDRM) || mbox_lock(m, CLOCK_NEVER) == -1)
-			return -1;
-		end = outcome(m, p->last_id);
-		if (end != 0 || r != 1)
-			break;
-		r = wake_post(m, WANT_END, NULL, p->last_id);
-		if (r == 0 && m->changing)
-			r = mbox_commit(m);
-		mbox_unlock(m);
-		if (r == -1)
-			return -1;
-	}
-	errno = end == 0 ? why : end == -1 ? errno : ECANCELED;
-	leave_sync(m, p->last_id, end == 0);
-	return end == STATE_DONE ? 0 : -1;
-}
-
-/* ---- overflow ---- */
-
-/* drop_in_segment -- drop_first, in m->seg.  names: of the segment, where tag is not NULL. */
-static int
-drop_in_segment(struct mbox *m, const struct slice *tag, const struct names *names)
-{
-	uint64_t states[DROP_BLOCK];
-	struct item item;
-	uint32_t n = mbox_seg_n(m), pos = seg_find(&m->seg, n, m->ctl.head), step;
-
-	for (; pos < n; pos += step) {
-		step = n - pos < DROP_BLOCK ? n - pos : DROP_BLOCK;
-		if (seg_read_states(&m->seg, pos, step, states) == -1)
-			return -1;
-		for (uint32_t i = 0; i < step; i++) {
-			enum state_status status = state_status(states[i]);
-
-			if (status != STATE_READY && status != STATE_DELAYED)
-				continue;
-			item.pos = pos + i;
-			if (seg_read_slots(&m->seg, item.pos, 1, &item.slot) == -1)
-				return -1;
-			if (tag != NULL && !slice_eq(names_get(names, item.slot.tag), *tag))
-				continue;
-			item.id = seg_id(&m->seg, item.pos);
-			item.tries = state_tries(states[i]);
-			return mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1 ? -1 : 1;
-		}
-	}
-	return 0;
-}
-
-/* drop_first -- drop the first message that is ready and, where tag is not NULL, has it.  Returns 1, 0 none, or -1. */
-static int
-drop_first(struct mbox *m, const struct slice *tag)
-{
-	struct names names;
-	uint32_t n, len;
-	int r;
-
-	for (uint64_t at = m->ctl.first_seg; at != 0; at = mbox_seg_next(m)) {
-		if (mbox_seg(m, at) == -1)
-			return -1;
-		mbox_seg_names(m, &n, &len);
-		names.n = names.len = 0;
-		if (tag != NULL && names_read(&names, &m->seg, n, len) == -1)
-			return -1;
-		r = drop_in_segment(m, tag, &names);
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-/*
- * displace -- what the mailbox's policy drops for the batch's first message: CTL_LATEST the one of its tag,
- * CTL_OLDEST as many of the oldest as it takes for it to fit.
- */
-static int
-displace(struct post *p, const struct batch *b)
-{
-	const struct slot *first = &b->slots[b->from];
-	int r = 1;
-
-	if (p->m->ctl.policy == CTL_LATEST)
-		return drop_first(p->m, &b->name[first->tag]) == -1 ? -1 : 0;
-	while (r == 1 && p->m->ctl.policy == CTL_OLDEST && !mbox_fits(&p->m->ctl, batch_cost(first->len)))
-		r = drop_first(p->m, NULL);
-	return r == -1 ? -1 : 0;
 }
 
 /* ---- append ---- */
@@ -337,7 +184,7 @@ finish_append(struct post *p)
 	/* we are admitted: the next in the queue may fit as well */
 	if ((m->posted ? wake_awake(m) : wake_room(m)) == -1)
 		return -1;
-	if (p->sync && wake_post(m, WANT_END, NULL, m->ctl.next - 1) == -1)
+	if (p->sync && sync_post(m, m->ctl.next - 1) == -1)
 		return -1;
 	return mbox_commit(m);
 }
@@ -401,7 +248,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 			return -1;
 		ahead = wake_ahead(m);
 		m->behind = ahead == 1;
-		if (ahead == 0 && displace(p, b) == -1)
+		if (ahead == 0 && displace(m, b->name[b->slots[b->from].tag], batch_cost(b->slots[b->from].len)) == -1)
 			ahead = -1;
 		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
 		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
@@ -433,7 +280,7 @@ post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 	if (r == -1)
 		p->names_of = 0;
 	mbox_unlock(p->m);
-	return r == 0 && p->sync ? await_end(p, deadline_ns) : r;
+	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns, SYNC_END) : r;
 }
 
 /* ---- large payloads ---- */
@@ -512,7 +359,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadlin
 			mbox_commit(m);
 		close(fd);
 		mbox_unlock(m);
-		return p->sync ? await_end(p, deadline_ns) : 0;
+		return p->sync ? sync_await(p->m, p->last_id, deadline_ns, SYNC_END) : 0;
 	}
 	err = errno;
 	mbox_unlock(m);

@@ -36,9 +36,10 @@ in_background()
 	children+=("$child")
 }
 
-# status_of PID -- wait for a child of ours; its exit status is in $status.  A limit is the child's to bring.
+# status_of PID -- wait for a child of ours; its exit status is in $status.
 status_of()
 {
+	until_true ended "$1" || return
 	status=0
 	wait "$1" || status=$?
 }
@@ -74,9 +75,17 @@ exists()
 	[ -s "$1" ]
 }
 
-gone()
+# got_signals PID -- whether no signal is on its way to it any more.
+got_signals()
 {
-	run -1 kill -0 "$1"
+	run grep -E '^(Sig|Shd)Pnd:[[:space:]]0*[1-9a-f]' "/proc/$1/status"
+	[ "$status" -eq 1 ]
+}
+
+ended()
+{
+	# bash takes note of its children's ends by itself
+	[[ $(jobs -p -r) != *"$1"* ]] && ! kill -0 "$1"
 }
 
 # files_of BOX -- what is in a mailbox beyond its three files and its segments.
@@ -131,4 +140,18 @@ misused()
 	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
 	[ "$status" -eq 64 ] && grep -q "^${1}: " "$BATS_TEST_TMPDIR/.err" ||
 		{ echo "status $status: $(cat "$BATS_TEST_TMPDIR/.err")"; return 1; }
+}
+
+# fails_with_input STATUS FILE COMMAND... -- as fails, with FILE as standard input.
+fails_with_input()
+{
+	local expected=$1 input=$2
+	shift 2
+	status=0
+	timeout "$LIMIT" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" <"$input" || status=$?
+	error=$(cat "$BATS_TEST_TMPDIR/.err")
+	if [ "$status" -ne "$expected" ] || [ "$(wc -l <"$BATS_TEST_TMPDIR/.err")" -ne 1 ]; then
+		echo "status $status, not $expected: $error"
+		return 1
+	fi
 }

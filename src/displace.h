@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* displace: what a full mailbox, or one of last values, gives up for a new message. */
+#ifndef DISPLACE_H
+#define DISPLACE_H
+
+#include "mbox.h"
+
+/*
+ * displace -- drop what the mailbox's policy drops for a message with this tag that counts cost bytes.
+ * CTL_LATEST: the message of its tag; CTL_OLDEST: as many of the oldest as it takes for it to fit; CTL_BLOCK: none.
+ * Messages that somebody has claimed stay.  With the lock held; begins the change where there is one.
+ * Returns 0, or -1.
+ */
+int displace(struct mbox *m, struct slice tag, uint64_t cost);
+
+#endif

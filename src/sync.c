@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* sync: the sender's want for the end of its message.  A crash in it leaves the message to be received. */
+#include "sync.h"
+
+#include <errno.h>
+
+#include "clock.h"
+#include "io.h"
+#include "settle.h"
+#include "wake.h"
+
+enum { KEEP = 4096 };                           /* bytes of log that stay when it was the last message */
+
+int
+sync_post(struct mbox *m, uint64_t id)
+{
+	return wake_post(m, WANT_END, NULL, id);
+}
+
+/* withdraw -- with the lock held: take message id back, if nobody has it.  Returns 1, 0 somebody has it, or -1. */
+static int
+withdraw(struct mbox *m, uint64_t id)
+{
+	struct item item;
+	enum state_status status;
+	int r = settle_find(m, id, &item, &status);
+
+	if (r != 1 || (status != STATE_READY && status != STATE_DELAYED))
+		return r == -1 ? -1 : 0;
+	if (mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1)
+		return -1;
+	return 1;
+}
+
+/* outcome -- with the lock held: how message id ended, 0 where it has not.  -1 on error. */
+static int
+outcome(struct mbox *m, uint64_t id)
+{
+	struct want w = { .mark = 0 };
+	struct item item;
+	enum state_status status;
+	int there;
+
+	if (m->posted && want_read(m->want_fd, m->want_index, &w) == -1)
+		return -1;
+	if (w.mark != 0)
+		return (int)w.mark;
+	there = settle_find(m, id, &item, &status);
+	/* gone without a word: the want found no place, and the segment has gone too */
+	return there == 1 ? 0 : there == -1 ? -1 : STATE_DONE;
+}
+
+/*
+ * leave -- with the lock held: the wait for message id is over.  stop: withdraw it.
+ * Takes our want down, commits and unlocks.  Leaves errno as it was, where nothing fails.
+ */
+static void
+leave(struct mbox *m, uint64_t id, bool stop)
+{
+	int err = errno;
+
+	if ((stop && withdraw(m, id) == -1) || wake_down(m) == -1 || (m->changing && mbox_commit(m) == -1))
+		err = errno;
+	mbox_unlock(m);
+	errno = err;
+}
+
+int
+sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until until)
+{
+	int r, why, end;
+
+	io_catch_stop();
+	for (;;) {
+		r = wake_sleep(m, deadline_ns);
+		why = r == 0 ? ETIMEDOUT : errno;
+		if ((r == -1 && why == EIDRM) || mbox_lock(m, CLOCK_NEVER) == -1)
+			return -1;
+		end = outcome(m, id);
+		if (end == STATE_CLAIMED && until == SYNC_END)
+			end = 0;
+		if (end != 0 || r != 1)
+			break;
+		if (sync_post(m, id) == -1 || (m->changing && mbox_commit(m) == -1)) {
+			mbox_unlock(m);
+			return -1;
+		}
+		mbox_unlock(m);
+	}
+	if (end == STATE_CLAIMED) {
+		mbox_unlock(m);
+		return 0;
+	}
+	errno = end == 0 ? why : end == -1 ? errno : ECANCELED;
+	leave(m, id, end == 0);
+	return end == STATE_DONE ? 0 : -1;
+}
