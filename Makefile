@@ -27,6 +27,7 @@ MODULES = \
 	sync displace search \
 	post claim \
 	reader writer channel \
+	meet \
 	source sink output \
 	input handler deliver \
 	cli

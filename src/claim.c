@@ -103,6 +103,9 @@ finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint
 		return 0;
 	if (mbox_begin(c->m) == -1 || find_run(c->m, run) == -1)
 		return -1;
+	/* an offer cannot be put back: what has come of its payload is spent */
+	if (end != CLAIM_DONE && (items[0].slot.flags & SLOT_MEET))
+		end = CLAIM_DROPPED;
 	if (end == CLAIM_DONE || end == CLAIM_DROPPED) {
 		if (settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep) == -1)
 			return -1;
@@ -110,6 +113,10 @@ finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint
 		return -1;
 	}
 	run->n = from;
+	/* an offer's sender may look now: it waits for the lock */
+	if (run->meet_fd != -1)
+		close(run->meet_fd);
+	run->meet_fd = -1;
 	return 0;
 }
 
@@ -134,6 +141,19 @@ owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
 	return known->lives[i] = mbox_lives(m, owner);
 }
 
+/* revive_offer -- an offer's receiver died: its sender sees that for himself; without one it is dropped. */
+static int
+revive_offer(struct mbox *m, const struct item *item)
+{
+	uint64_t sender;
+
+	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
+		return -1;
+	if (mbox_lives(m, sender))
+		return 0;
+	return settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP_STREAM);
+}
+
 /* revive -- the message at pos, whose claimer died, is ready again. */
 static int
 revive(struct claim *c, uint32_t pos, uint64_t state)
@@ -142,6 +162,8 @@ revive(struct claim *c, uint32_t pos, uint64_t state)
 
 	if (mbox_begin(c->m) == -1 || seg_read_slots(&c->m->seg, pos, 1, &item.slot) == -1)
 		return -1;
+	if (item.slot.flags & SLOT_MEET)
+		return revive_offer(c->m, &item);
 	return settle_ready(c->m, &item, 1, true, 0) == -1 ? -1 : wake_for(c, &item, 1);
 }
 
@@ -204,20 +226,56 @@ trim(struct mbox *m)
 	return reclaim_spent(&m->seg, &m->ctl, KEEP_IDLE);
 }
 
-/* search -- search_backlog; what has expired is dropped on the way. */
+/*
+ * take_offer -- an offer was found: open the FIFO that its payload comes through, and remove its name: it has one
+ * reader in its life.  Returns 1, 0 where its sender is dead, or -1.
+ */
+static int
+take_offer(struct claim *c, struct run *run)
+{
+	struct mbox *m = c->m;
+	char name[SEG_NAME_BYTES];
+	uint64_t sender;
+
+	seg_file(name, run->items[0].id, 0, "meet");
+	if (seg_read_due(&m->seg, run->items[0].pos, &sender) == -1 || mbox_begin(m) == -1)
+		return -1;
+	if (mbox_lives(m, sender))
+		run->meet_fd = openat(m->dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (run->meet_fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		return -1;
+	unlinkat(m->dir_fd, name, 0);
+	return run->meet_fd != -1;
+}
+
+/* drop_found -- drop the one message that was found. */
+static int
+drop_found(struct mbox *m, const struct run *run)
+{
+	uint64_t state;
+
+	if (seg_read_states(&m->seg, run->items[0].pos, 1, &state) == -1 || mbox_begin(m) == -1)
+		return -1;
+	return settle_gone(m, run->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
+}
+
+/* search -- search_backlog; what has expired is dropped on the way, and offers of the dead. */
 static int
 search(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
-	struct mbox *m = c->m;
-	uint64_t state;
+	bool offer;
+	int taken;
 
 	for (;;) {
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
-		if (!run->expired || c->take_expired)
+		offer = run->n == 1 && !c->peek && (run->items[0].slot.flags & SLOT_MEET);
+		if (run->expired ? c->take_expired : !offer)
 			return 0;
-		if (seg_read_states(&m->seg, run->items[0].pos, 1, &state) == -1 || mbox_begin(m) == -1
-		    || settle_gone(m, run->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM) == -1)
+		taken = run->expired ? 0 : take_offer(c, run);
+		if (taken != 0)
+			return taken == -1 ? -1 : 0;
+		if (drop_found(c->m, run) == -1)
 			return -1;
 	}
 }
@@ -275,6 +333,8 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	if (seg_log(&m->seg) == -1)
 		return -1;
 	if (!c->peek && (mbox_number(m) == -1 || mbox_begin(m) == -1 || settle_claim(m, run->items, run->n) == -1))
+		return -1;
+	if (run->meet_fd != -1 && wake_end(m, run->items[0].id, STATE_CLAIMED) == -1)
 		return -1;
 	return wake_awake(m);
 }

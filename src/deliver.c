@@ -179,7 +179,7 @@ settle(struct deliver *d, int end, int status)
 	case HANDLER_DONE:
 		return 1;
 	case HANDLER_FAILED:
-		if (d->max_tries > 0 && s->from->kind == CHANNEL_MAILBOX && tries + 1 >= d->max_tries) {
+		if (d->max_tries > 0 && !s->streamed && tries + 1 >= d->max_tries) {
 			snprintf(why, sizeof why, "%d", status);
 			return bury(d, why, tries + 1);
 		}
@@ -207,7 +207,7 @@ run_command(struct deliver *d, uint64_t *n)
 	char scratch[FRAME_HEADER_MAX];
 	int end, status = 0, err;
 
-	if (s->from->kind == CHANNEL_MAILBOX) {
+	if (!s->streamed) {
 		m = &taken;
 		if (claim_message(&s->from->claim, &s->run, 0, m, scratch) == -1)
 			return put_back(d, 0, "read", s->from->name);
@@ -231,5 +231,5 @@ deliver_run(struct deliver *d, uint64_t *n)
 		return bury(d, "expired", d->sources->run.items[0].tries);
 	if (d->command != NULL)
 		return run_command(d, n);
-	return d->sources->from->kind == CHANNEL_MAILBOX ? write_run(d, n) : write_message(d, n);
+	return d->sources->streamed ? write_message(d, n) : write_run(d, n);
 }

@@ -14,7 +14,8 @@ const char tool_name[] = "mkmbox";
 const char tool_synopsis[] = "mkmbox [-p] [-b bytes] [-c messages] [-m mode] [-o policy] name...";
 const char tool_options[] =
     "  -b, --bytes=BYTES      room for so many bytes of payload (default 64M; inf: no bound)\n"
-    "  -c, --capacity=N       room for so many messages (default inf: no bound)\n"
+    "  -c, --capacity=N       room for so many messages (default inf: no bound; 0: each is handed\n"
+    "                         over from sender to receiver)\n"
     "  -m, --mode=MODE        permissions, in octal: 0600, 0660, 0666 (default 0600 less umask)\n"
     "  -o, --overflow=POLICY  when full: block the sender (default), drop the oldest; or latest:\n"
     "                         a message takes the place of the one of its tag\n"
@@ -118,7 +119,7 @@ main(int argc, char **argv)
 				return CLI_USAGE;
 			break;
 		case 'c':
-			if (cli_count("-c", optarg, 1, true, &settings.cap_messages) == -1)
+			if (cli_count("-c", optarg, 0, true, &settings.cap_messages) == -1)
 				return CLI_USAGE;
 			break;
 		case 'm':
@@ -142,6 +143,8 @@ main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return cli_usage("no mailbox is named");
+	if (settings.cap_messages == 0 && settings.policy != CTL_BLOCK)
+		return cli_usage("-o says what a full mailbox drops: with -c 0 there is nothing to drop");
 	for (; optind < argc; optind++) {
 		one = make(argv[optind], &settings, present);
 		if (status == CLI_OK)

@@ -74,6 +74,13 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 
 /* ---- append ---- */
 
+/* is_offer -- whether what is sent there is not kept, but handed over. */
+static bool
+is_offer(const struct mbox *m)
+{
+	return m->ctl.cap_messages == 0;
+}
+
 /*
  * newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names.
  * Whether the newest is full does not depend on what is to be appended: so the files of a segment that an
@@ -156,6 +163,7 @@ place(struct post *p, const struct batch *b, uint32_t n, struct slot *out)
 		}
 		out[i] = *s;
 		out[i].flags |= p->sync ? SLOT_SYNC : 0;
+		out[i].flags |= is_offer(p->m) ? SLOT_MEET | SLOT_SYNC : 0;
 		out[i].off += base;
 		out[i].tag = (uint16_t)number[s->tag];
 		out[i].source = (uint16_t)number[s->source];
@@ -175,6 +183,30 @@ write_expiries(const struct seg *s, uint32_t pos, uint32_t n, const struct batch
 	return 0;
 }
 
+/*
+ * make_offer -- make the FIFO of the offer that will stand at place pos, with its writing end open.
+ * A kill after it is mended by recount: ctl is busy.
+ */
+static int
+make_offer(struct post *p, uint32_t pos)
+{
+	struct mbox *m = p->m;
+	char name[SEG_NAME_BYTES];
+	int in;
+
+	seg_file(name, m->ctl.next, 0, "meet");
+	if (seg_write_due(&m->seg, pos, m->number) == -1 || mkfifoat(m->dir_fd, name, m->ctl.mode) == -1)
+		return -1;
+	if ((m->ctl.mode & 077) != 0 && fchmodat(m->dir_fd, name, m->ctl.mode, 0) == -1)
+		return -1;
+	in = openat(m->dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (in == -1)
+		return -1;
+	p->offer_fd = openat(m->dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	close(in);
+	return p->offer_fd == -1 ? -1 : 0;
+}
+
 /* finish_append -- commit, with the wants that an append changes. */
 static int
 finish_append(struct post *p)
@@ -184,8 +216,12 @@ finish_append(struct post *p)
 	/* we are admitted: the next in the queue may fit as well */
 	if ((m->posted ? wake_awake(m) : wake_room(m)) == -1)
 		return -1;
-	if (p->sync && sync_post(m, m->ctl.next - 1) == -1)
+	if ((p->sync || is_offer(m)) && sync_post(m, m->ctl.next - 1) == -1)
 		return -1;
+	if (is_offer(m) && !m->posted) {
+		errno = ENOSPC;         /* nobody could tell us that it was taken */
+		return -1;
+	}
 	return mbox_commit(m);
 }
 
@@ -202,13 +238,13 @@ append(struct post *p, struct batch *b, uint32_t n)
 		n = SEG_MESSAGES - pos;
 	if (n > MBOX_TAKERS && c->wants > MBOX_TAKERS)
 		n = MBOX_TAKERS;
-	if (p->sync || c->policy != CTL_BLOCK)
+	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
 		n = 1;          /* each waits, or displaces, for itself */
 	n = place(p, b, n, slots);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (seg_log(&m->seg) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || write_expiries(&m->seg, pos, n, b) == -1 || seg_write_slots(&m->seg, pos, n, slots) == -1
+	    || (is_offer(m) && make_offer(p, pos) == -1) || write_expiries(&m->seg, pos, n, b) == -1 || seg_write_slots(&m->seg, pos, n, slots) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++)
@@ -281,6 +317,29 @@ post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 		p->names_of = 0;
 	mbox_unlock(p->m);
 	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns, SYNC_END) : r;
+}
+
+int
+post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
+{
+	struct mbox *m = p->m;
+	const struct slot *slot = &b->slots[b->from];
+	int r;
+
+	p->offer_fd = -1;
+	if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
+		return -1;
+	r = deadline_ns == POST_NOW ? wake_wanted(m, b->name[slot->tag], b->name[slot->source]) : 1;
+	if (r == 0)
+		errno = EAGAIN;
+	if (r == 1)
+		r = mbox_number(m) == -1 || mbox_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
+	else
+		r = -1;
+	mbox_unlock(m);
+	if (r == -1 && p->offer_fd != -1)
+		close(p->offer_fd);
+	return r;
 }
 
 /* ---- large payloads ---- */

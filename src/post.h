@@ -17,6 +17,7 @@ struct post {
 	struct names names;
 	uint64_t last_id;               /* of the message appended last */
 	bool sync;                              /* return only when a message has been received */
+	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
 };
 
 #define POST_NOW 0                      /* a deadline: do not wait for room */
@@ -31,6 +32,13 @@ struct post {
  * being received), or errno of write(2).
  */
 int post_batch(struct post *p, struct batch *b, uint64_t deadline_ns);
+
+/*
+ * post_offer -- offer the message of b, which has no payload, in a mailbox of capacity 0; see meet.h.
+ * deadline_ns: for the lock; POST_NOW: only if a receiver sleeps that wants it.
+ * The caller's want for its end is posted.  Returns 0 with p->last_id and p->offer_fd; or -1 as post_batch.
+ */
+int post_offer(struct post *p, struct batch *b, uint64_t deadline_ns);
 
 /*
  * post_spool_open -- begin a payload too large for a batch: a file to write it to.

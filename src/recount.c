@@ -246,6 +246,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct ids *ids, co
 			keep = log_is_named(dir_fd, id, variant);
 			break;
 		case 'b':
+		case 'm':
 			keep = message_waits(dir_fd, ids, c, id);
 			break;
 		case 'n':

@@ -115,15 +115,15 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	run->log_len = (uint32_t)(slot->off + len - run->log_at);
 }
 
-/* take_expired -- an expired message stands alone in its run: its receiver does not get it. */
+/* take_alone -- an expired message, or an offer, stands alone in its run. */
 static void
-take_expired(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
+take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state, bool expired)
 {
-	if (s->c->peek)
+	if (expired && s->c->peek)
 		return;
 	if (s->run->n == 0) {
 		take(s, pos, id, slot, state);
-		s->run->expired = true;
+		s->run->expired = expired;
 	}
 	s->full = true;
 }
@@ -148,7 +148,9 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			s->full = true;
 		} else if (slot_has_rank(s->c, &slots[i], s->rank)) {
 			if (has_expired(s->c, pos + i, &slots[i])) {
-				take_expired(s, pos + i, id, &slots[i], states[i]);
+				take_alone(s, pos + i, id, &slots[i], states[i], true);
+			} else if (slots[i].flags & SLOT_MEET) {
+				take_alone(s, pos + i, id, &slots[i], states[i], false);
 			} else if (status == STATE_READY || falls_due(s->c, pos + i)) {
 				take(s, pos + i, id, &slots[i], states[i]);
 			} else if (s->cursor == 0) {
@@ -222,6 +224,7 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 
 	run->n = 0;
 	run->expired = false;
+	run->meet_fd = -1;
 	c->due_us = 0;
 	/* who looks and takes nothing need not see again what was put back */
 	if (c->backs != c->m->ctl.backs && !c->peek) {

@@ -68,7 +68,8 @@ seg_parse_file(const char *name, uint64_t *id, uint32_t *variant)
 		*variant = (uint32_t)v;
 		p = dot + 1;
 	}
-	if (strcmp(p, "idx") == 0 || strcmp(p, "log") == 0 || strcmp(p, "big") == 0)
+	if (strcmp(p, "idx") == 0 || strcmp(p, "log") == 0 || strcmp(p, "big") == 0
+	    || strcmp(p, "meet") == 0)
 		return *p;
 	return strcmp(p, "idx.new") == 0 ? 'n' : 0;
 }

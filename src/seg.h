@@ -42,6 +42,8 @@ enum {
 	SLOT_BIG = 1,                           /* the payload is in ID.big */
 	SLOT_SYNC = 2,                          /* its sender waits for its end */
 	SLOT_EXPIRES = 4,                       /* its expiry stands in the index */
+	SLOT_MEET = 8,                          /* an offer: the payload comes through ID.meet, from the process whose */
+	                                        /* number stands in the place of the due time */
 };
 
 struct slot {
@@ -146,12 +148,12 @@ uint64_t seg_id(const struct seg *s, uint32_t pos);
 /* seg_find -- the first place, of n, whose id is not below id (n where there is none). */
 uint32_t seg_find(const struct seg *s, uint32_t n, uint64_t id);
 
-/* seg_file -- the name of a segment's file.  variant: seg_header's; suffix: "idx", "log", "big".  SEG_NAME_BYTES. */
+/* seg_file -- the name of a segment's file.  variant: seg_header's; suffix: "idx", "log", "big", "meet".  SEG_NAME_BYTES. */
 void seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix);
 
 /*
  * seg_parse_file -- take a file's name apart.
- * Returns the suffix's first letter ('i', 'l', 'b', 'n' for idx.new), or 0 where it is no file of a segment.
+ * Returns the suffix's first letter ('i', 'l', 'b', 'm' for meet, 'n' for idx.new), or 0 where it is no file of a segment.
  */
 char seg_parse_file(const char *name, uint64_t *id, uint32_t *variant);
 

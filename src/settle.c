@@ -63,16 +63,16 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 static int
 end(struct mbox *m, const struct item *item, enum state_status now)
 {
-	char big[SEG_NAME_BYTES];
+	char file[SEG_NAME_BYTES];
 
 	m->ctl.live_bytes -= batch_cost(item->slot.len);
 	if (m->ctl.first == item->id)
 		m->ctl.first++;
 	if (m->ctl.head == item->id)
 		m->ctl.head++;
-	if (item->slot.flags & SLOT_BIG) {
-		seg_file(big, item->id, 0, "big");
-		unlinkat(m->dir_fd, big, 0);
+	if (item->slot.flags & (SLOT_BIG | SLOT_MEET)) {
+		seg_file(file, item->id, 0, item->slot.flags & SLOT_BIG ? "big" : "meet");
+		unlinkat(m->dir_fd, file, 0);
 	}
 	return item->slot.flags & SLOT_SYNC ? wake_end(m, item->id, now) : 0;
 }

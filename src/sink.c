@@ -17,6 +17,22 @@ deadline(const struct sink *s)
 	return s->patience_ns == SINK_NOT_AT_ALL ? POST_NOW : clock_after(s->patience_ns);
 }
 
+/* open_handover -- see whether the mailbox is one of capacity 0, and prepare for that. */
+static int
+open_handover(struct sink *s)
+{
+	struct ctl c;
+
+	if (ctl_read(s->m.ctl_fd, &c) == -1)
+		return -1;
+	s->handover = c.cap_messages == 0;
+	if (!s->handover)
+		return 0;
+	s->writer = malloc(sizeof *s->writer);
+	s->meet = (struct meet){ .post = &s->post, .writer = s->writer, .fd = -1 };
+	return s->writer == NULL ? -1 : 0;
+}
+
 int
 sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns)
 {
@@ -29,7 +45,7 @@ sink_open(struct sink *s, const char *name, const char *path, bool truncate, uin
 			return -1;
 		batch_clear(s->batch);
 		s->post.m = &s->m;
-		return 0;
+		return open_handover(s);
 	}
 	s->writer = malloc(sizeof *s->writer);
 	if (s->writer == NULL)
@@ -83,6 +99,41 @@ put_batch(struct sink *s, const struct message *head, const char *data, size_t l
 	return 0;
 }
 
+/* ---- mailboxes of capacity 0 ---- */
+
+static int
+meet_open(struct sink *s, const struct message *head)
+{
+	s->first_id = s->last_id = 0;
+	return set_head(s, head) == -1 ? -1 : meet_begin(&s->meet, s->batch, head, deadline(s));
+}
+
+static int
+meet_close(struct sink *s)
+{
+	if (meet_end(&s->meet) == -1)
+		return -1;
+	s->first_id = s->last_id = s->post.last_id;
+	return 0;
+}
+
+/* hand_over -- a message that is in memory: where its receiver dies half-way, it is offered again. */
+static int
+hand_over(struct sink *s, const struct message *head, const char *data, size_t len)
+{
+	struct message whole = *head;
+	int r;
+
+	whole.len = len;
+	do {
+		r = meet_open(s, &whole);
+		if (r == -1)
+			return -1;
+		r = meet_data(&s->meet, data, len) == -1 ? -1 : meet_close(s);
+	} while (r == -1 && errno == EPIPE);
+	return r;
+}
+
 uint32_t
 sink_waiting(const struct sink *s)
 {
@@ -109,6 +160,8 @@ set_patience(struct sink *s)
 int
 sink_put(struct sink *s, const struct message *head, const char *data, size_t len)
 {
+	if (s->handover)
+		return hand_over(s, head, data, len);
 	if (s->kind == CHANNEL_MAILBOX)
 		return put_batch(s, head, data, len);
 	return writer_put(set_patience(s), head, data, len);
@@ -117,6 +170,8 @@ sink_put(struct sink *s, const struct message *head, const char *data, size_t le
 int
 sink_flush(struct sink *s)
 {
+	if (s->handover)
+		return 0;
 	s->first_id = s->last_id = 0;
 	if (s->kind == CHANNEL_MAILBOX)
 		return flush_batch(s);
@@ -126,6 +181,8 @@ sink_flush(struct sink *s)
 int
 sink_begin(struct sink *s, const struct message *head)
 {
+	if (s->handover)
+		return meet_open(s, head);
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_begin(set_patience(s), head);
 	if (flush_batch(s) == -1 || set_head(s, head) == -1)
@@ -138,6 +195,8 @@ sink_begin(struct sink *s, const struct message *head)
 int
 sink_data(struct sink *s, const char *data, size_t len)
 {
+	if (s->handover)
+		return meet_data(&s->meet, data, len);
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_data(set_patience(s), data, len);
 	if (io_pwrite(s->fd, data, len, s->spooled) == -1)
@@ -151,6 +210,8 @@ sink_end(struct sink *s)
 {
 	int fd = s->fd;
 
+	if (s->handover)
+		return meet_close(s);
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_end(set_patience(s));
 	s->fd = -1;
@@ -166,7 +227,9 @@ sink_end(struct sink *s)
 void
 sink_abort(struct sink *s)
 {
-	if (s->kind != CHANNEL_MAILBOX) {
+	if (s->handover) {
+		meet_abort(&s->meet);
+	} else if (s->kind != CHANNEL_MAILBOX) {
 		writer_abort(s->writer);
 	} else if (s->fd != -1) {
 		post_spool_drop(&s->m, s->fd);

@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "mbox.h"
+#include "meet.h"
 #include "message.h"
 #include "post.h"
 #include "writer.h"
@@ -25,6 +26,8 @@ struct sink {
 	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
 	struct mbox m;
 	struct post post;
+	bool handover;                  /* a mailbox of capacity 0: messages are handed over, one by one */
+	struct meet meet;
 	struct batch *batch;
 	struct writer *writer;
 	int fd;                         /* of the channel, or of the spool of a large message */

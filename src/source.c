@@ -83,6 +83,35 @@ lock_deadline(const struct sources *s, uint64_t deadline_ns)
 	return s->patience_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 }
 
+/*
+ * begin_offer -- the message in hand is an offer: get its header from its sender.
+ * Returns 1, 0 where the sender died before he had sent anything, or -1 (EBADMSG: in the middle).
+ */
+static int
+begin_offer(struct sources *s, struct source *one)
+{
+	const struct item *item = &s->run.items[0];
+	int r, err;
+
+	if (one->reader == NULL && (one->reader = malloc(sizeof *one->reader)) == NULL)
+		return -1;
+	reader_init(one->reader, s->run.meet_fd, READER_ALL);
+	one->reader->deadline_ns = CLOCK_NEVER;
+	r = reader_next(one->reader, &s->message);
+	if (r == 1) {
+		s->message.id = item->id;
+		s->message.time_us = item->slot.time_us;
+		s->message.attempt = 1;
+		s->streamed = true;
+		return 1;
+	}
+	err = errno;
+	if (claim_settle(&one->claim, &s->run, 0, CLAIM_DROPPED, 0) == -1)
+		return -1;
+	errno = err;
+	return r;
+}
+
 static int
 next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t bytes, uint64_t deadline_ns)
 {
@@ -94,8 +123,12 @@ next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t
 		.deadline_ns = lock_deadline(s, deadline_ns),
 		.wait = s->patience_ns != 0 && !s->all,
 	};
-	int r = claim_turn(&one->claim, &s->run, &limits);
+	int r;
 
+	s->streamed = false;
+	do
+		r = claim_turn(&one->claim, &s->run, &limits);
+	while (r == 1 && s->run.meet_fd != -1 && (r = begin_offer(s, one)) == 0);
 	/* a message that is gone, or never was, is not waited for */
 	if (r == 0 && s->id != 0)
 		one->ended = !claim_waits(&one->claim, s->id);
@@ -130,6 +163,7 @@ next_in_stream(struct sources *s, struct source *one, uint64_t deadline_ns)
 		r = reader_next(one->reader, &s->message);
 	while (r == 1 && (!filter_match(&s->filter, s->message.tag, s->message.source)
 	    || message_expired(&s->message)));
+	s->streamed = true;
 	if (r == 1)
 		return 1;
 	if (r == -1)
@@ -337,8 +371,8 @@ sources_close(struct sources *s)
 			claim_free(&one->claim);
 		} else {
 			close(one->fd);
-			free(one->reader);
 		}
+		free(one->reader);
 	}
 	s->n = 0;
 }

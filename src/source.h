@@ -20,7 +20,7 @@ struct source {
 	uint64_t below;                 /* with all: the ids that were there at the start */
 	struct mbox m;
 	struct claim claim;
-	struct reader *reader;
+	struct reader *reader;          /* of a stream; of a mailbox, for payloads by rendezvous */
 	int fd;
 };
 
@@ -39,7 +39,8 @@ struct sources {
 	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
 	struct source *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
-	struct message message;         /* in hand, from a stream */
+	bool streamed;                  /* what is in hand is s->message: from a stream, or by rendezvous */
+	struct message message;
 };
 
 /*
@@ -50,7 +51,7 @@ int sources_add(struct sources *s, const char *name, const char *path);
 
 /*
  * sources_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
- * Returns 1: s->from is set, and messages are in s->run (a mailbox) or one is in s->message (a stream).
+ * Returns 1: s->from is set, and messages are in s->run, or one is in s->message (s->streamed).
  * Returns 0: nothing now (all, or no patience), every stream has ended, or the message with s->id is gone.
  * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
  */

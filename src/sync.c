@@ -32,13 +32,12 @@ withdraw(struct mbox *m, uint64_t id)
 	return 1;
 }
 
-/* outcome -- with the lock held: how message id ended, 0 where it has not.  -1 on error. */
-static int
-outcome(struct mbox *m, uint64_t id)
+int
+sync_outcome(struct mbox *m, uint64_t id)
 {
 	struct want w = { .mark = 0 };
 	struct item item;
-	enum state_status status;
+	enum state_status status = STATE_DONE;
 	int there;
 
 	if (m->posted && want_read(m->want_fd, m->want_index, &w) == -1)
@@ -46,8 +45,8 @@ outcome(struct mbox *m, uint64_t id)
 	if (w.mark != 0)
 		return (int)w.mark;
 	there = settle_find(m, id, &item, &status);
-	/* gone without a word: the want found no place, and the segment has gone too */
-	return there == 1 ? 0 : there == -1 ? -1 : STATE_DONE;
+	/* gone without a word: whoever ended it was killed, or our want found no place */
+	return there == 1 ? 0 : there == -1 ? -1 : (int)status;
 }
 
 /*
@@ -76,7 +75,7 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until un
 		why = r == 0 ? ETIMEDOUT : errno;
 		if ((r == -1 && why == EIDRM) || mbox_lock(m, CLOCK_NEVER) == -1)
 			return -1;
-		end = outcome(m, id);
+		end = sync_outcome(m, id);
 		if (end == STATE_CLAIMED && until == SYNC_END)
 			end = 0;
 		if (end != 0 || r != 1)

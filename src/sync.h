@@ -19,6 +19,12 @@ enum sync_until {
 int sync_post(struct mbox *m, uint64_t id);
 
 /*
+ * sync_outcome -- with the lock held: how message id, for which our want is posted, has ended.
+ * Returns STATE_DONE or STATE_DROPPED, STATE_CLAIMED for an offer that was taken, 0 none of these yet, or -1.
+ */
+int sync_outcome(struct mbox *m, uint64_t id);
+
+/*
  * sync_await -- sleep until message id, for which our want is posted, has been received, or taken.
  * One that nobody has when the deadline comes, or a signal, is withdrawn.
  * Returns 0, or -1: ETIMEDOUT, EINTR, EIDRM, ECANCELED (it left the mailbox without being received), or errno.

@@ -116,6 +116,22 @@ wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot 
 }
 
 int
+wake_wanted(struct mbox *m, struct slice tag, struct slice source)
+{
+	struct want_place places[WANT_MAX];
+	struct want w;
+	int waiting = m->ctl.wants == 0 ? 0 : want_queue(m->want_fd, m->ctl.wants, WANT_RECEIVE, true, places);
+
+	for (int i = 0; i < waiting; i++) {
+		if (want_read(m->want_fd, places[i].index, &w) == -1)
+			return -1;
+		if (filter_match(&w.filter, tag, source) && mbox_lives(m, w.owner))
+			return 1;
+	}
+	return waiting == -1 ? -1 : 0;
+}
+
+int
 wake_end(struct mbox *m, uint64_t id, enum state_status status)
 {
 	struct want_place places[WANT_MAX];

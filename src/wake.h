@@ -28,7 +28,14 @@
 int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot *slots, const struct slice *names);
 
 /*
- * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: tell the sender that waits for it.
+ * wake_wanted -- whether a living receiver sleeps that wants a message with this tag and source.
+ * Returns 1 or 0, or -1.
+ */
+int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
+
+/*
+ * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED, or an offer was taken, STATE_CLAIMED: tell the
+ * sender that waits for it.
  * Its want's mark becomes that status.  Returns 0, or -1.
  */
 int wake_end(struct mbox *m, uint64_t id, enum state_status status);

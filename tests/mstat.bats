@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # mstat: every option, every status.
+#
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 
@@ -135,11 +137,11 @@ is_cell() {
 
 @test "-t counts every message of a mailbox with many segments and many tags" {
 	mkmbox -b inf box
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		seq 1500 | awk '{ print "M1 1 tag" $1 " s\nx" }' | msend -F box
 		seq 50000 | msend -l -t bulk box
 	done
-	[ "$(ls box/*.idx | wc -l)" -gt 1 ]
+	[ "$(find box -name '*.idx' | wc -l)" -gt 1 ]
 	timeout 10 mrecv -c 10 -t bulk box >/dev/null
 	mstat -t box | awk 'NR > 1 { n += $3; rows++; if ($2 != "bulk" && $3 != 3) exit 1 } END { print n, rows }' >out
 	[ "$(cat out)" = '154490 1501' ]
@@ -249,6 +251,7 @@ is_cell() {
 	[ "$(id -u)" -ne 0 ] && chmod 000 box/ctl || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." "$BATS_RUN_TMPDIR" 2>/dev/null || true
 	cp "$(command -v mstat)" mstat-copy
+	# shellcheck disable=SC2086 # a command and its options, or nothing
 	run -77 $as "$PWD/mstat-copy" box
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # mtee: every option, every status, and who goes on when another fails.
+#
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 
@@ -434,6 +436,7 @@ is_messages() {
 	cp "$(command -v mtee)" mtee-copy
 	as=
 	[ "$(id -u)" -ne 0 ] || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	# shellcheck disable=SC2086 # a command and its options, or nothing
 	run -77 $as "$PWD/mtee-copy" -q "$PWD/record" <stream
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # output: every form in which mrecv writes a message.
+#
+# shellcheck disable=SC1003,SC2016 # backslashes and dollars that are to stay as they are
 
 bats_require_minimum_version 1.5.0
 

@@ -3,8 +3,8 @@
  * room: senders that wait for room (wake.c wake_room, wake_ahead, wake_sleep; post.c enter, append).
  *
  * NS senders; sender 0 sends messages of BIG units, the others of 1; those in the mask LOOP send two, one after the
- * other.  CAP units fit, and one message always in an empty mailbox.  A receiver for ever, whose own waiting is another
- * model's.  A want's mark: 0 asleep, 1 woken, AWAKE; the queue is in the order of tickets; a woken sender keeps its
+ * other.  CAP units fit, and one message always in an empty mailbox.  A receiver for ever (STILL: none; TAKES: so many messages), whose own waiting
+ * is another model's.  A want's mark: 0 asleep, 1 woken, AWAKE; the queue is in the order of tickets; a woken sender keeps its
  * place, one that is posted again after it was AWAKE goes to the end.
  * The receiver's done is begun (busy) and committed; who finds busy recounts.  KILLS senders, KILLR the receiver killed
  * anywhere, QUIT a sender's time is over, STOPC stopped for ever between unlock and close, STOPH stopped asleep:
@@ -12,11 +12,11 @@
  * A sleeper's own look (-DTICK) is possible only when it would find room, and ctl was written since or it stood behind
  * another: whether that one died or is silent no byte of ctl tells.
  *
- * Asserted: nobody sends while a living sender that is not silent waits before it (ORDER).  When nobody can move: no
- * living sender sleeps that fits, with nobody before it who lives and is not silent.
+ * With -DORDER: nobody sends while a living sender that is not silent waits before it.  When nobody can move: no
+ * living sender sleeps that fits, with nobody before it who lives and runs; and used is what is inside.
  *
- * Mutants: NONEXT who is admitted does not wake the next; MUTELEAVE; BARGE newcomers do not queue; LATEOPEN opens
- * after the commit; NOBUSY; GENERATION looks only when ctl was written
+ * Mutants: NONEXT who is admitted does not wake the next; MUTELEAVE; BARGE newcomers do not queue; LATEOPEN the
+ * receiver opens after its commit; NOBUSY; GENERATION looks only when ctl was written
  */
 #include "fifo.h"
 #ifndef NS
@@ -45,6 +45,9 @@
 #endif
 #ifndef STOPH
 #define STOPH 0
+#endif
+#ifndef TAKES
+#define TAKES 99
 #endif
 #define NR 1
 #define NP (NS + NR)
@@ -145,11 +148,6 @@ again:		lock(p);
 #ifdef ORDER
 			assert(MAYPASS(p));
 #endif
-#ifdef LATEOPEN
-			d_step { in[p]++; c_used = c_used + SZ(p); used = c_used; TELL };
-			if :: posted[p] -> wok[p] = AWAKE :: else fi;
-			wake_room(p);
-#else
 			c_used = c_used + SZ(p);
 			if :: posted[p] -> wok[p] = AWAKE :: else fi;
 #ifndef NONEXT
@@ -157,7 +155,6 @@ again:		lock(p);
 #endif
 			/* the commit makes the message exist */
 			d_step { in[p]++; used = c_used; busy = 0; TELL };
-#endif
 			unlock();
 			closeall(p);
 			sent++;
@@ -217,12 +214,12 @@ leave:		if
 #define INSIDE (in[0] || in[1] || in[NS-1])
 proctype receiver(byte r)
 {
-	byte v, m, j;
+	byte v, m, j, took;
 	bool ok;
 	{
 		skip;
 end:		do
-		:: INSIDE ->
+		:: INSIDE && took < TAKES ->
 			lock(r);
 			if
 			:: INSIDE ->
@@ -230,11 +227,18 @@ end:		do
 				begin();
 				in[m]--;                /* its state */
 				c_used = c_used - SZ(m);
-				wake_room(r);
-				commit(); m = 0
+#ifdef LATEOPEN
+				commit(); wake_room(r);
+#else
+				wake_room(r); commit();
+#endif
+				m = 0
 			:: else
 			fi;
-			unlock(); closeall(r)
+			unlock(); closeall(r);
+#if TAKES < 99
+			took++
+#endif
 		od
 	} unless { mark[r] ->
 		d_step { dead[r] = 1; if :: lk == r + 1 -> lk = 0 :: else fi };
@@ -250,15 +254,31 @@ active proctype fate()
 	do
 	:: atomic { kills > 0 -> kills--; select(w : 0 .. (NS - 1)); if :: !fin[w] -> mark[w] = 1 :: else fi; w = 0 }
 	:: atomic { killr > 0 -> killr--; mark[NS] = 1 }
-	:: atomic { STOPH && w < NS && stopped[w] && !silent[w] -> silent[w] = 1 }
-	:: atomic { STOPH && w < NS && !stopped[w] && w < NS - 1 -> w++ }
 	:: break
 	od
 }
+#if STOPH
+active proctype clock()
+{
+end:	do
+	:: d_step { stopped[0] && !silent[0] -> silent[0] = 1 }
+	:: d_step { stopped[1] && !silent[1] -> silent[1] = 1 }
+	:: d_step { stopped[NS-1] && !silent[NS-1] -> silent[NS-1] = 1 }
+	od
+}
+#endif
 init { atomic { byte n = 0;
 	do :: n < NS -> run sender(n); n++ :: else -> break od;
-	run receiver(NS); n = 0 } }
+#ifndef STILL
+	run receiver(NS);
+#endif
+	n = 0 } }
 
 #define UP(p)    (!fin[p] && !dead[p] && !stopped[p])
 #define STUCK(p) (UP(p) && ROOM(p) && NOAHEAD(p))
-active proctype monitor() { timeout -> assert(lk == 0 && !(busy && (UP(0) || UP(1) || UP(NS-1)))); assert(!STUCK(0) && !STUCK(1) && !STUCK(NS-1)) }
+active proctype monitor()
+{
+	timeout -> assert(lk == 0);
+	d_step { count(); assert(busy || used == c_used); c_used = 0 };
+	assert(!STUCK(0) && !STUCK(1) && !STUCK(NS-1))
+}

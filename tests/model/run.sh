@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# run.sh [MODEL]...: verify the models; see README.  A line a run; exits 0 when every run is as expected.
+#   ok     must verify            bad   a mutant, or a budget that the rules do not cover: must give a counterexample
+# LONG=1 adds the runs marked +.  Needs spin and gcc.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+wanted=" ${*:-change segment wants room} "
+for need in spin gcc; do
+	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
+done
+
+failed=0 runs=0
+while IFS='|' read -r model expect mode defines what; do
+	case $wanted in *" $model "*) ;; *) continue ;; esac
+	case $expect in
+	+*) [ -n "${LONG:-}" ] || continue ;;
+	esac
+	out=$("$here/one.sh" "$model" "$defines" "$mode" | tail -n 1)
+	case ${expect#+}:$out in
+	ok:errors=0\ * | bad:errors=[1-9]*) verdict=pass ;;
+	*) verdict=FAIL failed=$((failed + 1)) ;;
+	esac
+	runs=$((runs + 1))
+	printf '%s %-7s %-4s %-48s %s  # %s\n' "$verdict" "$model" "${expect#+}" "[$defines] $mode" "$out" "$what"
+done <<'TABLE'
+change|ok||-DFAIL=1|put back, nobody dies
+change|ok||-DKILLR=1|receiver killed anywhere
+change|ok||-DKILLR=1 -DSELA=1 -DSELB=2 -DFAIL=1|selections: claims above ready messages
+change|+ok||-DKILLS=1 -DKILLR=1|
+change|+ok||-DKILLS=1 -DKILLR=1 -DFAIL=1|
+change|+ok||-DNS=3 -DKILLR=1 -DSELA=1|
+change|bad||-DNOBUSY -DKILLR=1|begin does not write busy
+change|bad||-DNORECOUNT -DKILLR=1|busy cleared, nothing recounted
+change|bad||-DNOCOUNT|claims that are not counted
+change|bad||-DHALFAPPEND -DKILLS=1|an append commits in two writes
+change|bad||-DEARLYDONE -DKILLR=1|done before delivery: lost
+change|bad||-DEARLYCLAIM|found and claimed in two sections
+change|bad||-DHEADBOUND -DSELA=3 -DTAGA=2 -DKILLR=1|the dead's claims looked for below head only
+change|bad||-DNOBACKS -DFAIL=1|cursors do not learn of a put back
+change|bad||-DHEADSTAYS -DFAIL=1|
+change|bad||-DHEADRUN -DSELA=1|head passes what was not taken
+change|bad||-DNOMOVED -DKILLR=1|a claimer's death changes no byte
+segment|ok||-DKILLS=2|
+segment|+ok||-DKILLS=3|
+segment|ok||-DSZ=1|
+segment|bad||-DLOGFIRST -DKILLS=1|log unlinked before the index
+segment|bad||-DEARLYSPENT -DKILLS=1|the newest removed while ctl names it
+segment|bad||-DNOSEAL -DKILLS=1|
+segment|bad||-DNOUNNAMED -DKILLS=1|
+wants|ok||-DINV -DNW=3 -DSELA=1 -DSELB=4|'a', '*', 'b'
+wants|ok||-DINV -DLOOP=1 -DSELA=1 -DSELB=2 -DFAIL=1|one -f, put back
+wants|ok||-DFINE -DINV|sections step by step
+wants|ok||-DIDLE=1 -DTICK -DQUIT=1 -DINV|own looks race with wakes; gives up
+wants|ok|np|-DLOOP=1 -DFAIL=1 -DNM=1|nobody spins
+wants|ok||-DKILLS=1 -DSELA=2 -DTAGA=0 -DLOOP=1|sender killed anywhere, no look
+wants|ok||-DKILLW=1 -DNM=1 -DTICK|woken waiter killed
+wants|ok||-DSTOPC=1 -DTICK -DTICKS=1 -DNM=3 -DLOOP=1 -DSELA=2 -DTAGA=0|stopped waker: one look in all
+wants|ok||-DINV -DNB=2 -DMULTI=1|one receiver on two mailboxes
+wants|ok||-DNB=2 -DMULTI=1 -DSTOPD=1|and its output blocks
+wants|+ok||-DINV -DNW=3|
+wants|+ok||-DINV -DNW=3 -DBATCH|one append of two
+wants|+ok||-DFAIL=1 -DQUIT=1 -DNM=1 -DINV -DNW=3|
+wants|+ok||-DKILLS=1|
+wants|+ok||-DKILLS=1 -DNM=1 -DNW=3|
+wants|+ok||-DKILLW=1 -DTICK|
+wants|+ok||-DKILLW=1 -DKILLS=1 -DNM=1 -DTICK|
+wants|+ok||-DNB=2 -DMULTI=1 -DKILLW=1 -DTICK|
+wants|+ok||-DSTOPW=1 -DNM=1 -DTICK|
+wants|+ok||-DSTOPC=1 -DTICK|
+wants|+ok||-DSTOPD=1 -DLOOP=1|
+wants|bad||-DMARKFIRST -DKILLS=1 -DSELA=2 -DTAGA=0|marked, then opened
+wants|bad||-DLATEOPEN -DKILLS=1|committed, then opened
+wants|bad||-DPOSTLATE -DFINE -DNM=1|look and post in two sections
+wants|bad||-DARMLATE -DFINE -DLOOP=3|
+wants|bad|np|-DNOREARM -DLOOP=1|spins
+wants|bad||-DNOCLEAR -DIDLE=1|
+wants|bad||-DNOPASS -DNW=3 -DSELA=1 -DSELB=4|takes another, passes nothing on
+wants|bad||-DMUTELEAVE -DQUIT=1 -DNM=1|
+wants|bad||-DMUTEPUT -DFAIL=1 -DNM=1|
+wants|bad||-DSTAYASLEEP -DLOOP=1 -DSTOPD=1|not AWAKE while it delivers
+wants|bad||-DNB=2 -DMULTI=1 -DSTOPD=1 -DKEEPOTHER|nor in its other mailbox
+wants|bad||-DNOMOVED -DKILLW=1 -DNM=1 -DTICK|
+wants|bad||-DOLDFIFO -DSTOPC=1 -DTICK -DTICKS=1 -DNM=3 -DLOOP=1 -DSELA=2 -DTAGA=0|
+wants|+bad||-DKILLW=1 -DNM=1|without the look
+wants|+bad||-DSTOPW=1 -DNM=1|
+wants|+bad||-DSTOPC=1|
+room|ok||-DTAKES=1|the woken one wakes the next
+room|ok||-DLOOP=3 -DNS=2 -DORDER -DTICK|who was AWAKE queues anew
+room|ok||-DKILLR=1 -DNS=2 -DTICK|
+room|ok||-DKILLS=1 -DNS=2 -DTICK|
+room|ok||-DSTILL -DKILLS=1 -DTICK|head killed, nothing else happens
+room|ok||-DSTILL -DSTOPH=1 -DTICK|head stopped
+room|+ok|||
+room|+ok||-DORDER -DQUIT=1|
+room|+ok||-DSTOPH=1 -DTICK -DORDER|
+room|+ok||-DSTOPC=1 -DTICK -DNS=2|
+room|+ok||-DKILLS=1 -DTICK|
+room|bad||-DNONEXT -DTAKES=1|who is admitted does not wake the next
+room|bad||-DMUTELEAVE -DQUIT=1|
+room|bad||-DBARGE -DORDER|
+room|bad||-DLATEOPEN -DKILLR=1 -DNS=2|
+room|bad||-DNOBUSY -DKILLR=1 -DTICK -DNS=2|
+room|bad||-DGENERATION -DSTILL -DKILLS=1 -DTICK|death of the one ahead changes no byte
+room|bad||-DGENERATION -DSTOPH=1 -DTICK|nor does a stop
+room|+bad||-DKILLR=1|recount frees room and wakes nobody: the look
+TABLE
+echo "$runs runs, $failed not as expected"
+[ "$failed" -eq 0 ]
