@@ -9,7 +9,10 @@
 
 /* A big message's header: its name stands first, so that its place is known. */
 #define BIG_HEADER " big=00000000000000000000.big"
-enum { BIG_HEADER_LEN = sizeof BIG_HEADER - 1 };
+enum {
+	BIG_HEADER_LEN = sizeof BIG_HEADER - 1,
+	OWN_HEADERS = 128,      /* bytes of a header line that are kept for the mailbox's own */
+};
 
 void
 batch_clear(struct batch *b)
@@ -78,9 +81,9 @@ batch_head(struct batch *b, const struct message *head)
 	b->expiry_us = expiry(head);
 	if (b->headed && same_head(b, head))
 		return 1;
-	/* room for the longest LENGTH and for a big message's header */
+	/* room for the longest LENGTH, and for the headers that are the mailbox's: big here, id, time, try, uid on the way out */
 	n = frame_head(line, 0, false, head->tag, head->source, head->extra);
-	if (n == 0 || n + 19 + BIG_HEADER_LEN > FRAME_HEADER_MAX) {
+	if (n == 0 || n + OWN_HEADERS > FRAME_HEADER_MAX) {
 		errno = EMSGSIZE;
 		return -1;
 	}

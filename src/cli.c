@@ -282,7 +282,7 @@ cli_path(char *path, const char *name)
 		errno = ENOENT;
 		return -1;
 	}
-	if (strchr(name, '/') == NULL && dir != NULL && dir[0] != '\0')
+	if (strchr(name, '/') == NULL && strcmp(name, "-") != 0 && dir != NULL && dir[0] != '\0')
 		dir_len = strlen(dir);
 	if (dir_len >= PATH_MAX || name_len >= PATH_MAX || dir_len + 1 + name_len >= PATH_MAX) {
 		errno = ENAMETOOLONG;

@@ -66,7 +66,7 @@ int cli_bytes(const char *option, const char *arg, bool inf_ok, uint64_t *n);
 int cli_seconds(const char *option, const char *arg, uint64_t *ns);
 
 /*
- * cli_path -- where the channel that the user calls name lies: $MBOX_DIR/NAME where name has no slash.
+ * cli_path -- where the channel that the user calls name lies: $MBOX_DIR/NAME where name has no slash (and is not -).
  * "-" is a name like any other here.  path: PATH_MAX bytes.
  * Returns 0, or -1 with ENAMETOOLONG, or ENOENT for an empty name.
  */

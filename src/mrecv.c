@@ -178,8 +178,8 @@ check(struct receive *r)
 {
 	if (r->sources.n == 0)
 		return cli_usage("no channel is named");
-	if (r->all + r->follow + r->counted > 1)
-		return cli_usage("-a, -c and -f exclude each other");
+	if (r->all && r->follow)
+		return cli_usage("-a and -f exclude each other");
 	if (r->deliver.command != NULL && r->form != 0)
 		return cli_usage("-%c chooses an output: a command takes the payload", r->form);
 	if (r->deliver.command != NULL && r->sources.peek)
@@ -188,7 +188,7 @@ check(struct receive *r)
 		return cli_usage("-k counts failures of a command, and takes a mailbox for dead letters (-d)");
 	if (r->dead_name != NULL && r->sources.peek)
 		return cli_usage("-p takes nothing: there are no dead letters");
-	if (r->all || r->follow)
+	if ((r->all || r->follow) && !r->counted)
 		r->count = UINT64_MAX;
 	if (r->form == 0 && (r->all || r->follow || r->counted))
 		r->form = 'l';

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # one.sh MODEL 'DEFINES' [np]: one verification.  np: no endless run without progress instead of safety.
-# Prints errors=, states=, seconds=.  TRAIL=N prints the last N lines of a counterexample, SHOW=1 the whole report.
+# Prints errors=, states=, seconds=.  TRAIL=N prints the last N lines of a counterexample, SHOW=1 the whole report;
+# OPT: for gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 2

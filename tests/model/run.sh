@@ -16,7 +16,9 @@ while IFS='|' read -r model expect mode defines what; do
 	case $expect in
 	+*) [ -n "${LONG:-}" ] || continue ;;
 	esac
-	out=$("$here/one.sh" "$model" "$defines" "$mode" | tail -n 1)
+	# most of the time goes into gcc: a counterexample comes soon enough without its help
+	case $expect in *bad) opt=-O0 ;; *) opt=-O1 ;; esac
+	out=$(OPT=$opt "$here/one.sh" "$model" "$defines" "$mode" | tail -n 1)
 	case ${expect#+}:$out in
 	ok:errors=0\ * | bad:errors=[1-9]*) verdict=pass ;;
 	*) verdict=FAIL failed=$((failed + 1)) ;;
