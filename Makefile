@@ -25,12 +25,14 @@ MODULES = \
 	wake \
 	settle \
 	sync displace search \
-	post claim \
+	post claim hold \
 	reader writer channel \
 	meet \
 	source sink output \
-	input handler deliver \
-	cli
+	input handler spare deliver reply \
+	jobs \
+	cli \
+	receive
 
 # The programs, above all modules: src/NAME.c each.
 TOOLS = msend mrecv mkmbox rmmbox mtee mstat

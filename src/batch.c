@@ -127,11 +127,10 @@ batch_put(struct batch *b, const char *data, size_t len)
 	memcpy(p, "M1 ", 3);
 	p += 3;
 	p += frame_number(p, len);
-	memcpy(p, b->tail, b->tail_len);
+	copy_short(p, b->tail, b->tail_len);
 	p += b->tail_len;
 	head_len = (size_t)(p - start);
-	if (len > 0)
-		memcpy(p, data, len);
+	copy_short(p, data, len);
 	p[len] = '\n';
 	b->used += (uint32_t)(head_len + len + 1);
 	put_slot(b, (uint32_t)(start - b->log), head_len, len, 0);

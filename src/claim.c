@@ -24,7 +24,6 @@ enum {
 	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep while we stream, */
 	KEEP_IDLE = 4096,                       /* and when there is nothing more */
 	OWNERS = 16,                            /* claimers remembered in one search for the dead */
-	TOGETHER = 64,                          /* held messages settled together */
 };
 
 #define ASK_NS UINT64_C(10000000)               /* how often claimers are asked for, at most */
@@ -56,9 +55,8 @@ claim_free(struct claim *c)
 
 /* ---- the run in hand ---- */
 
-/* find_items -- have m->seg be the segment that n items of one shape are in, and their places right. */
-static int
-find_items(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n)
+int
+claim_find(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n)
 {
 	uint32_t in_seg;
 
@@ -92,9 +90,8 @@ wake_for(struct claim *c, const struct item *items, uint32_t n)
 	return 0;
 }
 
-/* change -- settle n items of m->seg, whose places are right; with the change begun. */
-static int
-change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
+int
+claim_change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
 	if (end == CLAIM_DONE || end == CLAIM_DROPPED)
 		return settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep);
@@ -109,10 +106,10 @@ finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint
 {
 	if (from >= run->n)
 		return 0;
-	if (mbox_begin(c->m) == -1 || find_items(c->m, run->seg, run->shape, run->items, run->n) == -1)
+	if (mbox_begin(c->m) == -1 || claim_find(c->m, run->seg, run->shape, run->items, run->n) == -1)
 		return -1;
 	run->shape = c->m->ctl.shape;
-	if (change(c, run->items + from, run->n - from, end, delay_us, keep) == -1)
+	if (claim_change(c, run->items + from, run->n - from, end, delay_us, keep) == -1)
 		return -1;
 	run->n = from;
 	return 0;
@@ -401,80 +398,6 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end
 		r = mbox_commit(c->m);
 	mbox_unlock(c->m);
 	return r;
-}
-
-/* ---- held beyond the run ---- */
-
-void
-claim_hold(const struct run *run, uint32_t i, struct held *held)
-{
-	*held = (struct held){ .seg = run->seg, .shape = run->shape, .item = run->items[i] };
-}
-
-/* settle_held -- claim_settle_held, with the lock held and the change begun: neighbours in a segment together. */
-static int
-settle_held(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
-{
-	struct item items[TOGETHER];
-	uint32_t step;
-
-	for (uint32_t i = 0; i < n; i += step) {
-		for (step = 0; step < TOGETHER && i + step < n && held[i + step].seg == held[i].seg
-		    && held[i + step].shape == held[i].shape; step++)
-			items[step] = held[i + step].item;
-		if (find_items(c->m, held[i].seg, held[i].shape, items, step) == -1
-		    || change(c, items, step, end, delay_us, KEEP_IDLE) == -1)
-			return -1;
-		if (end == CLAIM_DONE)
-			reclaim_sparse(&c->m->seg, &c->m->ctl);
-	}
-	return 0;
-}
-
-int
-claim_settle_held(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
-{
-	int r;
-
-	if (n == 0)
-		return 0;
-	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
-		return -1;
-	r = mbox_begin(c->m);
-	if (r == 0)
-		r = settle_held(c, held, n, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US);
-	if (r == 0)
-		r = mbox_commit(c->m);
-	mbox_unlock(c->m);
-	return r;
-}
-
-int
-claim_recall(struct claim *c, const struct held *held, struct run *run)
-{
-	struct item *item = &run->items[0];
-	int r;
-
-	run->n = 0;
-	run->expired = false;
-	*item = held->item;
-	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
-		return -1;
-	r = find_items(c->m, held->seg, held->shape, item, 1);
-	/* its frame may have moved with its segment */
-	if (r == 0)
-		r = seg_read_slots(&c->m->seg, item->pos, 1, &item->slot);
-	if (r == 0 && seg_log(&c->m->seg) == -1)
-		r = -1;
-	run->seg = held->seg;
-	run->shape = c->m->ctl.shape;
-	mbox_unlock(c->m);
-	if (r == -1)
-		return -1;
-	run->n = 1;
-	run->log_at = item->slot.off;
-	run->log_len = (uint32_t)(item->slot.head_len + (item->slot.flags & SLOT_BIG ? 0 : item->slot.len) + 1);
-	return read_run(c, run);
 }
 
 /* ---- what was claimed ---- */

@@ -37,20 +37,14 @@ bool claim_waits(struct claim *c, uint64_t id);
  */
 int claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us);
 
-/* A message that is claimed, and to be settled by itself, whatever becomes of the run it came in. */
-struct held {
-	uint64_t seg, shape;            /* where it was, as in struct run */
-	struct item item;
-};
-
-/* claim_hold -- note item i of run; the caller settles what it holds, and empties the run. */
-void claim_hold(const struct run *run, uint32_t i, struct held *held);
-
-/* claim_settle_held -- n messages held are done, or put back, all in one section; as claim_settle. */
-int claim_settle_held(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us);
-
-/* claim_recall -- have a message that is held in run again, which is empty.  Returns 0, or -1. */
-int claim_recall(struct claim *c, const struct held *held, struct run *run);
+/*
+ * claim_find -- have m->seg be the segment seg, and the places of its n items right, which were found in this shape.
+ * claim_change -- settle n items that were found (claim_settle); keep: as of reclaim_spent.
+ * With the lock held, claim_change with the change begun.  Return 0, or -1.
+ */
+int claim_find(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n);
+int claim_change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us,
+    uint64_t keep);
 
 /*
  * claim_message -- item i of run as a message.  It points into run, and to an open file for a large payload

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* deliver: from hand to output or command.  A crash in it leaves the messages claimed by a dead process. */
+/* deliver: from hand to output.  A crash in it leaves the messages claimed by a dead process. */
 #include "deliver.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "handler.h"
 #include "io.h"
-
-enum {
-	RETRY_FIRST_US = 100000,        /* a message that failed is not given again for 0.1 s x 2^tries */
-	PAUSE_MS = 100,                 /* after a command that put its message back, before the next */
-};
 
 /* put_back -- deliver failed: note where, and give back items from on. */
 static int
@@ -69,12 +62,21 @@ write_run(struct deliver *d, uint64_t *n)
 	return 1;
 }
 
+void
+deliver_begun(const struct deliver *d, struct message *m)
+{
+	/* a patience of our own ends between messages: the next one may be long in coming, and this one is here */
+	if (m->reader != NULL && (d->sources->n > 1 || m->reader->deadline_ns <= clock_mono_ns()))
+		m->reader->deadline_ns = CLOCK_NEVER;
+}
+
 static int
 write_message(struct deliver *d, uint64_t *n)
 {
 	struct sources *s = d->sources;
 	bool more = reader_buffered(s->from->reader);
 
+	deliver_begun(d, &s->message);
 	if (output_message(d->output, s->from->name, &s->message) == -1)
 		return put_back(d, 0, errno == EBADMSG || errno == EILSEQ ? "read" : "write to",
 		    errno == EBADMSG || errno == EILSEQ ? s->from->name : "standard output");
@@ -132,9 +134,8 @@ label(struct message *m, const char *from, const char *why, uint64_t tries, char
 	return 0;
 }
 
-/* bury -- the message in hand goes to the dead letters, and leaves its mailbox.  why: its header status. */
-static int
-bury(struct deliver *d, const char *why, uint64_t tries)
+int
+deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 {
 	struct sources *s = d->sources;
 	struct message m;
@@ -151,85 +152,11 @@ bury(struct deliver *d, const char *why, uint64_t tries)
 	return sources_settle(s, 0, CLAIM_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
 }
 
-/* ---- to a command ---- */
-
-/* retry_delay_us -- how long the message in hand, having failed once more, is kept back. */
-static uint64_t
-retry_delay_us(unsigned tries)
-{
-	uint64_t delay = RETRY_FIRST_US;
-
-	for (unsigned i = 0; i < tries && delay < CLAIM_DELAY_MAX_US; i++)
-		delay *= 2;
-	return delay < CLAIM_DELAY_MAX_US ? delay : CLAIM_DELAY_MAX_US;
-}
-
-/* settle -- what a command's end means for the message in hand.  Returns as deliver_run. */
-static int
-settle(struct deliver *d, int end, int status)
-{
-	struct sources *s = d->sources;
-	unsigned tries = s->from->kind == CHANNEL_MAILBOX ? s->run.items[0].tries : 0;
-	int ms = PAUSE_MS;
-	char why[16];
-
-	if (status != 0)
-		d->status = status;
-	switch (end) {
-	case HANDLER_DONE:
-		return 1;
-	case HANDLER_FAILED:
-		if (d->max_tries > 0 && !s->streamed && tries + 1 >= d->max_tries) {
-			snprintf(why, sizeof why, "%d", status);
-			return bury(d, why, tries + 1);
-		}
-		if (sources_settle(s, 0, CLAIM_FAILED, retry_delay_us(tries + 1)) == -1)
-			return put_back(d, 0, "put back to", s->from->name);
-		return 1;
-	case HANDLER_BACK:
-		if (sources_settle(s, 0, CLAIM_BACK, 0) == -1)
-			return put_back(d, 0, "put back to", s->from->name);
-		if (!d->follow)
-			return 0;
-		/* it is the next again: give what it waits for a moment to come */
-		io_nap(CLOCK_NEVER, &ms, PAUSE_MS);
-		return 1;
-	default:
-		return put_back(d, 0, "run", d->command[0]);
-	}
-}
-
-static int
-run_command(struct deliver *d, uint64_t *n)
-{
-	struct sources *s = d->sources;
-	struct message taken, *m = &s->message;
-	char scratch[FRAME_HEADER_MAX];
-	int end, status = 0, err;
-
-	if (!s->streamed) {
-		m = &taken;
-		if (claim_message(&s->from->claim, &s->run, 0, m, scratch) == -1)
-			return put_back(d, 0, "read", s->from->name);
-	}
-	end = handler_run(d->command, s->from->name, m, &status);
-	err = errno;
-	if (m->fd != -1)
-		close(m->fd);
-	errno = err;
-	if (end == -1)
-		return put_back(d, 0, err == EBADMSG ? "read" : "run", err == EBADMSG ? s->from->name : d->command[0]);
-	*n = 1;
-	return settle(d, end, status);
-}
-
 int
 deliver_run(struct deliver *d, uint64_t *n)
 {
 	*n = 0;
-	if (d->sources->from->kind == CHANNEL_MAILBOX && d->sources->run.expired)
-		return bury(d, "expired", d->sources->run.items[0].tries);
-	if (d->command != NULL)
-		return run_command(d, n);
+	if (!d->sources->streamed && d->sources->run.expired)
+		return deliver_bury(d, "expired", d->sources->run.items[0].tries);
 	return d->sources->streamed ? write_message(d, n) : write_run(d, n);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * deliver: what was received goes to the output, or to a command, and only then counts as received.
+ * deliver: what was received goes to the output, or to the dead letters, and only then counts as received.
  */
 #ifndef DELIVER_H
 #define DELIVER_H
@@ -11,9 +11,7 @@
 
 struct deliver {
 	struct sources *sources;
-	struct output *output;          /* used where there is no command */
-	char *const *command;           /* NULL: none */
-	bool follow;                    /* for ever: a command's failure does not end it */
+	struct output *output;
 	uint32_t max_tries;             /* after so many a message is a dead letter; 0 never */
 	struct sink *dead;              /* where dead letters go, and messages that expired; NULL: nowhere */
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
@@ -22,11 +20,19 @@ struct deliver {
 };
 
 /*
- * deliver_run -- deliver what sources_next gave.
+ * deliver_run -- write what sources_next gave.
  * n: gets how many messages were delivered.
- * Returns 1 go on, 0 end here (a command put its message back, or could not be run, or was stopped),
- * or -1 with errno, failed_at and failed_on; what was not delivered is put back.
+ * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back.
  */
 int deliver_run(struct deliver *d, uint64_t *n);
+
+/*
+ * deliver_bury -- the one message in hand goes to the dead letters, and leaves its mailbox.
+ * why, tries: its headers.  Returns as deliver_run.
+ */
+int deliver_bury(struct deliver *d, const char *why, uint64_t tries);
+
+/* deliver_begun -- a message that is still in a stream is waited for to its end, however little patience there was. */
+void deliver_begun(const struct deliver *d, struct message *m);
 
 #endif

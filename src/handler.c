@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* handler: spawn, feed, wait.  If we die the command goes on, and its message goes to the next receiver. */
+/* handler: spawn and feed.  If we die the command goes on, and its message goes to the next receiver. */
 #include "handler.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "io.h"
 
 enum {
-	VARIABLES = 8,
+	VARIABLES = 9,
 	PIECE = 64 * 1024,
 	STATUS_TEMPORARY = 75,          /* EX_TEMPFAIL: try again later */
 	STATUS_CANNOT = 126,
@@ -50,13 +50,27 @@ set_number(char *out, const char *name, uint64_t n, bool known)
 		snprintf(out, FRAME_HEADER_MAX, "%s=", name);
 }
 
-/* set_variables -- write the MBOX_* of a message. */
+/* set_reply -- the mailbox for the answer, decoded. */
 static void
-set_variables(char (*text)[FRAME_HEADER_MAX], const char *channel, const struct message *m)
+set_reply(char *out, const struct message *m)
 {
 	char reply[FRAME_HEADER_MAX];
 	struct slice value = { reply, 0 };
 	long n;
+
+	if (frame_header(m->extra, "reply", &value)) {
+		n = frame_decode(reply, value);
+		value = (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 };
+	}
+	set_slice(out, "MBOX_REPLY", value);
+}
+
+/* set_variables -- write the MBOX_* of a command. */
+static void
+set_variables(char (*text)[FRAME_HEADER_MAX], const struct handler *h)
+{
+	static const struct message none = { .len = MESSAGE_LEN_UNKNOWN };
+	const struct message *m = h->message != NULL ? h->message : &none;
 
 	set_slice(text[0], "MBOX_TAG", m->tag);
 	set_slice(text[1], "MBOX_SOURCE", m->source);
@@ -67,13 +81,10 @@ set_variables(char (*text)[FRAME_HEADER_MAX], const char *channel, const struct 
 	else
 		set_number(text[3], "MBOX_TIME", 0, false);
 	set_number(text[4], "MBOX_LENGTH", m->len, m->len != MESSAGE_LEN_UNKNOWN);
-	set_number(text[5], "MBOX_TRY", m->attempt > 0 ? m->attempt : 1, true);
-	if (frame_header(m->extra, "reply", &value)) {
-		n = frame_decode(reply, value);
-		value = (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 };
-	}
-	set_slice(text[6], "MBOX_REPLY", value);
-	set_slice(text[7], "MBOX_NAME", slice_of(channel));
+	set_number(text[5], "MBOX_TRY", m->attempt > 0 ? m->attempt : 1, m != &none);
+	set_reply(text[6], m);
+	set_slice(text[7], "MBOX_NAME", slice_of(h->channel));
+	set_number(text[8], "MBOX_COUNT", h->count, m == &none);
 }
 
 /* is_ours -- whether an environment string sets one of the message's variables. */
@@ -87,11 +98,11 @@ is_ours(const char *s, char (*text)[FRAME_HEADER_MAX])
 }
 
 static int
-make_environment(struct environment *e, const char *channel, const struct message *m)
+make_environment(struct environment *e, const struct handler *h)
 {
 	size_t n = 0, used = 0;
 
-	set_variables(e->text, channel, m);
+	set_variables(e->text, h);
 	while (environ[n] != NULL)
 		n++;
 	e->list = calloc(n + VARIABLES + 1, sizeof *e->list);
@@ -105,31 +116,53 @@ make_environment(struct environment *e, const char *channel, const struct messag
 	return 0;
 }
 
-/* spawn -- start argv with in_fd as its standard input.  Returns 0, or an errno of execve(2). */
-static int
-spawn(pid_t *pid, char *const *argv, char **env, int in_fd)
+int
+handler_start(const struct handler *h, pid_t *pid)
 {
+	struct environment env;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t defaults;
 	int err;
 
+	if (make_environment(&env, h) == -1)
+		return -1;
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigdefault(&attr, &defaults);
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
-	err = posix_spawnp(pid, argv[0], &actions, &attr, argv, env);
+	err = posix_spawn_file_actions_adddup2(&actions, h->in_fd, STDIN_FILENO);
+	if (err == 0 && h->out_fd != -1)
+		err = posix_spawn_file_actions_adddup2(&actions, h->out_fd, STDOUT_FILENO);
+	if (err == 0)
+		err = posix_spawnp(pid, h->argv[0], &actions, &attr, h->argv, env.list);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
-	return err;
+	free(env.list);
+	errno = err;
+	return err == 0 ? 0 : -1;
 }
 
-/* feed -- write the payload to the command, until its end or until the command reads no more. */
-static int
-feed(int fd, struct message *m)
+int
+handler_cannot(int err)
+{
+	switch (err) {
+	case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return 0;
+	case ENOENT:
+		return STATUS_MISSING;
+	default:
+		return STATUS_CANNOT;
+	}
+}
+
+int
+handler_feed(int fd, struct message *m)
 {
 	char piece[PIECE];
 	ssize_t n, put;
@@ -145,24 +178,8 @@ feed(int fd, struct message *m)
 	return n == -1 ? -1 : 0;
 }
 
-/* await -- wait for the command's end.  Returns its wait status. */
-static int
-await(pid_t pid)
-{
-	int status, passed = 1;
-
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
-		if (io_stops > passed) {
-			kill(pid, passed == 1 ? SIGTERM : SIGKILL);
-			passed = io_stops;
-		}
-	}
-	return status;
-}
-
-/* verdict -- what a wait status means for the message. */
-static enum handler_end
-verdict(int waited, int *status)
+enum handler_end
+handler_ended(int waited, int *status)
 {
 	if (WIFSIGNALED(waited)) {
 		*status = 128 + WTERMSIG(waited);
@@ -172,39 +189,4 @@ verdict(int waited, int *status)
 	if (*status == 0)
 		return HANDLER_DONE;
 	return *status == STATUS_TEMPORARY ? HANDLER_BACK : HANDLER_FAILED;
-}
-
-int
-handler_run(char *const *argv, const char *channel, struct message *m, int *status)
-{
-	struct environment env;
-	int ends[2] = { -1, -1 }, err, waited, fed = 0;
-	pid_t pid;
-
-	if (m->fd == -1 && pipe2(ends, O_CLOEXEC) == -1)
-		return -1;
-	if (make_environment(&env, channel, m) == -1) {
-		close(ends[0]);
-		close(ends[1]);
-		return -1;
-	}
-	err = spawn(&pid, argv, env.list, m->fd != -1 ? m->fd : ends[0]);
-	free(env.list);
-	if (m->fd == -1)
-		close(ends[0]);
-	if (err != 0) {
-		if (m->fd == -1)
-			close(ends[1]);
-		*status = err == ENOENT ? STATUS_MISSING : STATUS_CANNOT;
-		errno = err;
-		return HANDLER_CANNOT;
-	}
-	if (m->fd == -1) {
-		fed = feed(ends[1], m);
-		err = errno;
-		close(ends[1]);
-	}
-	waited = await(pid);
-	errno = err;
-	return fed == -1 ? -1 : (int)verdict(waited, status);
 }

@@ -10,6 +10,12 @@
 #include "clock.h"
 #include "io.h"
 
+/*
+ * A mailbox's lock is held for some ten microseconds, and to sleep and be woken takes longer: so it is tried a few
+ * times first, at half a microsecond each (measured on Linux).
+ */
+enum { TRIES = 40 };
+
 static struct flock
 one_byte(short type, uint64_t byte)
 {
@@ -36,10 +42,12 @@ lock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 	struct flock fl = one_byte(F_WRLCK, byte);
 	int r;
 
-	if (lock_try(fd, byte) == 0)
-		return 0;
-	if (errno != EAGAIN)
-		return -1;
+	for (int i = 0; i < TRIES; i++) {
+		if (lock_try(fd, byte) == 0)
+			return 0;
+		if (errno != EAGAIN)
+			return -1;
+	}
 	alarm_at(deadline_ns);
 	for (;;) {
 		r = fcntl(fd, F_SETLKW, &fl);

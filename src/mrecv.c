@@ -2,24 +2,20 @@
 /* mrecv: receive messages from channels. */
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
-#include "clock.h"
-#include "deliver.h"
 #include "io.h"
+#include "receive.h"
 
 const char tool_name[] = "mrecv";
-const char tool_synopsis[] = "mrecv [-0aeFfJlnp] [-c n] [-d deadbox] [-i id] [-k tries] [-o format] [-s glob]\n"
-    "             [-S glob] [-t glob] [-T glob] [-w seconds] channel... [-- command [argument...]]";
+const char tool_synopsis[] = "mrecv [-0aeFfJlnpr] [-b n] [-c n] [-d deadbox] [-i id] [-j n] [-k tries] [-o format]\n"
+    "             [-s glob] [-S glob] [-t glob] [-T glob] [-w seconds] channel... [-- command [argument...]]";
 const char tool_options[] =
     "  -0, --null             end each payload with a NUL\n"
     "  -a, --all              receive all messages that are there now\n"
+    "  -b, --batch=N          up to N messages, as frames, for one command\n"
     "  -c, --count=N          receive N messages\n"
     "  -d, --dead=DEADBOX     where messages go that failed -k times, or expired\n"
     "  -e, --env              write shell assignments of MBOX_*, safe for eval\n"
@@ -27,11 +23,13 @@ const char tool_options[] =
     "  -f, --follow           receive for ever\n"
     "  -i, --id=ID            receive the message with this number\n"
     "  -J, --json             write a line of JSON for each message\n"
+    "  -j, --jobs=N           run N commands at once\n"
     "  -k, --tries=N          after N failures of the command it goes to the -d mailbox\n"
     "  -l, --lines            end each payload with a newline, unless it ends in one\n"
     "  -n, --nonblock         do not wait: exit 1 where nothing matches\n"
     "  -o, --format=FORMAT    write by a format: %t %s %i %l %p %m %d %h{key} \\n \\t \\0\n"
     "  -p, --peek             look, take nothing\n"
+    "  -r, --reply            a command's output is the answer to its message\n"
     "  -S, --not-source=GLOB  leave messages of these sources\n"
     "  -s, --source=GLOB      receive from these sources, tried in the order given\n"
     "  -T, --not-tag=GLOB     leave messages with these tags\n"
@@ -43,6 +41,7 @@ const char tool_options[] =
 static const struct option long_options[] = {
 	{ "null", no_argument, NULL, '0' },
 	{ "all", no_argument, NULL, 'a' },
+	{ "batch", required_argument, NULL, 'b' },
 	{ "count", required_argument, NULL, 'c' },
 	{ "dead", required_argument, NULL, 'd' },
 	{ "env", no_argument, NULL, 'e' },
@@ -50,11 +49,13 @@ static const struct option long_options[] = {
 	{ "follow", no_argument, NULL, 'f' },
 	{ "id", required_argument, NULL, 'i' },
 	{ "json", no_argument, NULL, 'J' },
+	{ "jobs", required_argument, NULL, 'j' },
 	{ "tries", required_argument, NULL, 'k' },
 	{ "lines", no_argument, NULL, 'l' },
 	{ "nonblock", no_argument, NULL, 'n' },
 	{ "format", required_argument, NULL, 'o' },
 	{ "peek", no_argument, NULL, 'p' },
+	{ "reply", no_argument, NULL, 'r' },
 	{ "not-source", required_argument, NULL, 'S' },
 	{ "source", required_argument, NULL, 's' },
 	{ "not-tag", required_argument, NULL, 'T' },
@@ -63,19 +64,6 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
-};
-
-struct receive {
-	uint64_t count;                 /* messages to receive; UINT64_MAX no bound */
-	bool counted, all, follow;
-	char form;                      /* the option that chose the output; 0 none */
-	const char *format;
-	const char *dead_name;
-	char **channels;                /* NULL-terminated, in place of the operands */
-	struct sources sources;
-	struct output output;
-	struct deliver deliver;
-	struct sink dead;
 };
 
 /* ---- the command line ---- */
@@ -89,12 +77,22 @@ set_form(struct receive *r, char form)
 	return -1;
 }
 
+/* small_count -- the value of an option, a number from 1 on; more than JOBS_MAX is that many. */
+static int
+small_count(const char *name, uint32_t *count)
+{
+	uint64_t n;
+
+	if (cli_count(name, optarg, 1, false, &n) == -1)
+		return CLI_USAGE;
+	*count = n < JOBS_MAX ? (uint32_t)n : JOBS_MAX;
+	return -1;
+}
+
 /* option -- take one option.  Returns -1 to go on, or the exit status. */
 static int
 option(struct receive *r, int opt)
 {
-	uint64_t n;
-
 	switch (opt) {
 	case '0': case 'e': case 'F': case 'J': case 'l':
 		return set_form(r, (char)opt);
@@ -104,6 +102,8 @@ option(struct receive *r, int opt)
 	case 'a':
 		r->all = true;
 		return -1;
+	case 'b':
+		return small_count("-b", &r->jobs.batch);
 	case 'c':
 		r->counted = true;
 		return cli_count("-c", optarg, 1, false, &r->count) == -1 ? CLI_USAGE : -1;
@@ -112,11 +112,10 @@ option(struct receive *r, int opt)
 		return -1;
 	case 'i':
 		return cli_count("-i", optarg, 1, false, &r->sources.id) == -1 ? CLI_USAGE : -1;
+	case 'j':
+		return small_count("-j", &r->jobs.limit);
 	case 'k':
-		if (cli_count("-k", optarg, 1, false, &n) == -1)
-			return CLI_USAGE;
-		r->deliver.max_tries = n < STATE_TRIES_MAX ? (uint32_t)n : STATE_TRIES_MAX;
-		return -1;
+		return small_count("-k", &r->deliver.max_tries);
 	case 'f':
 		r->follow = true;
 		return -1;
@@ -125,6 +124,9 @@ option(struct receive *r, int opt)
 		return -1;
 	case 'p':
 		r->sources.peek = true;
+		return -1;
+	case 'r':
+		r->jobs.reply = true;
 		return -1;
 	case 's': case 'S': case 't': case 'T':
 		if (filter_add(&r->sources.filter, (char)opt, optarg) == -1)
@@ -151,7 +153,7 @@ arguments(struct receive *r, int argc, char **argv)
 
 	r->channels = argv;
 	while (optind < argc) {
-		while (!plain && (opt = getopt_long(argc, argv, "+0ac:d:eFfi:Jk:lno:pS:s:T:t:w:hV", long_options, NULL)) != -1)
+		while (!plain && (opt = getopt_long(argc, argv, "+0ab:c:d:eFfi:Jj:k:lno:prS:s:T:t:w:hV", long_options, NULL)) != -1)
 			if ((status = option(r, opt)) != -1)
 				return status;
 		if (!plain && n == 0 && strcmp(argv[optind - 1], "--") == 0)
@@ -163,7 +165,7 @@ arguments(struct receive *r, int argc, char **argv)
 		if (n > 0 && strcmp(argv[optind], "--") == 0) {
 			if (++optind == argc)
 				return cli_usage("no command after --");
-			r->deliver.command = argv + optind;
+			r->jobs.command = argv + optind;
 			break;
 		}
 		r->channels[n++] = argv[optind++];
@@ -180,219 +182,52 @@ check(struct receive *r)
 		return cli_usage("no channel is named");
 	if (r->all && r->follow)
 		return cli_usage("-a and -f exclude each other");
-	if (r->deliver.command != NULL && r->form != 0)
+	if (r->jobs.command != NULL && r->form != 0)
 		return cli_usage("-%c chooses an output: a command takes the payload", r->form);
-	if (r->deliver.command != NULL && r->sources.peek)
+	if (r->jobs.command != NULL && r->sources.peek)
 		return cli_usage("-p takes nothing: there is nothing for a command to acknowledge");
-	if (r->deliver.max_tries > 0 && (r->dead_name == NULL || r->deliver.command == NULL))
+	if (r->jobs.command == NULL && (r->jobs.batch > 0 || r->jobs.reply || r->jobs.limit > 1))
+		return cli_usage("-b, -j and -r are for commands: none is named after --");
+	if (r->jobs.batch > 0 && r->jobs.reply)
+		return cli_usage("-r answers one message: it does not go with -b");
+	if (r->deliver.max_tries > STATE_TRIES_MAX)
+		r->deliver.max_tries = STATE_TRIES_MAX;
+	if (r->deliver.max_tries > 0 && (r->dead_name == NULL || r->jobs.command == NULL))
 		return cli_usage("-k counts failures of a command, and takes a mailbox for dead letters (-d)");
 	if (r->dead_name != NULL && r->sources.peek)
 		return cli_usage("-p takes nothing: there are no dead letters");
-	if ((r->all || r->follow) && !r->counted)
+	if ((r->all || r->follow || r->jobs.batch > 0) && !r->counted)
 		r->count = UINT64_MAX;
 	if (r->form == 0 && (r->all || r->follow || r->counted))
 		r->form = 'l';
 	return -1;
 }
 
-/* ---- receiving ---- */
-
-/* own_failure -- a failure of mrecv's own, where the exit status is otherwise the command's. */
-static int
-own_failure(const struct receive *r, int status)
-{
-	return r->deliver.command != NULL && !r->follow ? CLI_OWN_FAILURE : status;
-}
-
-static int
-open_channels(struct receive *r)
-{
-	uint32_t n = r->sources.n;
-	char (*paths)[PATH_MAX] = calloc(n, sizeof *paths);
-
-	r->sources.list = calloc(n, sizeof *r->sources.list);
-	r->sources.n = 0;
-	if (paths == NULL || r->sources.list == NULL)
-		return cli_fail("open", r->channels[0]);
-	for (uint32_t i = 0; i < n; i++) {
-		if (cli_path(paths[i], r->channels[i]) == 0 && sources_add(&r->sources, r->channels[i], paths[i]) == 0)
-			continue;
-		if (errno == EINVAL)
-			return cli_usage("-%c: %s is no mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
-		return own_failure(r, cli_fail("open", r->channels[i]));
-	}
-	return -1;
-}
-
-/* open_dead -- open the mailbox for dead letters. */
-static int
-open_dead(struct receive *r)
-{
-	static char path[PATH_MAX];
-
-	if (r->dead_name == NULL)
-		return -1;
-	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, SINK_FOREVER) == -1)
-		return own_failure(r, cli_fail("open", r->dead_name));
-	if (r->dead.kind != CHANNEL_MAILBOX)
-		return cli_usage("-d: %s is no mailbox", r->dead_name);
-	for (uint32_t i = 0; i < r->sources.n; i++)
-		if (r->sources.list[i].m.dev == r->dead.m.dev && r->sources.list[i].m.ino == r->dead.m.ino)
-			return cli_usage("-d: %s is where the messages come from", r->dead_name);
-	r->deliver.dead = &r->dead;
-	return -1;
-}
-
-static int
-open_output(struct receive *r)
-{
-	static const char letters[] = { [OUTPUT_LINES] = 'l', [OUTPUT_NULS] = '0', [OUTPUT_FRAMES] = 'F',
-		[OUTPUT_JSON] = 'J', [OUTPUT_FORMAT] = 'o', [OUTPUT_ENV] = 'e' };
-	enum output_form form = OUTPUT_RAW;
-
-	for (size_t i = 0; i < sizeof letters; i++)
-		if (r->form != 0 && letters[i] == r->form)
-			form = (enum output_form)i;
-	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
-		return cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
-	r->sources.watched_fd = r->output.pipe && r->deliver.command == NULL ? STDOUT_FILENO : -1;
-	return -1;
-}
-
-/* not_received -- sources_next failed.  Returns the exit status, or -1 to go on. */
-static int
-not_received(struct receive *r)
-{
-	const struct source *from = r->sources.from;
-	int err = errno;
-
-	if (err == ETIMEDOUT)
-		return CLI_TIMEOUT;
-	if (err == EPIPE)
-		cli_stopped(SIGPIPE);
-	if (err == EINTR && io_stop)
-		return CLI_OK;
-	if (err == EBADMSG && from != NULL && from->reader != NULL) {
-		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
-		    from->reader->reason);
-		r->deliver.status = CLI_DATA;
-		return r->count == UINT64_MAX && !from->reader->broken ? -1 : own_failure(r, CLI_DATA);
-	}
-	errno = err;
-	return own_failure(r, cli_fail("receive from", from != NULL ? from->name : r->channels[0]));
-}
-
-/* not_delivered -- deliver_run failed.  Returns the exit status. */
-static int
-not_delivered(struct receive *r)
-{
-	int err = errno, status;
-
-	if (err == EINTR && io_stop)
-		return CLI_OK;
-	if (err == EPIPE && r->deliver.command == NULL) {
-		sources_close(&r->sources);
-		cli_stopped(SIGPIPE);
-	}
-	status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
-	if (strcmp(r->deliver.failed_at, "run") == 0 && r->deliver.status >= CLI_CANNOT_EXECUTE)
-		return r->deliver.status;
-	return own_failure(r, status);
-}
-
-/*
- * wait_for_output -- claim nothing while the output is blocked: others may have it.
- * Returns 0, or -1 with errno and what failed.
- */
-static int
-wait_for_output(struct receive *r)
-{
-	struct pollfd out = { .fd = r->output.fd, .events = POLLOUT };
-	int events;
-
-	if (r->deliver.command != NULL || !r->output.pipe)
-		return 0;
-	if (poll(&out, 1, 0) == 1 && out.revents == POLLOUT)
-		return 0;
-	r->deliver.failed_at = "write to";
-	r->deliver.failed_on = "standard output";
-	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
-		return -1;
-	io_catch_stop();
-	events = io_wait(r->output.fd, POLLOUT, CLOCK_NEVER);
-	if (events != -1 && (events & POLLERR))
-		errno = EPIPE;
-	return events == -1 || (events & POLLERR) ? -1 : 0;
-}
-
-/* receive -- until the count is reached, or nothing more is to be had. */
-static int
-receive(struct receive *r)
-{
-	uint64_t got = 0, n;
-	uint32_t ask;
-	int more, status;
-
-	while (got < r->count && !io_stop) {
-		ask = r->deliver.command != NULL ? 1 : r->count - got < RUN_MESSAGES ? (uint32_t)(r->count - got) : RUN_MESSAGES;
-		if (wait_for_output(r) == -1)
-			return not_delivered(r);
-		more = sources_next(&r->sources, ask, output_room(&r->output));
-		if (more == 0)
-			return r->deliver.status != 0 ? r->deliver.status
-			    : got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
-		if (more == -1) {
-			status = not_received(r);
-			if (status != -1)
-				return status;
-			continue;
-		}
-		more = deliver_run(&r->deliver, &n);
-		if (more == -1)
-			return not_delivered(r);
-		got += n;
-		if (more == 0)
-			break;
-	}
-	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
-		return own_failure(r, cli_fail("receive from", r->channels[0]));
-	return r->deliver.status;
-}
-
 int
 main(int argc, char **argv)
 {
 	static struct receive r;
+	static char source[FRAME_NAME_MAX + 1];
 	int status;
 
 	r.count = 1;
+	r.jobs.limit = 1;
 	r.sources.patience_ns = UINT64_MAX;
+	r.sources.event_fd = -1;
 	status = arguments(&r, argc, argv);
 	if (status == -1)
 		status = check(&r);
+	if (status == -1 && r.jobs.reply && (r.jobs.source = cli_source(source, NULL)) == NULL)
+		status = CLI_USAGE;
 	if (status == -1)
-		status = open_output(&r);
-	if (status != -1)
-		return status;
-	r.sources.all = r.all;
-	r.sources.follow = r.follow;
-	r.sources.single = !(r.all || r.follow) || r.deliver.command != NULL;
-	r.deliver.sources = &r.sources;
-	r.deliver.output = &r.output;
-	r.deliver.follow = r.follow;
-	r.sources.expired = r.dead_name != NULL;
-	status = open_channels(&r);
-	if (status == -1)
-		status = open_dead(&r);
+		status = receive_open(&r);
 	if (status != -1)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
-	if (r.deliver.command != NULL)
+	if (r.jobs.command != NULL)
 		io_catch_stop();
-	status = receive(&r);
-	sources_close(&r.sources);
-	if (r.deliver.dead != NULL)
-		sink_close(&r.dead);
+	status = receive_all(&r);
+	receive_close(&r);
 	if (io_stop)
 		cli_stopped(io_stop);
 	return status;

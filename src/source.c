@@ -76,11 +76,13 @@ sources_add(struct sources *s, const char *name, const char *path)
 
 /* ---- one source ---- */
 
+enum { NOT_AT_ALL = 0 };        /* a deadline: look, and do not wait */
+
 /* lock_deadline -- how long to wait for a mailbox's lock. */
 static uint64_t
 lock_deadline(const struct sources *s, uint64_t deadline_ns)
 {
-	return s->patience_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+	return s->patience_ns == 0 || deadline_ns == NOT_AT_ALL ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 }
 
 /*
@@ -121,7 +123,7 @@ next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t
 		.from = s->id,
 		.below = one->below,
 		.deadline_ns = lock_deadline(s, deadline_ns),
-		.wait = s->patience_ns != 0 && !s->all,
+		.wait = s->patience_ns != 0 && !s->all && deadline_ns != NOT_AT_ALL,
 	};
 	int r;
 
@@ -158,7 +160,8 @@ next_in_stream(struct sources *s, struct source *one, uint64_t deadline_ns)
 	int r;
 
 	/* where others may have something too, or are to be waited for together, do not wait here */
-	one->reader->deadline_ns = s->n > 1 || (s->patience_ns == 0) ? clock_mono_ns() : deadline_ns;
+	one->reader->deadline_ns = s->n > 1 || s->event_fd != -1 || s->patience_ns == 0 || deadline_ns == NOT_AT_ALL
+	    ? clock_mono_ns() : deadline_ns;
 	do
 		r = reader_next(one->reader, &s->message);
 	while (r == 1 && (!filter_match(&s->filter, s->message.tag, s->message.source)
@@ -176,16 +179,16 @@ next_in_stream(struct sources *s, struct source *one, uint64_t deadline_ns)
 
 /* ---- all of them ---- */
 
-/* wants_awake -- the wants that stand in other mailboxes are not to be woken while we deliver. */
+/* wants_awake -- our wants in other mailboxes than `but` are not to be woken. */
 static int
-wants_awake(struct sources *s)
+wants_awake(struct sources *s, const struct source *but)
 {
 	struct source *one;
 	int r;
 
-	for (uint32_t i = 0; s->n > 1 && i < s->n; i++) {
+	for (uint32_t i = 0; i < s->n; i++) {
 		one = &s->list[i];
-		if (one == s->from || !one->m.posted || one->m.want.mark == WAKE_AWAKE)
+		if (one == but || !one->m.posted || one->m.want.mark == WAKE_AWAKE)
 			continue;
 		if (mbox_lock(&one->m, CLOCK_NEVER) == -1)
 			return -1;
@@ -217,7 +220,7 @@ try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns
 			return -1;
 		if (r == 1) {
 			s->turn = (s->turn + i + 1) % s->n;
-			return wants_awake(s) == -1 ? -1 : 1;
+			return wants_awake(s, one) == -1 ? -1 : 1;
 		}
 	}
 	s->from = NULL;
@@ -282,12 +285,12 @@ sleep_ms(const struct sources *s, uint64_t deadline_ns)
 
 /*
  * sleep_all -- sleep until a bell rings, a stream has something, or it is time to look.
- * Returns 1 look, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
+ * Returns 1 look, 2 the event came, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
  */
 static int
 sleep_all(struct sources *s, uint64_t deadline_ns)
 {
-	struct pollfd polled[POLLED + 1];
+	struct pollfd polled[POLLED + 2];
 	nfds_t n;
 	int r;
 
@@ -302,11 +305,12 @@ sleep_all(struct sources *s, uint64_t deadline_ns)
 				polled[n++] = (struct pollfd){ .fd = r, .events = POLLIN };
 		}
 		polled[n] = (struct pollfd){ .fd = s->watched_fd };
+		polled[n + 1] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
 		if (clock_left_ms(deadline_ns, 1000) == 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		r = io_stop ? -1 : poll(polled, n + 1, sleep_ms(s, deadline_ns));
+		r = io_stop ? -1 : poll(polled, n + 2, sleep_ms(s, deadline_ns));
 		if (io_stop)
 			errno = EINTR;
 		if (r == -1 && (errno != EINTR || io_stop))
@@ -315,6 +319,8 @@ sleep_all(struct sources *s, uint64_t deadline_ns)
 			errno = EPIPE;
 			return -1;
 		}
+		if (r > 0 && polled[n + 1].revents != 0)
+			return 2;
 		if (r > 0 || sleep_ms(s, CLOCK_NEVER) == 0)
 			return 1;
 		if (r == 0 && (r = look_again(s)) != 0)
@@ -325,9 +331,10 @@ sleep_all(struct sources *s, uint64_t deadline_ns)
 int
 sources_next(struct sources *s, uint32_t messages, size_t bytes)
 {
-	uint64_t deadline_ns = clock_after(s->patience_ns);
+	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->patience_ns);
 	int r;
 
+	s->deadline_ns = 0;
 	/* a single mailbox marks them done in the section in which it claims the next */
 	if (s->n > 1 && sources_settle(s, 0, CLAIM_DONE, 0) == -1)
 		return -1;
@@ -345,9 +352,29 @@ sources_next(struct sources *s, uint32_t messages, size_t bytes)
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		if (sleep_all(s, deadline_ns) == -1)
-			return -1;
+		r = sleep_all(s, deadline_ns);
+		if (r == 2)
+			s->deadline_ns = deadline_ns;
+		if (r != 1)
+			return r;
 	}
+}
+
+int
+sources_more(struct sources *s, uint32_t messages, size_t bytes)
+{
+	struct source *one = s->from;
+
+	if (one->ended)
+		return 0;
+	return one->kind == CHANNEL_MAILBOX ? next_in_mailbox(s, one, messages, bytes, NOT_AT_ALL)
+	    : next_in_stream(s, one, NOT_AT_ALL);
+}
+
+int
+sources_awake(struct sources *s)
+{
+	return wants_awake(s, NULL);
 }
 
 int

@@ -36,6 +36,8 @@ struct sources {
 	bool follow;                    /* a plain file's end is not its end */
 	bool single;                    /* take one message at a time */
 	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */
+	int event_fd;                   /* while asleep: something else to see to, once it can be read; -1 none */
+	uint64_t deadline_ns;           /* of the wait that an event has interrupted; 0 none */
 	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
 	struct source *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
@@ -52,10 +54,20 @@ int sources_add(struct sources *s, const char *name, const char *path);
 /*
  * sources_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
  * Returns 1: s->from is set, and messages are in s->run, or one is in s->message (s->streamed).
+ * Returns 2: event_fd can be read; the next call goes on with the wait.
  * Returns 0: nothing now (all, or no patience), every stream has ended, or the message with s->id is gone.
  * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
  */
 int sources_next(struct sources *s, uint32_t messages, size_t bytes);
+
+/*
+ * sources_more -- what more there is now where the messages in hand came from, which the caller has taken over
+ * (s->run.n is 0).  Does not wait.  Returns 1, 0 or -1, as sources_next.
+ */
+int sources_more(struct sources *s, uint32_t messages, size_t bytes);
+
+/* sources_awake -- nothing is to be taken for now: whoever waits besides us is woken instead.  Returns 0, or -1. */
+int sources_awake(struct sources *s);
 
 /* sources_settle -- what is in hand from item `from` on is done or put back (claim_settle).  Returns 0, or -1. */
 int sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us);

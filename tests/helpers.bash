@@ -31,7 +31,7 @@ common_teardown()
 # in_background COMMAND... -- run it, without the descriptor that bats waits for; its pid is in $child.
 in_background()
 {
-	"$@" 3>&- &
+	"$@" <&0 3>&- &
 	child=$!
 	children+=("$child")
 }

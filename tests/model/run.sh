@@ -58,7 +58,7 @@ wants|ok|np|-DLOOP=1 -DFAIL=1 -DNM=1|nobody spins
 wants|ok||-DKILLS=1 -DSELA=2 -DTAGA=0 -DLOOP=1|sender killed anywhere, no look
 wants|ok||-DKILLW=1 -DNM=1 -DTICK|woken waiter killed
 wants|ok||-DSTOPC=1 -DTICK -DTICKS=1 -DNM=3 -DLOOP=1 -DSELA=2 -DTAGA=0|stopped waker: one look in all
-wants|ok||-DINV -DNB=2 -DMULTI=1|one receiver on two mailboxes
+wants|+ok||-DINV -DNB=2 -DMULTI=1|one receiver on two mailboxes
 wants|ok||-DNB=2 -DMULTI=1 -DSTOPD=1|and its output blocks
 wants|+ok||-DINV -DNW=3|
 wants|+ok||-DINV -DNW=3 -DBATCH|one append of two
@@ -74,7 +74,7 @@ wants|+ok||-DSTOPD=1 -DLOOP=1|
 wants|bad||-DMARKFIRST -DKILLS=1 -DSELA=2 -DTAGA=0|marked, then opened
 wants|bad||-DLATEOPEN -DKILLS=1|committed, then opened
 wants|bad||-DPOSTLATE -DFINE -DNM=1|look and post in two sections
-wants|bad||-DARMLATE -DFINE -DLOOP=3|
+wants|+bad||-DARMLATE -DFINE -DLOOP=3|
 wants|bad|np|-DNOREARM -DLOOP=1|spins
 wants|bad||-DNOCLEAR -DIDLE=1|
 wants|bad||-DNOPASS -DNW=3 -DSELA=1 -DSELB=4|takes another, passes nothing on
@@ -83,14 +83,14 @@ wants|bad||-DMUTEPUT -DFAIL=1 -DNM=1|
 wants|bad||-DSTAYASLEEP -DLOOP=1 -DSTOPD=1|not AWAKE while it delivers
 wants|bad||-DNB=2 -DMULTI=1 -DSTOPD=1 -DKEEPOTHER|nor in its other mailbox
 wants|bad||-DNOMOVED -DKILLW=1 -DNM=1 -DTICK|
-wants|bad||-DOLDFIFO -DSTOPC=1 -DTICK -DTICKS=1 -DNM=3 -DLOOP=1 -DSELA=2 -DTAGA=0|
+wants|+bad||-DOLDFIFO -DSTOPC=1 -DTICK -DTICKS=1 -DNM=3 -DLOOP=1 -DSELA=2 -DTAGA=0|
 wants|+bad||-DKILLW=1 -DNM=1|without the look
 wants|+bad||-DSTOPW=1 -DNM=1|
 wants|+bad||-DSTOPC=1|
 room|ok||-DTAKES=1|the woken one wakes the next
 room|ok||-DLOOP=3 -DNS=2 -DORDER -DTICK|who was AWAKE queues anew
 room|ok||-DKILLR=1 -DNS=2 -DTICK|
-room|ok||-DKILLS=1 -DNS=2 -DTICK|
+room|+ok||-DKILLS=1 -DNS=2 -DTICK|
 room|ok||-DSTILL -DKILLS=1 -DTICK|head killed, nothing else happens
 room|ok||-DSTILL -DSTOPH=1 -DTICK|head stopped
 room|+ok|||

@@ -104,19 +104,14 @@ byte ticks = TICKS;
 #define NONE 9
 #define AWAKE 99
 fifo F[NB*NW];
-byte lk[NB], st[NM], cl[NM], out[NM], wk[NM], wok[NB*NW], wh[NP];
+byte lk[NB], st[NM], cl[NM], out[NM], wok[NB*NW], wh[NP];
 bool moved[NB*NW];
 bool live[NB*NW], rop[NB*NW], mark[NP], dead[NP], stopped[NP], fin[NW];
 byte kills = KILLS, killw = KILLW, stopc = STOPC, stopw = STOPW, stopd = STOPD, fails = FAIL, quits = QUIT, idle = IDLE, deaths = 0;
 hidden byte h1, h2, h3, h4;
 #define READYX(m)  (st[m] == READY || (st[m] == CLAIMED && dead[cl[m] - 1]))
 #define LOCK(b,p)  atomic { lk[b] == 0 -> lk[b] = (p) + 1 }
-#ifdef LIFECHK
-#define ALIVE(v) (!dead[v])
-#else
-#define ALIVE(v) true
-#endif
-#define CAND(b,v,x) (live[Q(b,v)] && wok[Q(b,v)] == 0 && MATCH(v,x) && ALIVE(v))
+#define CAND(b,v,x) (live[Q(b,v)] && wok[Q(b,v)] == 0 && MATCH(v,x))
 #define TELL(b) h1 = 0; do :: h1 < NW -> moved[Q(b,h1)] = 1; h1++ :: else -> break od; h1 = 0
 #ifdef INV
 inline inv(b) {
@@ -144,11 +139,7 @@ inline wake(p, x, b) {                                   /* under the lock of b:
 #endif
         d_step { F_WOPEN(F[Q(b,v)], ok); if :: ok -> wh[p] = wh[p] | (1 << Q(b,v)) :: else -> live[Q(b,v)] = 0; wok[Q(b,v)] = 0 fi };
         if :: ok ->
-            d_step { wok[Q(b,v)] = x + 1; wk[x]++;
-#ifdef ONCE
-                assert(wk[x] <= 1)
-#endif
-                }; break
+            wok[Q(b,v)] = x + 1; break
            :: else fi
     od; v = 0; ok = 0
 }

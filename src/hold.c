@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/* hold: a crash leaves claims of a dead process, as in claim.c. */
+#include "hold.h"
+
+#include <errno.h>
+
+#include "clock.h"
+#include "io.h"
+#include "reclaim.h"
+
+enum {
+	TOGETHER = 64,                          /* messages settled together */
+	KEEP = 4096,                            /* bytes of log that a spent segment may keep */
+};
+
+void
+hold_take(const struct run *run, uint32_t i, struct held *held)
+{
+	*held = (struct held){ .seg = run->seg, .shape = run->shape, .item = run->items[i] };
+}
+
+/* settle -- hold_settle, with the lock held and the change begun: neighbours in a segment together. */
+static int
+settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
+{
+	struct item items[TOGETHER];
+	uint32_t step;
+
+	for (uint32_t i = 0; i < n; i += step) {
+		for (step = 0; step < TOGETHER && i + step < n && held[i + step].seg == held[i].seg
+		    && held[i + step].shape == held[i].shape; step++)
+			items[step] = held[i + step].item;
+		if (claim_find(c->m, held[i].seg, held[i].shape, items, step) == -1
+		    || claim_change(c, items, step, end, delay_us, KEEP) == -1)
+			return -1;
+		if (end == CLAIM_DONE)
+			reclaim_sparse(&c->m->seg, &c->m->ctl);
+	}
+	return 0;
+}
+
+int
+hold_settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
+{
+	int r;
+
+	if (n == 0)
+		return 0;
+	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
+		return -1;
+	r = mbox_begin(c->m);
+	if (r == 0)
+		r = settle(c, held, n, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US);
+	if (r == 0)
+		r = mbox_commit(c->m);
+	mbox_unlock(c->m);
+	return r;
+}
+
+int
+hold_recall(struct claim *c, const struct held *held, struct run *run)
+{
+	struct mbox *m = c->m;
+	struct item *item = &run->items[0];
+	ssize_t n;
+	int r;
+
+	*item = held->item;
+	if (mbox_lock(m, CLOCK_NEVER) == -1)
+		return -1;
+	r = claim_find(m, held->seg, held->shape, item, 1);
+	/* its frame may have moved with its segment */
+	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || seg_log(&m->seg) == -1))
+		r = -1;
+	run->shape = m->ctl.shape;
+	mbox_unlock(m);
+	if (r == -1)
+		return -1;
+	run->n = 1;
+	run->expired = false;
+	run->seg = held->seg;
+	run->log_at = item->slot.off;
+	run->log_len = (uint32_t)(item->slot.head_len + (item->slot.flags & SLOT_BIG ? 0 : item->slot.len) + 1);
+	n = io_pread(m->seg.log_fd, run->log, run->log_len, run->log_at);
+	if (n != -1 && n != (ssize_t)run->log_len)
+		errno = EBADMSG;
+	return n == (ssize_t)run->log_len ? 0 : -1;
+}

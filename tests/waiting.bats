@@ -1,0 +1,352 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Whoever waits sleeps, and wakes.
+
+load helpers
+
+setup()
+{
+	common_setup
+	mkmbox box
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# switches PID -- how often it has gone to sleep.
+switches()
+{
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
+}
+
+# ticks PID -- the processor time it has used, in clock ticks.
+ticks()
+{
+	awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+# ---- no lost wake-up ----
+
+@test "of many messages, each sent as the receiver goes to sleep, every one wakes it" {
+	mkmbox answers
+	rounds=1000
+	# two processes that hand a message to and fro: each waits for the other
+	in_background timeout 60 sh -c 'i=0; while [ $i -lt '$rounds' ]; do
+		mrecv -w '$LIMIT' box >/dev/null || exit; msend answers x || exit; i=$((i + 1)); done'
+	for ((i = 0; i < rounds; i++)); do
+		msend box x
+		timeout "$LIMIT" mrecv answers >/dev/null
+	done
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	run -1 mrecv -n box
+	run -1 mrecv -n answers
+	[ -z "$(files_of box)$(files_of answers)" ]
+}
+
+@test "a receiver that follows gets each message as it is sent" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f box >pipe 5<&-
+	for i in {1..300}; do
+		msend box "$i"
+		read -r -t "$LIMIT" line <&5
+		[ "$line" = "$i" ]
+	done
+}
+
+@test "64 receivers that wait for 64 tags get exactly their own messages" {
+	for i in {1..64}; do
+		in_background timeout "$LIMIT" mrecv -t "tag-$i" box >"out.$i"
+	done
+	until_waiting box 64
+	for i in {64..1}; do
+		printf 'M1 6 tag-%d s\n%06d\n' "$i" "$i"
+	done | msend -F box
+	for i in {1..64}; do
+		status_of "${children[i - 1]}"
+		[ "$status" -eq 0 ]
+		[ "$(cat "out.$i")" = "$(printf '%06d' "$i")" ]
+	done
+	run -1 mrecv -n box
+	[ -z "$(files_of box)" ]
+}
+
+@test "of many receivers that wait for the same, the one that waits longest is woken" {
+	for i in 1 2 3 4; do
+		in_background timeout "$LIMIT" mrecv box >"out.$i"
+		until_waiting box "$i"
+	done
+	for i in 1 2 3 4; do
+		msend box "message $i"
+		status_of "${children[i - 1]}"
+		[ "$(cat "out.$i")" = "message $i" ]
+	done
+}
+
+@test "a message wakes one receiver, and the others sleep on" {
+	for i in 1 2 3; do
+		in_background mrecv box >"out.$i"
+		until_waiting box "$i"
+	done
+	until_true eval '[[ $(cut -d" " -f3 /proc/'"$child"'/stat) = S ]]'
+	before=$(switches "$child")
+	msend -t a box one
+	status_of "${children[0]}"
+	[ "$(cat out.1)" = one ]
+	# two seconds at most have gone by: it looks once a second by itself
+	[ $(($(switches "$child") - before)) -le 4 ]
+	waiting box 2
+}
+
+@test "who looks on is woken beside who takes" {
+	in_background timeout "$LIMIT" mrecv -p box >peeked
+	until_waiting box 1
+	peeker=$child
+	in_background timeout "$LIMIT" mrecv box >taken
+	until_waiting box 2
+	msend box one
+	status_of "$child"
+	[ "$(cat taken)" = one ]
+	# it may have come too late: then it waits for the next
+	msend box two
+	status_of "$peeker"
+	[ "$(cat peeked)" = one ] || [ "$(cat peeked)" = two ]
+}
+
+@test "who waits at several mailboxes is woken by any of them" {
+	mkmbox second third
+	for name in box second third second box; do
+		in_background timeout "$LIMIT" mrecv box second third >out
+		until_waiting box
+		until_waiting second
+		until_waiting third
+		msend "$name" "for $name"
+		status_of "$child"
+		[ "$(cat out)" = "for $name" ]
+		[ -z "$(files_of box)$(files_of second)$(files_of third)" ]
+	done
+}
+
+@test "who was woken for a message and gave up hands it on to the next" {
+	for round in {1..20}; do
+		in_background timeout "$LIMIT" mrecv box
+		first=$child
+		until_waiting box 1
+		in_background timeout "$LIMIT" mrecv box >out
+		until_waiting box 2
+		kill -STOP "$(pgrep -P "$first")"
+		msend box "message $round"
+		kill -KILL "$(pgrep -P "$first")"
+		status_of "$child"
+		[ "$status" -eq 0 ]
+		[ "$(cat out)" = "message $round" ]
+		status_of "$first"
+	done 2>/dev/null
+}
+
+# ---- sleep is sleep ----
+
+# sleeps PID -- whether it is idle over 3 seconds; they are told by another one that waits for so long.
+sleeps()
+{
+	local pid=$1 time wakings
+	until_true eval "[[ \$(cut -d' ' -f3 /proc/$pid/stat) = S ]]"
+	time=$(ticks "$pid")
+	wakings=$(switches "$pid")
+	mkmbox clock
+	run -124 timeout "$LIMIT" mrecv -w 3 clock
+	[ $(($(ticks "$pid") - time)) -le 1 ]
+	wakings=$(($(switches "$pid") - wakings))
+	[ "$wakings" -le 6 ] || { echo "it woke $wakings times"; return 1; }
+}
+
+@test "a receiver that waits is idle" {
+	in_background mrecv box
+	until_waiting box
+	sleeps "$child"
+}
+
+@test "a receiver that waits beside messages that are not for it is idle" {
+	seq 1000 | msend -t other -l box
+	in_background mrecv -t mine box
+	until_waiting box
+	sleeps "$child"
+}
+
+@test "a receiver that waits at a named pipe is idle" {
+	mkfifo pipe
+	in_background mrecv pipe
+	sleeps "$child"
+}
+
+@test "a sender that waits for room is idle" {
+	mkmbox -c 1 small
+	msend small one
+	in_background msend small two
+	until_waiting small
+	sleeps "$child"
+}
+
+# ---- giving up ----
+
+@test "-w ends the wait with 124, and -n does not wait: 1" {
+	run -124 timeout "$LIMIT" mrecv -w 0.05 box
+	run -124 timeout "$LIMIT" mrecv -w 50ms -c 3 box
+	run -1 timeout "$LIMIT" mrecv -n box
+	mkmbox -c 1 small
+	msend small one
+	run -124 timeout "$LIMIT" msend -w 0.05 small two
+	run -1 timeout "$LIMIT" msend -n small two
+	run -0 mrecv -a small
+	[ "$output" = one ]
+	[ -z "$(files_of box)$(files_of small)" ]
+}
+
+@test "-w is the wait for each next message" {
+	in_background timeout "$LIMIT" mrecv -f -w 2 box >out
+	for i in 1 2 3; do
+		until_waiting box
+		msend box "$i"
+		until_true eval '[ "$(wc -l <out)" -eq '"$i"' ]'
+	done
+	status_of "$child"
+	[ "$status" -eq 124 ]
+	[ "$(cat out)" = "$(lines 1 2 3)" ]
+}
+
+# ---- removal ----
+
+@test "rmmbox wakes all who wait there, and they exit with 69" {
+	mkmbox -c 1 small
+	for i in {1..8}; do
+		in_background timeout "$LIMIT" mrecv -t "tag-$i" box 2>"err.$i"
+	done
+	until_waiting box 8
+	rmmbox box
+	for i in {1..8}; do
+		status_of "${children[i - 1]}"
+		[ "$status" -eq 69 ]
+		[ "$(cat "err.$i")" = "mrecv: cannot receive from box: the mailbox was removed" ]
+	done
+	[ ! -e box ]
+}
+
+@test "rmmbox -f wakes senders that wait for room, and they exit with 69" {
+	mkmbox -c 1 small
+	msend small one
+	in_background timeout "$LIMIT" msend small two 2>err
+	until_waiting small
+	rmmbox -f small
+	status_of "$child"
+	[ "$status" -eq 69 ]
+	[ "$(cat err)" = "msend: cannot send to small: the mailbox was removed" ]
+	[ ! -e small ]
+}
+
+@test "who waits notices rm -r too" {
+	in_background timeout "$LIMIT" mrecv box 2>err
+	until_waiting box
+	rm -r box
+	status_of "$child"
+	[ "$status" -eq 69 ]
+	[ "$(wc -l <err)" -eq 1 ]
+}
+
+@test "who waits at a removed mailbox is not woken by a new one of that name" {
+	in_background timeout "$LIMIT" mrecv box 2>/dev/null
+	until_waiting box
+	rmmbox box
+	mkmbox box
+	msend box one
+	status_of "$child"
+	[ "$status" -eq 69 ]
+	[ "$(mrecv -n box)" = one ]
+}
+
+# ---- room ----
+
+@test "senders that wait for room are let in one at a time, in order" {
+	mkmbox -c 1 small
+	msend small 0
+	for i in 1 2 3 4 5; do
+		in_background timeout "$LIMIT" msend small "$i"
+		until_waiting small "$i"
+	done
+	for i in 0 1 2 3 4 5; do
+		[ "$(timeout "$LIMIT" mrecv small)" = "$i" ]
+	done
+	for pid in "${children[@]}"; do
+		status_of "$pid"
+		[ "$status" -eq 0 ]
+	done
+	[ -z "$(files_of small)" ]
+}
+
+@test "a large message is not starved by small ones that would fit" {
+	mkmbox -b 1000 small
+	msend -s x small "$(printf %0500d 0)"
+	printf %0800d 1 >large
+	in_background timeout "$LIMIT" msend small <large
+	until_waiting small 1
+	# it would fit, and has to queue
+	run -1 msend -n small late
+	in_background timeout "$LIMIT" msend small late
+	until_waiting small 2
+	[ "$(timeout "$LIMIT" mrecv small)" = "$(printf %0500d 0)" ]
+	timeout "$LIMIT" mrecv small >out
+	same large out
+	[ "$(timeout "$LIMIT" mrecv small)" = late ]
+}
+
+@test "a sender that gives up lets the next in" {
+	mkmbox -b 1000 small
+	printf %0600d 0 | msend small
+	printf %0900d 1 >large
+	in_background msend small <large
+	until_waiting small 1
+	first=$child
+	in_background timeout "$LIMIT" msend small next
+	until_waiting small 2
+	kill -TERM "$first"
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(mrecv -a small | tail -n 1)" = next ]
+}
+
+@test "a sender that was stopped holds up nobody for long" {
+	mkmbox -c 1 small
+	msend small one
+	in_background msend small two
+	until_waiting small 1
+	stopped=$child
+	in_background timeout "$LIMIT" msend small three
+	until_waiting small 2
+	kill -STOP "$stopped"
+	[ "$(mrecv small)" = one ]
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(timeout "$LIMIT" mrecv small)" = three ]
+	kill -CONT "$stopped"
+	status_of "$stopped"
+	[ "$(timeout "$LIMIT" mrecv small)" = two ]
+}
+
+@test "many senders and receivers at a mailbox with room for one lose nothing" {
+	mkmbox -c 1 small
+	for i in 1 2 3 4; do
+		seq -f "$i %g" 200 >"in.$i"
+		in_background timeout "$LIMIT" msend -l small <"in.$i"
+		in_background timeout "$LIMIT" mrecv -c 200 small >"out.$i"
+	done
+	for pid in "${children[@]}"; do
+		status_of "$pid"
+		[ "$status" -eq 0 ]
+	done
+	sort in.* >expected
+	sort out.* >received
+	same expected received
+	[ -z "$(files_of small)" ]
+}
