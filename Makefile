@@ -30,12 +30,12 @@ MODULES = \
 	meet \
 	source sink output \
 	input handler spare deliver reply \
-	jobs \
-	cli \
+	jobs call callbox \
+	cli header \
 	receive
 
 # The programs, above all modules: src/NAME.c each.
-TOOLS = msend mrecv mkmbox rmmbox mtee mstat
+TOOLS = msend mrecv mcall mkmbox rmmbox mtee mstat
 
 # Shell tools that stand in bin/ as they are (git keeps them; .gitignore names them too).
 SCRIPTS =

@@ -176,6 +176,12 @@ receive_output(struct receive *r)
 			return not_delivered(r);
 		got += n;
 	}
+	/* messages of a stream are gathered while more of them are in memory */
+	if (output_flush(&r->output) == -1) {
+		r->deliver.failed_at = "write to";
+		r->deliver.failed_on = "standard output";
+		return not_delivered(r);
+	}
 	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
 		return cli_fail("receive from", r->channels[0]);
 	return r->deliver.status;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * callbox: the private mailbox that a caller gets its answer in.
+ *
+ * It stands alone in a directory of its own, mcall.XXXXXX, which its owner keeps locked with flock(2); one that nobody
+ * has locked was left by a caller that was killed, and is removed by the next caller of the same user.
+ */
+#ifndef CALLBOX_H
+#define CALLBOX_H
+
+#include <limits.h>
+
+#include "source.h"
+
+enum { CALLBOX_SECRET = 32 };           /* hexadecimal digits: 128 random bits */
+
+struct callbox {
+	int dir_fd;                     /* the directory, locked; -1 */
+	char dir[PATH_MAX];
+	char path[PATH_MAX];            /* the mailbox, absolute */
+	char secret[CALLBOX_SECRET + 1];        /* what an answer must bear in its header call */
+	struct sources sources;
+	struct source source;
+	char scratch[FRAME_HEADER_MAX];
+};
+
+/*
+ * callbox_make -- make it, in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that will do; and remove what dead callers
+ * left there.
+ * Returns 0, or -1 with errno; b->dir says where.  callbox_remove comes after it, whatever it returned.
+ */
+int callbox_make(struct callbox *b);
+
+/*
+ * callbox_next -- wait for the answer as long as that; 0: not at all.  What does not bear the secret is dropped.
+ * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come; or -1:
+ * EINTR, EIDRM, or errno.
+ */
+int callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m);
+
+/* callbox_remove -- remove it with all that is in it. */
+void callbox_remove(struct callbox *b);
+
+#endif

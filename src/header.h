@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* header: the further headers that a sender's command line gives, -H KEY=VALUE. */
+#ifndef HEADER_H
+#define HEADER_H
+
+#include "frame.h"
+
+struct header {
+	size_t len;
+	char text[FRAME_HEADER_MAX];    /* as they stand in a frame */
+};
+
+/*
+ * header_add -- add KEY=VALUE as a user typed it.
+ * ours: further keys that are not his to set (NULL-terminated), besides those that no sender sets; or NULL.
+ * Returns 0, or -1 where it is refused, with the reason printed.
+ */
+int header_add(struct header *h, const char *arg, const char *const *ours);
+
+/* header_put -- add a header of our own.  Returns 0, or -1 with EMSGSIZE. */
+int header_put(struct header *h, const char *key, const char *value);
+
+#endif
