@@ -211,6 +211,10 @@ letters()
 	replay page_transcript "$ROOT/man/mrecv.1"
 }
 
+@test "the examples of mcall(1) run as they stand" {
+	replay page_transcript "$ROOT/man/mcall.1"
+}
+
 @test "the examples of mtee(1) run as they stand" {
 	replay page_transcript "$ROOT/man/mtee.1"
 }

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: ISC
+source (status dirname)/letterbox.fish
+complete -c mcall -f -a '(__letterbox_names mailbox)'
+complete -c mcall -s H -l header -x -d 'Add a header, key=value'
+complete -c mcall -s h -l help -d 'Print the options and exit'
+complete -c mcall -s s -l source -x -d 'Say who asks'
+complete -c mcall -s t -l tag -x -d 'Say what it is about'
+complete -c mcall -s V -l version -d 'Print the version and exit'
+complete -c mcall -s w -l wait -x -a '(__letterbox_durations)' -d 'Wait at most this long'
