@@ -27,7 +27,7 @@ MODULES = \
 	sync displace search \
 	post claim hold \
 	reader writer channel \
-	meet \
+	meet pump \
 	source sink output \
 	input handler spare deliver reply \
 	jobs call callbox \

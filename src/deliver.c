@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "io.h"
+#include "pump.h"
 
 /* put_back -- deliver failed: note where, and give back items from on. */
 static int
@@ -22,6 +23,17 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 }
 
 /* ---- to the output ---- */
+
+/* write_any -- write a message whose payload is not in memory, or that the output takes apart. */
+static int
+write_any(struct deliver *d, struct message *m)
+{
+	int r = 0;
+
+	if (d->output->form == OUTPUT_RAW && m->data == NULL && output_flush(d->output) == 0)
+		r = pump_message(m, d->output->fd);
+	return r == 0 ? output_message(d->output, d->sources->from->name, m) : r == 1 ? 0 : -1;
+}
 
 /* write_item -- item i of the run in hand. */
 static int
@@ -39,7 +51,7 @@ write_item(struct deliver *d, uint32_t i)
 	}
 	if (claim_message(&s->from->claim, &s->run, i, &m, scratch) == -1)
 		return -1;
-	r = output_message(d->output, s->from->name, &m);
+	r = write_any(d, &m);
 	if (m.fd != -1)
 		close(m.fd);
 	return r;
@@ -77,7 +89,7 @@ write_message(struct deliver *d, uint64_t *n)
 	bool more = reader_buffered(s->from->reader);
 
 	deliver_begun(d, &s->message);
-	if (output_message(d->output, s->from->name, &s->message) == -1)
+	if (write_any(d, &s->message) == -1)
 		return put_back(d, 0, errno == EBADMSG || errno == EILSEQ ? "read" : "write to",
 		    errno == EBADMSG || errno == EILSEQ ? s->from->name : "standard output");
 	if (!more && output_flush(d->output) == -1)

@@ -115,6 +115,13 @@ put_any(struct input *in, const char *data, size_t len)
 	return begin(in, &in->head) == -1 || piece(in, data, len) == -1 ? -1 : end(in);
 }
 
+/* put_record -- send one record. */
+static int
+put_record(struct input *in, const char *data, size_t len)
+{
+	return len <= BATCH_INLINE ? put(in, &in->head, data, len) : put_any(in, data, len);
+}
+
 int
 input_words(struct input *in, char *const *words)
 {
@@ -139,11 +146,11 @@ input_words(struct input *in, char *const *words)
 int
 input_whole(struct input *in)
 {
-	ssize_t n = io_read_full(STDIN_FILENO, in->buf, INPUT_BUF + 1);
+	ssize_t n = io_read_full(STDIN_FILENO, in->buf, BATCH_INLINE + 1);
 
 	if (n == -1)
 		return cannot_read(in);
-	if (n <= INPUT_BUF)
+	if (n <= BATCH_INLINE)
 		return put_any(in, in->buf, (size_t)n) == -1 ? -1 : flush(in);
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
@@ -202,7 +209,7 @@ input_records(struct input *in, char mark)
 		p = in->buf;
 		limit = in->buf + have + n;
 		for (; (at = memchr(p, mark, (size_t)(limit - p))) != NULL; p = at + 1)
-			if (put(in, &in->head, p, (size_t)(at - p)) == -1)
+			if (put_record(in, p, (size_t)(at - p)) == -1)
 				return -1;
 		if (flush(in) == -1)
 			return -1;

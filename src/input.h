@@ -11,7 +11,7 @@
 #include "reader.h"
 #include "sink.h"
 
-enum { INPUT_BUF = BATCH_INLINE };      /* bytes of standard input looked at together */
+enum { INPUT_BUF = 256 * 1024 };        /* bytes of standard input looked at together */
 
 struct input {
 	struct sink *sink;
@@ -21,7 +21,7 @@ struct input {
 	const char *failed_at;          /* after a failure: "read" or "send to" ... */
 	const char *failed_on;          /* ... "standard input", or the channel */
 	struct reader reader;           /* of input_frames: where a bad frame stands, and what is wrong with it */
-	char buf[INPUT_BUF + 1];
+	char buf[INPUT_BUF];
 	char extra[FRAME_HEADER_MAX];   /* with the expiry, where there is one */
 };
 

@@ -97,7 +97,7 @@ begin_offer(struct sources *s, struct source *one)
 
 	if (one->reader == NULL && (one->reader = malloc(sizeof *one->reader)) == NULL)
 		return -1;
-	reader_init(one->reader, s->run.meet_fd, READER_ALL);
+	reader_init(one->reader, s->run.meet_fd, READER_ONE);
 	one->reader->deadline_ns = CLOCK_NEVER;
 	r = reader_next(one->reader, &s->message);
 	if (r == 1) {

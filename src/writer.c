@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/vfs.h>
@@ -29,8 +30,8 @@
 
 enum {
 	LOCK_MS = 50,                   /* from one try for the lock to the next, at most */
-	CHUNK_MAX = 64 * 1024,          /* payload bytes of a chunk where nothing bounds a write */
-	CHUNK_DIGITS = 5,               /* decimal digits of a chunk's length, at most */
+	CHUNK_MAX = 256 * 1024,         /* payload bytes of a chunk where nothing bounds a write */
+	CHUNK_DIGITS = 6,               /* decimal digits of a chunk's length, at most */
 	GATHER_MAX = 4096,              /* payload bytes that are copied rather than written from where they are */
 	PIECE_MAX = PIPE_BUF < GATHER_MAX ? PIPE_BUF : GATHER_MAX,      /* bytes of a write: whole or not at all */
 	HEAD_LENGTH_END = 4,            /* bytes of "M1 0" */
@@ -166,7 +167,9 @@ send_bytes(struct writer *w, const char *p, size_t n)
 	int ms = 1;
 
 	while (n > 0) {
-		if (w->kind != WRITER_FILE && io_wait(w->fd, POLLOUT, w->deadline_ns) == -1)
+		/* with nothing to be in time for, write(2) waits as well */
+		if (w->kind != WRITER_FILE && (bounded(w) || w->deadline_ns != CLOCK_NEVER)
+		    && io_wait(w->fd, POLLOUT, w->deadline_ns) == -1)
 			return -1;
 		put = write(w->fd, p, bounded(w) && n > PIECE_MAX ? PIECE_MAX : n);
 		if (put >= 0) {
@@ -193,6 +196,34 @@ send_gathered(struct writer *w)
 		return -1;
 	w->used = 0;
 	return 0;
+}
+
+/* send_with_gathered -- write what is gathered and n bytes more, together. */
+static int
+send_with_gathered(struct writer *w, const char *p, size_t n)
+{
+	struct iovec two[2] = { { w->buf, w->used }, { (void *)(uintptr_t)p, n } };
+	ssize_t put;
+
+	if (lock(w) == -1)
+		return -1;
+	put = writev(w->fd, two, 2);
+	if (put == -1 && errno != EINTR && errno != EAGAIN)
+		return -1;
+	if (put > 0)
+		w->written += (uint64_t)put;
+	/* what a first call left goes the plain way */
+	n += w->used;
+	if (put > 0 && (size_t)put >= w->used) {
+		w->used = 0;
+		n -= (size_t)put;
+		return send_bytes(w, p + (two[1].iov_len - n), n);
+	}
+	if (put > 0) {
+		w->used -= (size_t)put;
+		memmove(w->buf, w->buf + put, w->used);
+	}
+	return send_gathered(w) == -1 ? -1 : send_bytes(w, p, two[1].iov_len);
 }
 
 int
@@ -294,6 +325,8 @@ writer_begin(struct writer *w, const struct message *head)
 static int
 put_bytes(struct writer *w, const char *p, size_t n)
 {
+	if (n > GATHER_MAX && !bounded(w))
+		return send_with_gathered(w, p, n);
 	if ((n > GATHER_MAX || w->used + n > WRITER_BUF) && send_gathered(w) == -1)
 		return -1;
 	if (n > GATHER_MAX)

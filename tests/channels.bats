@@ -35,15 +35,16 @@ teardown()
 @test "msend to a named pipe stays until its message is read" {
 	mkfifo door
 	exec 5<>door
-	in_background timeout "$LIMIT" msend door one
-	pid=$child
+	in_background timeout "$LIMIT" msend door one 5<&-
 	read -r -t "$LIMIT" head <&5
-	kill -0 "$pid"
 	read -r -t "$LIMIT" payload <&5
-	[[ $head == "M1 4 - "* ]] && [ "$payload" = one ]
+	kill -0 "$child"
+	read -r -t "$LIMIT" end <&5
+	status_of "$child"
 	exec 5<&-
-	status_of "$pid"
-	[ "$status" -eq 0 ] || [ "$status" -eq 74 ]
+	[ "$status" -eq 0 ]
+	[[ $head == "M1 4 - "* ]]
+	[ "$payload:$end" = one: ]
 }
 
 @test "at a named pipe without a reader -n is 1, and -w is 124" {

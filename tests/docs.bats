@@ -51,6 +51,7 @@ letters()
 				case $long in
 				header) value=--$long=a=1 ;;
 				mode) value=--$long=0600 ;;
+				overflow) value=--$long=block ;;
 				*) value=--$long=1 ;;
 				esac
 			else
@@ -234,6 +235,11 @@ letters()
 
 @test "the examples of README.md run as they stand" {
 	replay readme_transcript "$ROOT/README.md"
+}
+
+@test "the examples of README.md for bash run as they stand" {
+	need bash
+	replay readme_bash_transcript "$ROOT/README.md" bash
 }
 
 @test "the Makefile lists the source files that are there" {

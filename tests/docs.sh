@@ -152,10 +152,16 @@ page_transcript()
 		}' "$1"
 }
 
-# readme_transcript FILE -- the console blocks of a Markdown file.
+# readme_transcript FILE -- the blocks of a Markdown file for any shell, marked console.
 readme_transcript()
 {
 	awk '/^```console$/ { block = 1; next } /^```/ { block = 0 } block' "$1"
+}
+
+# readme_bash_transcript FILE -- the blocks that take bash, marked shellsession.
+readme_bash_transcript()
+{
+	awk '/^```shellsession$/ { block = 1; next } /^```/ { block = 0 } block' "$1"
 }
 
 # transcript_script -- make of a transcript on standard input a script whose output is the transcript again: it
@@ -175,10 +181,10 @@ transcript_script()
 		{ if (text != "") flush() }'
 }
 
-# replay TRANSCRIPT-COMMAND FILE -- run a transcript in an empty directory, and compare.
+# replay TRANSCRIPT-COMMAND FILE [SHELL] -- run a transcript in an empty directory, and compare.
 replay()
 {
-	local dir=$BATS_TEST_TMPDIR/replay
+	local dir=$BATS_TEST_TMPDIR/replay shell=${3:-sh}
 	mkdir "$dir" || return
 	"$1" "$2" >"$BATS_TEST_TMPDIR/expected"
 	[ -s "$BATS_TEST_TMPDIR/expected" ] || { echo "$2 has no example that runs"; return 1; }
@@ -186,7 +192,7 @@ replay()
 	(
 		cd "$dir" || exit
 		unset MBOX_DIR MBOX_SOURCE
-		LC_ALL=C timeout 120 sh "$BATS_TEST_TMPDIR/script" >"$BATS_TEST_TMPDIR/actual" 2>&1 </dev/null 3>&-
+		LC_ALL=C timeout 120 "$shell" "$BATS_TEST_TMPDIR/script" >"$BATS_TEST_TMPDIR/actual" 2>&1 </dev/null 3>&-
 	) || { echo "$2: the last example ended with status $?"; cat "$BATS_TEST_TMPDIR/actual"; return 1; }
 	diff -u --label "$2" --label 'what came' "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual"
 }

@@ -1,0 +1,391 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Mailboxes of capacity 0: a message goes from hand to hand, and nothing is kept.
+
+load helpers
+
+setup()
+{
+	common_setup
+	mkmbox -c 0 box
+}
+
+teardown()
+{
+	exec 5>&- 6>&-
+	common_teardown
+}
+
+# ended_with STATUS PID
+ended_with()
+{
+	status_of "$2"
+	[ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; }
+}
+
+# kill_hard PID
+kill_hard()
+{
+	kill -KILL "$1"
+	ended_with 137 "$1"
+}
+
+# nothing_kept -- once everybody has gone, the next receiver finds no offer, and no file stays.
+nothing_kept()
+{
+	run -1 timeout "$LIMIT" mrecv -n box
+	run -124 timeout "$LIMIT" mrecv -w 0.01 box
+	[ -z "$(files_of box)" ] || { echo "left behind: $(files_of box)"; return 1; }
+}
+
+# begin_half -- a message is half-way: $sender has sent 200,000 bytes of it and waits for more of descriptor 5,
+# $receiver has written what came to out.
+begin_half()
+{
+	mkfifo in
+	exec 5<>in
+	in_background msend box <in 2>send.err 5>&-
+	sender=$child
+	in_background mrecv box >out 2>receive.err 5>&-
+	receiver=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true exists out
+}
+
+# begin_full -- a message of 3,000,000 bytes, from $sender, is half-way: $receiver is stuck, since nobody reads what it
+# writes to descriptor 6.  COMMAND...: the sender.
+begin_full()
+{
+	pattern 3000000 >big
+	mkfifo stuck
+	exec 6<>stuck
+	in_background mrecv box >&6 2>receive.err 6>&-
+	receiver=$child
+	until_waiting box
+	in_background "$@" <big 2>send.err 6>&-
+	sender=$child
+	[ "$(head -c 10 <&6)" = "$(head -c 10 big)" ]
+}
+
+# hold -- a command that takes its time: it says that it runs, in `started`, and never ends by itself
+hold='echo $$ >started.new; mv started.new started; exec sleep 60'
+
+# ---- who meets whom ----
+
+@test "a receiver takes the first of the waiting senders that it wants, and only that one returns" {
+	in_background msend -t a box 1
+	one=$child
+	until_waiting box 1
+	in_background msend -t b box 2
+	two=$child
+	until_waiting box 2
+	in_background msend -t b box 3
+	three=$child
+	until_waiting box 3
+	[ "$(timeout "$LIMIT" mrecv -t b box)" = 2 ]
+	ended_with 0 "$two"
+	until_waiting box 2
+	[ "$(timeout "$LIMIT" mrecv box)" = 1 ]
+	ended_with 0 "$one"
+	[ "$(timeout "$LIMIT" mrecv -n -t '[bc]' box)" = 3 ]
+	ended_with 0 "$three"
+	nothing_kept
+}
+
+@test "with -n a message is sent only if a receiver waits that wants it" {
+	run -1 timeout "$LIMIT" msend -n box early
+	in_background mrecv -t b -S eve box >out
+	until_waiting box
+	run -1 timeout "$LIMIT" msend -n -t a box wrong tag
+	run -1 timeout "$LIMIT" msend -n -t b -s eve box wrong source
+	timeout "$LIMIT" msend -n -t b -s bob box right
+	ended_with 0 "$child"
+	[ "$(cat out)" = right ]
+	run -1 timeout "$LIMIT" msend -n -t b box late
+	nothing_kept
+}
+
+@test "a message has its tag, its source, its headers, its number and every byte" {
+	pattern 200000 >big
+	in_background msend -t tag -s me -H key=value box <big
+	timeout "$LIMIT" mrecv -F box >frame
+	ended_with 0 "$child"
+	head -n 1 frame | grep -Eq '^M1 [0-9]+\+? tag me id=1 time=[0-9.]+ key=value$'
+	mrecv - <frame >out
+	same big out
+	in_background msend box </dev/null
+	[ "$(timeout "$LIMIT" mrecv -o '%i,%l,%p.' box)" = 2,0,. ]
+	ended_with 0 "$child"
+}
+
+@test "lines are handed over one by one, in order" {
+	seq 200 >list
+	in_background msend -l box <list
+	sender=$child
+	timeout "$LIMIT" mrecv -c 150 box >out
+	timeout "$LIMIT" mrecv -c 50 box >>out
+	ended_with 0 "$sender"
+	same list out
+	nothing_kept
+}
+
+@test "of many senders and many receivers each message meets one" {
+	senders=() receivers=()
+	for i in 1 2 3 4; do
+		in_background mrecv -c 10 box >"out.$i"
+		receivers+=("$child")
+	done
+	for i in 0 1 2 3 4 5 6 7; do
+		seq $((i * 5 + 101)) $((i * 5 + 105)) >"list.$i"
+		in_background msend -l box <"list.$i"
+		senders+=("$child")
+	done
+	for pid in "${senders[@]}" "${receivers[@]}"; do
+		ended_with 0 "$pid"
+	done
+	sort out.? >out
+	seq 101 140 >expected
+	same expected out
+	nothing_kept
+}
+
+@test "a receiver at two such mailboxes takes from the sender who comes, and wants nothing of the other" {
+	mkmbox -c 0 other
+	in_background mrecv box other >out
+	until_waiting box
+	until_waiting other
+	timeout "$LIMIT" msend -n other hello
+	ended_with 0 "$child"
+	[ "$(cat out)" = hello ]
+	run -1 timeout "$LIMIT" msend -n box hello
+}
+
+@test "a sender who gives up is withdrawn: whoever wins, both sides agree, in 150 races" {
+	met=0
+	for i in $(seq 150); do
+		in_background msend -w "0.00$((i % 6))" box "$i"
+		sent=0 got=0
+		if [ $((i % 2)) -eq 0 ]; then
+			timeout "$LIMIT" mrecv -n box >out || got=$?
+		else
+			timeout "$LIMIT" mrecv -w "0.00$((i % 5))" box >out || got=$?
+		fi
+		status_of "$child"
+		sent=$status
+		case $sent:$got in
+		0:0)
+			[ "$(cat out)" = "$i" ]
+			met=$((met + 1))
+			;;
+		124:124|124:1)
+			[ ! -s out ]
+			;;
+		*)
+			echo "round $i: the sender said $sent, the receiver $got"
+			return 1
+			;;
+		esac
+	done
+	echo "$met of 150 met"
+	nothing_kept
+}
+
+@test "two processes that send to each other first get along with room for a message, and are stuck without" {
+	mkmbox -c 1 a b
+	in_background timeout "$LIMIT" sh -c 'msend a to a && mrecv b >out.1'
+	one=$child
+	in_background timeout "$LIMIT" sh -c 'msend b to b && mrecv a >out.2'
+	ended_with 0 "$child"
+	ended_with 0 "$one"
+	[ "$(cat out.1 out.2)" = "$(lines 'to b' 'to a')" ]
+
+	mkmbox -c 0 c d
+	in_background msend c to c
+	one=$child
+	in_background msend d to d
+	two=$child
+	until_waiting c
+	until_waiting d
+	kill -TERM "$one" "$two"
+	ended_with 143 "$one"
+	ended_with 143 "$two"
+
+	in_background timeout "$LIMIT" sh -c 'msend -w 0.3 c to c && mrecv d'
+	one=$child
+	in_background timeout "$LIMIT" sh -c 'msend -w 0.3 d to d && mrecv c'
+	ended_with 124 "$child"
+	ended_with 124 "$one"
+}
+
+# ---- who dies ----
+
+@test "a sender that is killed takes its offer with it" {
+	in_background msend box hello
+	until_waiting box
+	kill_hard "$child"
+	nothing_kept
+}
+
+@test "a receiver who sleeps does not get the offer of a sender that was killed, but the next one's" {
+	in_background msend -t other box lost
+	lost=$child
+	until_waiting box
+	in_background mrecv -t mine box >out
+	receiver=$child
+	until_waiting box 2
+	kill_hard "$lost"
+	timeout "$LIMIT" msend -t mine box hello
+	ended_with 0 "$receiver"
+	[ "$(cat out)" = hello ]
+	nothing_kept
+}
+
+@test "a receiver that is killed half-way fails the sender of a pipe, who says so in a line" {
+	begin_full sh -c 'cat | { msend box; }'
+	kill_hard "$receiver"
+	ended_with 74 "$sender"
+	[ "$(wc -l <send.err)" -eq 1 ]
+	grep -q '^msend: cannot send to box: ' send.err
+	nothing_kept
+}
+
+@test "a small message whose receiver is killed is offered again" {
+	in_background msend box hello
+	sender=$child
+	in_background mrecv box -- sh -c "$hold"
+	until_true exists started
+	kill_hard "$child"
+	kill -KILL "$(cat started)"
+	[ "$(timeout "$LIMIT" mrecv box)" = hello ]
+	ended_with 0 "$sender"
+	nothing_kept
+}
+
+@test "a sender whose small message was taken fails neither way: a receiver's command that fails puts it back" {
+	in_background msend box hello
+	sender=$child
+	run -3 timeout "$LIMIT" mrecv box -- sh -c 'exit 3'
+	run -75 timeout "$LIMIT" mrecv box -- sh -c 'exit 75'
+	[ "$(timeout "$LIMIT" mrecv box -- cat)" = hello ]
+	ended_with 0 "$sender"
+	nothing_kept
+}
+
+@test "a sender that is killed half-way leaves its receiver with 65, not with a message" {
+	begin_half
+	kill_hard "$sender"
+	ended_with 65 "$receiver"
+	[ "$(wc -l <receive.err)" -eq 1 ]
+	nothing_kept
+}
+
+@test "a sender that a signal ends half-way leaves its receiver with 65, too" {
+	begin_half
+	kill -TERM "$sender"
+	ended_with 143 "$sender"
+	ended_with 65 "$receiver"
+	nothing_kept
+}
+
+@test "a command whose sender is killed half-way does not count as having got the message" {
+	mkfifo in
+	exec 5<>in
+	in_background msend box <in 5>&-
+	sender=$child
+	in_background mrecv box -- sh -c 'cat >out; echo "whole? $?" >>out' 2>receive.err 5>&-
+	receiver=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true exists out
+	kill_hard "$sender"
+	ended_with 125 "$receiver"
+	[ "$(wc -l <receive.err)" -eq 1 ]
+	nothing_kept
+}
+
+@test "a receiver that follows says that a message was cut short, and goes on to the next" {
+	mkfifo in
+	exec 5<>in
+	in_background mrecv -f box >out 2>receive.err 5>&-
+	receiver=$child
+	until_waiting box
+	in_background msend box <in 5>&-
+	sender=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true exists out
+	kill_hard "$sender"
+	timeout "$LIMIT" msend box the next
+	until_true grep -aq 'the next$' out
+	[ "$(wc -l <receive.err)" -eq 1 ]
+	kill -TERM "$receiver"
+	status_of "$receiver"
+	nothing_kept
+}
+
+@test "a mailbox that is removed while a message is half-way ends both sides with 69" {
+	begin_half
+	rmmbox -f box
+	exec 5>&-
+	ended_with 69 "$sender"
+	ended_with 69 "$receiver"
+}
+
+@test "a receiver that is killed before it takes anything is nobody" {
+	in_background mrecv box
+	until_waiting box
+	kill_hard "$child"
+	run -1 timeout "$LIMIT" msend -n box hello
+	in_background msend box hello
+	[ "$(timeout "$LIMIT" mrecv box)" = hello ]
+	ended_with 0 "$child"
+	nothing_kept
+}
+
+# ---- what is kept, and where ----
+
+# bats test_tags=no-valgrind
+@test "300 MB go through with less than 4 MiB of memory on each side, and nothing of them in the folder" {
+	mkfifo in out
+	exec 5<>in
+	in_background msend box <in 5>&-
+	sender=$child
+	in_background mrecv box >out 5>&-
+	receiver=$child
+	in_background cksum <out >sum 5>&-
+	summing=$child
+	pattern 300000000 | tee /dev/fd/5 | cksum >expected 5>&-
+	kept=$(du -s -k box | cut -f 1)
+	for pid in "$sender" "$receiver"; do
+		peak=$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status")
+		echo "peak memory: $peak kB"
+		[ "$peak" -lt 4096 ]
+	done
+	exec 5>&-
+	ended_with 0 "$sender"
+	ended_with 0 "$receiver"
+	ended_with 0 "$summing"
+	same expected sum
+	echo "in the folder: $kept kB"
+	[ "$kept" -lt 256 ]
+}
+
+@test "what is written to a file after its msend has returned does not change what was received" {
+	for size in 60000 200000; do
+		rm -f late
+		mkfifo late
+		exec 6<>late
+		pattern "$size" >file
+		cp file original
+		in_background mrecv box >&6 6>&-
+		receiver=$child
+		in_background msend box <file 6>&-
+		sender=$child
+		# the last 60,000 bytes stay in the pipe
+		head -c $((size - 60000)) <&6 >out
+		ended_with 0 "$sender"
+		dd if=/dev/zero of=file bs=1000 count=$((size / 1000)) conv=notrunc status=none
+		ended_with 0 "$receiver"
+		head -c 60000 <&6 >>out
+		exec 6>&-
+		same original out
+	done
+}
