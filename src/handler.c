@@ -21,8 +21,6 @@ enum {
 	STATUS_MISSING = 127,
 };
 
-extern char **environ;
-
 /* The environment of a command: ours, with the message's variables in place of any of their names. */
 struct environment {
 	char **list;                    /* NULL-terminated; allocated, its strings are not */

@@ -131,7 +131,7 @@ input_words(struct input *in, char *const *words)
 
 	for (char *const *w = words; *w != NULL; w++)
 		len += strlen(*w) + 1;
-	p = text = malloc(len);
+	p = text = malloc(len + 1);
 	if (text == NULL)
 		return cannot_send(in);
 	for (char *const *w = words; *w != NULL; w++) {

@@ -61,7 +61,7 @@ print_ids(uint64_t first, uint64_t last)
 {
 	for (uint64_t id = first; id <= last; id++)
 		printf("%llu\n", (unsigned long long)id);
-	fflush(stdout);
+	(void)fflush(stdout);   /* main looks whether it went well */
 }
 
 /* add_header -- -H KEY=VALUE.  Returns 0, or -1 when it is refused, with the reason printed. */
@@ -236,6 +236,8 @@ main(int argc, char **argv)
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
 		status = errno == ETIMEDOUT ? CLI_TIMEOUT : CLI_IO;
 	}
+	if (s.input.sent != NULL && ferror(stdout) && status == CLI_OK)
+		status = cli_fail("write to", "standard output");
 	if (io_stop)
 		cli_stopped(io_stop);
 	return status;

@@ -283,6 +283,24 @@ sleep_ms(const struct sources *s, uint64_t deadline_ns)
 	return ms;
 }
 
+/* watch -- what to sleep on: the watched output, the event, then bells and streams.  Returns how many. */
+static nfds_t
+watch(const struct sources *s, struct pollfd *polled)
+{
+	nfds_t n = 0;
+	int fd;
+
+	polled[n++] = (struct pollfd){ .fd = s->watched_fd };
+	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
+	for (uint32_t i = 0; i < s->n && n < POLLED; i++) {
+		fd = s->list[i].kind == CHANNEL_MAILBOX ? s->list[i].m.bell_fd : s->list[i].fd;
+		/* a plain file is always readable */
+		if (!s->list[i].ended && fd != -1 && !(s->list[i].reader != NULL && s->list[i].reader->follow))
+			polled[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	return n;
+}
+
 /*
  * sleep_all -- sleep until a bell rings, a stream has something, or it is time to look.
  * Returns 1 look, 2 the event came, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
@@ -290,36 +308,26 @@ sleep_ms(const struct sources *s, uint64_t deadline_ns)
 static int
 sleep_all(struct sources *s, uint64_t deadline_ns)
 {
-	struct pollfd polled[POLLED + 2];
+	struct pollfd polled[POLLED];
 	nfds_t n;
 	int r;
 
 	for (;;) {
-		n = 0;
-		for (uint32_t i = 0; i < s->n && n < POLLED; i++) {
-			if (s->list[i].ended)
-				continue;
-			r = s->list[i].kind == CHANNEL_MAILBOX ? s->list[i].m.bell_fd : s->list[i].fd;
-			/* a plain file is always readable */
-			if (r != -1 && !(s->list[i].reader != NULL && s->list[i].reader->follow))
-				polled[n++] = (struct pollfd){ .fd = r, .events = POLLIN };
-		}
-		polled[n] = (struct pollfd){ .fd = s->watched_fd };
-		polled[n + 1] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
+		n = watch(s, polled);
 		if (clock_left_ms(deadline_ns, 1000) == 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		r = io_stop ? -1 : poll(polled, n + 2, sleep_ms(s, deadline_ns));
+		r = io_stop ? -1 : poll(polled, n, sleep_ms(s, deadline_ns));
 		if (io_stop)
 			errno = EINTR;
 		if (r == -1 && (errno != EINTR || io_stop))
 			return -1;
-		if (r > 0 && (polled[n].revents & (POLLERR | POLLHUP))) {
+		if (r > 0 && (polled[0].revents & (POLLERR | POLLHUP))) {
 			errno = EPIPE;
 			return -1;
 		}
-		if (r > 0 && polled[n + 1].revents != 0)
+		if (r > 0 && polled[1].revents != 0)
 			return 2;
 		if (r > 0 || sleep_ms(s, CLOCK_NEVER) == 0)
 			return 1;

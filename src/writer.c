@@ -202,7 +202,8 @@ send_gathered(struct writer *w)
 static int
 send_with_gathered(struct writer *w, const char *p, size_t n)
 {
-	struct iovec two[2] = { { w->buf, w->used }, { (void *)(uintptr_t)p, n } };
+	const union { const char *given; void *wanted; } data = { p };      /* writev(2) only reads it */
+	struct iovec two[2] = { { w->buf, w->used }, { data.wanted, n } };
 	ssize_t put;
 
 	if (lock(w) == -1)

@@ -129,7 +129,11 @@ letters()
 	same 'rmmbox j' "$(complete_bash rmmbox j)" expected 'jobs'
 	same 'mrecv -nt' "$(complete_bash mrecv -nt '')" expected 'build err\*'
 	same 'mrecv -t b' "$(complete_bash mrecv -t b)" expected 'build'
+	same 'mrecv -i' "$(complete_bash mrecv jobs -i '')" expected '1 2'
+	same 'mrecv -d' "$(complete_bash mrecv -d '')" expected 'jobs other/'
+	same 'mrecv --dead=' "$(complete_bash mrecv --dead = "$PWD/jo")" expected "$PWD/jobs"
 	same 'mkmbox -m' "$(complete_bash mkmbox -m '')" expected '0600 0660 0666'
+	same 'mkmbox -o' "$(complete_bash mkmbox -o '')" expected 'block oldest latest'
 	same 'MBOX_DIR' "$(cd /; MBOX_DIR=$BATS_TEST_TMPDIR complete_bash mstat '')" expected 'jobs'
 	# completing takes nothing away
 	same 'mrecv -a' "$(mrecv -a -o '%t\n' jobs | xargs)" expected 'build err*'
@@ -145,7 +149,11 @@ letters()
 	same 'msend' "$(complete_fish 'msend ')" expected 'door jobs other/'
 	same 'mstat' "$(complete_fish 'mstat ')" expected 'jobs other/'
 	same 'mrecv -t' "$(complete_fish 'mrecv -t ')" expected 'build'
+	same 'mrecv -i' "$(complete_fish 'mrecv -i ')" expected '1'
+	same 'mrecv -d' "$(complete_fish 'mrecv -d ')" expected 'jobs other/'
+	same 'mrecv --dead=' "$(complete_fish "mrecv --dead=$PWD/jo")" expected "--dead=$PWD/jobs"
 	same 'mkmbox -m' "$(complete_fish 'mkmbox -m ')" expected '0600 0660 0666'
+	same 'mkmbox -o' "$(complete_fish 'mkmbox -o ')" expected 'block latest oldest'
 }
 
 @test "no completion offers a placeholder for a value" {

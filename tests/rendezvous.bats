@@ -163,12 +163,12 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 @test "a sender who gives up is withdrawn: whoever wins, both sides agree, in 150 races" {
 	met=0
 	for i in $(seq 150); do
-		in_background msend -w "0.00$((i % 6))" box "$i"
+		in_background msend -w "0.00$((i % 6 + 1))" box "$i"
 		sent=0 got=0
 		if [ $((i % 2)) -eq 0 ]; then
 			timeout "$LIMIT" mrecv -n box >out || got=$?
 		else
-			timeout "$LIMIT" mrecv -w "0.00$((i % 5))" box >out || got=$?
+			timeout "$LIMIT" mrecv -w "0.00$((i % 5 + 1))" box >out || got=$?
 		fi
 		status_of "$child"
 		sent=$status
@@ -345,13 +345,14 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 # bats test_tags=no-valgrind
 @test "300 MB go through with less than 4 MiB of memory on each side, and nothing of them in the folder" {
 	mkfifo in out
-	exec 5<>in
+	exec 5<>in 6<>out
+	in_background cksum <out >sum 5>&- 6>&-
+	summing=$child
+	in_background mrecv box >out 5>&- 6>&-
+	receiver=$child
+	exec 6>&-
 	in_background msend box <in 5>&-
 	sender=$child
-	in_background mrecv box >out 5>&-
-	receiver=$child
-	in_background cksum <out >sum 5>&-
-	summing=$child
 	pattern 300000000 | tee /dev/fd/5 | cksum >expected 5>&-
 	kept=$(du -s -k box | cut -f 1)
 	for pid in "$sender" "$receiver"; do

@@ -13,7 +13,7 @@ end
 # __letterbox_names KIND -- what the word at the cursor may become: mailboxes; where KIND is channel, named pipes too,
 # and plain files by their path.
 function __letterbox_names
-    set -l word (commandline -ct)
+    set -l word (string replace -r -- '^--[a-z-]+=' '' (commandline -ct))
     set -l shown ''
     set -l base (__letterbox_base)/
     if string match -q '*/*' -- $word
