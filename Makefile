@@ -16,23 +16,23 @@ VERSION = 0.1.0
 # The modules, lowest first: each may include only what stands before it ("make lint" holds this).
 # A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
 MODULES = \
-	str.h clock io hash alarm \
+	str.h clock io hash alarm pace \
 	frame \
-	filter message lock bell \
-	ctl seg want batch \
+	filter message lock bell outbuf \
+	ctl seg want batch json \
 	reclaim recount \
 	mbox \
-	wake \
-	settle \
+	wake render \
+	settle survey \
 	sync displace search \
 	post claim hold \
 	reader writer channel \
 	meet pump \
-	source sink output \
+	source sink output fan \
 	input handler spare deliver reply \
 	jobs call callbox \
 	cli header \
-	receive
+	receive show
 
 # The programs, above all modules: src/NAME.c each.
 TOOLS = msend mrecv mcall mkmbox rmmbox mtee mstat

@@ -266,8 +266,10 @@ cli_bytes(const char *option, const char *arg, bool inf_ok, uint64_t *n)
 int
 cli_seconds(const char *option, const char *arg, uint64_t *ns)
 {
-	if (clock_parse(arg, ns) == 0)
+	if (clock_parse(arg, ns) == 0) {
+		*ns += *ns == 0;        /* no time at all is still time that runs out */
 		return 0;
+	}
 	cli_warn("%s: '%s' is not a duration (0.25, 500ms, 10s, 5m, 2h)", option, arg);
 	return -1;
 }

@@ -196,27 +196,33 @@ long_record(struct input *in, char mark, size_t *have)
 	return end(in);
 }
 
+/* whole_records -- send the records that end in in->buf[0..*have), and keep what follows them.  Returns 0, or -1. */
+static int
+whole_records(struct input *in, char mark, size_t *have)
+{
+	const char *p = in->buf, *limit = in->buf + *have, *at;
+
+	for (; (at = memchr(p, mark, (size_t)(limit - p))) != NULL; p = at + 1)
+		if (put_record(in, p, (size_t)(at - p)) == -1)
+			return -1;
+	*have = (size_t)(limit - p);
+	memmove(in->buf, p, *have);
+	return flush(in);
+}
+
 int
 input_records(struct input *in, char mark)
 {
-	const char *p, *limit, *at;
 	size_t have = 0;
 	ssize_t n;
 
 	while ((n = io_read(STDIN_FILENO, in->buf + have, INPUT_BUF - have)) > 0) {
-		if (stamp(in) == -1)
+		have += (size_t)n;
+		if (stamp(in) == -1 || whole_records(in, mark, &have) == -1)
 			return -1;
-		p = in->buf;
-		limit = in->buf + have + n;
-		for (; (at = memchr(p, mark, (size_t)(limit - p))) != NULL; p = at + 1)
-			if (put_record(in, p, (size_t)(at - p)) == -1)
+		while (have == INPUT_BUF)
+			if (long_record(in, mark, &have) == -1 || whole_records(in, mark, &have) == -1)
 				return -1;
-		if (flush(in) == -1)
-			return -1;
-		have = (size_t)(limit - p);
-		memmove(in->buf, p, have);
-		if (have == INPUT_BUF && long_record(in, mark, &have) == -1)
-			return -1;
 	}
 	if (n == -1)
 		return cannot_read(in);

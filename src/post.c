@@ -344,26 +344,56 @@ post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
 
 /* ---- large payloads ---- */
 
+/* want_spool -- post the want that tells whose file the spool is, should we die; it comes before the file. */
+static int
+want_spool(struct mbox *m, char *name)
+{
+	int r = -1;
+
+	if (mbox_lock(m, CLOCK_NEVER) == -1)
+		return -1;
+	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
+		r = m->changing ? mbox_commit(m) : 0;
+	mbox_unlock(m);
+	bell_spool_name(name, m->number);
+	return r;
+}
+
 int
 post_spool_open(struct mbox *m)
 {
 	char name[BELL_NAME_MAX];
-	int fd, r = -1;
+	int fd;
 
-	if (mbox_lock(m, CLOCK_NEVER) == -1)
+	if (want_spool(m, name) == -1)
 		return -1;
-	/* the want comes first: it tells whose file it is, should we die */
-	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
-		r = m->changing ? mbox_commit(m) : 0;
-	mbox_unlock(m);
-	if (r == -1)
-		return -1;
-	bell_spool_name(name, m->number);
-	fd = openat(m->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, m->ctl.mode);
+	/* never one that is there: it might be a link to a payload that has been sent */
+	if (unlinkat(m->dir_fd, name, 0) == -1 && errno != ENOENT)
+		fd = -1;
+	else
+		fd = openat(m->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, m->ctl.mode);
 	if (fd == -1)
 		wake_leave(m);
 	io_catch_stop();
 	return fd;
+}
+
+int
+post_spool_link(const struct mbox *from, int fd, struct mbox *to)
+{
+	char name[BELL_NAME_MAX], source[BELL_NAME_MAX];
+	int copy = -1;
+
+	if (want_spool(to, name) == -1)
+		return -1;
+	bell_spool_name(source, from->number);
+	if (from->ctl.mode != to->ctl.mode)
+		errno = EPERM;
+	else if (linkat(from->dir_fd, source, to->dir_fd, name, 0) == 0)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy == -1)
+		post_spool_drop(to, -1);
+	return copy;
 }
 
 void
@@ -372,7 +402,8 @@ post_spool_drop(struct mbox *m, int fd)
 	char name[BELL_NAME_MAX];
 	int err = errno;
 
-	close(fd);
+	if (fd != -1)
+		close(fd);
 	bell_spool_name(name, m->number);
 	unlinkat(m->dir_fd, name, 0);
 	wake_leave(m);

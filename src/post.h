@@ -47,6 +47,13 @@ int post_offer(struct post *p, struct batch *b, uint64_t deadline_ns);
 int post_spool_open(struct mbox *m);
 
 /*
+ * post_spool_link -- begin a payload that is the same as from's spool, which fd is and which is whole: the same file.
+ * Nobody ever writes to one that has been sent, so two mailboxes may share it.
+ * Returns its descriptor, or -1: EPERM where the mailboxes' modes differ, or errno of link(2) (EXDEV, EMLINK, EPERM).
+ */
+int post_spool_link(const struct mbox *from, int fd, struct mbox *to);
+
+/*
  * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
  * Returns as post_batch.  fd is closed; on failure the spool is removed.
  */

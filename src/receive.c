@@ -16,6 +16,12 @@
 /* Why no more commands are started, where that is not an exit status. */
 enum { NOTHING_MORE = -2, ENOUGH = -3 };
 
+/* What next_or_flush says besides. */
+enum { FLUSHED = 2, CANNOT_WRITE = 3 };
+
+/* What not_delivered says where one message failed, and others follow. */
+enum { GO_ON = -1 };
+
 /* own_failure -- a failure of mrecv's own, where the exit status is otherwise the command's. */
 static int
 own_failure(const struct receive *r, int status)
@@ -95,13 +101,15 @@ not_received(struct receive *r)
 		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
 		    from->reader->reason);
 		r->deliver.status = CLI_DATA;
-		return r->count == UINT64_MAX && !from->reader->broken ? -1 : own_failure(r, CLI_DATA);
+		/* by rendezvous each message has a stream of its own: the next one is another */
+		return r->count == UINT64_MAX && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
+		    ? -1 : own_failure(r, CLI_DATA);
 	}
 	errno = err;
 	return own_failure(r, cli_fail("receive from", from != NULL ? from->name : r->channels[0]));
 }
 
-/* not_delivered -- deliver_run, jobs_start or jobs_reap failed.  Returns the exit status. */
+/* not_delivered -- deliver_run, jobs_start or jobs_reap failed.  Returns the exit status, or GO_ON. */
 static int
 not_delivered(struct receive *r)
 {
@@ -114,6 +122,10 @@ not_delivered(struct receive *r)
 		cli_stopped(SIGPIPE);
 	}
 	status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
+	if (err == EBADMSG && r->follow && r->jobs.command == NULL && r->sources.streamed) {
+		r->deliver.status = status;
+		return GO_ON;
+	}
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
 }
 
@@ -151,6 +163,33 @@ wait_for_output(struct receive *r)
 	return events == -1 || (events & POLLERR) ? -1 : 0;
 }
 
+/*
+ * next_or_flush -- sources_next; but what is gathered in the output goes out before anything is waited for.
+ * Returns as sources_next, or FLUSHED: ask again.
+ */
+static int
+next_or_flush(struct receive *r, uint32_t ask)
+{
+	uint64_t patience_ns = r->sources.patience_ns;
+	bool gathered = r->output.to.used > 0;
+	int more, err;
+
+	if (gathered)
+		r->sources.patience_ns = 0;
+	more = sources_next(&r->sources, ask, output_room(&r->output));
+	r->sources.patience_ns = patience_ns;
+	if (!gathered || more == 1)
+		return more;
+	err = errno;
+	if (output_flush(&r->output) == 0) {
+		errno = err;
+		return more == 0 || err == ETIMEDOUT ? FLUSHED : -1;
+	}
+	r->deliver.failed_at = "write to";
+	r->deliver.failed_on = "standard output";
+	return CANNOT_WRITE;
+}
+
 /* receive_output -- to the output, until the count is reached, or nothing more is to be had. */
 static int
 receive_output(struct receive *r)
@@ -163,7 +202,11 @@ receive_output(struct receive *r)
 		ask = r->count - got < RUN_MESSAGES ? (uint32_t)(r->count - got) : RUN_MESSAGES;
 		if (wait_for_output(r) == -1)
 			return not_delivered(r);
-		more = sources_next(&r->sources, ask, output_room(&r->output));
+		more = next_or_flush(r, ask);
+		if (more == FLUSHED)
+			continue;
+		if (more == CANNOT_WRITE)
+			return not_delivered(r);
 		if (more == 0)
 			return nothing_more(r, got);
 		if (more == -1) {
@@ -172,8 +215,8 @@ receive_output(struct receive *r)
 				return status;
 			continue;
 		}
-		if (deliver_run(&r->deliver, &n) == -1)
-			return not_delivered(r);
+		if (deliver_run(&r->deliver, &n) == -1 && (status = not_delivered(r)) != GO_ON)
+			return status;
 		got += n;
 	}
 	/* messages of a stream are gathered while more of them are in memory */

@@ -10,6 +10,8 @@
 #include "io.h"
 #include "wake.h"
 
+enum { COPY_PIECE = 64 * 1024 };        /* bytes copied at a time where a payload can not be linked to */
+
 /* deadline -- when a wait that begins now must end. */
 static uint64_t
 deadline(const struct sink *s)
@@ -178,6 +180,43 @@ sink_flush(struct sink *s)
 	return writer_flush(set_patience(s));
 }
 
+/* spool -- begin a payload in a file. */
+static int
+spool(struct sink *s)
+{
+	s->spooled = 0;
+	s->fd = post_spool_open(&s->m);
+	return s->fd == -1 ? -1 : 0;
+}
+
+int
+sink_head(struct sink *s, const struct message *head)
+{
+	return flush_batch(s) == -1 ? -1 : set_head(s, head);
+}
+
+int
+sink_share(struct sink *s, const struct sink *from)
+{
+	char piece[COPY_PIECE];
+	ssize_t n = 1;
+
+	s->spooled = from->spooled;
+	s->fd = post_spool_link(&from->m, from->fd, &s->m);
+	if (s->fd != -1)
+		return 0;
+	if (spool(s) == -1)
+		return -1;
+	while (n > 0) {
+		n = io_pread(from->fd, piece, sizeof piece, s->spooled);
+		if (n == -1 || sink_data(s, piece, (size_t)n) == -1) {
+			sink_abort(s);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int
 sink_begin(struct sink *s, const struct message *head)
 {
@@ -185,11 +224,7 @@ sink_begin(struct sink *s, const struct message *head)
 		return meet_open(s, head);
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_begin(set_patience(s), head);
-	if (flush_batch(s) == -1 || set_head(s, head) == -1)
-		return -1;
-	s->spooled = 0;
-	s->fd = post_spool_open(&s->m);
-	return s->fd == -1 ? -1 : 0;
+	return sink_head(s, head) == -1 ? -1 : spool(s);
 }
 
 int

@@ -61,6 +61,14 @@ int sink_begin(struct sink *s, const struct message *head);
 int sink_data(struct sink *s, const char *data, size_t len);
 int sink_end(struct sink *s);
 
+/*
+ * sink_head, sink_share -- send a message of any length whose payload goes through another sink as well, both of them
+ * mailboxes that keep messages: sink_head instead of sink_begin, sink_share instead of sink_data once from has all of
+ * it and has not ended.  The payload is one file then, where that can be linked to, else it is copied.
+ */
+int sink_head(struct sink *s, const struct message *head);
+int sink_share(struct sink *s, const struct sink *from);
+
 /* sink_abort -- give up the message begun: it does not exist (on a stream: it is told to be cut short). */
 void sink_abort(struct sink *s);
 

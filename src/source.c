@@ -137,6 +137,8 @@ next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t
 	/* all: only what was there at the first look */
 	if (s->all && one->below == UINT64_MAX)
 		one->below = one->m.ctl.next;
+	if (s->all && r == 0)
+		one->ended = true;
 	return r;
 }
 
@@ -353,8 +355,6 @@ sources_next(struct sources *s, uint32_t messages, size_t bytes)
 		if (r != 0)
 			return r;
 		if (over(s) || s->patience_ns == 0)
-			return 0;
-		if (s->all && s->list[0].kind == CHANNEL_MAILBOX && s->n == 1)
 			return 0;
 		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(deadline_ns, 1) == 0) {
 			errno = ETIMEDOUT;

@@ -22,15 +22,30 @@ common_teardown()
 {
 	local pid
 	for pid in "${children[@]}"; do
-		kill -CONT "$pid" 2>/dev/null || :
+		# what runs under timeout(1) is a child of ours once removed
+		pkill -KILL -P "$pid" || :
 		kill -KILL "$pid" 2>/dev/null || :
 	done
 	wait
 }
 
+# The tools that may wait, called by name, do so for a limited time.
+msend()
+{
+	timeout -s KILL "$LIMIT" msend "$@"
+}
+
+mrecv()
+{
+	timeout -s KILL "$LIMIT" mrecv "$@"
+}
+
 # in_background COMMAND... -- run it, without the descriptor that bats waits for; its pid is in $child.
 in_background()
 {
+	case $1 in
+	msend | mrecv) set -- env "$@" ;;       # the tool itself, with a pid that is its own
+	esac
 	"$@" <&0 3>&- &
 	child=$!
 	children+=("$child")

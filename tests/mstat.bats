@@ -152,7 +152,7 @@ is_cell() {
 @test "-J has every member, null where there is none" {
 	mkmbox -c 5 -b inf box
 	mstat -J box >out
-	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"sent":0,"received":0,"wants":[]}' >want
+	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"overflow":"block","oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"sent":0,"received":0,"dropped":0,"wants":[]}' >want
 	cmp want out
 	msend -t a box hello
 	mstat --json box | sed 's/"oldest":[0-9]*\.[0-9]\{6\},/"oldest":T,/' >out
@@ -170,6 +170,59 @@ is_cell() {
 	{"name":"box","tag":"b","messages":1,"bytes":3,"oldest":T}
 	END
 	cmp want out
+}
+
+@test "what was dropped is no part of what was received, and shown only where there is some" {
+	mkmbox -c 2 -o oldest oldest
+	mkmbox -o latest latest
+	mkmbox plain
+	seq 5 | msend -l oldest
+	msend -x 1ms -t gone plain x
+	sleep 0.01
+	run -1 timeout 10 mrecv -n plain
+	mstat plain | grep -q ' RECEIVED  DROPPED$'
+	mkmbox none
+	run ! grep DROPPED <(mstat none)
+	for n in 1 2 3; do msend -t same latest $n; done
+	timeout 10 mrecv -n oldest >out
+	cat >want <<-'END'
+	NAME SENT RECEIVED DROPPED
+	latest 3 0 2
+	none 0 0 0
+	oldest 5 1 3
+	plain 1 0 1
+	END
+	mstat | awk '{ print $1, $(NF - 2), $(NF - 1), $NF }' | cmp want -
+	mstat -J oldest | grep -qF '"overflow":"oldest",'
+	mstat -J oldest | grep -qF '"sent":5,"received":1,"dropped":3,'
+	mstat -J latest | grep -qF '"overflow":"latest",'
+}
+
+@test "a synchronous send that is withdrawn counts as dropped, and waits for the end" {
+	mkmbox box
+	timeout 20 msend -S box x 3>&- &
+	PIDS=$!
+	until_true is_cell box 6 1s
+	mstat -J box | grep -qF '"wants":[{"for":"end","id":1}]'
+	timeout 10 mrecv box
+	wait $PIDS
+	PIDS=
+	run -124 timeout 10 msend -S -w 0.1 box x
+	mstat -J box | grep -qF '"sent":2,"received":1,"dropped":1,'
+}
+
+@test "a capacity of 0 is shown as 0" {
+	mkmbox -c 0 box
+	[ "$(cell box 4)" = 0/64M ]
+	mstat -J box | grep -qF '"capacity_messages":0,'
+	timeout 20 msend box hello 3>&- &
+	PIDS=$!
+	until_true is_cell box 6 1s
+	timeout 10 mrecv box >out
+	wait $PIDS
+	PIDS=
+	[ "$(cat out)" = hello ]
+	[ "$(mstat -J box | grep -o '"sent.*,"wants"')" = '"sent":1,"received":1,"dropped":0,"wants"' ]
 }
 
 @test "the age is that of the oldest message that waits" {
@@ -261,15 +314,118 @@ is_cell() {
 	run -74 sh -c 'mstat -J box >/dev/full'
 }
 
+# ---- -f
+
+# blocks FILE -- how many blocks there are in it.
+blocks() {
+	grep -c '^NAME' "$1"
+}
+
+has_blocks() {
+	[ "$(blocks "$1")" -ge "$2" ]
+}
+
+# row FILE MAILBOX BLOCK -- a row of one block.
+row() {
+	awk -v name="$2" -v block="$3" '/^NAME/ { n++ } n == block && $1 == name' "$1"
+}
+
+@test "-f shows a block a second with rates; new mailboxes appear, removed ones vanish" {
+	mkmbox a
+	msend a before
+	timeout 20 mstat -f >out 2>err 3>&- &
+	PIDS=$!
+	until_true has_blocks out 1
+	seq 1000 | msend -l a
+	until_true has_blocks out 2
+	mkmbox b
+	timeout 10 mrecv -a a >/dev/null
+	until_true has_blocks out 3
+	rmmbox b
+	until_true has_blocks out 4
+	kill $PIDS
+	status=0
+	wait $PIDS || status=$?
+	PIDS=
+	[ $status -eq 143 ]
+	[ ! -s err ]
+	grep -q ' SENT  RECEIVED  IN/s  OUT/s$' out
+	[ "$(grep -c '^$' out)" -eq $(($(blocks out) - 1)) ]
+	[[ "$(row out a 1)" =~ ' 1         0     -      -'$ ]]
+	# the time between two looks is a second, more or less
+	row out a 2 | awk '{ exit !($2 == 1001 && $(NF - 1) > 500 && $(NF - 1) <= 1100 && $NF == "0.0") }'
+	row out a 3 | awk '{ exit !($(NF - 1) == "0.0" && $NF > 500 && $NF <= 1100) }'
+	[ -z "$(row out b 2)" ]
+	row out b 3 | grep -q ' - *-$'
+	[ -z "$(row out b 4)" ]
+}
+
+@test "-f -J prints a line for each mailbox each second, and no empty ones" {
+	mkmbox a b
+	timeout 20 mstat --follow -J >out 3>&- &
+	PIDS=$!
+	until_true sh -c '[ $(wc -l <out) -ge 6 ]'
+	kill $PIDS
+	wait $PIDS || true
+	PIDS=
+	grep -q '^{"name":"a",.*"in_per_second":null,"out_per_second":null,"wants":\[\]}$' out
+	grep -q '^{"name":"b",.*"in_per_second":0.000,"out_per_second":0.000,"wants":\[\]}$' out
+	run ! grep -v '^{"name":"[ab]",' out
+}
+
+@test "-f with names shows those that are there, and says once what fails" {
+	mkmbox a
+	timeout 20 mstat -f a b >out 2>err 3>&- &
+	PIDS=$!
+	until_true has_blocks out 2
+	mkmbox b
+	rmmbox a
+	until_true has_blocks out 4
+	kill $PIDS
+	wait $PIDS || true
+	PIDS=
+	[ "$(cat err)" = 'mstat: cannot look into b: No such file or directory' ]
+	n=$(blocks out)
+	[ -n "$(row out a 1)" ]
+	[ -z "$(row out a "$n")" ]
+	[ -z "$(row out b 1)" ]
+	[ -n "$(row out b "$n")" ]
+	run -66 --separate-stderr timeout 10 mstat -f a
+	[ -z "$output" ]
+	run -74 timeout 10 sh -c 'mstat -f b >/dev/full'
+}
+
+@test "-f on a terminal draws over what it drew, and Ctrl-C ends it with 130 on a new line" {
+	command -v script >/dev/null || skip "needs script"
+	mkmbox a b c d
+	mkfifo keys
+	# shellcheck disable=SC2016 # for the inner shell
+	timeout 20 script -qefc 'trap : INT; stty rows 4 -echo; mstat -f; echo "status $?"' /dev/null <keys >out 3>&- &
+	PIDS=$!
+	exec 8>keys
+	until_true sh -c '[ "$(grep -c NAME out)" -ge 2 ]'
+	printf '\003' >&8
+	until_true grep -q "status 130" out
+	exec 8>&-
+	wait $PIDS || true
+	PIDS=
+	tr -d '\r' <out >plain
+	esc=$(printf '\033')
+	# each drawing begins in the corner, has three lines on a screen of four, and clears what is below
+	[ "$(grep -c "^\(.*$esc\[J$esc\[?7h\)\?$esc\[?7l$esc\[HNAME.*$esc\[K$" plain)" -ge 2 ]
+	run ! grep -q '^c' plain
+	[ "$(grep -A 1 -e "$esc\[?7h$" plain | tail -n 1)" = 'status 130' ]
+}
+
 @test "a command line that is wrong is 64, and says how it is used" {
 	run -64 mstat -x
-	[[ "$output" == *'usage: mstat [-Jt] [mailbox...]'* ]]
+	[[ "$output" == *'usage: mstat [-fJt] [mailbox...]'* ]]
 	run -64 mstat --tag=x
 }
 
 @test "-h and -V print and exit with 0, or 74 where they can not" {
 	run -0 mstat -h
-	[[ "$output" == 'usage: mstat [-Jt] [mailbox...]'* ]]
+	[[ "$output" == 'usage: mstat [-fJt] [mailbox...]'* ]]
 	run -0 mstat --help
 	run -0 mstat -V
 	[[ "$output" == 'mstat (letterbox) '* ]]

@@ -148,6 +148,85 @@ is_messages() {
 	[ "$(cat out)" = 1 ]
 }
 
+@test "a large payload is one file for all mailboxes of the same owner, group and mode" {
+	mkmbox a b c
+	mkmbox -m 0660 other
+	head -c 3000000 /dev/urandom >in
+	msend -t x - <in | timeout 10 mtee -q a -t y c b other
+	msend -t y - <in | timeout 10 mtee a -t y c b | timeout 10 mrecv - >out
+	cmp in out
+	inode() { stat -c %i "$1/0000000000000000000$2.big"; }
+	[ "$(inode a 1)" = "$(inode b 1)" ]
+	[ "$(inode a 1)" != "$(inode other 1)" ]
+	[ "$(inode a 2)" = "$(inode b 2)" ]
+	[ "$(inode a 2)" = "$(inode c 1)" ]
+	[ "$(inode a 1)" != "$(inode a 2)" ]
+	# two payloads of 2930 KiB, and a little for each mailbox
+	[ "$(du -sk --total a b c | awk 'END { print $1 }')" -lt 6400 ]
+	[ -z "$(find . -name '*.spool')" ]
+	# who takes his leaves the others theirs
+	for box in a b; do
+		timeout 10 mrecv -t x $box | cmp in -
+		timeout 10 mrecv -t y $box | cmp in -
+	done
+	timeout 10 mrecv c | cmp in -
+	timeout 10 mrecv other | cmp in -
+	[ -z "$(find . -name '*.big')" ]
+}
+
+@test "a payload that cannot be linked is copied" {
+	[ -w /dev/shm ] && [ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ] || skip "needs a second file system"
+	far=$(mktemp -d /dev/shm/mtee.XXXXXX)
+	mkmbox a "$far/b"
+	head -c 300000 /dev/urandom >in
+	msend - <in | timeout 10 mtee -q a "$far/b"
+	timeout 10 mrecv a | cmp in -
+	timeout 10 mrecv "$far/b" | cmp in -
+	rm -r "$far"
+	# and where link(2) is refused
+	command -v strace >/dev/null || skip "needs strace"
+	mkmbox c d
+	for error in EXDEV EPERM EMLINK; do
+		msend - <in | timeout 10 strace -f -o log -e trace=linkat,link -e inject=linkat,link:error=$error mtee -q c d
+		grep -q "$error.*INJECTED" log
+		[ "$(stat -c %h c/*.big)" = 1 ]
+		timeout 10 mrecv c | cmp in -
+		timeout 10 mrecv d | cmp in -
+	done
+	[ -z "$(find . -name '*.spool')" ]
+}
+
+@test "a large payload that one mailbox has no room for comes to the others that share it" {
+	mkmbox -c 1 a
+	mkmbox b c
+	head -c 300000 /dev/urandom >in
+	msend a full
+	(msend - <in; msend - <in) | (run -1 --separate-stderr timeout 10 mtee -n -q a b c
+		[ "$stderr" = 'mtee: a: full for 2 messages' ])
+	for box in b c; do
+		for _ in 1 2; do
+			timeout 10 mrecv $box | cmp in -
+		done
+	done
+	[ -z "$(find . -name '*.spool')" ]
+}
+
+@test "-n skips a mailbox of capacity 0 where nobody waits, small and large" {
+	mkmbox -c 0 hand
+	mkmbox b
+	head -c 100000 /dev/urandom >in
+	(lines 1; msend - <in) | (run -1 --separate-stderr timeout 10 mtee -n -q hand b
+		[ "$stderr" = 'mtee: hand: full for 2 messages' ])
+	is_messages b 2
+	timeout 20 mrecv hand >got 3>&- &
+	PIDS=$!
+	until_true sh -c "mstat hand | grep -q ' 1r '"
+	msend - <in | timeout 10 mtee -n -q hand b
+	wait $PIDS
+	PIDS=
+	cmp in got
+}
+
 # ---- options
 
 @test "-t and -s hold for the next channel alone: a router" {

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* render: a message as text that tells of it: JSON, shell assignments, or a format of the user's. */
+#ifndef RENDER_H
+#define RENDER_H
+
+#include "message.h"
+#include "outbuf.h"
+
+enum render_form {
+	RENDER_JSON,            /* a line */
+	RENDER_ENV,             /* MBOX_TAG='...' and so on */
+	RENDER_FORMAT,
+};
+
+/* render_format_ok -- whether a format is well formed. */
+bool render_format_ok(const char *format);
+
+/*
+ * render_message -- add a message; its payload is read to the end.
+ * format: for RENDER_FORMAT, well formed.  channel: the name as the user typed it.
+ * What fails is kept in b->error, as output_message has it.
+ */
+void render_message(struct outbuf *b, enum render_form form, const char *format, const char *channel,
+    struct message *m);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* show: what a survey found, printed on standard output as a table or as JSON; once, or again and again. */
+#ifndef SHOW_H
+#define SHOW_H
+
+#include <stdio.h>
+
+#include "outbuf.h"
+#include "pace.h"
+#include "survey.h"
+
+struct show {
+	bool json, tags;
+	bool rates;                     /* with IN/s and OUT/s */
+	bool redraw;                    /* each block takes the place of the one before, on a terminal */
+	unsigned blocks;                /* shown so far */
+	unsigned mailboxes;             /* in this block */
+	bool dropped;                   /* one of them has dropped messages */
+	FILE *table;                    /* rows of cells, a tab between them */
+	char *rows;
+	size_t rows_len;
+	struct outbuf out;
+};
+
+/* show_begin -- begin a block of mailboxes.  Returns 0, or -1. */
+int show_begin(struct show *show);
+
+/* show_mailbox -- add a mailbox to the block. */
+void show_mailbox(struct show *show, const char *name, const struct survey *s, const struct pace_rates *rates);
+
+/*
+ * show_end -- print the block.  headings: with headings too where it has no mailbox.
+ * Returns 0, or -1 with errno of write(2).
+ */
+int show_end(struct show *show, bool headings);
+
+#endif

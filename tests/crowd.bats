@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Many who wait at one mailbox.
+#
+# How wake-ups are counted: the kernel counts for each process how often it went to sleep by itself
+# (voluntary_ctxt_switches in /proc/PID/status).  A process that is not woken between two readings has the same count
+# in both.  But everybody looks by himself once a second, and that counts as well.  So the readings are taken right
+# before the message and right after it, milliseconds apart, and a round is discarded and tried again when it took
+# longer than 0.2 s, or when so many slept anew that a tick must have fallen in.  A herd would show in every round.
+
+load helpers
+
+WORKERS=64
+
+setup()
+{
+	common_setup
+	mkmbox box
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# counts -- the number of times that each worker went to sleep, a line each.
+counts()
+{
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "${status_files[@]}"
+}
+
+# received N -- whether the workers have written N lines in all.
+received()
+{
+	[ "$(cat out.* | wc -l)" -eq "$1" ]
+}
+
+# round N -- send message N and see how many processes it woke: in $woken.
+round()
+{
+	local start before after
+	start=$(date +%s%N)
+	before=$(counts)
+	msend box "$1"
+	until_true received "$1"
+	after=$(counts)
+	woken=$(paste <(echo "$before") <(echo "$after") | awk '$1 != $2 { n++ } END { print n + 0 }')
+	[ $(($(date +%s%N) - start)) -lt 200000000 ]
+}
+
+# bats test_tags=no-valgrind
+@test "a message wakes a few of $WORKERS idle workers, not all of them" {
+	status_files=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv -f box >"out.$i"
+		status_files+=("/proc/$child/status")
+	done
+	until_waiting box "$WORKERS"
+	rounds=() best=$WORKERS
+	for i in $(seq 40); do
+		if round "$i"; then
+			rounds+=("$woken")
+			[ "$woken" -ge "$best" ] || best=$woken
+			[ "$woken" -gt 4 ] || break
+		fi
+	done
+	echo "woken, in each round: ${rounds[*]}"
+	[ "$best" -ge 1 ]
+	[ "$best" -le 4 ]
+}
+
+@test "each of $WORKERS receivers with a tag of its own gets what has its tag" {
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv -t "tag$i" box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box "$WORKERS"
+	for i in $(seq "$WORKERS" -1 1); do
+		msend -t "tag$i" box "for $i"
+	done
+	for i in $(seq "$WORKERS"); do
+		status_of "${pids[i - 1]}"
+		[ "$status" -eq 0 ]
+		[ "$(cat "out.$i")" = "for $i" ]
+	done
+	run -1 mrecv -n box
+}
+
+@test "what $WORKERS workers share is received once, all of it" {
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv -c 10 box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box "$WORKERS"
+	seq $((WORKERS * 10)) | msend -l box
+	for pid in "${pids[@]}"; do
+		status_of "$pid"
+		[ "$status" -eq 0 ]
+	done
+	cat out.* | sort -n >out
+	seq $((WORKERS * 10)) >expected
+	same expected out
+}
+
+@test "who waited first is served first" {
+	for i in $(seq 8); do
+		in_background mrecv box >"out.$i"
+		until_waiting box "$i"
+	done
+	for i in $(seq 8); do
+		msend box "$i"
+		until_true exists "out.$i"
+		[ "$(cat "out.$i")" = "$i" ]
+	done
+}
+
+@test "$WORKERS senders that wait for room are let in one by one, each once" {
+	mkmbox -c 1 small
+	msend small 0
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background msend small "$i"
+		pids+=("$child")
+	done
+	until_waiting small "$WORKERS"
+	timeout "$LIMIT" mrecv -c $((WORKERS + 1)) small | sort -n >out
+	seq 0 "$WORKERS" >expected
+	same expected out
+	for pid in "${pids[@]}"; do
+		status_of "$pid"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "when all but one of $WORKERS sleepers are killed, the message finds the one" {
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box "$WORKERS"
+	kill -KILL "${pids[@]:0:WORKERS - 1}"
+	for pid in "${pids[@]:0:WORKERS - 1}"; do
+		status_of "$pid"
+	done
+	msend box hello
+	status_of "${pids[WORKERS - 1]}"
+	[ "$status" -eq 0 ]
+	[ "$(cat "out.$WORKERS")" = hello ]
+}

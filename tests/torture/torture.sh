@@ -1,0 +1,380 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: ISC
+# torture.sh [-l] [-e N] [-s SEED] [-j JOBS] [-k] [-p CALL:N:WHAT] [use...] -- kill each tool at each of its system
+# calls, and let each of its system calls fail; then see whether what letterbox(7) promises still holds.
+#
+#   -l  list the uses
+#   -e  every Nth point only, beginning with point SEED modulo N (default 1: all of them)
+#   -s  the seed; it also turns the order in which the next commands come (default 0)
+#   -j  uses at a time (default: one a processor)
+#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, an errno, or an errno with + for
+#       this call and all later ones; a failure says the whole command
+#   -k  keep the files
+#
+# A use (uses.sh) is prepared once.  Each point has a fresh copy, in which strace(1) kills the tool as it enters the
+# call, which is to say just after the one before it, or lets the call fail without being done.  It counts the calls
+# of the tool's own process.  Then the next commands follow, in one of three orders, within $LIMIT seconds each:
+# a send, a look, a receiver that drains the mailbox; inspect.c compares the counters with the files in between.
+set -u
+shopt -s nullglob
+export LC_ALL=C
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+: "${BIN:=$here/../../bin}" "${BUILD:=$here/../../build}" "${LIMIT:=3}"
+export BIN BUILD LIMIT
+[ -n "${TORTURE_PATH:-}" ] || { PATH=$BIN:$PATH; export PATH TORTURE_PATH=1; }
+unset MBOX_DIR MBOX_SOURCE
+export MBOX_SOURCE=torture
+
+# ---- what can fail, and how: errnos that the call may give, by its page; with + those that stay
+
+errors_of() {
+	case $1 in
+	open | openat) echo EMFILE ENFILE ENOMEM EACCES EIO ENOSPC EINTR EMFILE+ EACCES+ ;;
+	mkdir | mkdirat) echo ENOSPC EACCES EDQUOT EIO ;;
+	mknod | mknodat) echo ENOSPC EACCES EDQUOT EIO ENOSPC+ ;;
+	link | linkat | symlink | symlinkat) echo ENOSPC EACCES EIO ;;
+	rename | renameat | renameat2) echo ENOSPC EACCES EIO EDQUOT ;;
+	unlink | unlinkat | rmdir) echo EACCES EIO ENOMEM EIO+ ;;
+	read) echo EIO EINTR EIO+ ;;
+	pread64) echo EIO EINTR EIO+ ;;
+	write) echo ENOSPC EIO EINTR EDQUOT EPIPE EAGAIN ENOSPC+ EPIPE+ ;;
+	pwrite64) echo ENOSPC EIO EINTR EDQUOT ENOSPC+ EIO+ ;;
+	writev | sendfile | splice | tee | copy_file_range) echo ENOSPC EIO EINTR EPIPE ENOSPC+ ;;
+	ftruncate | fallocate) echo ENOSPC EIO EINTR ;;
+	fsync | fdatasync) echo EIO ENOSPC EDQUOT ;;
+	fstat | stat | lstat | newfstatat | statx) echo EIO ENOMEM EACCES ;;
+	access | faccessat | faccessat2) echo EIO EACCES ENOMEM ;;
+	fchmod | fchmodat | chmod) echo EIO EPERM ;;
+	fcntl) echo ENOLCK EINTR EAGAIN EDEADLK ENOLCK+ ;;
+	flock) echo ENOLCK EINTR EAGAIN ;;
+	poll | ppoll) echo EINTR ENOMEM ;;
+	getrandom) echo EINTR EAGAIN ;;
+	mmap | mremap | brk) echo ENOMEM ENOMEM+ ;;
+	pipe | pipe2 | dup | dup2 | dup3 | memfd_create) echo EMFILE ENFILE ;;
+	fork | vfork | clone | clone3) echo EAGAIN ENOMEM ;;
+	wait4 | waitid) echo EINTR ;;
+	close) echo EIO EINTR ;;
+	getdents | getdents64) echo EIO ENOMEM ;;
+	lseek | ioctl) echo EIO ;;
+	esac
+}
+
+# ---- messages: the payload of the message NAME is "NAME." and, where it is big1, what is in the file big
+
+# put BOX NAME... -- send them.
+put() {
+	local box=$1
+	shift
+	printf '%s.\n' "$@" | msend -l "$box"
+}
+
+# names FILE -- the names of the messages whose payloads are its lines.
+names() {
+	awk -v big="$work/template/big" '
+		BEGIN { getline whole <big }
+		/^[a-z]+[0-9]+\.$/ { print substr($0, 1, length - 1); next }
+		whole != "" && $0 == whole { print "big1"; next }
+		length > 0 { print "TORN" }' "$1"
+}
+
+# bad TEXT -- the point has failed.
+bad() {
+	why+=("$*")
+}
+
+# within COMMAND... -- run it, in $LIMIT seconds; what it says and its status go to ../said and $said.
+within() {
+	timeout -s KILL "$LIMIT" "$@" >../said 2>../said.err </dev/null
+	said=$?
+	[ $said -ne 137 ] || bad "this did not end within $LIMIT s: $*"
+	return $said
+}
+
+# ---- while the tool waits
+
+nap() {
+	read -r -t 0.003 <&8
+}
+
+# until_asleep PID BOX -- wait until somebody sleeps at the mailbox, or the process has ended.
+until_asleep() {
+	local bells looks=0
+	while kill -0 "$1"; do
+		bells=("$2"/*.wake)
+		[ ${#bells[@]} -eq 0 ] || return 0
+		looks=$((looks + 1))
+		# without a bell too, where none could be made
+		if [ $((looks % 50)) -eq 0 ] && mstat -J "$2" | grep -qE '"(receivers|senders)_waiting":[1-9]'; then
+			return 0
+		fi
+		nap
+	done 2>/dev/null
+	return 1
+}
+
+# ---- one point
+
+# run_tool STRACE-OPTION... -- run the tool under strace, and its partner; $status.
+run_tool() {
+	local pid
+	if [ -n "$before" ]; then
+		"$before"
+	fi
+	timeout -s KILL "$((LIMIT + 2))" strace -qq -o ../trace "$@" "${cmd[@]}" <"$input" >../out 2>../err &
+	pid=$!
+	if [ -n "$partner" ]; then
+		until_asleep "$pid" "$waits_at"
+		"$partner"
+	fi
+	wait "$pid"
+	status=$?
+	if [ -n "$after" ]; then
+		"$after"
+	fi
+}
+
+# list_calls -- the calls of the tool, "NAME NTH" in order.  Those before `main` are told by tool --version.
+list_calls() {
+	local startup
+	strace -qq -o ../trace "${cmd[0]}" --version >/dev/null
+	startup=$(grep -n '^write(1' ../trace | head -n 1 | cut -d: -f1)
+	run_tool
+	[ "$status" -eq "$normally" ] || { echo "$use: undisturbed, it ends with $status: $(cat ../err)"; return 1; }
+	awk -v startup="$((startup - 1))" '
+		/^[a-z0-9_]+\(/ && !/^execve\(/ {
+			match($0, /^[a-z0-9_]+/)
+			name = substr($0, 1, RLENGTH)
+			print name, ++n[name], (FNR > startup)
+		}' ../trace >../calls
+}
+
+# list_points -- "NAME:NTH:WHAT" of all points.
+list_points() {
+	local name nth ours what
+	while read -r name nth ours; do
+		echo "$name:$nth:KILL"
+		[ "$ours" -eq 1 ] || continue
+		for what in $(errors_of "$name"); do
+			echo "$name:$nth:$what"
+		done
+	done <../calls
+}
+
+counters() {
+	"$BUILD/inspect" "$@" >../inspected || bad "inspect: $(tr '\n' ';' <../inspected)"
+}
+
+# field NAME -- a number in what mstat -J has said.
+field() {
+	sed -n "s/.*\"$1\":\\([0-9]*\\).*/\\1/p" ../said
+}
+
+# look_at BOX -- what mstat says is what a receiver sees.
+look_at() {
+	local messages seen
+	within mrecv -p -a -o '%i\n' "$1" || [ $said -eq 1 ] || bad "mrecv -p -a $1: status $said: $(cat ../said.err)"
+	seen=$(wc -l <../said)
+	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
+	messages=$(field messages)
+	[ "$seen" = "$messages" ] || [ -n "$hides" ] || bad "$1: mstat says $messages messages, $seen can be seen"
+	[ "$(field claimed)" = 0 ] || bad "$1: $(field claimed) are claimed, and nobody lives"
+}
+
+# drain BOX -- take all that is there; the names go to ../left.BOX.
+drain() {
+	local left
+	: >../drained
+	within mrecv -a "$1" || [ $said -eq 1 ] || bad "mrecv -a $1: status $said: $(cat ../said.err)"
+	cat ../said >../drained
+	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
+	left=$(field messages)
+	if [ "${left:-0}" -gt 0 ]; then
+		[ -n "$hides" ] || bad "$1: mrecv -a left $left messages"
+		within mrecv -c "$left" -w 2 "$1" || bad "mrecv -c $left $1: status $said: $(cat ../said.err)"
+		cat ../said >>../drained
+	fi
+	names ../drained >"../left.$1"
+}
+
+# sends_on BOX -- the next send and receive work.
+sends_on() {
+	if [ "$hands_over" = "$1" ]; then
+		timeout -s KILL "$LIMIT" mrecv -l "$1" >../got &
+		within msend "$1" last1. || bad "msend $1: status $said: $(cat ../said.err)"
+		wait $! || bad "mrecv $1 failed after it"
+	else
+		within msend -n "$1" last1. || bad "msend $1: status $said: $(cat ../said.err)"
+		within mrecv -l "$1" || bad "mrecv $1: status $said: $(cat ../said.err)"
+		cp ../said ../got
+	fi
+	[ "$(<../got)" = last1. ] || bad "$1: sent last1, received $(<../got)"
+}
+
+# afterwards BOX ORDER -- the next commands.
+afterwards() {
+	local box=$1 order=$2 later=
+	[ -e "$box" ] || { bad "$box is gone"; return; }
+	if [ "$order" -eq 0 ] && [ "$hands_over" != "$box" ] && [ -z "$displaces" ]; then
+		if within msend -n "$box" later1.; then
+			later=1
+		elif [ $said -ne 1 ]; then
+			bad "msend $box: status $said: $(cat ../said.err)"
+		else
+			within mstat -J "$box"
+			[ "$(field messages)" = "$(field capacity_messages)" ] || bad "msend $box: no room"
+		fi
+		counters "$box"
+	fi
+	if [ "$order" -le 1 ]; then
+		within mstat -J "$box" || bad "mstat $box: status $said: $(cat ../said.err)"
+		counters "$box"
+		look_at "$box"
+	fi
+	drain "$box"
+	counters "$box"
+	if [ -n "$later" ]; then
+		[ "$(tail -n 1 "../left.$box")" = later1 ] || bad "$box: the message sent later is not the last"
+		sed -i '$d' "../left.$box"
+	fi
+	sends_on "$box"
+	within mrecv -w 0.01 -t no-such-tag "$box"
+	[ $said -eq 124 ] || bad "mrecv -w 0.01 $box: status $said: $(cat ../said.err)"
+	counters -e "$box"
+}
+
+# said_so -- what the tool told: one line for a failure, none for an answer.
+said_so() {
+	local lines
+	lines=$(grep -vc '^strace: ' ../err)
+	case $status in
+	0 | "$normally" | 1 | 124) [ "$lines" -eq 0 ] || { [ "$status" -eq 1 ] || [ -n "$warns" ]; } || bad "status $status, and it said $(cat ../err)" ;;
+	65 | 66 | 69 | 71 | 73 | 74 | 77 | 125 | 126 | 127)
+		[ "$lines" -eq 1 ] || bad "status $status, and it said $lines lines: $(cat ../err)"
+		grep -q "^${cmd[0]}: " ../err || bad "it said: $(cat ../err)"
+		;;
+	141) ;;
+	137) bad "it did not end within $((LIMIT + 2)) s" ;;
+	*) bad "status $status is not for this: $(cat ../err)" ;;
+	esac
+}
+
+# try POINT INDEX -- $why is what went wrong; $met whether the point came to be.
+try() {
+	local point=$1 name what nth inject box order=$((($2 + seed) % 3))
+	why=()
+	IFS=: read -r name nth what <<<"$point"
+	killed=0
+	case $what in
+	KILL) killed=1 inject="$name:signal=KILL:when=$nth" ;;
+	*+) inject="$name:error=${what%+}:when=$nth+" ;;
+	*) inject="$name:error=$what:when=$nth" ;;
+	esac
+	cd "$work" || exit
+	rm -rf now && cp -a template now && cd now || exit
+	run_tool -e inject="$inject"
+	if [ $killed -eq 1 ]; then
+		grep -q '^+++ killed by SIGKILL' ../trace && met=1 || met=0
+		[ $met -eq 1 ] || killed=0
+	else
+		grep -q INJECTED ../trace && met=1 || met=0
+	fi
+	acked=0
+	[ $killed -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
+	[ $killed -eq 1 ] || said_so
+	for box in "${boxes[@]}"; do
+		afterwards "$box" $order
+	done
+	"$judge"
+}
+
+# report POINT -- a point that has failed.
+report() {
+	local inject kind=error
+	IFS=: read -r name nth what <<<"$1"
+	[ "$what" != KILL ] || kind=signal
+	printf '  %s: %s\n' "$1" "${why[0]}"
+	[ ${#why[@]} -eq 1 ] || printf '      %s\n' "${why[@]:1}"
+	inject=$name:$kind=${what%+}:when=$nth
+	[ "$what" = "${what%+}" ] || inject+=+
+	printf '      strace -e inject=%s %s\n' "$inject" "${cmd[*]}"
+	printf '      again: %s -k -s %s -p %s %s\n' "tests/torture/torture.sh" "$(((seed + index) % 3))" "$1" "$use"
+}
+
+# torture USE -- all its points; one paragraph.
+torture() {
+	local points kills=0 errors=0 missed=0 failures=0 index=0 text='' point
+	use=$1 work=$top/$1
+	mkdir -p "$work/template" && cd "$work/template" || exit
+	# what a use sets
+	boxes=(box) input=/dev/null normally=0 partner='' before='' after='' waits_at=box
+	hides='' warns='' displaces='' hands_over='' judge=judge_nothing
+	"use_$use" || { echo "$use: it could not be prepared"; return 1; }
+	cp -a . ../now && cd ../now && list_calls || return 1
+	if [ -n "$only" ]; then
+		points=$only
+	else
+		points=$(list_points)
+	fi
+	for point in $points; do
+		index=$((index + 1))
+		[ -n "$only" ] || [ $(((index + seed) % every)) -eq 0 ] || continue
+		if [ -n "$only" ]; then try "$point" 0; else try "$point" $index; fi
+		[ "$met" -eq 1 ] || missed=$((missed + 1))
+		case $point in
+		*:KILL) kills=$((kills + 1)) ;;
+		*) errors=$((errors + 1)) ;;
+		esac
+		if [ ${#why[@]} -gt 0 ]; then
+			failures=$((failures + 1))
+			text+=$'\n'$([ -z "$only" ] || index=0; report "$point")
+		fi
+	done 2>>"$work/shell.err"
+	printf '%-16s %4d calls, %4d kills, %5d errors, %3d not met: %s%s\n' "$use" "$(wc -l <"$work/calls")" $kills $errors \
+		$missed "$([ $failures -eq 0 ] && echo 'all well' || echo "$failures FAILED")" "$text"
+	[ $failures -eq 0 ]
+}
+
+# ---- the command line
+
+. "$here/uses.sh"
+every=1 seed=0 jobs=$(nproc) only='' keep='' list=''
+while getopts e:j:klp:s: opt; do
+	case $opt in
+	e) every=$OPTARG ;;
+	j) jobs=$OPTARG ;;
+	k) keep=-k ;;
+	l) list=1 ;;
+	p) only=$OPTARG ;;
+	s) seed=$OPTARG ;;
+	*) exit 64 ;;
+	esac
+done
+shift $((OPTIND - 1))
+mapfile -t all < <(declare -F | sed -n 's/^declare -f use_//p')
+[ $# -gt 0 ] || set -- "${all[@]}"
+if [ -n "$list" ]; then
+	printf '%s\n' "${all[@]}"
+	exit
+fi
+if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
+	echo "torture: strace is missing, or can trace nothing here"
+	exit 77
+fi
+if [ -z "${TORTURE_TOP:-}" ]; then
+	if [ -d /dev/shm ] && [ -w /dev/shm ]; then TMPDIR=${TMPDIR:-/dev/shm}; fi
+	TORTURE_TOP=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX") || exit
+	export TORTURE_TOP
+	unset TMPDIR
+	[ -n "$keep" ] && echo "in $TORTURE_TOP" || trap 'rm -rf "$TORTURE_TOP"' EXIT
+	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$here/../../src" -o "$TORTURE_TOP/inspect" \
+		"$here/inspect.c" "$BUILD/letterbox.a" || exit
+	[ $# -eq 1 ] || {
+		printf '%s\n' "$@" | xargs -P "$jobs" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"}
+		exit
+	}
+fi
+BUILD=$TORTURE_TOP
+top=$TORTURE_TOP
+exec 8<> <(:)
+torture "$1"
