@@ -294,6 +294,8 @@ receive_commands(struct receive *r)
 		now = reap(r, status != -1);
 		if (status == -1)
 			status = now == -1 && got >= r->count ? ENOUGH : now;
+		else if (status < -1 && now > 0)
+			status = now;   /* no more are started, and one of the last has failed */
 		if (status != -1 && j->running == 0)
 			break;
 		if (status != -1 || j->running == j->limit)
