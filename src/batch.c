@@ -73,7 +73,8 @@ expiry(const struct message *head)
 int
 batch_head(struct batch *b, const struct message *head)
 {
-	char line[FRAME_HEADER_MAX];
+	char line[FRAME_HEADER_MAX], without[FRAME_HEADER_MAX];
+	struct slice extra;
 	size_t n;
 	int tag, source;
 
@@ -82,7 +83,13 @@ batch_head(struct batch *b, const struct message *head)
 	if (b->headed && same_head(b, head))
 		return 1;
 	/* room for the longest LENGTH, and for the headers that are the mailbox's: big here, id, time, try, uid on the way out */
-	n = frame_head(line, 0, false, head->tag, head->source, head->extra);
+	if (head->extra.len > 0 && frame_header(head->extra, "big", &extra)) {
+		n = (size_t)frame_set_header(without, head->extra, "big", (struct slice){ NULL, 0 });
+		extra = (struct slice){ without, n };
+	} else {
+		extra = head->extra;
+	}
+	n = frame_head(line, 0, false, head->tag, head->source, extra);
 	if (n == 0 || n + OWN_HEADERS > FRAME_HEADER_MAX) {
 		errno = EMSGSIZE;
 		return -1;

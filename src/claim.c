@@ -91,8 +91,13 @@ wake_for(struct claim *c, const struct item *items, uint32_t n)
 }
 
 int
-claim_change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
+claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
+	long ours = settle_ours(c->m, items, n);
+
+	if (ours <= 0)
+		return (int)ours;
+	n = (uint32_t)ours;
 	if (end == CLAIM_DONE || end == CLAIM_DROPPED)
 		return settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep);
 	if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1)
@@ -265,8 +270,8 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
 		offer = run->n == 1 && !c->peek && (run->items[0].slot.flags & SLOT_MEET);
-		if (run->expired ? c->take_expired : !offer)
-			return 0;
+		if (run->expired ? c->take_expired && !offer : !offer)
+			return 0;       /* an offer that has expired has no payload to keep */
 		taken = run->expired ? 0 : take_offer(c, run);
 		if (taken != 0)
 			return taken == -1 ? -1 : 0;

@@ -43,7 +43,7 @@ int claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end
  * With the lock held, claim_change with the change begun.  Return 0, or -1.
  */
 int claim_find(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n);
-int claim_change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us,
+int claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us,
     uint64_t keep);
 
 /*

@@ -90,6 +90,8 @@ cli_reason(int err)
 		return "the mailbox was removed";
 	case EBADMSG:
 		return "bad frame";
+	case ENODEV:
+		return "it is no mailbox";
 	case ETIMEDOUT:
 		return "time ran out";
 	case ECANCELED:

@@ -37,7 +37,7 @@ header_add(struct header *h, const char *arg, const char *const *ours)
 	struct slice key = { arg, equals == NULL ? 0 : (size_t)(equals - arg) }, seen;
 	char name[FRAME_KEY_MAX + 1];
 
-	if (!frame_key_ok(key)) {
+	if (equals == NULL || !frame_key_ok(key)) {
 		cli_usage("-H: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", arg);
 		return -1;
 	}

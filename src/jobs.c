@@ -136,7 +136,7 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	int err;
 
 	job->out_fd = -1;
-	if (j->reply && reply_note(&job->reply, m)) {
+	if (m != NULL && j->reply && reply_note(&job->reply, m)) {
 		/* what stands in a frame on a pipe, the kernel did not tell */
 		if (m->reader != NULL || job->n == 0)
 			job->reply.uid = -1;

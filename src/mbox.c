@@ -36,9 +36,9 @@ mbox_open(struct mbox *m, const char *path)
 	if (m->dir_fd == -1)
 		return -1;
 	m->ctl_fd = open_at(m->dir_fd, "ctl", 0, 0);
-	if (m->ctl_fd == -1)
-		goto fail;
-	m->lock_fd = open_at(m->dir_fd, "lock", 0, 0);
+	m->lock_fd = m->ctl_fd == -1 ? -1 : open_at(m->dir_fd, "lock", 0, 0);
+	if (m->lock_fd == -1 && errno == ENOENT)
+		errno = ENODEV;         /* a directory, and no mailbox */
 	if (m->lock_fd == -1 || fstat(m->dir_fd, &st) == -1)
 		goto fail;
 	m->dev = st.st_dev;
@@ -124,17 +124,19 @@ remove_files(int dir_fd)
 }
 
 /*
- * unfinished -- whether dir_fd, with no ctl in it, is what a killed mbox_make or mbox_remove left.
- * The sticky bit stands from mkdir(2) until `lock` is there, and again from the removal of `ctl` on.
+ * unfinished -- whether dir_fd is what a killed mbox_make or mbox_remove left.
+ * The sticky bit stands from mkdir(2) until `lock` is there, and again while a mailbox is being removed; a mailbox has
+ * both `lock` and `ctl`.
  */
 static bool
 unfinished(int dir_fd)
 {
+	bool ctl = faccessat(dir_fd, "ctl", F_OK, 0) == 0, lock = faccessat(dir_fd, "lock", F_OK, 0) == 0;
 	struct stat st;
 
-	if (faccessat(dir_fd, "ctl", F_OK, 0) == 0 || fstat(dir_fd, &st) == -1 || st.st_uid != geteuid())
+	if ((ctl && lock) || fstat(dir_fd, &st) == -1 || st.st_uid != geteuid())
 		return false;
-	return (st.st_mode & S_ISVTX) != 0 || faccessat(dir_fd, "lock", F_OK, 0) == 0;
+	return (st.st_mode & S_ISVTX) != 0 || (lock && !ctl);
 }
 
 /* make_in -- make a mailbox of a directory that is empty or unfinished. */
@@ -233,8 +235,9 @@ mbox_remove(const char *path, bool force, uint64_t deadline_ns)
 		dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir_fd == -1)
 			return -1;
-		errno = ENOENT;
 		r = unfinished(dir_fd) ? remove_rest(dir_fd, path) : -1;
+		if (r == -1 && errno == ENOENT)
+			errno = ENODEV;
 		close(dir_fd);
 		return r;
 	}

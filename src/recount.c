@@ -17,8 +17,14 @@
 
 enum { BLOCK = 256 };           /* slots and states read at a time */
 
+/* The segments, in order; variant tells whose log is theirs. */
+struct listed {
+	uint64_t id;                    /* 0: removed */
+	uint32_t variant;
+};
+
 struct ids {
-	uint64_t *id;
+	struct listed *seg;
 	size_t n, room;
 };
 
@@ -36,27 +42,49 @@ open_list(int dir_fd)
 	return d;
 }
 
+/* next_entry -- readdir(3); r becomes -1 where it fails: what is not listed is not to be taken for missing. */
+static const struct dirent *
+next_entry(DIR *d, int *r)
+{
+	const struct dirent *e;
+
+	errno = 0;
+	e = readdir(d);
+	if (e == NULL && errno != 0)
+		*r = -1;
+	return e;
+}
+
+static void
+close_list(DIR *d)
+{
+	int err = errno;
+
+	closedir(d);
+	errno = err;
+}
+
 static int
 by_id(const void *a, const void *b)
 {
-	const uint64_t *x = a, *y = b;
+	const struct listed *x = a, *y = b;
 
-	return (*x > *y) - (*x < *y);
+	return (x->id > y->id) - (x->id < y->id);
 }
 
 static int
 add_id(struct ids *ids, uint64_t id)
 {
-	uint64_t *bigger;
+	struct listed *bigger;
 
 	if (ids->n == ids->room) {
 		ids->room = ids->room ? 2 * ids->room : 64;
-		bigger = realloc(ids->id, ids->room * sizeof *bigger);
+		bigger = realloc(ids->seg, ids->room * sizeof *bigger);
 		if (bigger == NULL)
 			return -1;
-		ids->id = bigger;
+		ids->seg = bigger;
 	}
-	ids->id[ids->n++] = id;
+	ids->seg[ids->n++] = (struct listed){ id, 0 };
 	return 0;
 }
 
@@ -72,12 +100,12 @@ list_segments(int dir_fd, struct ids *ids)
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = readdir(d)) != NULL)
+	while (r == 0 && (e = next_entry(d, &r)) != NULL)
 		if (seg_parse_file(e->d_name, &id, &variant) == 'i')
 			r = add_id(ids, id);
-	closedir(d);
+	close_list(d);
 	if (ids->n > 1)
-		qsort(ids->id, ids->n, sizeof *ids->id, by_id);
+		qsort(ids->seg, ids->n, sizeof *ids->seg, by_id);
 	return r;
 }
 
@@ -121,7 +149,7 @@ count_segment(struct ctl *c, struct seg *s, uint32_t n)
 
 /* count_segments -- go through all segments, remove the spent ones, and draw the chain of the others. */
 static int
-count_segments(int dir_fd, const struct ids *ids, struct ctl *c)
+count_segments(int dir_fd, struct ids *ids, struct ctl *c)
 {
 	struct seg s, last = SEG_CLOSED;
 	bool newest;
@@ -129,11 +157,14 @@ count_segments(int dir_fd, const struct ids *ids, struct ctl *c)
 
 	c->first_seg = 0;
 	for (size_t i = 0; i < ids->n; i++) {
-		if (seg_open(&s, dir_fd, ids->id[i]) == -1) {
+		uint64_t id = ids->seg[i].id;
+
+		ids->seg[i].id = 0;
+		if (seg_open(&s, dir_fd, id) == -1) {
 			/* the header of a segment that never was part of the chain may be torn */
-			if (errno != EBADMSG || ids->id[i] != c->next)
+			if (errno != EBADMSG || id != c->next)
 				goto end;
-			s.h.first = ids->id[i];
+			s.h.first = id;
 			seg_remove(&s);
 			continue;
 		}
@@ -150,6 +181,7 @@ count_segments(int dir_fd, const struct ids *ids, struct ctl *c)
 			seg_remove(&s);
 			continue;
 		}
+		ids->seg[i] = (struct listed){ id, s.h.variant };
 		s.h.prev = last.h.first;
 		s.h.next = 0;
 		if (last.h.first == 0) {
@@ -180,39 +212,37 @@ end:
 	return r;
 }
 
-/* message_waits -- whether the message id is in a segment and not gone. */
-static bool
+/* message_waits -- whether message id is in a segment and not gone.  -1 where that cannot be told. */
+static int
 message_waits(int dir_fd, const struct ids *ids, const struct ctl *c, uint64_t id)
 {
 	struct seg s;
 	uint64_t state = 0;
 	uint32_t n, pos;
-	bool waits;
+	int waits = 0;
 
 	for (size_t i = ids->n; i-- > 0;) {
-		if (ids->id[i] > id || seg_open(&s, dir_fd, ids->id[i]) == -1)
+		if (ids->seg[i].id == 0 || ids->seg[i].id > id)
 			continue;
+		if (seg_open(&s, dir_fd, ids->seg[i].id) == -1)
+			return -1;
 		n = s.h.first == c->last_seg ? (uint32_t)(c->next - c->last_seg) : s.h.n;
 		pos = seg_find(&s, n, id);
-		waits = pos < n && seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
-		    && state_status(state) < STATE_DONE;
+		if (pos < n && seg_id(&s, pos) == id)
+			waits = seg_read_states(&s, pos, 1, &state) == -1 ? -1 : state_status(state) < STATE_DONE;
 		seg_close(&s);
 		return waits;
 	}
-	return false;
+	return 0;
 }
 
 static bool
-log_is_named(int dir_fd, uint64_t id, uint32_t variant)
+log_is_named(const struct ids *ids, uint64_t id, uint32_t variant)
 {
-	struct seg s;
-	bool named;
-
-	if (seg_open(&s, dir_fd, id) == -1)
-		return false;
-	named = s.h.variant == variant;
-	seg_close(&s);
-	return named;
+	for (size_t i = 0; i < ids->n; i++)
+		if (ids->seg[i].id == id)
+			return ids->seg[i].variant == variant;
+	return false;
 }
 
 /* owner_lives -- for a file named NUMBER.wake or NUMBER.spool: whether that process lives; true for other files. */
@@ -236,33 +266,35 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct ids *ids, co
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
-	bool keep;
+	int keep, r = 0;
 
 	if (d == NULL)
 		return -1;
-	while ((e = readdir(d)) != NULL) {
+	while (r == 0 && (e = next_entry(d, &r)) != NULL) {
 		switch (seg_parse_file(e->d_name, &id, &variant)) {
 		case 'l':
-			keep = log_is_named(dir_fd, id, variant);
+			keep = log_is_named(ids, id, variant);
 			break;
 		case 'b':
 		case 'm':
 			keep = message_waits(dir_fd, ids, c, id);
 			break;
 		case 'n':
-			keep = false;
+			keep = 0;
 			break;
 		case 'i':
-			keep = true;
+			keep = 1;
 			break;
 		default:
 			keep = owner_lives(lock_fd, self, e->d_name);
 		}
-		if (!keep)
+		if (keep == 0)
 			unlinkat(dir_fd, e->d_name, 0);
+		else if (keep == -1)
+			r = -1;
 	}
-	closedir(d);
-	return 0;
+	close_list(d);
+	return r;
 }
 
 /* count_wants -- take down the wants of the dead, and count the entries in use. */
@@ -308,6 +340,6 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 		c->checked_ns = 0;
 		r = 0;
 	}
-	free(ids.id);
+	free(ids.seg);
 	return r;
 }

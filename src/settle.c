@@ -39,6 +39,25 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 	return set_states(m, items, n, STATE_CLAIMED, 0);
 }
 
+long
+settle_ours(const struct mbox *m, struct item *items, uint32_t n)
+{
+	uint64_t states[SETTLE_MAX];
+	uint32_t ours = 0;
+
+	for (uint32_t i = 0, j; i < n; i = j) {
+		for (j = i; j < n && items[j].pos - items[i].pos == j - i; j++)
+			;
+		if (seg_read_states(&m->seg, items[i].pos, j - i, states) == -1)
+			return -1;
+		for (uint32_t k = i; k < j; k++)
+			if (state_status(states[k - i]) == STATE_CLAIMED && state_owner(states[k - i]) == m->number
+			    && (!m->seg.h.sparse || seg_id(&m->seg, items[k].pos) == items[k].id))
+				items[ours++] = items[k];
+	}
+	return ours;
+}
+
 int
 settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us)
 {

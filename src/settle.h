@@ -24,6 +24,12 @@ struct item {
 int settle_claim(struct mbox *m, const struct item *items, uint32_t n);
 
 /*
+ * settle_ours -- keep of n items those that this process has claimed, in their order: after a call that failed half-way
+ * nobody knows which those are.  Returns how many, or -1.
+ */
+long settle_ours(const struct mbox *m, struct item *items, uint32_t n);
+
+/*
  * settle_ready -- n items, claimed until now, are ready again, in their places.
  * tried: with a try counted; delay_us: not to be given before so long from now (0: at once).
  * Wakes nobody.  Returns 0, or -1.

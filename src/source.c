@@ -97,7 +97,11 @@ begin_offer(struct sources *s, struct source *one)
 
 	if (one->reader == NULL && (one->reader = malloc(sizeof *one->reader)) == NULL)
 		return -1;
-	reader_init(one->reader, s->run.meet_fd, READER_ONE);
+	/* the one before has been received, or given up */
+	if (one->fd != -1)
+		close(one->fd);
+	one->fd = s->run.meet_fd;
+	reader_init(one->reader, one->fd, READER_ONE);
 	one->reader->deadline_ns = CLOCK_NEVER;
 	r = reader_next(one->reader, &s->message);
 	if (r == 1) {
@@ -404,9 +408,9 @@ sources_close(struct sources *s)
 			wake_leave(&one->m);
 			mbox_close(&one->m);
 			claim_free(&one->claim);
-		} else {
-			close(one->fd);
 		}
+		if (one->fd != -1)
+			close(one->fd);
 		free(one->reader);
 	}
 	s->n = 0;

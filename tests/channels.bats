@@ -238,7 +238,9 @@ teardown()
 	msend a 1
 	msend b 2
 	msend c 3
-	[ "$(timeout "$LIMIT" mrecv -a a b c | sort | xargs)" = "1 2 3" ]
+	run -0 mrecv -a a b c
+	[ "$(sort <<<"$output" | xargs)" = "1 2 3" ]
+	run -1 mrecv -a a b c
 	msend c 4
 	[ "$(timeout "$LIMIT" mrecv -o '%m %p' a b c)" = "c 4" ]
 	run -1 mrecv -n a b c

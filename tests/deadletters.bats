@@ -17,9 +17,10 @@ teardown()
 
 @test "after -k failures a message is a dead letter, with status, tries and origin" {
 	msend -t tag -s me -H key=value box hello
-	run -124 timeout "$LIMIT" mrecv -f -w 1 -k 3 -d dead box -- sh -c 'echo "$MBOX_TRY" >>tries; exit 7'
+	run -124 timeout "$LIMIT" mrecv -f -w 2 -k 3 -d dead box -- sh -c 'echo "$MBOX_TRY" >>tries; exit 7'
 	[ "$(cat tries)" = "$(seq 3)" ]
-	[ "$(mrecv -o '%t %s %h{key} %h{status} %h{tries} %h{origin} %h{origin-id} %p' dead)" = "tag me value 7 3 box 1 hello" ]
+	[ "$(mrecv -o '%t %s %h{key} %h{status} %h{tries} %h{origin} %h{origin-id} %p' dead)" = \
+	    "tag me value 7 3 box 1 hello" ]
 	run -1 mrecv -n box
 }
 
@@ -28,12 +29,12 @@ teardown()
 	run -9 timeout "$LIMIT" mrecv -k 2 -d dead box -- sh -c 'exit 9'
 	run -1 mrecv -n dead
 	run -8 timeout "$LIMIT" mrecv -k 2 -d dead box -- sh -c 'exit 8'
-	[ "$(mrecv -n -o %h{status} dead)" = 8 ]
+	[ "$(mrecv -n -o '%h{status}' dead)" = 8 ]
 }
 
 @test "a success counts for the message, whatever failed before" {
 	lines a b | msend -l box
-	run -124 timeout "$LIMIT" mrecv -f -w 1 -k 3 -d dead box -- sh -c 'read -r x; test "$x$MBOX_TRY" = a2 || test "$x" = b'
+	run -124 timeout "$LIMIT" mrecv -f -w 2 -k 3 -d dead box -- sh -c 'read -r x; test "$x$MBOX_TRY" = a2 || test "$x" = b'
 	run -1 mrecv -n dead
 	run -1 mrecv -n box
 }

@@ -30,6 +30,12 @@ send_expired()
 	until_true over "$box" "$id"
 }
 
+# later_than NANOSECONDS -- whether the clock shows more.
+later_than()
+{
+	[ "$(date +%s%N)" -gt "$1" ]
+}
+
 # live BOX -- how many messages it counts
 live()
 {
@@ -112,9 +118,9 @@ live()
 	in_background mrecv box -- sh -c 'cat >part; until [ -e go ]; do sleep 0.02; done; mv part out'
 	until_waiting box
 	msend -x 1 box hello
-	sent=$(date +%s%N)
+	late=$(($(date +%s%N) + 1000000000))
 	until_true exists part
-	until_true eval '[ "$(date +%s%N)" -gt $((sent + 1000000000)) ]'
+	until_true later_than "$late"
 	: >go
 	status_of "$child"
 	[ "$status" -eq 0 ]

@@ -91,7 +91,7 @@ all_there()
 	fails 126 mrecv box -- ./box
 	fails 127 mrecv -f -j 3 box -- no-such-command
 	fails 127 mrecv -b 3 box -- no-such-command
-	[ "$(mrecv -a -o '%h{try}%p\n' box)" = "$(lines one two)" ]
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 one' '1 two')" ]
 }
 
 @test "after -k failures the message is a dead letter with the last status, with -j too" {
@@ -195,7 +195,7 @@ all_there()
 	kill -TERM "$child"
 	status_of "$child"
 	[ "$status" -eq 143 ]
-	[ "$(mrecv -a -o '%h{try}%p\n' box)" = "$(seq 3)" ]
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3')" ]
 }
 
 @test "SIGINT and SIGHUP end mrecv by themselves, after the command" {
@@ -241,7 +241,7 @@ all_there()
 @test "a batch is acknowledged together, or put back together" {
 	seq 4 | msend -l box
 	run -75 timeout "$LIMIT" mrecv -b 3 box -- sh -c 'exit 75'
-	[ "$(mrecv -a -p -o '%h{try}%p\n' box)" = "$(seq 4)" ]
+	[ "$(mrecv -a -p -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3' '1 4')" ]
 	timeout "$LIMIT" mrecv -b 3 box -- true
 	[ "$(mrecv -a -p box)" = 4 ]
 	timeout "$LIMIT" mrecv -a -b 3 box -- true

@@ -106,7 +106,7 @@ ended()
 # files_of BOX -- what is in a mailbox beyond its three files and its segments.
 files_of()
 {
-	(cd "$1" && ls | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :)
+	find "$1" -mindepth 1 -printf '%f\n' | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :
 }
 
 # pattern BYTES -- so many bytes in which no two places look alike; NULs and newlines are among them.

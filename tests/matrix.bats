@@ -59,9 +59,10 @@ walk()
 		zero) mkmbox -c 0 box ;;
 		esac
 		peer='' sleepers=0
-		"$1_cell" "$2" "$wait" "$situation" "$expected" &&
-		    outcome "$1" "$expected" "$got" "$left" ||
-		    { echo "the row: $1 $2: $wait $situation $expected $got $left"; return 1; }
+		if ! "$1_cell" "$2" "$wait" "$situation" "$expected" || ! outcome "$1" "$expected" "$got" "$left"; then
+			echo "the row: $1 $2: $wait $situation $expected $got $left"
+			return 1
+		fi
 		[ ! -d box ] || rmmbox box
 	done
 	[ "$rows" -eq 15 ]

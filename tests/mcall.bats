@@ -216,6 +216,7 @@ serve()
 @test "a server that is killed in a call: another one gets it, as a second try" {
 	serve -- sh -c 'echo "$$" >pid; exec sleep 60'
 	server=$child
+	until_waiting calc
 	in_background mcall calc hello >answer
 	caller=$child
 	until_true exists pid

@@ -281,7 +281,7 @@ three()
 @test "what the system refuses is 71, and the message stays" {
 	msend box hello
 	status=0
-	(ulimit -n 5; exec env mrecv -n box) 2>err || status=$?
+	(ulimit -n 6; exec "$(type -P mrecv)" -n box) 2>err 3>&- 4>&- || status=$?
 	[ "$status" -eq 71 ]
 	[ "$(wc -l <err)" -eq 1 ]
 	[ "$(mrecv -n box)" = hello ]

@@ -273,7 +273,7 @@ misused_source()
 
 @test "what the system refuses is 71" {
 	status=0
-	(ulimit -n 5; exec env msend box x) 2>err || status=$?
+	(ulimit -n 6; exec "$(type -P msend)" box x) 2>err 3>&- 4>&- || status=$?
 	[ "$status" -eq 71 ]
 	[ "$(wc -l <err)" -eq 1 ]
 }

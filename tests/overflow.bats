@@ -14,7 +14,7 @@ teardown()
 	common_teardown
 }
 
-# claim_one BOX -- a receiver has the first message in hand; its pid is in $receiver, and ends when there is a file `go`.
+# claim_one BOX -- a receiver, $receiver, has the first message in hand until there is a file `go`.
 claim_one()
 {
 	rm -f started go

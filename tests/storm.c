@@ -487,21 +487,20 @@ get_line(struct in *i, char *line)
 	return n == 0 ? 0 : -1;
 }
 
-/* get_payload -- compare with what it must be.  Returns whether it was there to its end. */
+/* get_chunk -- compare payload bytes [at, end) with what they must be.  Returns whether they were there to their end. */
 static bool
-get_payload(struct in *i, uint64_t len, uint64_t key, bool *right)
+get_chunk(struct in *i, uint64_t at, uint64_t end, uint64_t key, bool *right)
 {
 	static char must[PIECE];
-	uint64_t at = 0;
 
-	while (at < len) {
+	while (at < end) {
 		size_t n;
 
 		if (!pull(i))
 			return false;
 		n = i->used - i->at;
-		if (n > len - at)
-			n = (size_t)(len - at);
+		if (n > end - at)
+			n = (size_t)(end - at);
 		fill(must, n, at, key);
 		if (memcmp(must, i->buf + i->at, n) != 0)
 			*right = false;
@@ -512,6 +511,29 @@ get_payload(struct in *i, uint64_t len, uint64_t key, bool *right)
 		return false;
 	if (i->buf[i->at++] != '\n')
 		*right = false;
+	return true;
+}
+
+/* get_payload -- all chunks; line is the header line of the first.  Returns whether all were there to their end. */
+static bool
+get_payload(struct in *i, char *line, uint64_t len, uint64_t key, bool *right)
+{
+	uint64_t at = 0, end;
+	char *p;
+
+	for (;;) {
+		if (strncmp(line, "M1 ", 3) != 0)
+			return false;
+		end = at + strtoull(line + 3, &p, 10);
+		if (!get_chunk(i, at, end, key, right))
+			return false;
+		at = end;
+		if (*p != '+')
+			break;
+		if (get_line(i, line) != 1)
+			return false;
+	}
+	*right = *right && at == len;
 	return true;
 }
 
@@ -528,29 +550,31 @@ static int
 get_message(struct in *i, uint32_t instance)
 {
 	char line[HEAD_MAX], tag[256], source[256], must[256];
-	unsigned long long len;
 	unsigned sender, seq;
 	const char *reply;
 	bool right = true;
+	uint64_t id, try;
 	int r = get_line(i, line);
 
 	if (r != 1)
 		return r;
 	reply = strstr(line, " reply=");
-	if (sscanf(line, "M1 %llu %255s %255s", &len, tag, source) != 3 || reply == NULL
+	if (sscanf(line, "M1 %*[0-9+] %255s %255s", tag, source) != 2 || reply == NULL
 	    || sscanf(reply, " reply=%u.%u", &sender, &seq) != 2 || sender >= set.senders) {
 		wrong("a header line that nobody sent: %.200s", line);
 		return -1;
 	}
 	snprintf(must, sizeof must, "s%u", sender);
-	if (len != length_of(sender, seq) || strcmp(tag, tag_of(sender, seq)) != 0 || strcmp(source, must) != 0)
+	if (strcmp(tag, tag_of(sender, seq)) != 0 || strcmp(source, must) != 0)
 		wrong("not the header line of message %u of sender %u: %.200s", seq, sender, line);
-	if (!get_payload(i, len, key_of(sender, seq), &right))
+	id = number_after(line, " id=");
+	try = number_after(line, " try=");
+	if (!get_payload(i, line, length_of(sender, seq), key_of(sender, seq), &right))
 		return -1;
 	if (!right)
 		wrong("not the payload of message %u of sender %u", seq, sender);
-	note((struct note){ .kind = NOTE_RECEIVED, .instance = instance, .sender = sender, .seq = seq,
-	    .id = number_after(line, " id="), .n = (uint32_t)number_after(line, " try=") });
+	note((struct note){ .kind = NOTE_RECEIVED, .instance = instance, .sender = sender, .seq = seq, .id = id,
+	    .n = (uint32_t)try });
 	return 1;
 }
 
@@ -640,7 +664,8 @@ static int
 command(const char *seed, const char *backs)
 {
 	static char buf[PIECE];
-	const char *id = getenv("MBOX_ID"), *try = getenv("MBOX_TRY");
+	const char *id = getenv("MBOX_ID"), *try = getenv("MBOX_TRY"), *len = getenv("MBOX_LENGTH");
+	unsigned long long total = 0;
 	uint64_t luck = mix(strtoull(seed, NULL, 10) + strtoull(id, NULL, 10) * 97 + strtoull(try, NULL, 10));
 	ssize_t n;
 
@@ -648,11 +673,18 @@ command(const char *seed, const char *backs)
 		return 1;
 	if (luck % 50 == 1 && (mix(luck ^ (uint64_t)getpid()) & 1) == 0)
 		return put_back(backs, id);
-	printf("M1 %s %s %s id=%s try=%s reply=%s\n", getenv("MBOX_LENGTH"), getenv("MBOX_TAG"), getenv("MBOX_SOURCE"), id,
-	    try, getenv("MBOX_REPLY"));
-	while ((n = read(STDIN_FILENO, buf, sizeof buf)) > 0)
+	n = read(STDIN_FILENO, buf, sizeof buf);
+	printf("M1 %zd%s %s %s id=%s try=%s reply=%s\n", n < 0 ? 0 : n, n > 0 ? "+" : "", getenv("MBOX_TAG"),
+	    getenv("MBOX_SOURCE"), id, try, getenv("MBOX_REPLY"));
+	while (n > 0) {
+		total += (unsigned long long)n;
 		fwrite(buf, 1, (size_t)n, stdout);
-	putchar('\n');
+		n = read(STDIN_FILENO, buf, sizeof buf);
+		printf("\nM1 %zd%s\n", n < 0 ? 0 : n, n > 0 ? "+" : "");
+	}
+	/* where mrecv was killed while it wrote, so that this is not all: what we pass on is to be seen as torn */
+	if (len == NULL || *len == '\0' || strtoull(len, NULL, 10) == total)
+		putchar('\n');
 	return fflush(stdout) == 0 && n == 0 ? 0 : 1;
 }
 

@@ -31,7 +31,7 @@ ticks()
 
 @test "of many messages, each sent as the receiver goes to sleep, every one wakes it" {
 	mkmbox answers
-	rounds=1000
+	rounds=500
 	# two processes that hand a message to and fro: each waits for the other
 	in_background timeout 60 sh -c 'i=0; while [ $i -lt '$rounds' ]; do
 		mrecv -w '$LIMIT' box >/dev/null || exit; msend answers x || exit; i=$((i + 1)); done'
@@ -50,7 +50,7 @@ ticks()
 	mkfifo pipe
 	exec 5<>pipe
 	in_background mrecv -f box >pipe 5<&-
-	for i in {1..300}; do
+	for i in {1..100}; do
 		msend box "$i"
 		read -r -t "$LIMIT" line <&5
 		[ "$line" = "$i" ]

@@ -26,7 +26,7 @@
 #include "seg.h"
 #include "want.h"
 
-enum { SEGMENTS = 1024, SMALL = 64 * 1024 };
+enum { SEGMENTS = 1024, SMALL = 256 * 1024 };
 
 static const char *box;
 static int complaints;

@@ -20,8 +20,8 @@ shopt -s nullglob
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-: "${BIN:=$here/../../bin}" "${BUILD:=$here/../../build}" "${LIMIT:=3}"
-export BIN BUILD LIMIT
+: "${BIN:=$here/../../bin}" "${LIMIT:=3}"
+export BIN LIMIT
 [ -n "${TORTURE_PATH:-}" ] || { PATH=$BIN:$PATH; export PATH TORTURE_PATH=1; }
 unset MBOX_DIR MBOX_SOURCE
 export MBOX_SOURCE=torture
@@ -50,11 +50,11 @@ errors_of() {
 	flock) echo ENOLCK EINTR EAGAIN ;;
 	poll | ppoll) echo EINTR ENOMEM ;;
 	getrandom) echo EINTR EAGAIN ;;
-	mmap | mremap | brk) echo ENOMEM ENOMEM+ ;;
+	# a sanitizer's own are among them, and it gives up
+	mmap | mremap | brk) [ -n "${ASAN_OPTIONS:-}" ] || echo ENOMEM ENOMEM+ ;;
 	pipe | pipe2 | dup | dup2 | dup3 | memfd_create) echo EMFILE ENFILE ;;
 	fork | vfork | clone | clone3) echo EAGAIN ENOMEM ;;
 	wait4 | waitid) echo EINTR ;;
-	close) echo EIO EINTR ;;
 	getdents | getdents64) echo EIO ENOMEM ;;
 	lseek | ioctl) echo EIO ;;
 	esac
@@ -118,14 +118,17 @@ until_asleep() {
 # run_tool STRACE-OPTION... -- run the tool under strace, and its partner; $status.
 run_tool() {
 	local pid
+	# with somebody who has died, the other side need not wait long
+	patience=2
+	[ $killed -eq 0 ] || patience=0.3
 	if [ -n "$before" ]; then
 		"$before"
 	fi
 	timeout -s KILL "$((LIMIT + 2))" strace -qq -o ../trace "$@" "${cmd[@]}" <"$input" >../out 2>../err &
 	pid=$!
 	if [ -n "$partner" ]; then
-		until_asleep "$pid" "$waits_at"
-		"$partner"
+		[ -z "$waits_at" ] || until_asleep "$pid" "$waits_at"
+		"$partner" $pid
 	fi
 	wait "$pid"
 	status=$?
@@ -136,7 +139,7 @@ run_tool() {
 
 # list_calls -- the calls of the tool, "NAME NTH" in order.  Those before `main` are told by tool --version.
 list_calls() {
-	local startup
+	local startup killed=0
 	strace -qq -o ../trace "${cmd[0]}" --version >/dev/null
 	startup=$(grep -n '^write(1' ../trace | head -n 1 | cut -d: -f1)
 	run_tool
@@ -145,7 +148,8 @@ list_calls() {
 		/^[a-z0-9_]+\(/ && !/^execve\(/ {
 			match($0, /^[a-z0-9_]+/)
 			name = substr($0, 1, RLENGTH)
-			print name, ++n[name], (FNR > startup)
+			# an unlock, and what only sets a flag, cannot fail
+			print name, ++n[name], (FNR > startup && !/F_UNLCK|F_SETFD|F_SETFL/)
 		}' ../trace >../calls
 }
 
@@ -156,13 +160,22 @@ list_points() {
 		echo "$name:$nth:KILL"
 		[ "$ours" -eq 1 ] || continue
 		for what in $(errors_of "$name"); do
-			echo "$name:$nth:$what"
+			# shellcheck disable=SC2254  # a pattern
+			case $name:$what in
+			$skips) ;;
+			*) echo "$name:$nth:$what" ;;
+			esac
 		done
 	done <../calls
 }
 
 counters() {
-	"$BUILD/inspect" "$@" >../inspected || bad "inspect: $(tr '\n' ';' <../inspected)"
+	"$top/inspect" "$@" >../inspected && return
+	# where unlink(2) failed, the file is still there
+	case $point in
+	unlink*:E*) sed -i '/nothing names/d' ../inspected ;;
+	esac
+	[ ! -s ../inspected ] || bad "inspect: $(tr '\n' ';' <../inspected)"
 }
 
 # field NAME -- a number in what mstat -J has said.
@@ -247,10 +260,15 @@ afterwards() {
 said_so() {
 	local lines
 	lines=$(grep -vc '^strace: ' ../err)
+	# standard error is written like all else
+	case $point:$status in
+	write:*+:7[14]) return ;;
+	esac
 	case $status in
-	0 | "$normally" | 1 | 124) [ "$lines" -eq 0 ] || { [ "$status" -eq 1 ] || [ -n "$warns" ]; } || bad "status $status, and it said $(cat ../err)" ;;
+	0 | "$normally" | 1 | 124) [ "$lines" -eq 0 ] || bad "status $status, and it said $(cat ../err)" ;;
 	65 | 66 | 69 | 71 | 73 | 74 | 77 | 125 | 126 | 127)
-		[ "$lines" -eq 1 ] || bad "status $status, and it said $lines lines: $(cat ../err)"
+		# what fails for good may fail twice
+		[ "$lines" -eq 1 ] || [[ ($lines -eq 2 && $point = *+) || ($lines -le 3 && -n $warns) ]] || bad "status $status, and it said $lines lines: $(cat ../err)"
 		grep -q "^${cmd[0]}: " ../err || bad "it said: $(cat ../err)"
 		;;
 	141) ;;
@@ -264,7 +282,7 @@ try() {
 	local point=$1 name what nth inject box order=$((($2 + seed) % 3))
 	why=()
 	IFS=: read -r name nth what <<<"$point"
-	killed=0
+	killed=0 met=0
 	case $what in
 	KILL) killed=1 inject="$name:signal=KILL:when=$nth" ;;
 	*+) inject="$name:error=${what%+}:when=$nth+" ;;
@@ -274,10 +292,9 @@ try() {
 	rm -rf now && cp -a template now && cd now || exit
 	run_tool -e inject="$inject"
 	if [ $killed -eq 1 ]; then
-		grep -q '^+++ killed by SIGKILL' ../trace && met=1 || met=0
-		[ $met -eq 1 ] || killed=0
-	else
-		grep -q INJECTED ../trace && met=1 || met=0
+		if grep -q '^+++ killed by SIGKILL' ../trace; then met=1; else killed=0; fi
+	elif grep -q INJECTED ../trace; then
+		met=1
 	fi
 	acked=0
 	[ $killed -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
@@ -308,7 +325,7 @@ torture() {
 	mkdir -p "$work/template" && cd "$work/template" || exit
 	# what a use sets
 	boxes=(box) input=/dev/null normally=0 partner='' before='' after='' waits_at=box
-	hides='' warns='' displaces='' hands_over='' judge=judge_nothing
+	hides='' warns='' skips='' displaces='' hands_over='' judge=judge_nothing
 	"use_$use" || { echo "$use: it could not be prepared"; return 1; }
 	cp -a . ../now && cd ../now && list_calls || return 1
 	if [ -n "$only" ]; then
@@ -367,14 +384,14 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	export TORTURE_TOP
 	unset TMPDIR
 	[ -n "$keep" ] && echo "in $TORTURE_TOP" || trap 'rm -rf "$TORTURE_TOP"' EXIT
-	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$here/../../src" -o "$TORTURE_TOP/inspect" \
-		"$here/inspect.c" "$BUILD/letterbox.a" || exit
+	src=$here/../../src
+	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$src" -o "$TORTURE_TOP/inspect" \
+		"$here/inspect.c" "$src"/{ctl,seg,want,hash,io,frame,filter,clock}.c || exit
 	[ $# -eq 1 ] || {
 		printf '%s\n' "$@" | xargs -P "$jobs" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"}
 		exit
 	}
 fi
-BUILD=$TORTURE_TOP
 top=$TORTURE_TOP
 exec 8<> <(:)
 torture "$1"

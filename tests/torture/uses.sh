@@ -10,7 +10,8 @@
 #   partner     a function that runs when the tool sleeps at the mailbox waits_at
 #   after       a function that runs when the tool has ended
 #   hides       messages may be there that cannot be seen for a while
-#   warns       a line on standard error may come with success
+#   skips       a pattern of CALL:ERRNO that cannot be there
+#   warns       it may say two lines: one for each of two mailboxes
 #   displaces   a further send may drop what is there
 #   hands_over  the mailbox that has capacity 0
 #   judge       a function that says what is `bad`.  It finds killed, acked and status; ../out and ../err; and the names
@@ -323,7 +324,8 @@ use_mrecv_select() {
 use_mrecv_command() {
 	mkmbox box
 	put box b1 b2
-	cmd=(mrecv box -- cat)
+	cmd=(mrecv box -- awk 1)
+	skips='write:E*'        # to a command, which need not read all
 	lines b1 b2 >../had
 	lines b1 >../due
 	judge=judge_receive
@@ -427,7 +429,379 @@ use_mrecv_batch() {
 	mkmbox box
 	put box b1 b2 b3
 	cmd=(mrecv -n -b 2 box -- mrecv -a -)
+	skips='write:E*'
 	lines b1 b2 b3 >../had
 	lines b1 b2 >../due
+	judge=judge_receive
+}
+
+use_mrecv_jobs() {
+	mkmbox box
+	put box b1 b2 b3
+	cmd=(mrecv -n -j 2 -c 2 box -- awk 1)
+	skips='write:E*'
+	lines b1 b2 b3 >../had
+	lines b1 b2 >../due
+	judge=judge_receive
+}
+
+use_mrecv_priority() {
+	mkmbox box
+	many box 1 4
+	cmd=(mrecv -n -c 2 -t t3 -t '*' box)
+	lines n1 n2 n3 n4 >../had
+	lines n1 n3 >../due
+	judge=judge_receive
+}
+
+# ---- capacity 0
+
+# somebody_receives, somebody_sends -- the other side of a rendezvous; it may be left alone.
+somebody_receives() {
+	timeout -s KILL "$LIMIT" mrecv -w $patience box >../met 2>../met.err
+	met_status=$?
+	[ $met_status -ne 137 ] || bad "the receiver did not end"
+}
+
+judge_meet_send() {
+	local got
+	got=$(names ../met | xargs)
+	[ $acked -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, and the receiver has $met_status, '$got'"
+	[ $met_status -ne 0 ] || [ "$got" = "$it" ] || bad "the receiver had success, and has '$got'"
+	[ ! -s ../left.box ] || bad "left are $(xargs <../left.box)"
+}
+
+use_meet_send() {
+	mkmbox -c 0 box
+	cmd=(msend box new1.)
+	partner=somebody_receives
+	hands_over=box it=new1
+	judge=judge_meet_send
+}
+
+use_meet_send_big() {
+	use_meet_send
+	big
+	cmd=(msend box)
+	input=big it=big1
+}
+
+somebody_sends() {
+	if [ "$it" = big1 ]; then
+		timeout -s KILL "$LIMIT" msend -w $patience box <big 2>../met.err
+	else
+		timeout -s KILL "$LIMIT" msend -w $patience box b1. 2>../met.err
+	fi
+	met_status=$?
+	[ $met_status -ne 137 ] || bad "the sender did not end"
+}
+
+judge_meet_receive() {
+	local got
+	got=$(names ../out | xargs)
+	[ $acked -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, with '$got', and the sender has $met_status"
+	[ $met_status -ne 0 ] || [ "$got" = "$it" ] || bad "the sender had success, and received was '$got'"
+	[ ! -s ../left.box ] || bad "left are $(xargs <../left.box)"
+}
+
+use_meet_receive() {
+	mkmbox -c 0 box
+	cmd=(mrecv box)
+	partner=somebody_sends
+	hands_over=box it=b1
+	judge=judge_meet_receive
+}
+
+use_meet_receive_big() {
+	use_meet_receive
+	big
+	it=big1
+}
+
+# ---- several mailboxes
+
+judge_tee() {
+	local box names
+	for box in a b; do
+		names=$(xargs <"../left.$box")
+		case $acked:$names in
+		?:'new1 new2 big1' | 0: | 0:new1 | 0:'new1 new2') ;;
+		*) bad "$box: left are $names" ;;
+		esac
+	done
+	[ $acked -eq 0 ] || [ "$(mrecv -a - <../out | names /dev/stdin | xargs)" = 'new1 new2 big1' ] || bad "success, and standard output has another"
+}
+
+use_mtee() {
+	mkmbox a b
+	boxes=(a b)
+	big
+	{
+		printf 'M1 5 - s\nnew1.\nM1 5 x s\nnew2.\nM1 %d big s\n' "$(wc -c <big)"
+		cat big
+		echo
+	} >frames
+	cmd=(mtee a b)
+	input=frames
+	warns=1
+	judge=judge_tee
+}
+
+use_mtee_one() {
+	mkmbox -c 1 a
+	mkmbox b
+	boxes=(a b)
+	put a b1
+	printf 'M1 5 - s\nnew1.\nM1 5 x s\nnew2.\n' >frames
+	cmd=(mtee -1nq a b)
+	input=frames
+	warns=1
+	judge=judge_tee_one
+}
+
+judge_tee_one() {
+	case $acked:$(xargs <../left.a):$(xargs <../left.b) in
+	?:b1:'new1 new2' | 0:b1: | 0:b1:new1) ;;
+	*) bad "left are $(xargs <../left.a), and $(xargs <../left.b)" ;;
+	esac
+}
+
+use_mrecv_two() {
+	mkmbox box other
+	boxes=(box other)
+	put other b1
+	cmd=(mrecv -l box other)
+	lines b1 >../had
+	lines b1 >../due
+	judge=judge_two
+}
+
+judge_two() {
+	cat ../left.other >>../left.box
+	judge_receive
+}
+
+two_wait() {
+	within msend other b1. || bad "msend other: status $said: $(cat ../said.err)"
+}
+
+use_mrecv_two_wait() {
+	use_mrecv_two
+	mrecv other >/dev/null
+	waits_at=other
+	partner=two_wait
+}
+
+# ---- calls
+
+# the directory of calls is this one, and the next caller clears it
+an_answer() {
+	while [ -z "$(mrecv -n -p box)" ] && kill -0 "$1"; do nap; done 2>/dev/null
+	TMPDIR=$PWD timeout -s KILL "$LIMIT" mrecv -n -r box -- echo b1. 2>../met.err
+	met_status=$?
+}
+
+no_more_calls() {
+	local left
+	within mrecv -n -r box -- true || :
+	TMPDIR=$PWD timeout -s KILL "$LIMIT" mcall -w 0.01 box x1. >../said 2>../said.err
+	[ $? -eq 124 ] || bad "mcall: $(cat ../said.err)"
+	left=(mcall.*)
+	[ ${#left[@]} -eq 0 ] || bad "left is ${left[*]}"
+	mrecv -a box >/dev/null
+}
+
+judge_call() {
+	[ $acked -eq 0 ] || [ "$(<../out)" = b1. ] || bad "success, and the answer is $(<../out)"
+	[[ -z $(<../out) || $(<../out) = b1. ]] || bad "the answer is $(<../out)"
+}
+
+use_mcall() {
+	mkmbox box
+	cmd=(mcall box new1.)
+	export TMPDIR=.
+	unset XDG_RUNTIME_DIR
+	partner=an_answer waits_at=''
+	after=no_more_calls
+	judge=judge_call
+}
+
+# a caller that waits for what the tool answers
+somebody_calls() {
+	timeout -s KILL $((LIMIT + 2)) mcall -w 2 box ask1. >../answer 2>../answer.err &
+	caller=$!
+	while [ -z "$(mrecv -n -p box)" ] && kill -0 $caller; do nap; done 2>/dev/null
+}
+
+# should the tool not have come to its end, another does it
+the_caller_ends() {
+	within mrecv -n -r box -- echo b1. || [ $said -eq 1 ] || bad "mrecv -r: status $said: $(cat ../said.err)"
+	wait $caller
+	call_status=$?
+}
+
+judge_reply() {
+	case $call_status:$(<../answer) in
+	0:b1.) ;;
+	12[45]:) [ $acked -eq 0 ] || bad "success, and the caller has $call_status: $(<../answer.err)" ;;
+	*) bad "the caller has $call_status, '$(<../answer)': $(<../answer.err)" ;;
+	esac
+}
+
+use_mrecv_reply() {
+	mkmbox box
+	cmd=(mrecv -r box -- echo b1.)
+	skips='write:E*'
+	export TMPDIR=.
+	unset XDG_RUNTIME_DIR
+	before=somebody_calls
+	after=the_caller_ends
+	judge=judge_reply
+}
+
+# ---- the mailbox itself
+
+use_mkmbox() {
+	boxes=()
+	cmd=(mkmbox -c 5 box)
+	judge=judge_made
+}
+
+judge_made() {
+	local there
+	[ $acked -eq 0 ] || [ -e box ] || bad "success, and it is not there"
+	if [ -e box/ctl ]; then
+		within msend -n box b1. || bad "msend box: status $said: $(cat ../said.err)"
+	fi
+	within mkmbox -p -c 5 box || bad "mkmbox -p: status $said: $(cat ../said.err)"
+	afterwards box 0
+	there=$(ls -A)
+	[ "$there" = box ] || bad "there are $there"
+}
+
+use_rmmbox() {
+	mkmbox box
+	put box b1 b2
+	boxes=()
+	cmd=(rmmbox -f box)
+	judge=judge_removed
+}
+
+judge_removed() {
+	[ $acked -eq 0 ] || [ ! -e box ] || bad "success, and it is there"
+	if [ -e box ]; then
+		within msend -n box b3.
+		case $said in
+		0 | 66 | 69) ;;
+		*) bad "msend box: status $said: $(cat ../said.err)" ;;
+		esac
+		within rmmbox -f box || bad "rmmbox -f: status $said: $(cat ../said.err)"
+	fi
+	[ -z "$(ls -A)" ] || bad "there is $(ls -A)"
+	within mkmbox box || bad "mkmbox: status $said: $(cat ../said.err)"
+	afterwards box 0
+}
+
+use_rmmbox_many() {
+	use_rmmbox
+	many box 3 5000
+	big
+	msend box <big
+	rm big
+}
+
+use_mstat() {
+	mkmbox box
+	many box 1 4200
+	cmd=(mstat -J box)
+	judge=judge_stat
+	lines -r n 1 4200 >../had
+}
+
+judge_stat() {
+	cmp -s ../had ../left.box || bad "left are $(wc -l <../left.box)"
+	[ $acked -eq 0 ] || grep -q '"messages":4200,"bytes":24093,' ../out || bad "success, and it said $(cat ../out)"
+}
+
+use_mstat_tags() {
+	use_mstat
+	cmd=(mstat -t box)
+	judge=judge_tags
+}
+
+judge_tags() {
+	cmp -s ../had ../left.box || bad "left are $(wc -l <../left.box)"
+	[ $acked -eq 0 ] || [ "$(wc -l <../out)" -eq 4201 ] || bad "success, and it said $(wc -l <../out) lines"
+}
+
+# ---- what a killed process left is made whole by a process that is killed
+
+# killed_at CALL NTH COMMAND... -- a kill for the next one to mend.
+killed_at() {
+	local inject="$1:signal=KILL:when=$2"
+	shift 2
+	(strace -qq -o ../trace -e inject="$inject" "$@" >/dev/null 2>&1 || :) 2>/dev/null
+	grep -q '^+++ killed' ../trace
+}
+
+# the last write of ctl before a kill: a change that was all but done
+use_mend_claims() {
+	mkmbox box
+	put box b1 b2 b3
+	killed_at write 1 mrecv -l box || return
+	cmd=(mrecv -l box)
+	lines b1 b2 b3 >../had
+	lines b1 >../due
+	judge=judge_receive
+}
+
+use_mend_done() {
+	mkmbox box
+	put box b1 b2 b3
+	killed_at pwrite64 4 mrecv -l box || return
+	cmd=(mrecv -l box)
+	lines b1 b2 b3 >../had
+	lines b1 >../due
+	judge=judge_receive
+}
+
+use_mend_send() {
+	use_mend_done
+	cmd=(msend box new1.)
+	lines new1 >../new
+	judge=judge_send
+}
+
+use_mend_roll() {
+	mkmbox box
+	many box 1 4090
+	seq 1 30 | awk '{ print "M1 " length + 4, "u" $0 " s"; print "new" $0 "." }' >frames
+	killed_at openat 6 msend -F box <frames || return
+	cmd=(msend box new1.)
+	mrecv -p -a box | names /dev/stdin >../had
+	lines new1 >../new
+	judge=judge_send
+}
+
+use_mend_spent() {
+	mkmbox box
+	many box 1 4200
+	killed_at unlinkat 1 mrecv -a -T 't*00' box || return
+	cmd=(mstat box)
+	cp -a box copy && mrecv -a copy | names /dev/stdin >../had
+	rm -r copy
+	: >../new
+	judge=judge_send
+}
+
+use_mend_wants() {
+	mkmbox -c 1 box
+	put box b1
+	killed_at poll 1 msend box b2. || return
+	killed_at poll 1 mrecv -t none box || return
+	cmd=(mrecv -w 0.05 -t none box)
+	normally=124
+	lines b1 >../had
+	: >../due
 	judge=judge_receive
 }
