@@ -2,6 +2,7 @@
 #
 #   make                build the programs into bin/
 #   make check          build, then run every test
+#   make torture        kill each tool at each of its system calls, and let each of them fail: all points
 #   make demo           watch it work: this machine's files as messages
 #   make lint           what is not tested but looked at: layers, warnings, linters
 #   make install        programs, manual pages and completions, below DESTDIR/PREFIX
@@ -156,6 +157,11 @@ check-valgrind:
 	@find $(D)/log -size 0 -exec rm {} +
 	@! cat $(D)/log/* 2>/dev/null || { echo "check-valgrind: see the reports above"; exit 1; }
 
+# tests/torture.bats tries a sample of the points; TORTURE names some of the uses: make torture TORTURE="msend mrecv"
+TORTURE =
+torture: all
+	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" tests/torture/torture.sh $(TORTURE)
+
 # LINT names some of the checks in tests/lint, for a start: make lint LINT="ranks man"
 LINT =
 lint:
@@ -194,6 +200,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: all check check-sanitize check-valgrind lint demo install uninstall dist clean FORCE
+.PHONY: all check check-sanitize check-valgrind torture lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -14,12 +14,13 @@ static int
 drop_in_segment(struct mbox *m, const struct slice *tag, const struct names *names)
 {
 	uint64_t states[BLOCK];
+	struct slot slots[BLOCK];
 	struct item item;
 	uint32_t n = mbox_seg_n(m), pos = seg_find(&m->seg, n, m->ctl.head), step;
 
 	for (; pos < n; pos += step) {
 		step = n - pos < BLOCK ? n - pos : BLOCK;
-		if (seg_read_states(&m->seg, pos, step, states) == -1)
+		if (seg_read_states(&m->seg, pos, step, states) == -1 || seg_read_slots(&m->seg, pos, step, slots) == -1)
 			return -1;
 		for (uint32_t i = 0; i < step; i++) {
 			enum state_status status = state_status(states[i]);
@@ -27,8 +28,7 @@ drop_in_segment(struct mbox *m, const struct slice *tag, const struct names *nam
 			if (status != STATE_READY && status != STATE_DELAYED)
 				continue;
 			item.pos = pos + i;
-			if (seg_read_slots(&m->seg, item.pos, 1, &item.slot) == -1)
-				return -1;
+			item.slot = slots[i];
 			if (tag != NULL && !slice_eq(names_get(names, item.slot.tag), *tag))
 				continue;
 			item.id = seg_id(&m->seg, item.pos);

@@ -413,6 +413,10 @@ frame_parse_time(struct slice s, uint64_t *us)
 	uint64_t seconds, micros = 0;
 	const char *point;
 
+	if (frame_parse_number(s, &seconds) == 0 && seconds <= (uint64_t)INT64_MAX / 1000000 - 1) {
+		*us = seconds * 1000000;
+		return 0;
+	}
 	errno = EINVAL;
 	if (s.len < 8)
 		return -1;

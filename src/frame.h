@@ -70,7 +70,7 @@ size_t frame_number(char *out, uint64_t n);
 int frame_parse_number(struct slice s, uint64_t *n);
 
 /*
- * frame_parse_time -- read SECONDS.MICROSECONDS, six digits behind the point, as microseconds.
+ * frame_parse_time -- read SECONDS, or SECONDS.MICROSECONDS with six digits behind the point, as microseconds.
  * Returns 0 with *us, or -1 with EINVAL.
  */
 int frame_parse_time(struct slice s, uint64_t *us);

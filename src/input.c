@@ -34,12 +34,13 @@ cannot_read(struct input *in)
 	return failed(in, "read", "standard input");
 }
 
-/* tell -- tell the ids of what was sent last. */
-static void
-tell(const struct input *in)
+/* tell -- tell the ids of what was sent last.  Returns 0, or -1. */
+static int
+tell(struct input *in)
 {
-	if (in->sent != NULL && in->sink->first_id != 0)
-		in->sent(in->sink->first_id, in->sink->last_id);
+	if (in->sent == NULL || in->sink->first_id == 0 || in->sent(in->sink->first_id, in->sink->last_id) == 0)
+		return 0;
+	return failed(in, "write to", "standard output");
 }
 
 static int
@@ -47,7 +48,9 @@ flush(struct input *in)
 {
 	int r = sink_flush(in->sink), err = errno;
 
-	tell(in);
+	/* some may have gone before it failed */
+	if (tell(in) == -1)
+		return -1;
 	errno = err;
 	return r == -1 ? cannot_send(in) : 0;
 }
@@ -59,7 +62,9 @@ put(struct input *in, const struct message *head, const char *data, size_t len)
 	/* a batch that fills up is sent by sink_put, which does not tell */
 	if (in->sent != NULL && sink_waiting(in->sink) > 0 && flush(in) == -1)
 		return -1;
-	return sink_put(in->sink, head, data, len) == -1 ? cannot_send(in) : 0;
+	if (sink_put(in->sink, head, data, len) == -1)
+		return cannot_send(in);
+	return in->sink->handover ? tell(in) : 0;
 }
 
 /* stamp -- messages read from now on expire so long from now.  Returns 0, or -1. */
@@ -85,6 +90,8 @@ stamp(struct input *in)
 static int
 begin(struct input *in, const struct message *head)
 {
+	if (in->sent != NULL && sink_waiting(in->sink) > 0 && flush(in) == -1)
+		return -1;
 	return sink_begin(in->sink, head) == -1 ? cannot_send(in) : 0;
 }
 
@@ -99,8 +106,7 @@ end(struct input *in)
 {
 	if (sink_end(in->sink) == -1)
 		return cannot_send(in);
-	tell(in);
-	return 0;
+	return tell(in);
 }
 
 /* put_any -- send one message that is in memory, of any length. */

@@ -17,7 +17,7 @@ struct input {
 	struct sink *sink;
 	struct message head;            /* of the messages to send; frames have their own */
 	uint64_t lifetime_us;           /* messages expire so long after they are sent; 0: never */
-	void (*sent)(uint64_t first_id, uint64_t last_id);      /* called for what went to a mailbox; NULL */
+	int (*sent)(uint64_t first_id, uint64_t last_id);       /* told what went to a mailbox; 0, or -1 with errno; NULL */
 	const char *failed_at;          /* after a failure: "read" or "send to" ... */
 	const char *failed_on;          /* ... "standard input", or the channel */
 	struct reader reader;           /* of input_frames: where a bad frame stands, and what is wrong with it */

@@ -47,6 +47,7 @@ static const struct option long_options[] = {
 struct send {
 	char form;                      /* 'm' one message, 'l' lines, '0' records, 'F' frames */
 	bool sync;
+	bool headed;                    /* a tag was given */
 	const char *source;             /* as given; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
 	size_t extra_len;
@@ -56,12 +57,12 @@ struct send {
 };
 
 /* print_ids -- with -v. */
-static void
+static int
 print_ids(uint64_t first, uint64_t last)
 {
 	for (uint64_t id = first; id <= last; id++)
 		printf("%llu\n", (unsigned long long)id);
-	(void)fflush(stdout);   /* main looks whether it went well */
+	return fflush(stdout) == EOF ? -1 : 0;
 }
 
 /* add_header -- -H KEY=VALUE.  Returns 0, or -1 when it is refused, with the reason printed. */
@@ -141,6 +142,7 @@ options(struct send *s, int argc, char **argv)
 			s->source = optarg;
 			break;
 		case 't':
+			s->headed = true;
 			s->input.head.tag = slice_of(optarg);
 			if (!frame_name_ok(s->input.head.tag))
 				return cli_usage("-t: '%s' is not a tag (1 to 255 bytes, no white space)", optarg);
@@ -204,6 +206,7 @@ main(int argc, char **argv)
 	static struct send s;
 	char path[PATH_MAX];
 	const char *source, *name;
+	enum channel_kind kind;
 	int status;
 
 	s.form = 'm';
@@ -218,6 +221,8 @@ main(int argc, char **argv)
 	name = argv[optind++];
 	if (optind < argc && s.form != 'm')
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
+	if (s.form == 'F' && (s.headed || s.extra_len > 0 || s.source != NULL || s.input.lifetime_us > 0))
+		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
 	if (s.sync && s.sink.patience_ns == SINK_NOT_AT_ALL)
 		return cli_usage("-S waits for a receiver: it does not go with -n");
 	source = cli_source(s.source_buf, s.source);
@@ -226,18 +231,16 @@ main(int argc, char **argv)
 	s.input.head.source = slice_of(source);
 	s.input.head.extra = (struct slice){ s.extra, s.extra_len };
 	signal(SIGPIPE, SIG_IGN);
+	if (s.sync && cli_path(path, name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+		return cli_usage("-S: %s is no mailbox", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (s.sync && s.sink.kind != CHANNEL_MAILBOX)
-		return cli_usage("-S: %s is no mailbox", name);
 	s.sink.post.sync = s.sync;
 	status = send_input(&s, argv + optind) == -1 ? failed(&s) : CLI_OK;
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
 		status = errno == ETIMEDOUT ? CLI_TIMEOUT : CLI_IO;
 	}
-	if (s.input.sent != NULL && ferror(stdout) && status == CLI_OK)
-		status = cli_fail("write to", "standard output");
 	if (io_stop)
 		cli_stopped(io_stop);
 	return status;

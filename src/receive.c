@@ -57,7 +57,7 @@ open_dead(struct receive *r)
 
 	if (r->dead_name == NULL)
 		return -1;
-	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, SINK_FOREVER) == -1)
+	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, r->sources.patience_ns) == -1)
 		return own_failure(r, cli_fail("open", r->dead_name));
 	if (r->dead.kind != CHANNEL_MAILBOX)
 		return cli_usage("-d: %s is no mailbox", r->dead_name);

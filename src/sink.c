@@ -172,9 +172,9 @@ sink_put(struct sink *s, const struct message *head, const char *data, size_t le
 int
 sink_flush(struct sink *s)
 {
+	s->first_id = s->last_id = 0;
 	if (s->handover)
 		return 0;
-	s->first_id = s->last_id = 0;
 	if (s->kind == CHANNEL_MAILBOX)
 		return flush_batch(s);
 	return writer_flush(set_patience(s));

@@ -15,6 +15,7 @@
 # call, which is to say just after the one before it, or lets the call fail without being done.  It counts the calls
 # of the tool's own process.  Then the next commands follow, in one of three orders, within $LIMIT seconds each:
 # a send, a look, a receiver that drains the mailbox; inspect.c compares the counters with the files in between.
+# shellcheck disable=SC2034,SC2154  # uses.sh reads some of what is set here, and sets the rest
 set -u
 shopt -s nullglob
 export LC_ALL=C
@@ -87,7 +88,7 @@ bad() {
 within() {
 	timeout -s KILL "$LIMIT" "$@" >../said 2>../said.err </dev/null
 	said=$?
-	[ $said -ne 137 ] || bad "this did not end within $LIMIT s: $*"
+	[ "$said" -ne 137 ] || bad "this did not end within $LIMIT s: $*"
 	return $said
 }
 
@@ -120,7 +121,7 @@ run_tool() {
 	local pid
 	# with somebody who has died, the other side need not wait long
 	patience=2
-	[ $killed -eq 0 ] || patience=0.3
+	[ "$killed" -eq 0 ] || patience=0.3
 	if [ -n "$before" ]; then
 		"$before"
 	fi
@@ -186,7 +187,7 @@ field() {
 # look_at BOX -- what mstat says is what a receiver sees.
 look_at() {
 	local messages seen
-	within mrecv -p -a -o '%i\n' "$1" || [ $said -eq 1 ] || bad "mrecv -p -a $1: status $said: $(cat ../said.err)"
+	within mrecv -p -a -o '%i\n' "$1" || [ "$said" -eq 1 ] || bad "mrecv -p -a $1: status $said: $(cat ../said.err)"
 	seen=$(wc -l <../said)
 	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
 	messages=$(field messages)
@@ -198,7 +199,7 @@ look_at() {
 drain() {
 	local left
 	: >../drained
-	within mrecv -a "$1" || [ $said -eq 1 ] || bad "mrecv -a $1: status $said: $(cat ../said.err)"
+	within mrecv -a "$1" || [ "$said" -eq 1 ] || bad "mrecv -a $1: status $said: $(cat ../said.err)"
 	cat ../said >../drained
 	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
 	left=$(field messages)
@@ -231,7 +232,7 @@ afterwards() {
 	if [ "$order" -eq 0 ] && [ "$hands_over" != "$box" ] && [ -z "$displaces" ]; then
 		if within msend -n "$box" later1.; then
 			later=1
-		elif [ $said -ne 1 ]; then
+		elif [ "$said" -ne 1 ]; then
 			bad "msend $box: status $said: $(cat ../said.err)"
 		else
 			within mstat -J "$box"
@@ -252,7 +253,7 @@ afterwards() {
 	fi
 	sends_on "$box"
 	within mrecv -w 0.01 -t no-such-tag "$box"
-	[ $said -eq 124 ] || bad "mrecv -w 0.01 $box: status $said: $(cat ../said.err)"
+	[ "$said" -eq 124 ] || bad "mrecv -w 0.01 $box: status $said: $(cat ../said.err)"
 	counters -e "$box"
 }
 
@@ -291,14 +292,14 @@ try() {
 	cd "$work" || exit
 	rm -rf now && cp -a template now && cd now || exit
 	run_tool -e inject="$inject"
-	if [ $killed -eq 1 ]; then
+	if [ "$killed" -eq 1 ]; then
 		if grep -q '^+++ killed by SIGKILL' ../trace; then met=1; else killed=0; fi
 	elif grep -q INJECTED ../trace; then
 		met=1
 	fi
 	acked=0
-	[ $killed -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
-	[ $killed -eq 1 ] || said_so
+	[ "$killed" -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
+	[ "$killed" -eq 1 ] || said_so
 	for box in "${boxes[@]}"; do
 		afterwards "$box" $order
 	done
@@ -347,13 +348,14 @@ torture() {
 			text+=$'\n'$([ -z "$only" ] || index=0; report "$point")
 		fi
 	done 2>>"$work/shell.err"
-	printf '%-16s %4d calls, %4d kills, %5d errors, %3d not met: %s%s\n' "$use" "$(wc -l <"$work/calls")" $kills $errors \
-		$missed "$([ $failures -eq 0 ] && echo 'all well' || echo "$failures FAILED")" "$text"
-	[ $failures -eq 0 ]
+	printf '%-16s %4d calls, %4d kills, %5d errors, %3d not met: %s%s\n' "$use" "$(wc -l <"$work/calls")" \
+		$kills $errors $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
+	[ "$failures" -eq 0 ]
 }
 
 # ---- the command line
 
+# shellcheck source-path=SCRIPTDIR source=uses.sh
 . "$here/uses.sh"
 every=1 seed=0 jobs=$(nproc) only='' keep='' list=''
 while getopts e:j:klp:s: opt; do
@@ -383,7 +385,11 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	TORTURE_TOP=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX") || exit
 	export TORTURE_TOP
 	unset TMPDIR
-	[ -n "$keep" ] && echo "in $TORTURE_TOP" || trap 'rm -rf "$TORTURE_TOP"' EXIT
+	if [ -n "$keep" ]; then
+		echo "in $TORTURE_TOP"
+	else
+		trap 'rm -rf "$TORTURE_TOP"' EXIT
+	fi
 	src=$here/../../src
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$src" -o "$TORTURE_TOP/inspect" \
 		"$here/inspect.c" "$src"/{ctl,seg,want,hash,io,frame,filter,clock}.c || exit

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034  # torture.sh reads what a use sets
+# shellcheck shell=bash disable=SC2034,SC2154  # torture.sh reads what a use sets, and sets the rest
 # SPDX-License-Identifier: ISC
 # uses.sh -- what torture.sh tortures.
 #
@@ -43,19 +43,21 @@ big() {
 # judge_send -- what was left is what was there (../had) and, in order, as much of what was sent (../new) as arrived:
 # all of it where the tool said so.
 judge_send() {
-	local box=${1:-box} n all
-	n=$(wc -l <"../left.$box")
+	local n all
+	n=$(wc -l <../left.box)
 	all=$(cat ../had ../new | wc -l)
-	cat ../had ../new | head -n "$n" | cmp -s - "../left.$box" && [ "$n" -ge "$(wc -l <../had)" ] && [ "$n" -le "$all" ] ||
-		bad "$box: left are $(tr '\n' ' ' <"../left.$box" | cut -c 1-300)"
-	[ $acked -eq 0 ] || [ "$n" -eq "$all" ] || bad "success, and $((all - n)) of what was sent is not there"
+	cat ../had ../new | head -n "$n" | cmp -s - ../left.box || n=-1
+	if [ "$n" -lt "$(wc -l <../had)" ] || [ "$n" -gt "$all" ]; then
+		bad "left are $(tr '\n' ' ' <../left.box | cut -c 1-300)"
+	fi
+	[ "$acked" -eq 0 ] || [ "$n" -eq "$all" ] || bad "success, and $((all - n)) of what was sent is not there"
 }
 
 # judge_receive -- of what was there (../had), what was received (../taken) and what was left are the whole, in order;
 # where the tool said so, what it should take (../due) and nothing twice.
 judge_receive() {
 	[ -e ../taken ] || names ../out >../taken
-	awk -v acked=$acked -v status="$status" '
+	awk -v acked="$acked" -v status="$status" '
 		FILENAME == "../had" { had[$1] = ++n; next }
 		FILENAME == "../due" { due[$1] = 1; dues++; next }
 		FILENAME == "../taken" {
@@ -103,9 +105,9 @@ use_msend_first() {
 use_msend_lines() {
 	mkmbox box
 	put box b1 b2
-	lines -r new 1 3000 | sed 's/$/./' >lines
+	lines -r new 1 3000 | sed 's/$/./' >text
 	cmd=(msend -l box)
-	input=lines
+	input=text
 	lines b1 b2 >../had
 	lines -r new 1 3000 >../new
 	judge=judge_send
@@ -164,7 +166,7 @@ use_msend_timeout() {
 
 # all_come_for -- the partner of a synchronous sender.
 all_come_for() {
-	within mrecv -a box || [ $said -eq 1 ] || bad "mrecv box: status $said: $(cat ../said.err)"
+	within mrecv -a box || [ "$said" -eq 1 ] || bad "mrecv box: status $said: $(cat ../said.err)"
 	names ../said >../come
 }
 
@@ -172,7 +174,7 @@ judge_sync() {
 	cat ../come ../left.box >../both
 	mv ../both ../left.box
 	judge_send
-	! [ $acked -eq 1 ] || grep -q new1 ../come || bad "success, and nobody received it"
+	! [ "$acked" -eq 1 ] || grep -q new1 ../come || bad "success, and nobody received it"
 }
 
 use_msend_sync() {
@@ -205,7 +207,7 @@ judge_withdraw() {
 judge_displace() {
 	local left
 	left=$(xargs <../left.box)
-	[ "$left" = "$after_it" ] || { [ $acked -eq 0 ] && [[ $left = "$before_it" || $left = "$between" ]]; } ||
+	[ "$left" = "$after_it" ] || { [ "$acked" -eq 0 ] && [[ $left = "$before_it" || $left = "$between" ]]; } ||
 		bad "left are $left"
 }
 
@@ -299,7 +301,7 @@ use_mrecv_big() {
 # a payload in several pieces may have come half
 judge_receive_big() {
 	names ../out >../taken
-	[ $acked -eq 1 ] || sed -i '/TORN/d' ../taken
+	[ "$acked" -eq 1 ] || sed -i '/TORN/d' ../taken
 	judge_receive
 }
 
@@ -422,7 +424,7 @@ use_mrecv_peek() {
 
 judge_peek() {
 	cmp -s ../had ../left.box || bad "left are $(xargs <../left.box)"
-	[ $acked -eq 0 ] || [ "$(names ../out | xargs)" = "$(xargs <../had)" ] || bad "success, and seen was $(xargs <../out)"
+	[ "$acked" -eq 0 ] || [ "$(names ../out | xargs)" = "$(xargs <../had)" ] || bad "success, and seen was $(xargs <../out)"
 }
 
 use_mrecv_batch() {
@@ -458,16 +460,16 @@ use_mrecv_priority() {
 
 # somebody_receives, somebody_sends -- the other side of a rendezvous; it may be left alone.
 somebody_receives() {
-	timeout -s KILL "$LIMIT" mrecv -w $patience box >../met 2>../met.err
+	timeout -s KILL "$LIMIT" mrecv -w "$patience" box >../met 2>../met.err
 	met_status=$?
-	[ $met_status -ne 137 ] || bad "the receiver did not end"
+	[ "$met_status" -ne 137 ] || bad "the receiver did not end"
 }
 
 judge_meet_send() {
 	local got
 	got=$(names ../met | xargs)
-	[ $acked -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, and the receiver has $met_status, '$got'"
-	[ $met_status -ne 0 ] || [ "$got" = "$it" ] || bad "the receiver had success, and has '$got'"
+	[ "$acked" -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, and the receiver has $met_status, '$got'"
+	[ "$met_status" -ne 0 ] || [ "$got" = "$it" ] || bad "the receiver had success, and has '$got'"
 	[ ! -s ../left.box ] || bad "left are $(xargs <../left.box)"
 }
 
@@ -488,19 +490,19 @@ use_meet_send_big() {
 
 somebody_sends() {
 	if [ "$it" = big1 ]; then
-		timeout -s KILL "$LIMIT" msend -w $patience box <big 2>../met.err
+		timeout -s KILL "$LIMIT" msend -w "$patience" box <big 2>../met.err
 	else
-		timeout -s KILL "$LIMIT" msend -w $patience box b1. 2>../met.err
+		timeout -s KILL "$LIMIT" msend -w "$patience" box b1. 2>../met.err
 	fi
 	met_status=$?
-	[ $met_status -ne 137 ] || bad "the sender did not end"
+	[ "$met_status" -ne 137 ] || bad "the sender did not end"
 }
 
 judge_meet_receive() {
 	local got
 	got=$(names ../out | xargs)
-	[ $acked -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, with '$got', and the sender has $met_status"
-	[ $met_status -ne 0 ] || [ "$got" = "$it" ] || bad "the sender had success, and received was '$got'"
+	[ "$acked" -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, with '$got', and the sender has $met_status"
+	[ "$met_status" -ne 0 ] || [ "$got" = "$it" ] || bad "the sender had success, and received was '$got'"
 	[ ! -s ../left.box ] || bad "left are $(xargs <../left.box)"
 }
 
@@ -529,7 +531,7 @@ judge_tee() {
 		*) bad "$box: left are $names" ;;
 		esac
 	done
-	[ $acked -eq 0 ] || [ "$(mrecv -a - <../out | names /dev/stdin | xargs)" = 'new1 new2 big1' ] || bad "success, and standard output has another"
+	[ "$acked" -eq 0 ] || [ "$(mrecv -a - <../out | names /dev/stdin | xargs)" = 'new1 new2 big1' ] || bad "success, and standard output has another"
 }
 
 use_mtee() {
@@ -612,7 +614,7 @@ no_more_calls() {
 }
 
 judge_call() {
-	[ $acked -eq 0 ] || [ "$(<../out)" = b1. ] || bad "success, and the answer is $(<../out)"
+	[ "$acked" -eq 0 ] || [ "$(<../out)" = b1. ] || bad "success, and the answer is $(<../out)"
 	[[ -z $(<../out) || $(<../out) = b1. ]] || bad "the answer is $(<../out)"
 }
 
@@ -630,20 +632,20 @@ use_mcall() {
 somebody_calls() {
 	timeout -s KILL $((LIMIT + 2)) mcall -w 2 box ask1. >../answer 2>../answer.err &
 	caller=$!
-	while [ -z "$(mrecv -n -p box)" ] && kill -0 $caller; do nap; done 2>/dev/null
+	while [ -z "$(mrecv -n -p box)" ] && kill -0 "$caller"; do nap; done 2>/dev/null
 }
 
 # should the tool not have come to its end, another does it
 the_caller_ends() {
-	within mrecv -n -r box -- echo b1. || [ $said -eq 1 ] || bad "mrecv -r: status $said: $(cat ../said.err)"
-	wait $caller
+	within mrecv -n -r box -- echo b1. || [ "$said" -eq 1 ] || bad "mrecv -r: status $said: $(cat ../said.err)"
+	wait "$caller"
 	call_status=$?
 }
 
 judge_reply() {
 	case $call_status:$(<../answer) in
 	0:b1.) ;;
-	12[45]:) [ $acked -eq 0 ] || bad "success, and the caller has $call_status: $(<../answer.err)" ;;
+	12[45]:) [ "$acked" -eq 0 ] || bad "success, and the caller has $call_status: $(<../answer.err)" ;;
 	*) bad "the caller has $call_status, '$(<../answer)': $(<../answer.err)" ;;
 	esac
 }
@@ -669,7 +671,7 @@ use_mkmbox() {
 
 judge_made() {
 	local there
-	[ $acked -eq 0 ] || [ -e box ] || bad "success, and it is not there"
+	[ "$acked" -eq 0 ] || [ -e box ] || bad "success, and it is not there"
 	if [ -e box/ctl ]; then
 		within msend -n box b1. || bad "msend box: status $said: $(cat ../said.err)"
 	fi
@@ -688,7 +690,7 @@ use_rmmbox() {
 }
 
 judge_removed() {
-	[ $acked -eq 0 ] || [ ! -e box ] || bad "success, and it is there"
+	[ "$acked" -eq 0 ] || [ ! -e box ] || bad "success, and it is there"
 	if [ -e box ]; then
 		within msend -n box b3.
 		case $said in
@@ -720,7 +722,7 @@ use_mstat() {
 
 judge_stat() {
 	cmp -s ../had ../left.box || bad "left are $(wc -l <../left.box)"
-	[ $acked -eq 0 ] || grep -q '"messages":4200,"bytes":24093,' ../out || bad "success, and it said $(cat ../out)"
+	[ "$acked" -eq 0 ] || grep -q '"messages":4200,"bytes":24093,' ../out || bad "success, and it said $(cat ../out)"
 }
 
 use_mstat_tags() {
@@ -731,7 +733,7 @@ use_mstat_tags() {
 
 judge_tags() {
 	cmp -s ../had ../left.box || bad "left are $(wc -l <../left.box)"
-	[ $acked -eq 0 ] || [ "$(wc -l <../out)" -eq 4201 ] || bad "success, and it said $(wc -l <../out) lines"
+	[ "$acked" -eq 0 ] || [ "$(wc -l <../out)" -eq 4201 ] || bad "success, and it said $(wc -l <../out) lines"
 }
 
 # ---- what a killed process left is made whole by a process that is killed

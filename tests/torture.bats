@@ -1,0 +1,42 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Each tool is killed at its system calls, and each of them fails (torture/): a sample of the points, another each time.
+#
+# All of them, by hand: make torture
+
+load helpers
+
+setup()
+{
+	common_setup
+}
+
+# sample NTH PATTERN -- every NTH point of the uses that match, with a seed of its own each time, which it tells.
+sample()
+{
+	local nth=$1 seed=${SEED:-$RANDOM} torture=$BATS_TEST_DIRNAME/torture/torture.sh uses
+	mapfile -t uses < <("$torture" -l | grep -E "$2")
+	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
+		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
+		skip "strace is not installed, or can trace nothing here"
+	fi
+	# with a sanitizer all is slower
+	[ -z "${ASAN_OPTIONS:-}" ] || nth=$((nth * 4 + 1))
+	echo "every ${nth}th point, seed $seed"
+	LIMIT=10 "$torture" -e "$nth" -s "$seed" "${uses[@]}" 3>&-
+}
+
+# bats test_tags=no-valgrind
+@test "a sender that is killed or fails at a system call has sent whole messages or none, and says which" {
+	sample 31 '^(msend|meet_send|mtee)'
+}
+
+# bats test_tags=no-valgrind
+@test "a receiver that is killed or fails at a system call has lost no message, and the next takes what is left" {
+	sample 31 '^(mrecv|meet_receive|mcall)'
+}
+
+# bats test_tags=no-valgrind
+@test "what makes, removes, shows or mends a mailbox may be killed or fail at a system call" {
+	sample 17 '^(mkmbox|rmmbox|mstat|mend)'
+}
