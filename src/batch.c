@@ -70,6 +70,17 @@ expiry(const struct message *head)
 	return us;
 }
 
+/* without_big -- the headers less one that is the mailbox's own.  out: FRAME_HEADER_MAX bytes that it may point into. */
+static struct slice
+without_big(struct slice extra, char *out)
+{
+	struct slice value;
+
+	if (extra.len == 0 || !frame_header(extra, "big", &value))
+		return extra;
+	return (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
+}
+
 int
 batch_head(struct batch *b, const struct message *head)
 {
@@ -83,12 +94,7 @@ batch_head(struct batch *b, const struct message *head)
 	if (b->headed && same_head(b, head))
 		return 1;
 	/* room for the longest LENGTH, and for the headers that are the mailbox's: big here, id, time, try, uid on the way out */
-	if (head->extra.len > 0 && frame_header(head->extra, "big", &extra)) {
-		n = (size_t)frame_set_header(without, head->extra, "big", (struct slice){ NULL, 0 });
-		extra = (struct slice){ without, n };
-	} else {
-		extra = head->extra;
-	}
+	extra = without_big(head->extra, without);
 	n = frame_head(line, 0, false, head->tag, head->source, extra);
 	if (n == 0 || n + OWN_HEADERS > FRAME_HEADER_MAX) {
 		errno = EMSGSIZE;

@@ -176,38 +176,12 @@ start_piped(struct jobs *j, struct job *job, struct message *m)
 	return r;
 }
 
-/*
- * whole_input -- a payload in memory as a descriptor to read it from.
- * It is all there before the command starts: should we be killed, no command takes a part of it for the whole.
- */
-static int
-whole_input(const struct message *m)
-{
-	int ends[2], fd;
-	ssize_t n;
-
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
-		return -1;
-	n = m->len > 0 ? write(ends[1], m->data, (size_t)m->len) : 0;
-	close(ends[1]);
-	if (n == (ssize_t)m->len && fcntl(ends[0], F_SETFL, 0) == 0)
-		return ends[0];
-	close(ends[0]);
-	/* it does not fit in a pipe */
-	fd = spare_open();
-	if (fd != -1 && (io_write(fd, m->data, (size_t)m->len) == -1 || lseek(fd, 0, SEEK_SET) == -1)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 /* start_one -- start the command on the one message in hand. */
 static int
 start_one(struct jobs *j, struct job *job)
 {
 	struct sources *s = j->deliver->sources;
-	struct message taken, *m = s->streamed ? &s->message : &taken;
+	struct message taken = { .fd = -1 }, *m = s->streamed ? &s->message : &taken;
 	char scratch[FRAME_HEADER_MAX];
 	int r;
 
@@ -215,7 +189,7 @@ start_one(struct jobs *j, struct job *job)
 		return failed(j, job, "read", s->from->name);
 	if (m->fd == -1 && m->data == NULL)
 		return start_piped(j, job, m);
-	if (m->fd == -1 && (m->fd = whole_input(m)) == -1)
+	if (m->fd == -1 && (m->fd = spare_input(m->data, (size_t)m->len)) == -1)
 		return failed(j, job, "run", j->command[0]);
 	if (s->streamed)
 		deliver_begun(j->deliver, m);
@@ -500,5 +474,5 @@ jobs_wait(struct jobs *j, uint64_t deadline_ns)
 	struct pollfd event = { .fd = j->event_fd, .events = POLLIN };
 
 	if (io_stops <= j->passed)
-		poll(&event, 1, clock_left_ms(deadline_ns, LOOK_MS));
+		(void)poll(&event, 1, clock_left_ms(deadline_ns, LOOK_MS));     /* whatever ended it: the caller looks */
 }

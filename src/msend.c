@@ -62,7 +62,7 @@ print_ids(uint64_t first, uint64_t last)
 {
 	for (uint64_t id = first; id <= last; id++)
 		printf("%llu\n", (unsigned long long)id);
-	return fflush(stdout) == EOF ? -1 : 0;
+	return ferror(stdout) || fflush(stdout) == EOF ? -1 : 0;
 }
 
 /* add_header -- -H KEY=VALUE.  Returns 0, or -1 when it is refused, with the reason printed. */

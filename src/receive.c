@@ -37,8 +37,10 @@ open_channels(struct receive *r)
 
 	r->sources.list = calloc(n, sizeof *r->sources.list);
 	r->sources.n = 0;
-	if (paths == NULL || r->sources.list == NULL)
+	if (paths == NULL || r->sources.list == NULL) {
+		free(paths);
 		return cli_fail("open", r->channels[0]);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(paths[i], r->channels[i]) == 0 && sources_add(&r->sources, r->channels[i], paths[i]) == 0)
 			continue;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "io.h"
+
 /* open_named -- the portable way: a kill between the two calls leaves an empty file. */
 static int
 open_named(const char *dir)
@@ -38,5 +40,27 @@ spare_open(void)
 	/* EISDIR: a kernel that does not know the flag */
 	if (fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
 		return open_named(dir);
+	return fd;
+}
+
+int
+spare_input(const char *data, size_t n)
+{
+	int ends[2], fd;
+	ssize_t put;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	put = n > 0 ? write(ends[1], data, n) : 0;
+	close(ends[1]);
+	if (put == (ssize_t)n && fcntl(ends[0], F_SETFL, 0) == 0)
+		return ends[0];
+	close(ends[0]);
+	/* it does not fit in a pipe */
+	fd = spare_open();
+	if (fd != -1 && (io_write(fd, data, n) == -1 || lseek(fd, 0, SEEK_SET) == -1)) {
+		close(fd);
+		fd = -1;
+	}
 	return fd;
 }

@@ -3,10 +3,19 @@
 #ifndef SPARE_H
 #define SPARE_H
 
+#include <stddef.h>
+
 /*
  * spare_open -- make a file without a name in $TMPDIR (else /tmp), for reading and writing, appended to.
  * Returns its descriptor, or -1 with errno of open(2).
  */
 int spare_open(void);
+
+/*
+ * spare_input -- a descriptor to read n bytes from: a pipe that holds them, else a file without a name.
+ * They are all there before anybody reads: should we be killed, nobody takes a part of them for the whole.
+ * Returns it, or -1 with errno of pipe(2), open(2) or write(2).
+ */
+int spare_input(const char *data, size_t n);
 
 #endif

@@ -202,10 +202,11 @@ send_gathered(struct writer *w)
 static int
 send_with_gathered(struct writer *w, const char *p, size_t n)
 {
-	const union { const char *given; void *wanted; } data = { p };      /* writev(2) only reads it */
-	struct iovec two[2] = { { w->buf, w->used }, { data.wanted, n } };
+	struct iovec two[2] = { { w->buf, w->used }, { NULL, n } };
 	ssize_t put;
 
+	/* writev(2) only reads what its type would let it change */
+	memcpy(&two[1].iov_base, &p, sizeof p);
 	if (lock(w) == -1)
 		return -1;
 	put = writev(w->fd, two, 2);

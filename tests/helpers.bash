@@ -153,8 +153,10 @@ misused()
 {
 	status=0
 	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
-	[ "$status" -eq 64 ] && grep -q "^${1}: " "$BATS_TEST_TMPDIR/.err" ||
-		{ echo "status $status: $(cat "$BATS_TEST_TMPDIR/.err")"; return 1; }
+	if [ "$status" -ne 64 ] || ! grep -q "^${1}: " "$BATS_TEST_TMPDIR/.err"; then
+		echo "status $status: $(cat "$BATS_TEST_TMPDIR/.err")"
+		return 1
+	fi
 }
 
 # fails_with_input STATUS FILE COMMAND... -- as fails, with FILE as standard input.

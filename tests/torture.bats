@@ -28,12 +28,12 @@ sample()
 
 # bats test_tags=no-valgrind
 @test "a sender that is killed or fails at a system call has sent whole messages or none, and says which" {
-	sample 31 '^(msend|meet_send|mtee)'
+	sample 47 '^(msend|meet_send|mtee)'
 }
 
 # bats test_tags=no-valgrind
 @test "a receiver that is killed or fails at a system call has lost no message, and the next takes what is left" {
-	sample 31 '^(mrecv|meet_receive|mcall)'
+	sample 47 '^(mrecv|meet_receive|mcall)'
 }
 
 # bats test_tags=no-valgrind

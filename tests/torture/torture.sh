@@ -98,15 +98,15 @@ nap() {
 	read -r -t 0.003 <&8
 }
 
-# until_asleep PID BOX -- wait until somebody sleeps at the mailbox, or the process has ended.
+# until_asleep PID BOX [N] -- wait until N (or 1) processes sleep at the mailbox, or this one has ended.
 until_asleep() {
-	local bells looks=0
+	local bells looks=0 n=${3:-1}
 	while kill -0 "$1"; do
 		bells=("$2"/*.wake)
-		[ ${#bells[@]} -eq 0 ] || return 0
+		[ ${#bells[@]} -lt "$n" ] || return 0
 		looks=$((looks + 1))
 		# without a bell too, where none could be made
-		if [ $((looks % 50)) -eq 0 ] && mstat -J "$2" | grep -qE '"(receivers|senders)_waiting":[1-9]'; then
+		if [ $((looks % 50)) -eq 0 ] && mstat -J "$2" | grep -qE "\"(receivers|senders)_waiting\":[$n-9]"; then
 			return 0
 		fi
 		nap
@@ -263,7 +263,7 @@ said_so() {
 	lines=$(grep -vc '^strace: ' ../err)
 	# standard error is written like all else
 	case $point:$status in
-	write:*+:7[14]) return ;;
+	write:*+:7[14] | write:*+:125) return ;;
 	esac
 	case $status in
 	0 | "$normally" | 1 | 124) [ "$lines" -eq 0 ] || bad "status $status, and it said $(cat ../err)" ;;

@@ -456,6 +456,101 @@ use_mrecv_priority() {
 	judge=judge_receive
 }
 
+# ---- somebody else waits, and is not forgotten: he looks by himself once a second
+
+he_ends() {
+	wait "$other"
+	other_status=$?
+}
+
+# he_got LIST LEFT -- the other has these messages and those are left; or, where it may be so, neither was there.
+he_got() {
+	case $other_status:$(names ../other | xargs):$(xargs <../left.box) in
+	"0:$1:$2") ;;
+	"124::$2") [ "$acked" -eq 0 ] || bad "success, and who waits was forgotten" ;;
+	*) bad "who waits has $other_status, $(xargs <../other), and left are $(xargs <../left.box)" ;;
+	esac
+}
+
+somebody_waits() {
+	timeout -s KILL $((LIMIT + 2)) mrecv -l -w 1.5 box >../other 2>../other.err &
+	other=$!
+	until_asleep $other box
+}
+
+judge_waited() {
+	he_got new1 ''
+}
+
+use_msend_waited() {
+	mkmbox box
+	cmd=(msend box new1.)
+	before=somebody_waits
+	after=he_ends
+	judge=judge_waited
+}
+
+use_msend_rolls_waited() {
+	use_msend_waited
+	many box 1 4094
+	mrecv -a box >/dev/null
+	put box b1
+	mrecv -a box >/dev/null
+}
+
+somebody_wants_room() {
+	timeout -s KILL $((LIMIT + 2)) msend -w 1.5 box other1. >../other 2>../other.err &
+	other=$!
+	until_asleep $other box
+}
+
+judge_room() {
+	case $acked:$other_status:$(xargs <../left.box) in
+	?:0:'b2 other1' | 0:124:'b1 b2' | 0:0:'b1 b2 other1') ;;
+	*) bad "who waits for room has $other_status, left are $(xargs <../left.box)" ;;
+	esac
+}
+
+use_mrecv_makes_room() {
+	mkmbox -c 2 box
+	put box b1 b2
+	cmd=(mrecv -l box)
+	before=somebody_wants_room
+	after=he_ends
+	judge=judge_room
+}
+
+# the tool was first in the queue; a second receiver stands behind it when a message comes
+heir_and_message() {
+	timeout -s KILL $((LIMIT + 2)) mrecv -l -w 1.5 box >../other 2>../other.err &
+	other=$!
+	until_asleep $other box 2
+	within msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
+}
+
+judge_heir() {
+	local got
+	got=$(names ../out | xargs)
+	case $acked:$other_status:$got:$(names ../other | xargs):$(xargs <../left.box) in
+	1:124:b1:: | 0:0::b1: | 0:0:b1:b1: | 0:124:b1::) ;;
+	*) bad "received was '$got', the heir has $other_status, '$(xargs <../other)', left are $(xargs <../left.box)" ;;
+	esac
+}
+
+use_mrecv_heir() {
+	mkmbox box
+	cmd=(mrecv -l box)
+	partner=heir_and_message
+	after=he_ends
+	judge=judge_heir
+}
+
+use_mrecv_command_heir() {
+	use_mrecv_heir
+	cmd=(mrecv box -- awk 1)
+	skips='write:E*'
+}
+
 # ---- capacity 0
 
 # somebody_receives, somebody_sends -- the other side of a rendezvous; it may be left alone.
