@@ -113,14 +113,18 @@ directory_mode(unsigned mode)
 	return m;
 }
 
-/* remove_files -- what a mailbox that never was, or no longer is, consists of. */
-static void
+static int
+remove_file(int dir_fd, const char *name)
+{
+	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+/* remove_files -- what a mailbox that never was, or no longer is, consists of: `lock` last.  Returns 0, or -1. */
+static int
 remove_files(int dir_fd)
 {
-	unlinkat(dir_fd, "ctl.new", 0);
-	unlinkat(dir_fd, "want", 0);
-	unlinkat(dir_fd, "ctl", 0);
-	unlinkat(dir_fd, "lock", 0);
+	return remove_file(dir_fd, "ctl.new") == -1 || remove_file(dir_fd, "want") == -1
+	    || remove_file(dir_fd, "ctl") == -1 ? -1 : remove_file(dir_fd, "lock");
 }
 
 /*
@@ -198,30 +202,36 @@ ring_all(struct mbox *m)
 			m->ringing++;
 }
 
-/* empty -- remove every file of a mailbox but `lock` and `ctl`. */
-static void
+/* empty -- remove every file of a mailbox but `lock` and `ctl`.  Returns 0, or -1. */
+static int
 empty(int dir_fd)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, err;
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0)
-			unlinkat(dir_fd, e->d_name, 0);
+	if (d == NULL) {
+		err = errno;
+		if (fd != -1)
+			close(fd);
+		errno = err;
+		return -1;
+	}
+	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0)
+			r = remove_file(dir_fd, e->d_name);
+	err = errno;
 	closedir(d);
+	errno = err;
+	return r == 0 && err != 0 && e == NULL ? -1 : r;
 }
 
 /* remove_rest -- the end of a removal, with the lock held or nobody there to hold it. */
 static int
 remove_rest(int dir_fd, const char *path)
 {
-	if (fchmod(dir_fd, S_ISVTX | 0700) == -1)
+	if (fchmod(dir_fd, S_ISVTX | 0700) == -1 || empty(dir_fd) == -1 || remove_files(dir_fd) == -1)
 		return -1;
-	empty(dir_fd);
-	remove_files(dir_fd);
 	return rmdir(path);
 }
 

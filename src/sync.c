@@ -45,8 +45,10 @@ sync_outcome(struct mbox *m, uint64_t id)
 	if (w.mark != 0)
 		return (int)w.mark;
 	there = settle_find(m, id, &item, &status);
+	if (there == 1)
+		return status == STATE_CLAIMED ? STATE_CLAIMED : 0;
 	/* gone without a word: whoever ended it was killed, or our want found no place */
-	return there == 1 ? 0 : there == -1 ? -1 : (int)status;
+	return there == -1 ? -1 : (int)status;
 }
 
 /*

@@ -20,7 +20,7 @@ int sync_post(struct mbox *m, uint64_t id);
 
 /*
  * sync_outcome -- with the lock held: how message id, for which our want is posted, has ended.
- * Returns STATE_DONE or STATE_DROPPED, STATE_CLAIMED for an offer that was taken, 0 none of these yet, or -1.
+ * Returns STATE_DONE or STATE_DROPPED, STATE_CLAIMED while somebody has it, 0 none of these yet, or -1.
  */
 int sync_outcome(struct mbox *m, uint64_t id);
 

@@ -136,6 +136,7 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
+	int rung;
 	int waiting = m->ctl.wants == 0 ? 0 : want_queue(m->want_fd, m->ctl.wants, WANT_END, false, places);
 
 	for (int i = 0; i < waiting; i++) {
@@ -143,10 +144,11 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 			return -1;
 		if (w.object != id)
 			continue;
-		if (w.owner == m->number)
-			return want_mark(m->want_fd, places[i].index, (uint64_t)status);
-		return m->ringing == MBOX_RINGS ? want_mark(m->want_fd, places[i].index, (uint64_t)status)
-		    : ring(m, places[i].index, &w, (uint64_t)status) == -1 ? -1 : 0;
+		/* the mark tells; the bell only says when to look, and may be missing */
+		if (w.owner != m->number && m->ringing < MBOX_RINGS
+		    && (rung = ring(m, places[i].index, &w, (uint64_t)status)) != 0)
+			return rung == -1 ? -1 : 0;
+		return mbox_lives(m, w.owner) ? want_mark(m->want_fd, places[i].index, (uint64_t)status) : 0;
 	}
 	return waiting == -1 ? -1 : 0;
 }
