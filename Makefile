@@ -25,7 +25,8 @@ MODULES = \
 	mbox \
 	wake render \
 	settle survey \
-	sync displace search \
+	displace search \
+	sync \
 	post claim hold \
 	reader writer channel \
 	meet pump \

@@ -58,7 +58,8 @@ struct ctl {
 	uint8_t busy;                   /* a change is under way: who finds it set recounts */
 	uint8_t removed;                /* rmmbox has begun */
 	uint8_t policy;                 /* enum ctl_policy */
-	uint8_t reserved[69];
+	uint8_t expires;                /* some of what waits may expire */
+	uint8_t reserved[68];
 	uint32_t sum;                   /* of all that stands before it */
 };
 

@@ -2,6 +2,7 @@
 /* displace: a send that takes the place of older messages.  A crash in it leaves what recount makes whole. */
 #include "displace.h"
 
+#include "clock.h"
 #include "settle.h"
 
 enum {
@@ -71,4 +72,61 @@ displace(struct mbox *m, struct slice tag, uint64_t cost)
 	while (r == 1 && m->ctl.policy == CTL_OLDEST && !mbox_fits(&m->ctl, cost))
 		r = drop_first(m, NULL);
 	return r == -1 ? -1 : 0;
+}
+
+/* expire_block -- drop what has expired of n messages from place pos on.  left: is set where others may expire yet. */
+static int
+expire_block(struct mbox *m, uint32_t pos, uint32_t n, uint64_t now_us, bool *left)
+{
+	uint64_t states[BLOCK], expiry;
+	struct slot slots[BLOCK];
+	struct item item;
+	enum state_status status;
+
+	if (seg_read_states(&m->seg, pos, n, states) == -1 || seg_read_slots(&m->seg, pos, n, slots) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n; i++) {
+		status = state_status(states[i]);
+		if (!(slots[i].flags & SLOT_EXPIRES) || status >= STATE_DONE)
+			continue;
+		if (seg_read_expiry(&m->seg, pos + i, &expiry) == -1)
+			return -1;
+		if (expiry > now_us || status == STATE_CLAIMED) {
+			*left = true;
+			continue;
+		}
+		item = (struct item){ .id = seg_id(&m->seg, pos + i), .slot = slots[i], .pos = pos + i,
+			.tries = state_tries(states[i]) };
+		if (mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1)
+			return -1;
+		if (m->seg.h.first == 0)
+			break;          /* it was the last of its segment */
+	}
+	return 0;
+}
+
+int
+displace_expired(struct mbox *m)
+{
+	uint64_t at, next, now_us = clock_wall_us();
+	uint32_t n, step;
+	bool left = false;
+
+	if (!m->ctl.expires)
+		return 0;
+	for (at = m->ctl.first_seg; at != 0; at = next) {
+		if (mbox_seg(m, at) == -1)
+			return -1;
+		next = mbox_seg_next(m);
+		n = mbox_seg_n(m);
+		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.head); pos < n && m->seg.h.first == at; pos += step) {
+			step = n - pos < BLOCK ? n - pos : BLOCK;
+			if (expire_block(m, pos, step, now_us, &left) == -1)
+				return -1;
+		}
+	}
+	if (left)
+		return 0;
+	m->ctl.expires = 0;
+	return mbox_begin(m);
 }

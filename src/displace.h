@@ -13,4 +13,10 @@
  */
 int displace(struct mbox *m, struct slice tag, uint64_t cost);
 
+/*
+ * displace_expired -- drop what has expired, so that it neither takes room nor keeps a sender waiting.
+ * With the lock held; begins the change where there is one.  Returns 0, or -1.
+ */
+int displace_expired(struct mbox *m);
+
 #endif

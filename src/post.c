@@ -174,12 +174,15 @@ place(struct post *p, const struct batch *b, uint32_t n, struct slot *out)
 }
 
 static int
-write_expiries(const struct seg *s, uint32_t pos, uint32_t n, const struct batch *b)
+write_expiries(struct mbox *m, uint32_t pos, uint32_t n, const struct batch *b)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if ((b->slots[b->from + i].flags & SLOT_EXPIRES)
-		    && seg_write_expiry(s, pos + i, b->expiries[b->from + i]) == -1)
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(b->slots[b->from + i].flags & SLOT_EXPIRES))
+			continue;
+		if (seg_write_expiry(&m->seg, pos + i, b->expiries[b->from + i]) == -1)
 			return -1;
+		m->ctl.expires = 1;
+	}
 	return 0;
 }
 
@@ -244,7 +247,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (seg_log(&m->seg) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || (is_offer(m) && make_offer(p, pos) == -1) || write_expiries(&m->seg, pos, n, b) == -1 || seg_write_slots(&m->seg, pos, n, slots) == -1
+	    || (is_offer(m) && make_offer(p, pos) == -1) || write_expiries(m, pos, n, b) == -1 || seg_write_slots(&m->seg, pos, n, slots) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++)
@@ -284,6 +287,8 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 			return -1;
 		ahead = wake_ahead(m);
 		m->behind = ahead == 1;
+		if (ahead == 0 && !mbox_fits(&m->ctl, batch_cost(b->slots[b->from].len)) && displace_expired(m) == -1)
+			ahead = -1;
 		if (ahead == 0 && displace(m, b->name[b->slots[b->from].tag], batch_cost(b->slots[b->from].len)) == -1)
 			ahead = -1;
 		n = ahead == 0 ? admitted(&m->ctl, b) : 0;

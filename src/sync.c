@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "clock.h"
+#include "displace.h"
 #include "io.h"
 #include "settle.h"
 #include "wake.h"
@@ -77,6 +78,8 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until un
 		why = r == 0 ? ETIMEDOUT : errno;
 		if ((r == -1 && why == EIDRM) || mbox_lock(m, CLOCK_NEVER) == -1)
 			return -1;
+		if (displace_expired(m) == -1)
+			why = errno;
 		end = sync_outcome(m, id);
 		if (end == STATE_CLAIMED && until == SYNC_END)
 			end = 0;

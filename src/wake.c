@@ -414,7 +414,7 @@ wake_sleep(struct mbox *m, uint64_t deadline_ns)
 			return 1;
 		if (r == -1 && errno != EINTR)
 			return -1;
-		if (r == 0 && (r = m->behind ? 1 : mbox_moved(m, generation)) != 0)
+		if (r == 0 && (r = m->behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
 			return r;
 		if (m->posted)
 			want_looked(m->want_fd, m->want_index, clock_mono_ns());

@@ -524,7 +524,8 @@ use_mrecv_makes_room() {
 heir_and_message() {
 	timeout -s KILL $((LIMIT + 2)) mrecv -l -w 1.5 box >../other 2>../other.err &
 	other=$!
-	until_asleep $other box 2
+	# where the tool has died, he is alone
+	until_asleep "$1" box 2 || until_asleep $other box
 	within msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
 }
 
@@ -539,7 +540,8 @@ judge_heir() {
 
 use_mrecv_heir() {
 	mkmbox box
-	cmd=(mrecv -l box)
+	# without a bell it is not called, and the heir is
+	cmd=(mrecv -w 2 -l box)
 	partner=heir_and_message
 	after=he_ends
 	judge=judge_heir
@@ -547,7 +549,7 @@ use_mrecv_heir() {
 
 use_mrecv_command_heir() {
 	use_mrecv_heir
-	cmd=(mrecv box -- awk 1)
+	cmd=(mrecv -w 2 box -- awk 1)
 	skips='write:E*'
 }
 
