@@ -16,7 +16,10 @@
 #include "io.h"
 #include "spare.h"
 
-enum { LOOK_MS = 1000 };                        /* a signal that came just before poll(2) is seen after this time */
+enum {
+	LOOK_MS = 1000,                         /* a signal that came just before poll(2) is seen after this time */
+	STATUS_OWN_FAILURE = 125,               /* what mrecv failed at is not the command's */
+};
 
 #define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is not given for 0.1 s x 2^tries */
 #define PAUSE_NS UINT64_C(100000000)            /* after a command that put its message back, before the next */
@@ -421,6 +424,8 @@ ended(struct jobs *j, struct job *job, int waited)
 	if (job->out_fd != -1) {
 		if (end != HANDLER_BACK && status != 126 && status != 127 && job->cut == 0)
 			end = answer(j, job, status);
+		if (end == HANDLER_FAILED && status == 0)
+			status = STATUS_OWN_FAILURE;    /* the command went well: the answer did not get through */
 		close(job->out_fd);
 	}
 	if (job->cut != 0) {

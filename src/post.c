@@ -221,8 +221,8 @@ finish_append(struct post *p)
 		return -1;
 	if ((p->sync || is_offer(m)) && sync_post(m, m->ctl.next - 1) == -1)
 		return -1;
-	if (is_offer(m) && !m->posted) {
-		errno = ENOSPC;         /* nobody could tell us that it was taken */
+	if ((p->sync || is_offer(m)) && !m->posted) {
+		errno = ENOSPC;         /* nobody could tell us how it ended */
 		return -1;
 	}
 	return mbox_commit(m);

@@ -73,14 +73,15 @@ falls_due(struct claim *c, uint32_t pos)
 	return false;
 }
 
-/* has_expired -- whether the message at pos is past its time. */
-static bool
+/* has_expired -- whether the message at pos is past its time.  -1 where that cannot be read. */
+static int
 has_expired(const struct claim *c, uint32_t pos, const struct slot *slot)
 {
 	uint64_t expiry;
 
-	return (slot->flags & SLOT_EXPIRES) && seg_read_expiry(&c->m->seg, pos, &expiry) == 0
-	    && expiry <= clock_wall_us();
+	if (!(slot->flags & SLOT_EXPIRES))
+		return 0;
+	return seg_read_expiry(&c->m->seg, pos, &expiry) == -1 ? -1 : expiry <= clock_wall_us();
 }
 
 /* A search through the backlog for messages of one rank. */
@@ -136,6 +137,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 	uint64_t states[BLOCK], id;
 	struct slot slots[BLOCK];
 	enum state_status status;
+	int expired;
 
 	if (seg_read_states(&m->seg, pos, n, states) == -1 || seg_read_slots(&m->seg, pos, n, slots) == -1)
 		return -1;
@@ -147,7 +149,10 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 		if (id >= s->limits->below) {
 			s->full = true;
 		} else if (slot_has_rank(s->c, &slots[i], s->rank)) {
-			if (has_expired(s->c, pos + i, &slots[i])) {
+			expired = has_expired(s->c, pos + i, &slots[i]);
+			if (expired == -1)
+				return -1;
+			if (expired) {
 				take_alone(s, pos + i, id, &slots[i], states[i], true);
 			} else if (slots[i].flags & SLOT_MEET) {
 				take_alone(s, pos + i, id, &slots[i], states[i], false);

@@ -317,7 +317,9 @@ show_mailbox(struct show *show, const char *name, const struct survey *s, const 
 int
 show_end(struct show *show, bool headings)
 {
-	bool failed = fclose(show->table) == EOF;
+	bool failed = ferror(show->table) != 0;
+
+	failed = fclose(show->table) == EOF || failed;
 
 	if (!failed && !show->json && (show->mailboxes > 0 || headings)) {
 		/* no line goes on below while they are drawn: where they would is not known */

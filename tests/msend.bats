@@ -62,7 +62,7 @@ teardown()
 }
 
 @test "-F sends frames on with tag, source and headers, and strips what only a mailbox may set" {
-	printf 'M1 1 t s key=v id=77 try=3 uid=0 time=12.000000\nx\nM1 0 - s\n\n' | msend -F -t other -s other box
+	printf 'M1 1 t s key=v id=77 try=3 uid=0 time=12.000000\nx\nM1 0 - s\n\n' | msend -F box
 	mrecv -a -F box >out
 	printf 'M1 1 t s id=1 time=12.000000 key=v\nx\n' >expected
 	head -n 2 out >first

@@ -3,11 +3,13 @@
  * inspect: whether a mailbox's counters say what its files hold.
  *
  *     inspect [-e] MAILBOX
+ *     inspect -c MAILBOX
  *
  * For tests, while nobody uses the mailbox: it takes no lock and mends nothing.  It counts anew from the states of all
  * messages and compares with ctl, follows the chain of segments both ways, compares each frame with its checksum, and
  * says which files nothing names.  -e: the mailbox should be empty, with at most one small segment and no waiter.
- * Each complaint is a line; the status is 1 where there was one.
+ * Each complaint is a line; the status is 1 where there was one.  -c: print how many messages ctl counts, and whether a
+ * change is under way.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -216,11 +218,11 @@ main(int argc, char **argv)
 {
 	static struct found f = { .ready = UINT64_MAX };
 	struct ctl c;
-	bool empty = argc == 3 && strcmp(argv[1], "-e") == 0;
+	bool empty = argc == 3 && strcmp(argv[1], "-e") == 0, count = argc == 3 && strcmp(argv[1], "-c") == 0;
 	int dir_fd, ctl_fd, want_fd;
 
-	if (argc != 2 && !empty) {
-		fputs("usage: inspect [-e] mailbox\n", stderr);
+	if (argc != 2 && !empty && !count) {
+		fputs("usage: inspect [-c | -e] mailbox\n", stderr);
 		return 64;
 	}
 	box = argv[argc - 1];
@@ -230,6 +232,10 @@ main(int argc, char **argv)
 	if (dir_fd == -1 || ctl_fd == -1 || want_fd == -1 || ctl_read(ctl_fd, &c) == -1) {
 		complain("cannot read it: %s", strerror(errno));
 		return 1;
+	}
+	if (count) {
+		printf("%" PRIu64 " %d\n", c.live, c.busy);
+		return 0;
 	}
 	if (c.busy || c.removed)
 		complain("busy %d, removed %d", c.busy, c.removed);
