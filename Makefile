@@ -141,7 +141,8 @@ check-sanitize:
 	@chmod +x $(D)/first/strace
 	@ASAN_OPTIONS=log_path=$(D)/log/asan:exitcode=99 UBSAN_OPTIONS=log_path=$(D)/log/ubsan:print_stacktrace=1 \
 	$(MAKE) --no-print-directory check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
-		FIRST='$(D)/first:$(D)/bin' CFLAGS='$(SANITIZE)' TESTS='$(TESTS)' BATSFLAGS='$(BATSFLAGS)'
+		FIRST='$(D)/first:$(D)/bin' CFLAGS='$(SANITIZE)' TESTS='$(TESTS)' \
+		BATSFLAGS='--filter-tags !no-sanitize $(BATSFLAGS)'
 	@! cat $(D)/log/* 2>/dev/null || { echo "check-sanitize: see the reports above"; exit 1; }
 
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --child-silent-after-fork=yes

@@ -33,16 +33,15 @@ static int
 open_channels(struct receive *r)
 {
 	uint32_t n = r->sources.n;
-	char (*paths)[PATH_MAX] = calloc(n, sizeof *paths);
 
 	r->sources.list = calloc(n, sizeof *r->sources.list);
 	r->sources.n = 0;
-	if (paths == NULL || r->sources.list == NULL) {
-		free(paths);
+	r->paths = calloc(n, sizeof *r->paths);
+	if (r->paths == NULL || r->sources.list == NULL)
 		return cli_fail("open", r->channels[0]);
-	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (cli_path(paths[i], r->channels[i]) == 0 && sources_add(&r->sources, r->channels[i], paths[i]) == 0)
+		if (cli_path(r->paths[i], r->channels[i]) == 0
+		    && sources_add(&r->sources, r->channels[i], r->paths[i]) == 0)
 			continue;
 		if (errno == EINVAL)
 			return cli_usage("-%c: %s is no mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);

@@ -16,6 +16,7 @@ struct receive {
 	const char *format;
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
+	char (*paths)[PATH_MAX];        /* where they lie */
 	struct sources sources;
 	struct output output;
 	struct deliver deliver;

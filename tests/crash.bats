@@ -356,6 +356,7 @@ need_strace()
 	enough
 }
 
+# bats test_tags=no-sanitize
 @test "a sender in which any system call fails says so in one line, or has sent its message" {
 	need_strace
 	kills=0

@@ -65,18 +65,24 @@ live()
 	[ -z "$output" ]
 }
 
-@test "it takes up room until a receiver comes upon it" {
+@test "it takes up no room: a sender that finds none drops it" {
 	mkmbox -c 1 small
 	send_expired small stale
-	run -1 msend -n small fresh
-	in_background msend small fresh
-	until_waiting small
-	run -124 timeout "$LIMIT" mrecv -t no-such-tag -w 0.01 small
-	# it drops what it wanted, and that makes room
+	timeout "$LIMIT" msend -n small fresh
 	[ "$(timeout "$LIMIT" mrecv small)" = fresh ]
-	status_of "$child"
-	[ "$status" -eq 0 ]
 	[ "$(live small)" -eq 0 ]
+}
+
+@test "a sender that waits for room gets that of a message that expires" {
+	mkmbox -c 1 small
+	msend -x 0.5 small stale
+	timeout "$LIMIT" msend small fresh
+	[ "$(timeout "$LIMIT" mrecv small)" = fresh ]
+}
+
+@test "a synchronous sender is told when its message expires" {
+	run -74 timeout "$LIMIT" msend -S -x 0.2 box stale
+	[[ $output == *"left the mailbox without being received" ]]
 }
 
 @test "an expired message is dropped with its payload, however large" {

@@ -151,7 +151,7 @@ serve()
 	mkmbox -c 1 small
 	msend small full
 	msend -H reply="$PWD/small" calc one
-	run -0 timeout "$LIMIT" mrecv -r calc -- cat
+	run -125 timeout "$LIMIT" mrecv -r calc -- cat
 	[[ $output == *"cannot answer to $PWD/small: time ran out" ]]
 	mrecv small
 	timeout "$LIMIT" mrecv -r calc -- sh -c 'echo "try $MBOX_TRY"'
