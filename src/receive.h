@@ -7,6 +7,8 @@
 #ifndef RECEIVE_H
 #define RECEIVE_H
 
+#include <limits.h>
+
 #include "jobs.h"
 
 struct receive {
