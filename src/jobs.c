@@ -362,18 +362,20 @@ try_again(struct jobs *j, struct job *job, int status)
 
 /* answer -- send the command's output as the answer.  Returns what becomes of the request. */
 static enum handler_end
-answer(struct jobs *j, struct job *job, int status)
+answer(struct jobs *j, struct job *job, int *status)
 {
 	struct sources *s = j->deliver->sources;
 	int r, tries = 0;
 
 	do
-		r = reply_send(&job->reply, job->out_fd, status, j->source, ANSWER_NS, s->list, s->n, j->deliver->dead);
+		r = reply_send(&job->reply, job->out_fd, *status, j->source, ANSWER_NS, s->list, s->n, j->deliver->dead);
 	while (r == -1 && errno == EINTR && ++tries < 3);
 	if (r != -1)
 		return HANDLER_DONE;
 	if (errno == EINTR)
 		return HANDLER_BACK;
+	if (*status == 0)
+		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
 	j->warn("answer to", reply_path(&job->reply));
 	switch (errno) {
 	case EACCES:
@@ -423,9 +425,7 @@ ended(struct jobs *j, struct job *job, int waited)
 		end = HANDLER_BACK;     /* we have asked it to end */
 	if (job->out_fd != -1) {
 		if (end != HANDLER_BACK && status != 126 && status != 127 && job->cut == 0)
-			end = answer(j, job, status);
-		if (end == HANDLER_FAILED && status == 0)
-			status = STATUS_OWN_FAILURE;    /* the command went well: the answer did not get through */
+			end = answer(j, job, &status);
 		close(job->out_fd);
 	}
 	if (job->cut != 0) {

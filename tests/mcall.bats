@@ -127,10 +127,10 @@ serve()
 	mkmbox -m 0666 foreign
 	[ "$(id -u)" -eq 0 ] && chown 12345 foreign || skip 'needs root'
 	msend -H reply="$PWD/foreign" calc one
-	run -0 timeout "$LIMIT" mrecv -r calc -- cat
+	run -125 timeout "$LIMIT" mrecv -r calc -- cat
 	[[ $output == "mrecv: cannot answer to $PWD/foreign: "* ]]
 	msend -H reply="$PWD/calc" calc two
-	run -0 timeout "$LIMIT" mrecv -r calc -- cat
+	run -125 timeout "$LIMIT" mrecv -r calc -- cat
 	[[ $output == "mrecv: cannot answer to $PWD/calc: "* ]]
 	mkmbox near
 	msend -H reply=near calc three

@@ -22,21 +22,21 @@ sample()
 	fi
 	# with a sanitizer all is slower
 	[ -z "${ASAN_OPTIONS:-}" ] || nth=$((nth * 4 + 1))
-	echo "every ${nth}th point, seed $seed"
+	echo "one point in $nth, seed $seed"
 	LIMIT=10 "$torture" -e "$nth" -s "$seed" "${uses[@]}" 3>&-
 }
 
 # bats test_tags=no-valgrind
 @test "a sender that is killed or fails at a system call has sent whole messages or none, and says which" {
-	sample 61 '^(msend|meet_send|mtee)'
+	sample 83 '^(msend|meet_send|mtee)'
 }
 
 # bats test_tags=no-valgrind
 @test "a receiver that is killed or fails at a system call has lost no message, and the next takes what is left" {
-	sample 61 '^(mrecv|meet_receive|mcall)'
+	sample 83 '^(mrecv|meet_receive|mcall)'
 }
 
 # bats test_tags=no-valgrind
 @test "what makes, removes, shows or mends a mailbox may be killed or fail at a system call" {
-	sample 31 '^(mkmbox|rmmbox|mstat|mend)'
+	sample 41 '^(mkmbox|rmmbox|mstat|mend)'
 }
