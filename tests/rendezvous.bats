@@ -342,7 +342,7 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 
 # ---- what is kept, and where ----
 
-# bats test_tags=no-valgrind
+# bats test_tags=no-valgrind,no-sanitize
 @test "300 MB go through with less than 4 MiB of memory on each side, and nothing of them in the folder" {
 	mkfifo in out
 	exec 5<>in 6<>out
