@@ -221,7 +221,7 @@ pipe_room(int fd)
 	return pages > 0 ? (uint64_t)pages * PIPE_BUF / 2 : 0;
 }
 
-/* room_in -- how many bytes a channel has room for now.  Leaves the channel out where it fails. */
+/* room_in -- how many bytes a channel has room for at this moment.  Leaves the channel out where it fails. */
 static uint64_t
 room_in(struct fan *f, struct fan_channel *c)
 {

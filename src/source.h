@@ -66,7 +66,7 @@ int sources_next(struct sources *s, uint32_t messages, size_t bytes);
  */
 int sources_more(struct sources *s, uint32_t messages, size_t bytes);
 
-/* sources_awake -- nothing is to be taken for now: whoever waits besides us is woken instead.  Returns 0, or -1. */
+/* sources_awake -- nothing is to be taken at present: whoever waits besides us is woken instead.  Returns 0, or -1. */
 int sources_awake(struct sources *s);
 
 /* sources_settle -- what is in hand from item `from` on is done or put back (claim_settle).  Returns 0, or -1. */
