@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "header.h"
 #include "input.h"
 #include "io.h"
 
@@ -50,8 +51,7 @@ struct send {
 	bool headed;                    /* a tag was given */
 	const char *source;             /* as given; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
-	size_t extra_len;
-	char extra[FRAME_HEADER_MAX];
+	struct header header;
 	struct sink sink;
 	struct input input;
 };
@@ -63,46 +63,6 @@ print_ids(uint64_t first, uint64_t last)
 	for (uint64_t id = first; id <= last; id++)
 		printf("%llu\n", (unsigned long long)id);
 	return ferror(stdout) || fflush(stdout) == EOF ? -1 : 0;
-}
-
-/* add_header -- -H KEY=VALUE.  Returns 0, or -1 when it is refused, with the reason printed. */
-static int
-add_header(struct send *s, const char *arg)
-{
-	static const char *const ours[] = { "id", "time", "try", "uid", "big", "expire" };
-	const char *equals = strchr(arg, '=');
-	struct slice key = { arg, equals == NULL ? 0 : (size_t)(equals - arg) }, seen;
-	char name[FRAME_KEY_MAX + 1];
-	long n;
-
-	if (!frame_key_ok(key)) {
-		cli_usage("-H: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", arg);
-		return -1;
-	}
-	memcpy(name, key.p, key.len);
-	name[key.len] = '\0';
-	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-		if (slice_is(key, ours[i])) {
-			cli_usage("-H: '%s' is not a sender's to set", name);
-			return -1;
-		}
-	if (frame_header((struct slice){ s->extra, s->extra_len }, name, &seen)) {
-		cli_usage("-H: '%s' is given twice", name);
-		return -1;
-	}
-	if (s->extra_len + key.len + 2 < sizeof s->extra) {
-		if (s->extra_len > 0)
-			s->extra[s->extra_len++] = ' ';
-		memcpy(s->extra + s->extra_len, arg, key.len + 1);
-		s->extra_len += key.len + 1;
-		n = frame_encode(s->extra + s->extra_len, sizeof s->extra - s->extra_len, slice_of(equals + 1));
-		if (n != -1) {
-			s->extra_len += (size_t)n;
-			return 0;
-		}
-	}
-	cli_usage("-H: the headers are too long");
-	return -1;
 }
 
 /* set_form -- of -0, -F and -l only one. */
@@ -129,7 +89,7 @@ options(struct send *s, int argc, char **argv)
 				return status;
 			break;
 		case 'H':
-			if (add_header(s, optarg) == -1)
+			if (header_add(&s->header, optarg, NULL) == -1)
 				return CLI_USAGE;
 			break;
 		case 'n':
@@ -221,7 +181,7 @@ main(int argc, char **argv)
 	name = argv[optind++];
 	if (optind < argc && s.form != 'm')
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
-	if (s.form == 'F' && (s.headed || s.extra_len > 0 || s.source != NULL || s.input.lifetime_us > 0))
+	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
 		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
 	if (s.sync && s.sink.patience_ns == SINK_NOT_AT_ALL)
 		return cli_usage("-S waits for a receiver: it does not go with -n");
@@ -229,7 +189,7 @@ main(int argc, char **argv)
 	if (source == NULL)
 		return CLI_USAGE;
 	s.input.head.source = slice_of(source);
-	s.input.head.extra = (struct slice){ s.extra, s.extra_len };
+	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
 	signal(SIGPIPE, SIG_IGN);
 	if (s.sync && cli_path(path, name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("-S: %s is no mailbox", name);
