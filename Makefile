@@ -33,7 +33,7 @@ MODULES = \
 	source sink output fan \
 	input handler spare deliver reply \
 	jobs call callbox \
-	cli header \
+	cli args header \
 	receive show
 
 # The programs, above all modules: src/NAME.c each.

@@ -15,14 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "frame.h"
 #include "io.h"
 #include "str.h"
-
-#ifndef LETTERBOX_VERSION
-#define LETTERBOX_VERSION "unknown"
-#endif
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
 
@@ -171,109 +166,14 @@ cli_usage(const char *format, ...)
 	return CLI_USAGE;
 }
 
-/* print_parts -- print on standard output; a failure is said. */
-static int
-print_parts(const char *const *parts, size_t n)
+int
+cli_print(const char *const *parts)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (io_write(STDOUT_FILENO, parts[i], strlen(parts[i])) == -1)
+	for (; *parts != NULL; parts++) {
+		if (io_write(STDOUT_FILENO, *parts, strlen(*parts)) == -1)
 			return cli_fail("write to", "standard output");
 	}
 	return CLI_OK;
-}
-
-int
-cli_help(void)
-{
-	const char *const parts[] = { "usage: ", tool_synopsis, "\n", tool_options };
-
-	return print_parts(parts, sizeof(parts) / sizeof(parts[0]));
-}
-
-int
-cli_version(void)
-{
-	const char *const parts[] = { tool_name, " (letterbox) " LETTERBOX_VERSION "\n" };
-
-	return print_parts(parts, sizeof(parts) / sizeof(parts[0]));
-}
-
-/* digits -- read the decimal digits that s begins with, below 2^63.  Returns 0 with *n and *rest, or -1. */
-static int
-digits(const char *s, uint64_t *n, const char **rest)
-{
-	uint64_t sum = 0;
-	const char *p;
-
-	for (p = s; *p >= '0' && *p <= '9'; p++) {
-		uint64_t d = (uint64_t)(*p - '0');
-
-		if (sum > ((uint64_t)INT64_MAX - d) / 10)
-			return -1;
-		sum = sum * 10 + d;
-	}
-	if (p == s)
-		return -1;
-	*n = sum;
-	*rest = p;
-	return 0;
-}
-
-int
-cli_count(const char *option, const char *arg, uint64_t min, bool inf_ok, uint64_t *n)
-{
-	const char *rest;
-	uint64_t value;
-
-	if (inf_ok && strcmp(arg, "inf") == 0) {
-		*n = UINT64_MAX;
-		return 0;
-	}
-	if (digits(arg, &value, &rest) == 0 && *rest == '\0' && value >= min) {
-		*n = value;
-		return 0;
-	}
-	cli_warn("%s: '%s' is not a whole number from %llu on%s", option, arg, (unsigned long long)min,
-	    inf_ok ? ", or inf" : "");
-	return -1;
-}
-
-int
-cli_bytes(const char *option, const char *arg, bool inf_ok, uint64_t *n)
-{
-	static const char units[] = "KMG";
-	const char *rest, *unit;
-	uint64_t value;
-	int shift = 0;
-
-	if (inf_ok && strcmp(arg, "inf") == 0) {
-		*n = UINT64_MAX;
-		return 0;
-	}
-	if (digits(arg, &value, &rest) == 0) {
-		unit = *rest != '\0' ? strchr(units, *rest) : NULL;
-		if (unit != NULL) {
-			shift = 10 * (int)(unit - units + 1);
-			rest++;
-		}
-		if (*rest == '\0' && value <= (uint64_t)INT64_MAX >> shift) {
-			*n = value << shift;
-			return 0;
-		}
-	}
-	cli_warn("%s: '%s' is not a number of bytes (4096, 64K, 10M, 1G%s)", option, arg, inf_ok ? ", inf" : "");
-	return -1;
-}
-
-int
-cli_seconds(const char *option, const char *arg, uint64_t *ns)
-{
-	if (clock_parse(arg, ns) == 0) {
-		*ns += *ns == 0;        /* no time at all is still time that runs out */
-		return 0;
-	}
-	cli_warn("%s: '%s' is not a duration (0.25, 500ms, 10s, 5m, 2h)", option, arg);
-	return -1;
 }
 
 int

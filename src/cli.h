@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cli: what every tool's command line has in common: statuses, errors, option values, names of channels.
+ * cli: what every tool has in common: statuses, errors, names of channels.
  *
  * Only this layer and the tools above it print and exit.
  */
@@ -31,7 +31,6 @@ enum cli_status {
 /* Each tool defines these. */
 extern const char tool_name[];          /* "msend" */
 extern const char tool_synopsis[];      /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
-extern const char tool_options[];       /* what --help prints below the synopsis, a line an option */
 
 /* cli_warn -- print "TOOL: MESSAGE\n" on standard error; what is not printable in MESSAGE is escaped as \xHH. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -51,19 +50,8 @@ int cli_status(int err);
 /* cli_usage -- print the reason (where not NULL) and the synopsis on standard error.  Returns CLI_USAGE. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* cli_help, cli_version -- for -h and -V: print on standard output.  Return CLI_OK, or CLI_IO. */
-int cli_help(void);
-int cli_version(void);
-
-/*
- * cli_count, cli_bytes, cli_seconds -- an option's value: a whole number from min on; bytes with K, M, G
- * ("inf" is UINT64_MAX where inf_ok); a duration in nanoseconds.
- * option: as it is to be printed, "-w".
- * Print what is wrong and return -1; else 0.
- */
-int cli_count(const char *option, const char *arg, uint64_t min, bool inf_ok, uint64_t *n);
-int cli_bytes(const char *option, const char *arg, bool inf_ok, uint64_t *n);
-int cli_seconds(const char *option, const char *arg, uint64_t *ns);
+/* cli_print -- print parts of text on standard output, up to a NULL.  Returns CLI_OK, or CLI_IO with the failure said. */
+int cli_print(const char *const *parts);
 
 /*
  * cli_path -- where the channel that the user calls name lies: $MBOX_DIR/NAME where name has no slash (and is not -).

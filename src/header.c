@@ -30,29 +30,29 @@ header_put(struct header *h, const char *key, const char *value)
 }
 
 int
-header_add(struct header *h, const char *arg, const char *const *ours)
+header_add(struct header *h, const struct args *a, const char *const *ours)
 {
 	static const char *const receivers[] = { "id", "time", "try", "uid", "big", "expire", NULL };
-	const char *equals = strchr(arg, '=');
-	struct slice key = { arg, equals == NULL ? 0 : (size_t)(equals - arg) }, seen;
+	const char *equals = strchr(a->value, '=');
+	struct slice key = { a->value, equals == NULL ? 0 : (size_t)(equals - a->value) }, seen;
 	char name[FRAME_KEY_MAX + 1];
 
 	if (equals == NULL || !frame_key_ok(key)) {
-		cli_usage("-H: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", arg);
+		cli_usage("%s: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", a->option, a->value);
 		return -1;
 	}
 	memcpy(name, key.p, key.len);
 	name[key.len] = '\0';
 	if (listed(key, receivers) || listed(key, ours)) {
-		cli_usage("-H: '%s' is not a sender's to set", name);
+		cli_usage("%s: '%s' is not a sender's to set", a->option, name);
 		return -1;
 	}
 	if (frame_header((struct slice){ h->text, h->len }, name, &seen)) {
-		cli_usage("-H: '%s' is given twice", name);
+		cli_usage("%s: '%s' is given twice", a->option, name);
 		return -1;
 	}
 	if (header_put(h, name, equals + 1) == 0)
 		return 0;
-	cli_usage("-H: the headers are too long");
+	cli_usage("%s: the headers are too long", a->option);
 	return -1;
 }

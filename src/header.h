@@ -3,6 +3,7 @@
 #ifndef HEADER_H
 #define HEADER_H
 
+#include "args.h"
 #include "frame.h"
 
 struct header {
@@ -11,11 +12,11 @@ struct header {
 };
 
 /*
- * header_add -- add KEY=VALUE as a user typed it.
+ * header_add -- add the value of the option just read, KEY=VALUE.
  * ours: further keys that are not his to set (NULL-terminated), besides those that no sender sets; or NULL.
  * Returns 0, or -1 where it is refused, with the reason printed.
  */
-int header_add(struct header *h, const char *arg, const char *const *ours);
+int header_add(struct header *h, const struct args *a, const char *const *ours);
 
 /* header_put -- add a header of our own.  Returns 0, or -1 with EMSGSIZE. */
 int header_put(struct header *h, const char *key, const char *value);

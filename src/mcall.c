@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* mcall: send a request to a mailbox and print the answer. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "args.h"
 #include "call.h"
 #include "callbox.h"
 #include "cli.h"
@@ -16,22 +16,12 @@
 
 const char tool_name[] = "mcall";
 const char tool_synopsis[] = "mcall [-H key=value] [-s source] [-t tag] [-w seconds] mailbox [message...]";
-const char tool_options[] =
-    "  -H, --header=KEY=VALUE a further header\n"
-    "  -s, --source=NAME      who asks (default $MBOX_SOURCE, else LOGIN.PPID)\n"
-    "  -t, --tag=TAG          what it is about (default -, none)\n"
-    "  -w, --wait=SECONDS     wait no longer than this for the answer\n"
-    "  -h, --help             print this help\n"
-    "  -V, --version          print the version\n";
-
-static const struct option long_options[] = {
-	{ "header", required_argument, NULL, 'H' },
-	{ "source", required_argument, NULL, 's' },
-	{ "tag", required_argument, NULL, 't' },
-	{ "wait", required_argument, NULL, 'w' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+const struct args_option tool_options[] = {
+	{ 'H', "header", "KEY=VALUE", "a further header" },
+	{ 's', "source", "NAME", "who asks (default $MBOX_SOURCE, else LOGIN.PPID)" },
+	{ 't', "tag", "TAG", "what it is about (default -, none)" },
+	{ 'w', "wait", "SECONDS", "wait no longer than this for the answer" },
+	ARGS_COMMON
 };
 
 #define LOOK_NS UINT64_C(1000000000)            /* how often the request is looked at */
@@ -52,40 +42,33 @@ struct caller {
 
 /* options -- read the command line.  Returns -1 to go on, or the exit status. */
 static int
-options(struct caller *c, int argc, char **argv)
+options(struct caller *c, struct args *a)
 {
 	static const char *const ours[] = { "call", "reply", "re", "status", NULL };
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "+H:s:t:w:hV", long_options, NULL)) != -1) {
+	while ((opt = args_leading(a)) != 0) {
 		switch (opt) {
 		case 'H':
-			if (header_add(&c->header, optarg, ours) == -1)
+			if (header_add(&c->header, a, ours) == -1)
 				return CLI_USAGE;
 			break;
 		case 's':
-			c->source = optarg;
+			c->source = a->value;
 			break;
 		case 't':
-			c->input.head.tag = slice_of(optarg);
-			if (!frame_name_ok(c->input.head.tag))
-				return cli_usage("-t: '%s' is not a tag (1 to 255 bytes, no white space)", optarg);
-			break;
-		case 'w':
-			if (cli_seconds("-w", optarg, &c->patience_ns) == -1)
+			if (args_tag(a, &c->input.head.tag) == -1)
 				return CLI_USAGE;
 			break;
-		case 'h':
-			return cli_help();
-		case 'V':
-			return cli_version();
-		default:
-			return cli_usage(NULL);
+		case 'w':
+			if (args_seconds(a, &c->patience_ns) == -1)
+				return CLI_USAGE;
+			break;
 		}
 	}
-	if (optind == argc)
+	if (*a->next == NULL)
 		return cli_usage("no mailbox is named");
-	c->name = argv[optind++];
+	c->name = *a->next++;
 	c->source = cli_source(c->source_buf, c->source);
 	return c->source == NULL ? CLI_USAGE : -1;
 }
@@ -211,11 +194,13 @@ int
 main(int argc, char **argv)
 {
 	static struct caller c;
+	struct args args;
 	int status;
 
 	c.patience_ns = SINK_FOREVER;
 	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
-	status = options(&c, argc, argv);
+	args_init(&args, argc, argv);
+	status = options(&c, &args);
 	if (status != -1)
 		return status;
 	output_init(&c.output, STDOUT_FILENO, OUTPUT_RAW, NULL);
@@ -223,7 +208,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	io_catch_stop();
 	c.box.dir_fd = -1;
-	status = call(&c, argv + optind);
+	status = call(&c, args.next);
 	callbox_remove(&c.box);
 	sink_close(&c.sink);
 	if (io_stop || c.broken)

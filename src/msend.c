@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* msend: send messages to a channel. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 
+#include "args.h"
 #include "cli.h"
 #include "header.h"
 #include "input.h"
@@ -13,36 +13,19 @@
 const char tool_name[] = "msend";
 const char tool_synopsis[] = "msend [-0FlnSv] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
     "             channel [message...]";
-const char tool_options[] =
-    "  -0, --null             every NUL-ended record of standard input is a message\n"
-    "  -F, --frames           standard input is frames, sent on with their headers\n"
-    "  -H, --header=KEY=VALUE a further header\n"
-    "  -l, --lines            every line of standard input is a message\n"
-    "  -n, --nonblock         fail at once where there is no room\n"
-    "  -S, --sync             return when the message has been received\n"
-    "  -s, --source=NAME      who sends (default $MBOX_SOURCE, else LOGIN.PPID)\n"
-    "  -t, --tag=TAG          what it is about (default -, none)\n"
-    "  -v, --verbose          print the id of each message sent to a mailbox\n"
-    "  -w, --wait=SECONDS     wait no longer than this for room, or with -S for the receiver\n"
-    "  -x, --expire=SECONDS   it expires so long after it was sent\n"
-    "  -h, --help             print this help\n"
-    "  -V, --version          print the version\n";
-
-static const struct option long_options[] = {
-	{ "null", no_argument, NULL, '0' },
-	{ "frames", no_argument, NULL, 'F' },
-	{ "header", required_argument, NULL, 'H' },
-	{ "lines", no_argument, NULL, 'l' },
-	{ "nonblock", no_argument, NULL, 'n' },
-	{ "sync", no_argument, NULL, 'S' },
-	{ "source", required_argument, NULL, 's' },
-	{ "tag", required_argument, NULL, 't' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "wait", required_argument, NULL, 'w' },
-	{ "expire", required_argument, NULL, 'x' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+const struct args_option tool_options[] = {
+	{ '0', "null", NULL, "every NUL-ended record of standard input is a message" },
+	{ 'F', "frames", NULL, "standard input is frames, sent on with their headers" },
+	{ 'H', "header", "KEY=VALUE", "a further header" },
+	{ 'l', "lines", NULL, "every line of standard input is a message" },
+	{ 'n', "nonblock", NULL, "fail at once where there is no room" },
+	{ 'S', "sync", NULL, "return when the message has been received" },
+	{ 's', "source", "NAME", "who sends (default $MBOX_SOURCE, else LOGIN.PPID)" },
+	{ 't', "tag", "TAG", "what it is about (default -, none)" },
+	{ 'v', "verbose", NULL, "print the id of each message sent to a mailbox" },
+	{ 'w', "wait", "SECONDS", "wait no longer than this for room, or with -S for the receiver" },
+	{ 'x', "expire", "SECONDS", "it expires so long after it was sent" },
+	ARGS_COMMON
 };
 
 struct send {
@@ -75,21 +58,21 @@ set_form(struct send *s, char form)
 	return CLI_OK;
 }
 
-/* options -- read the command line.  Returns -1 to go on, or the exit status. */
+/* options -- read the command line up to the channel.  Returns -1 to go on, or the exit status. */
 static int
-options(struct send *s, int argc, char **argv)
+options(struct send *s, struct args *a)
 {
 	uint64_t ns;
 	int opt, status;
 
-	while ((opt = getopt_long(argc, argv, "+0FH:lnSs:t:vw:x:hV", long_options, NULL)) != -1) {
+	while ((opt = args_leading(a)) != 0) {
 		switch (opt) {
 		case '0': case 'F': case 'l':
 			if ((status = set_form(s, (char)opt)) != CLI_OK)
 				return status;
 			break;
 		case 'H':
-			if (header_add(&s->header, optarg, NULL) == -1)
+			if (header_add(&s->header, a, NULL) == -1)
 				return CLI_USAGE;
 			break;
 		case 'n':
@@ -99,35 +82,28 @@ options(struct send *s, int argc, char **argv)
 			s->sync = true;
 			break;
 		case 's':
-			s->source = optarg;
+			s->source = a->value;
 			break;
 		case 't':
 			s->headed = true;
-			s->input.head.tag = slice_of(optarg);
-			if (!frame_name_ok(s->input.head.tag))
-				return cli_usage("-t: '%s' is not a tag (1 to 255 bytes, no white space)", optarg);
+			if (args_tag(a, &s->input.head.tag) == -1)
+				return CLI_USAGE;
 			break;
 		case 'v':
 			s->input.sent = print_ids;
 			break;
 		case 'w':
-			if (cli_seconds("-w", optarg, &s->sink.patience_ns) == -1)
+			if (args_seconds(a, &s->sink.patience_ns) == -1)
 				return CLI_USAGE;
 			break;
 		case 'x':
-			if (cli_seconds("-x", optarg, &ns) == -1)
+			if (args_seconds(a, &ns) == -1)
 				return CLI_USAGE;
 			s->input.lifetime_us = ns / 1000 > 0 ? ns / 1000 : 1;
 			break;
-		case 'h':
-			return cli_help();
-		case 'V':
-			return cli_version();
-		default:
-			return cli_usage(NULL);
 		}
 	}
-	return -1;
+	return *a->next == NULL ? cli_usage("no channel is named") : -1;
 }
 
 /* failed -- report what became of the input.  Returns the exit status. */
@@ -164,6 +140,7 @@ int
 main(int argc, char **argv)
 {
 	static struct send s;
+	struct args args;
 	char path[PATH_MAX];
 	const char *source, *name;
 	enum channel_kind kind;
@@ -173,13 +150,12 @@ main(int argc, char **argv)
 	s.sink.patience_ns = SINK_FOREVER;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
-	status = options(&s, argc, argv);
+	args_init(&args, argc, argv);
+	status = options(&s, &args);
 	if (status != -1)
 		return status;
-	if (optind == argc)
-		return cli_usage("no channel is named");
-	name = argv[optind++];
-	if (optind < argc && s.form != 'm')
+	name = *args.next++;
+	if (*args.next != NULL && s.form != 'm')
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
 	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
 		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
@@ -196,7 +172,7 @@ main(int argc, char **argv)
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
 	s.sink.post.sync = s.sync;
-	status = send_input(&s, argv + optind) == -1 ? failed(&s) : CLI_OK;
+	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
 		status = errno == ETIMEDOUT ? CLI_TIMEOUT : CLI_IO;

@@ -7,10 +7,10 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "args.h"
 #include "cli.h"
 #include "clock.h"
 #include "io.h"
@@ -20,20 +20,11 @@
 
 const char tool_name[] = "mstat";
 const char tool_synopsis[] = "mstat [-fJt] [mailbox...]";
-const char tool_options[] =
-    "  -f, --follow           show it again every second, with rates\n"
-    "  -J, --json             print a line of JSON for each row\n"
-    "  -t, --tags             print a row for each tag in each mailbox\n"
-    "  -h, --help             print this help\n"
-    "  -V, --version          print the version\n";
-
-static const struct option long_options[] = {
-	{ "follow", no_argument, NULL, 'f' },
-	{ "json", no_argument, NULL, 'J' },
-	{ "tags", no_argument, NULL, 't' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+const struct args_option tool_options[] = {
+	{ 'f', "follow", NULL, "show it again every second, with rates" },
+	{ 'J', "json", NULL, "print a line of JSON for each row" },
+	{ 't', "tags", NULL, "print a row for each tag in each mailbox" },
+	ARGS_COMMON
 };
 
 #define TICK_NS UINT64_C(1000000000)
@@ -174,9 +165,11 @@ int
 main(int argc, char **argv)
 {
 	static struct stats t;
+	struct args args;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "fJthV", long_options, NULL)) != -1) {
+	args_init(&args, argc, argv);
+	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {
 		case 'f':
 			t.follow = true;
@@ -187,13 +180,7 @@ main(int argc, char **argv)
 		case 't':
 			t.show.tags = true;
 			break;
-		case 'h':
-			return cli_help();
-		case 'V':
-			return cli_version();
-		default:
-			return cli_usage(NULL);
 		}
 	}
-	return t.follow ? follow(&t, argv + optind) : look_once(&t, argv + optind);
+	return t.follow ? follow(&t, args.operands) : look_once(&t, args.operands);
 }

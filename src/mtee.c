@@ -6,12 +6,12 @@
  * What is killed with mtee is what it has read and not yet passed on.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "args.h"
 #include "cli.h"
 #include "fan.h"
 #include "filter.h"
@@ -20,26 +20,14 @@
 
 const char tool_name[] = "mtee";
 const char tool_synopsis[] = "mtee [-1anq] [-s glob] [-t glob] channel...";
-const char tool_options[] =
-    "  -1, --one              each message to exactly one channel: the first with room\n"
-    "  -a, --append           append to plain files, instead of starting them anew\n"
-    "  -n, --nonblock         skip and count channels that are full\n"
-    "  -q, --quiet            write nothing to standard output\n"
-    "  -s, --source=GLOB      to the next channel, only messages whose source matches\n"
-    "  -t, --tag=GLOB         to the next channel, only messages whose tag matches\n"
-    "  -h, --help             print this help\n"
-    "  -V, --version          print the version\n";
-
-static const struct option long_options[] = {
-	{ "one", no_argument, NULL, '1' },
-	{ "append", no_argument, NULL, 'a' },
-	{ "nonblock", no_argument, NULL, 'n' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "source", required_argument, NULL, 's' },
-	{ "tag", required_argument, NULL, 't' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+const struct args_option tool_options[] = {
+	{ '1', "one", NULL, "each message to exactly one channel: the first with room" },
+	{ 'a', "append", NULL, "append to plain files, instead of starting them anew" },
+	{ 'n', "nonblock", NULL, "skip and count channels that are full" },
+	{ 'q', "quiet", NULL, "write nothing to standard output" },
+	{ 's', "source", "GLOB", "to the next channel, only messages whose source matches" },
+	{ 't', "tag", "GLOB", "to the next channel, only messages whose tag matches" },
+	ARGS_COMMON
 };
 
 /* A channel operand, with the filter that stands before it. */
@@ -168,25 +156,16 @@ open_all(struct tee *t)
 	return CLI_OK;
 }
 
-/* add_pattern -- -s or -t.  Returns -1 to go on, or the exit status. */
-static int
-add_pattern(struct filter *f, int kind, const char *glob)
-{
-	if (filter_add(f, (char)kind, glob) == 0)
-		return -1;
-	return cli_usage("-%c: '%s' is %s", kind, glob, errno == EINVAL ? "not a glob of 1 to 255 bytes" : "one too many");
-}
-
 /* options -- read the command line.  Returns -1 to go on, or the exit status. */
 static int
-options(struct tee *t, int argc, char **argv)
+options(struct tee *t, struct args *a)
 {
-	int opt, status = -1;
+	int opt;
 
-	while (status == -1 && (opt = getopt_long(argc, argv, "-1anqs:t:hV", long_options, NULL)) != -1) {
+	while ((opt = args_next(a)) != 0) {
 		switch (opt) {
-		case 1:
-			t->routes[t->routes_n++].name = optarg;
+		case ARGS_OPERAND:
+			t->routes[t->routes_n++].name = a->value;
 			break;
 		case '1':
 			t->fan.one = true;
@@ -201,32 +180,29 @@ options(struct tee *t, int argc, char **argv)
 			t->quiet = true;
 			break;
 		case 's': case 't':
-			status = add_pattern(&t->routes[t->routes_n].filter, opt, optarg);
+			if (args_glob(a, &t->routes[t->routes_n].filter, opt) == -1)
+				return CLI_USAGE;
 			break;
-		case 'h':
-			return cli_help();
-		case 'V':
-			return cli_version();
-		default:
-			return cli_usage(NULL);
 		}
 	}
-	while (status == -1 && optind < argc)
-		t->routes[t->routes_n++].name = argv[optind++];
-	if (status == -1 && t->routes[t->routes_n].filter.len > 0)
+	while (*a->next != NULL)
+		t->routes[t->routes_n++].name = *a->next++;
+	if (t->routes[t->routes_n].filter.len > 0)
 		return cli_usage("no channel follows the last -s or -t");
-	return status == -1 && t->routes_n == 0 ? cli_usage("no channel is named") : status;
+	return t->routes_n == 0 ? cli_usage("no channel is named") : -1;
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct tee t = { .fan = { .failed = channel_failed, .user = &t } };
+	struct args args;
 
 	t.routes = calloc((size_t)argc + 1, sizeof *t.routes);
 	if (t.routes == NULL || fan_init(&t.fan, (unsigned)argc + 1) == -1)
 		return cli_fail("begin", "the list of channels");
-	t.status = options(&t, argc, argv);
+	args_init(&args, argc, argv);
+	t.status = options(&t, &args);
 	if (t.status != -1)
 		return t.status;
 	signal(SIGPIPE, SIG_IGN);

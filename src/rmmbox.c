@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /* rmmbox: remove mailboxes. */
 #include <errno.h>
-#include <getopt.h>
 #include <stddef.h>
 
+#include "args.h"
 #include "cli.h"
 #include "clock.h"
 #include "mbox.h"
 
 const char tool_name[] = "rmmbox";
 const char tool_synopsis[] = "rmmbox [-f] name...";
-const char tool_options[] =
-    "  -f, --force            remove it with the messages that it holds\n"
-    "  -h, --help             print this help\n"
-    "  -V, --version          print the version\n";
-
-static const struct option long_options[] = {
-	{ "force", no_argument, NULL, 'f' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+const struct args_option tool_options[] = {
+	{ 'f', "force", NULL, "remove it with the messages that it holds" },
+	ARGS_COMMON
 };
 
 static int
@@ -39,25 +32,21 @@ int
 main(int argc, char **argv)
 {
 	bool force = false;
+	struct args args;
 	int opt, status = CLI_OK, one;
 
-	while ((opt = getopt_long(argc, argv, "fhV", long_options, NULL)) != -1) {
+	args_init(&args, argc, argv);
+	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {
 		case 'f':
 			force = true;
 			break;
-		case 'h':
-			return cli_help();
-		case 'V':
-			return cli_version();
-		default:
-			return cli_usage(NULL);
 		}
 	}
-	if (optind == argc)
+	if (args.operands_n == 0)
 		return cli_usage("no mailbox is named");
-	for (; optind < argc; optind++) {
-		one = rm(argv[optind], force);
+	for (char **name = args.operands; *name != NULL; name++) {
+		one = rm(*name, force);
 		if (status == CLI_OK)
 			status = one;
 	}

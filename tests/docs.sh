@@ -22,19 +22,17 @@ same()
 	diff -u --label "$1" --label "$3" <(printf '%s\n' "$2") <(printf '%s\n' "$4")
 }
 
-# getopt_letters TOOL -- "LETTER VALUE" of the getopt string in the source: the one literal with an h, a V and no
-# other characters than it may have.
-getopt_letters()
+# handled_letters TOOL -- the letters that the source has a case for.
+handled_letters()
 {
-	grep -oE '"[+:-]*([A-Za-z0-9]:?)+"' "$ROOT/src/$1.c" | tr -d '"' | grep h | grep V | head -n 1 |
-	    sed 's/^[+:-]*//' | grep -oE '.:?' | sed -e 's/^\(.\):/\1 1/' -e t -e 's/$/ 0/' | LC_ALL=C sort
+	grep -oE "\<case '.'" "$ROOT/src/$1.c" | grep -oE "'.'" | tr -d "'" | LC_ALL=C sort -u
 }
 
-# source_options TOOL -- the table of struct option in the source.
+# source_options TOOL -- the table of options in the source, with those that all tools have.
 source_options()
 {
-	sed -nE "s/.*\{ *\"([a-z-]+)\", *(no|required)_argument, *(NULL|0), *'(.)' *\}.*/\4 \1 \2/p" "$ROOT/src/$1.c" |
-	    sed -e 's/ no$/ 0/' -e 's/ required$/ 1/' | LC_ALL=C sort
+	sed -nE "s/.*\{ '(.)', \"([a-z-]+)\", (NULL|\"[A-Z=]+\"), .*/\1 \2 \3/p" "$ROOT/src/$1.c" "$ROOT/src/args.h" |
+	    sed -e 's/ NULL$/ 0/' -e 's/ "[A-Z=]*"$/ 1/' | LC_ALL=C sort
 }
 
 # help_options TOOL -- the lines "  -b, --bytes bytes   text" of TOOL --help.
