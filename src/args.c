@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* args: see args.h.  A mistake is told in one line that names the option as the user typed it, then the synopsis. */
+/* args: getopt_long(3), whose own messages are off: a mistake is told in one line, then the synopsis. */
 #include "args.h"
 
 #include <errno.h>
@@ -65,49 +65,19 @@ version(void)
 void
 args_init(struct args *a, int argc, char **argv)
 {
-	*a = (struct args){ .next = argv + (argc > 0), .operands = argv };
-}
+	char *p = a->letters;
+	size_t n = 0;
 
-/* taken -- an option has been read whole.  Returns its letter; -h and -V are answered here. */
-static int
-taken(char letter)
-{
-	if (letter == 'h')
-		exit(help());
-	if (letter == 'V')
-		exit(version());
-	return (unsigned char)letter;
-}
-
-/* next_word -- the value that stands in a word of its own. */
-static void
-next_word(struct args *a)
-{
-	if (*a->next == NULL)
-		exit(cli_usage("%s takes a value, and none follows", a->option));
-	a->value = *a->next++;
-}
-
-static int
-short_option(struct args *a)
-{
-	const struct args_option *o = tool_options;
-	char letter = *a->letters++;
-
-	snprintf(a->option, sizeof a->option, "-%c", letter);
-	while (o->letter != 0 && o->letter != letter)
-		o++;
-	if (o->letter == 0)
-		exit(cli_usage("unknown option: %s", a->option));
-	if (*a->letters == '\0')
-		a->letters = NULL;
-	if (o->value == NULL)
-		return taken(letter);
-	a->value = a->letters;
-	a->letters = NULL;
-	if (a->value == NULL)
-		next_word(a);
-	return taken(letter);
+	*a = (struct args){ .argc = argc, .argv = argv, .next = argv + 1, .operands = argv };
+	opterr = 0;
+	p = stpcpy(p, "-:");            /* operands in order; a value that is missing is told from an unknown option */
+	for (const struct args_option *o = tool_options; o->letter != 0 && n < ARGS_MAX; o++, n++) {
+		*p++ = o->letter;
+		if (o->value != NULL)
+			*p++ = ':';
+		a->names[n] = (struct option){ o->name, o->value != NULL ? required_argument : no_argument, NULL,
+			(unsigned char)o->letter };
+	}
 }
 
 /* begins -- whether the option's long name begins with what was typed. */
@@ -117,81 +87,65 @@ begins(const struct args_option *o, struct slice typed)
 	return strncmp(o->name, typed.p, typed.len) == 0;
 }
 
-/* ambiguous -- several long names begin with what was typed: say which.  Does not return. */
+/* refuse_long -- a long option is unknown, ambiguous, or has a value that it does not take.  Does not return. */
 static _Noreturn void
-ambiguous(struct slice typed)
+refuse_long(const char *word)
 {
+	struct slice typed = { word + 2, strcspn(word + 2, "=") };
+	const struct args_option *found = NULL;
 	char names[256] = "";
-	size_t used = 0;
+	size_t used = 0, n = 0;
 
 	for (const struct args_option *o = tool_options; o->letter != 0; o++)
-		if (begins(o, typed) && used < sizeof names)
-			used += (size_t)snprintf(names + used, sizeof names - used, "%s--%s", used > 0 ? ", " : "", o->name);
-	exit(cli_usage("ambiguous option: --%.*s (%s)", (int)typed.len, typed.p, names));
-}
-
-/* find_long -- the option with this name, or the only one whose name begins so. */
-static const struct args_option *
-find_long(struct slice typed)
-{
-	const struct args_option *found = NULL;
-	bool many = false;
-
-	for (const struct args_option *o = tool_options; o->letter != 0; o++) {
-		if (slice_is(typed, o->name))
-			return o;
-		if (begins(o, typed)) {
-			many = found != NULL;
-			found = o;
+		if (begins(o, typed) && used < sizeof names) {
+			used += (size_t)snprintf(names + used, sizeof names - used, "%s--%s", n++ > 0 ? ", " : "", o->name);
+			if (found == NULL || slice_is(typed, o->name))
+				found = o;
 		}
-	}
-	if (found == NULL || typed.len == 0)
+	if (typed.len == 0 || found == NULL)
 		exit(cli_usage("unknown option: --%.*s", (int)typed.len, typed.p));
-	if (many)
-		ambiguous(typed);
-	return found;
-}
-
-/* long_option -- word: what follows "--". */
-static int
-long_option(struct args *a, char *word)
-{
-	char *equals = strchr(word, '=');
-	const struct args_option *o = find_long((struct slice){ word, equals != NULL ? (size_t)(equals - word) : strlen(word) });
-
-	snprintf(a->option, sizeof a->option, "--%s", o->name);
-	if (equals != NULL && o->value == NULL)
-		exit(cli_usage("%s takes no value", a->option));
-	if (equals != NULL)
-		a->value = equals + 1;
-	else if (o->value != NULL)
-		next_word(a);
-	return taken(o->letter);
+	if (n == 1 || slice_is(typed, found->name))
+		exit(cli_usage("--%s takes no value", found->name));
+	exit(cli_usage("ambiguous option: --%.*s (%s)", (int)typed.len, typed.p, names));
 }
 
 int
 args_next(struct args *a)
 {
-	char *word;
+	const char *word = a->argv[optind];     /* the word that is read now, or of which a letter is */
+	bool is_long = word != NULL && strncmp(word, "--", 2) == 0;
+	int index, opt = getopt_long(a->argc, a->argv, a->letters, a->names, NULL);
 
-	a->value = NULL;
-	if (a->letters != NULL)
-		return short_option(a);
-	if (*a->next == NULL)
+	/* musl's ends at "-" as if it were no word of ours */
+	if (opt == -1 && word != NULL && strcmp(word, "-") == 0) {
+		optarg = a->argv[optind++];
+		opt = ARGS_OPERAND;
+	}
+	a->next = a->argv + optind;
+	a->value = optarg;
+	if (opt == ARGS_OPERAND)
+		return opt;
+	if (opt == -1) {
+		a->ended = is_long;
 		return 0;
-	word = *a->next++;
-	if (word[0] != '-' || word[1] == '\0') {
-		a->value = word;
-		return ARGS_OPERAND;
 	}
-	if (word[1] != '-') {
-		a->letters = word + 1;
-		return short_option(a);
-	}
-	if (word[2] != '\0')
-		return long_option(a, word + 2);
-	a->ended = true;
-	return 0;
+	if (opt == '?' && is_long)
+		refuse_long(word);
+	if (opt == '?')
+		exit(cli_usage("unknown option: -%c", optopt));
+	for (index = 0; a->names[index].val != (opt == ':' ? optopt : opt); index++)
+		;
+	if (is_long)
+		snprintf(a->option, sizeof a->option, "--%s", a->names[index].name);
+	else
+		snprintf(a->option, sizeof a->option, "-%c", a->names[index].val);
+	if (opt == ':')
+		exit(cli_usage("%s takes a value, and none follows", a->option));
+	if (opt == 'h')
+		exit(help());
+	if (opt == 'V')
+		exit(version());
+	return opt;
 }
 
 int
@@ -203,8 +157,8 @@ args_option(struct args *a)
 		a->operands[a->operands_n++] = a->value;
 	if (opt != 0)
 		return opt;
-	while (*a->next != NULL)
-		a->operands[a->operands_n++] = *a->next++;
+	for (; *a->next != NULL; a->next++)
+		a->operands[a->operands_n++] = *a->next;
 	a->operands[a->operands_n] = NULL;
 	return 0;
 }

@@ -2,14 +2,13 @@
 /*
  * args: a tool's command line, word by word: options from its table, their values, and operands.
  *
- * An option has a short and a long name; short ones may share a word (-nt build), a value stands behind its option
- * in the same word (-w5, --wait=5) or in the next, and a long name may be cut short where only one begins so.
- * It is not getopt_long(3), because that prints argv[0], path and all, other words in each libc, and no libc tells
- * which option it was that it refused.
+ * getopt_long(3) takes the words apart; what it would say of a mistake (argv[0], path and all, in each libc's own
+ * words) is said here.
  */
 #ifndef ARGS_H
 #define ARGS_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,11 +31,17 @@ struct args_option {
 /* Each tool defines its table, in the order in which --help lists them. */
 extern const struct args_option tool_options[];
 
-enum { ARGS_OPERAND = 1 };
+enum {
+	ARGS_OPERAND = 1,       /* as getopt_long(3) has it */
+	ARGS_MAX = 32,          /* options of a tool */
+};
 
 struct args {
+	int argc;
+	char **argv;
+	struct option names[ARGS_MAX + 1];
+	char letters[2 * ARGS_MAX + 3];
 	char **next;            /* the words not yet read, NULL-terminated */
-	char *letters;          /* what is left of a word of short options; NULL none */
 	bool ended;             /* "--" has ended the options */
 	char **operands;        /* those that args_option has passed over */
 	size_t operands_n;
@@ -44,7 +49,7 @@ struct args {
 	char option[32];        /* the option as it is to be named: "-w", "--wait" */
 };
 
-/* args_init -- begin with the words behind argv[0]. */
+/* args_init -- begin with the words behind argv[0]; once in a process. */
 void args_init(struct args *a, int argc, char **argv);
 
 /*
