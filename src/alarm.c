@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "clock.h"
+#include "io.h"
 
 enum { AGAIN_US = 20000 };
 
@@ -30,16 +31,16 @@ alarm_at(uint64_t deadline_ns)
 	timer.it_value.tv_usec = (suseconds_t)(left_us % 1000000);
 	sigaction(SIGALRM, &catch, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
+	io_nudge();             /* a signal to stop, just before: its timer is gone */
 }
 
 void
 alarm_off(void)
 {
 	struct itimerval none = { { 0, 0 }, { 0, 0 } };
-	struct sigaction ignore = { .sa_handler = SIG_DFL };
 	int err = errno;
 
 	setitimer(ITIMER_REAL, &none, NULL);
-	sigaction(SIGALRM, &ignore, NULL);
+	io_nudge();
 	errno = err;
 }

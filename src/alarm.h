@@ -11,7 +11,7 @@
  */
 void alarm_at(uint64_t deadline_ns);
 
-/* alarm_off -- no more.  Leaves errno as it is. */
+/* alarm_off -- no more.  Leaves errno as it is, and SIGALRM caught. */
 void alarm_off(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -20,11 +21,36 @@ enum { LOOK_MS = 1000 };         /* a signal that came just before poll(2) is se
 volatile sig_atomic_t io_stop;
 volatile sig_atomic_t io_stops;
 
+/*
+ * A signal that comes between a look at io_stop and the system call behind it would be lost, and the call wait for
+ * ever.  So the first one starts a timer, whose signal interrupts whatever the process is in by then.
+ */
+enum { NUDGE_US = 50000, NUDGE_AGAIN_S = 1 };
+
+static void
+on_nudge(int signal)
+{
+	(void)signal;
+}
+
+void
+io_nudge(void)
+{
+	const struct itimerval timer = { .it_value = { 0, NUDGE_US }, .it_interval = { NUDGE_AGAIN_S, 0 } };
+
+	if (io_stop)
+		setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 static void
 on_stop(int signal)
 {
+	int err = errno;
+
 	io_stop = signal;
 	io_stops = io_stops + 1;
+	io_nudge();
+	errno = err;
 }
 
 void
@@ -32,12 +58,14 @@ io_catch_stop(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	static volatile sig_atomic_t done;
-	struct sigaction stop = { .sa_handler = on_stop }, old;
+	struct sigaction stop = { .sa_handler = on_stop }, nudge = { .sa_handler = on_nudge }, old;
 
 	if (done)
 		return;
 	done = 1;
 	sigemptyset(&stop.sa_mask);
+	sigemptyset(&nudge.sa_mask);
+	sigaction(SIGALRM, &nudge, NULL);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &stop, NULL);

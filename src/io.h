@@ -19,10 +19,14 @@ extern volatile sig_atomic_t io_stop;
 extern volatile sig_atomic_t io_stops;
 
 /*
- * io_catch_stop -- from now on SIGHUP, SIGINT and SIGTERM set io_stop and interrupt system calls.
+ * io_catch_stop -- from now on SIGHUP, SIGINT and SIGTERM set io_stop and interrupt system calls: one that the process
+ * is in, and any that it enters later and stays in.  It takes SIGALRM and ITIMER_REAL for that once a signal came.
  * Signals that are ignored stay so (nohup(1)).  Does its work once; later calls return at once.
  */
 void io_catch_stop(void);
+
+/* io_nudge -- for who has set ITIMER_REAL: take it back for the above, where a signal has come. */
+void io_nudge(void);
 
 /*
  * io_wait -- sleep until fd is ready for one of the events of poll(2), or in error, or hung up.

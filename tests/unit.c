@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "clock.h"
 #include "filter.h"
 #include "frame.h"
 #include "io.h"
+#include "lock.h"
 #include "message.h"
 #include "reader.h"
 #include "writer.h"
@@ -318,6 +321,7 @@ static const struct {
 	{ drain_tells_what_is_unread, "a drain waits for the readers and tells what they left" },
 	{ a_file_is_followed, "a file that grows byte by byte is followed" },
 	{ a_stop_ends_a_wait, "a signal that asks to stop ends a wait" },
+	{ a_stop_ends_what_begins_after_it, "a signal that asks to stop ends a system call that begins just after it" },
 };
 
 int

@@ -355,4 +355,108 @@ a_stop_ends_a_wait(void)
 	return true;
 }
 
+/* scratch -- the path of a file in $TMPDIR. */
+static const char *
+scratch(const char *name)
+{
+	static char path[PATH_MAX];
+	const char *dir = getenv("TMPDIR");
+
+	snprintf(path, sizeof path, "%s/unit.%s", dir != NULL ? dir : "/tmp", name);
+	return path;
+}
+
+/* What waits for somebody else, for ever: each is begun with the signal already handled, and ends with EINTR. */
+static bool
+ends_read(void)
+{
+	int fd[2];
+	char c;
+
+	return pipe(fd) == 0 && io_read(fd[0], &c, 1) == -1 && errno == EINTR;
+}
+
+static bool
+ends_write(void)
+{
+	static char much[1 << 20];
+	int fd[2];
+
+	return pipe(fd) == 0 && io_write(fd[1], much, sizeof much) == -1 && errno == EINTR;
+}
+
+static bool
+ends_lock(uint64_t deadline_ns)
+{
+	int fd = open(scratch("locked"), O_RDWR | O_CREAT | O_CLOEXEC, 0600), ready[2];
+	char c;
+
+	if (fd == -1 || pipe(ready) == -1)
+		return false;
+	if (fork() == 0) {
+		if (lock_take(fd, 0, CLOCK_NEVER) == 0)
+			(void)!write(ready[1], "", 1);
+		pause();
+	}
+	while (read(ready[0], &c, 1) == -1)
+		;
+	return lock_take(fd, 0, deadline_ns) == -1 && errno == EINTR;
+}
+
+static bool
+ends_lock_for_ever(void)
+{
+	return ends_lock(CLOCK_NEVER);
+}
+
+static bool
+ends_lock_for_long(void)
+{
+	return ends_lock(clock_after(UINT64_C(3600000000000)));
+}
+
+static bool
+ends_open(void)
+{
+	const char *fifo = scratch("stopped");
+
+	return (mkfifo(fifo, 0600) == 0 || errno == EEXIST)
+	    && channel_open_write(fifo, CHANNEL_FIFO, false, CLOCK_NEVER) == -1 && errno == EINTR;
+}
+
+static bool
+ends_open_after_a_deadline(void)
+{
+	uint64_t soon = clock_after(1000000);
+
+	/* the alarm of a deadline is over: the timer goes on all the same */
+	return channel_open_write(scratch("stopped"), CHANNEL_FIFO, false, soon) == -1 && ends_open();
+}
+
+static bool
+a_stop_ends_what_begins_after_it(void)
+{
+	static bool (*const ends[])(void) = { ends_read, ends_write, ends_open, ends_open_after_a_deadline,
+		ends_lock_for_ever, ends_lock_for_long };
+
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		pid_t pid = fork();
+		int status = -1;
+
+		CHECK(pid != -1);
+		if (pid == 0) {
+			setpgid(0, 0);
+			io_stop = 0;
+			io_catch_stop();
+			raise(SIGTERM);
+			_exit(io_stop == SIGTERM && ends[i]() ? 0 : 1);
+		}
+		for (int tries = 0; waitpid(pid, &status, WNOHANG) == 0 && tries < 2000; tries++)
+			poll(NULL, 0, 10);
+		kill(-pid, SIGKILL);
+		CHECK(status == 0);
+	}
+	return true;
+}
+
 #endif
