@@ -2,8 +2,8 @@
 /*
  * batch: messages made ready in memory, to be appended to a mailbox at one stroke.
  *
- * Frames stand one after another as they will in the log, each with its slot.  Names (tags and sources) are numbered
- * within the batch; the append gives them their numbers in the segment's table.
+ * Frames stand one after another as they will in the log, each with its slot, whose sum is still the frame's alone.
+ * Names (tags and sources) are numbered within the batch; the append gives them their numbers in the segment's table.
  */
 #ifndef BATCH_H
 #define BATCH_H

@@ -414,7 +414,7 @@ claim_payload(const struct run *run, uint32_t i)
 	const char *frame = run->log + (s->off - run->log_at);
 	size_t len = s->head_len + (s->flags & SLOT_BIG ? 0 : (size_t)s->len) + 1;
 
-	if (hash_sum(frame, len) != s->sum) {
+	if (seg_bind(hash_sum(frame, len), run->salt, run->items[i].id) != s->sum) {
 		errno = EBADMSG;
 		return NULL;
 	}

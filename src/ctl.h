@@ -17,7 +17,7 @@
 #define CTL_UNBOUNDED UINT64_MAX
 
 enum {
-	CTL_VERSION = 1,
+	CTL_VERSION = 2,
 	CTL_COPY = 256,                 /* bytes of a copy */
 };
 

@@ -73,6 +73,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || seg_log(&m->seg) == -1))
 		r = -1;
 	run->shape = m->ctl.shape;
+	run->salt = m->seg.h.salt;
 	mbox_unlock(m);
 	if (r == -1)
 		return -1;

@@ -165,6 +165,7 @@ place(struct post *p, const struct batch *b, uint32_t n, struct slot *out)
 		out[i].flags |= p->sync ? SLOT_SYNC : 0;
 		out[i].flags |= is_offer(p->m) ? SLOT_MEET | SLOT_SYNC : 0;
 		out[i].off += base;
+		out[i].sum = seg_bind(s->sum, p->m->seg.h.salt, p->m->ctl.next + i);
 		out[i].tag = (uint16_t)number[s->tag];
 		out[i].source = (uint16_t)number[s->source];
 		if (out[i].time_us == 0)

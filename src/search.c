@@ -105,6 +105,7 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	if (run->n == 0) {
 		run->seg = s->c->m->seg.h.first;
 		run->shape = s->c->m->ctl.shape;
+		run->salt = s->c->m->seg.h.salt;
 		run->log_at = slot->off;
 	}
 	if (run->n == s->limits->messages || (run->n > 0 && slot->off + len - run->log_at > s->limits->bytes)

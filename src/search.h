@@ -23,6 +23,7 @@ struct run {
 	bool expired;                           /* it is one message, and it has expired */
 	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
 	uint64_t seg, shape;                    /* the segment, and the mailbox's shape when it was claimed */
+	uint64_t salt;                          /* the segment's */
 	uint64_t log_at;                        /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
 	struct item items[RUN_MESSAGES];

@@ -12,10 +12,12 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "frame.h"
+#include "hash.h"
 #include "io.h"
 
 #define SEG_MAGIC "SEGMENT\n"
@@ -104,6 +106,16 @@ read_whole(int fd, void *buf, size_t n, uint64_t offset)
 	return 0;
 }
 
+/* header_sum -- the checksum of what in a header changes by an append or a rewriting alone. */
+static uint32_t
+header_sum(const struct seg_header *h)
+{
+	const char *extent = (const char *)&h->n;
+
+	return hash_sum(extent, offsetof(struct seg_header, sum) - offsetof(struct seg_header, n))
+	    ^ hash_sum(&h->first, sizeof h->first);
+}
+
 int
 seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode)
 {
@@ -112,6 +124,8 @@ seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mo
 	memcpy(s->h.magic, SEG_MAGIC, sizeof s->h.magic);
 	s->h.first = first;
 	s->h.prev = prev;
+	if (getrandom(&s->h.salt, sizeof s->h.salt, 0) == -1)
+		return -1;
 	s->log_fd = open_file(dir_fd, first, 0, "log", O_RDWR | O_CREAT | O_TRUNC, mode);
 	if (s->log_fd == -1)
 		return -1;
@@ -135,7 +149,7 @@ seg_open(struct seg *s, int dir_fd, uint64_t first)
 		return -1;
 	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
 	if (n == (ssize_t)sizeof s->h && memcmp(s->h.magic, SEG_MAGIC, sizeof s->h.magic) == 0 && s->h.first == first
-	    && s->h.n <= SEG_MESSAGES && s->h.names <= SEG_NAMES && s->h.names_len <= SEG_NAMES_BYTES)
+	    && s->h.sum == header_sum(&s->h) && s->h.n <= SEG_MESSAGES && s->h.names <= SEG_NAMES && s->h.names_len <= SEG_NAMES_BYTES)
 		return 0;
 	seg_close(s);
 	errno = EBADMSG;
@@ -192,8 +206,9 @@ seg_read_links(struct seg *s)
 }
 
 int
-seg_write_header(const struct seg *s)
+seg_write_header(struct seg *s)
 {
+	s->h.sum = header_sum(&s->h);
 	return io_pwrite(s->idx_fd, &s->h, sizeof s->h, 0);
 }
 

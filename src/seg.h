@@ -35,6 +35,9 @@ struct seg_header {
 	uint64_t log_len;
 	uint32_t sparse;                        /* 1: ids stand in the index */
 	uint32_t variant;                       /* which rewriting of the log: 0 is ID.log, else ID.VARIANT.log */
+	uint64_t salt;                          /* random: what another segment has left on the disk is not ours */
+	uint32_t sum;                           /* of `first`, and of all from n to salt */
+	uint32_t unused;
 };
 
 /* slot.flags */
@@ -50,13 +53,23 @@ struct slot {
 	uint64_t len;                           /* payload bytes */
 	uint64_t time_us;                       /* when it was sent */
 	uint32_t off;                           /* its frame's place in the log */
-	uint32_t sum;                           /* hash_sum of its frame in the log */
+	uint32_t sum;                           /* seg_bind of its frame's hash_sum */
 	uint16_t head_len;                      /* bytes of the header line */
 	uint16_t flags;
 	uint16_t tag, source;                   /* places in the table of names */
 };
 
 _Static_assert(sizeof(struct slot) == 32, "a slot is 32 bytes");
+
+/*
+ * seg_bind -- the sum of a frame, bound to the segment with that salt and to message id: so that neither a slot nor a
+ * frame of another message, which a power cut brings back, is taken for this one's.
+ */
+static inline uint32_t
+seg_bind(uint32_t frame_sum, uint64_t salt, uint64_t id)
+{
+	return frame_sum ^ (uint32_t)((salt ^ id) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
 
 /* A message's state: status, tries and owner in one word, so that it changes at one stroke. */
 enum state_status {
@@ -95,6 +108,8 @@ state_make(enum state_status status, unsigned tries, uint64_t owner)
 	    | owner;
 }
 
+_Static_assert(sizeof(struct seg_header) == 80, "letterbox(5) says so");
+
 struct seg {
 	int dir_fd;
 	int idx_fd;                             /* -1: not open */
@@ -122,7 +137,7 @@ void seg_remove(struct seg *s);
 int seg_read_links(struct seg *s);
 
 /* seg_write_header -- write the whole header.  seg_write_done: only the count of messages gone.  0, or -1. */
-int seg_write_header(const struct seg *s);
+int seg_write_header(struct seg *s);
 int seg_write_done(const struct seg *s);
 
 /* seg_*: read or write n consecutive entries from place pos on.  Return 0, or -1 (EBADMSG where they are missing). */

@@ -64,7 +64,7 @@ check_frame(struct seg *s, uint64_t id, const struct slot *slot)
 
 	if (fd == -1 || len > sizeof frame || pread(fd, frame, len, slot->off) != (ssize_t)len)
 		complain("message %" PRIu64 ": its frame is not there", id);
-	else if (hash_sum(frame, len) != slot->sum)
+	else if (seg_bind(hash_sum(frame, len), s->h.salt, id) != slot->sum)
 		complain("message %" PRIu64 ": its frame is not what was sent", id);
 }
 
