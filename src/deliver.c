@@ -35,11 +35,28 @@ write_any(struct deliver *d, struct message *m)
 	return r == 0 ? output_message(d->output, d->sources->from->name, m) : r == 1 ? 0 : -1;
 }
 
-/* write_item -- item i of the run in hand. */
+/* cannot_read, cannot_write -- put_back, with the words for it. */
+static int
+cannot_read(struct deliver *d)
+{
+	return put_back(d, 0, "read", d->sources->from->name);
+}
+
+static int
+cannot_write(struct deliver *d)
+{
+	return errno == EBADMSG || errno == EILSEQ ? cannot_read(d) : put_back(d, 0, "write to", "standard output");
+}
+
+/*
+ * write_item -- item i of the run in hand.
+ * Returns 1; 0 where we only look, and the message has been received by somebody meanwhile; or -1, all put back.
+ */
 static int
 write_item(struct deliver *d, uint32_t i)
 {
 	struct sources *s = d->sources;
+	struct claim *c = &s->from->claim;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
 	const char *payload;
@@ -47,31 +64,37 @@ write_item(struct deliver *d, uint32_t i)
 
 	if (d->output->form <= OUTPUT_NULS && !(s->run.items[i].slot.flags & SLOT_BIG)) {
 		payload = claim_payload(&s->run, i);
-		return payload == NULL ? -1 : output_payload(d->output, payload, s->run.items[i].slot.len);
+		if (payload == NULL)
+			return cannot_read(d);
+		r = output_payload(d->output, payload, s->run.items[i].slot.len);
+	} else if (claim_message(c, &s->run, i, &m, scratch) == -1) {
+		if (c->peek && errno == ENOENT) {
+			if (!claim_waits(c, s->run.items[i].id))
+				return 0;
+			errno = ENOENT;
+		}
+		return cannot_read(d);
+	} else {
+		r = write_any(d, &m);
+		if (m.fd != -1)
+			close(m.fd);
 	}
-	if (claim_message(&s->from->claim, &s->run, i, &m, scratch) == -1)
-		return -1;
-	r = write_any(d, &m);
-	if (m.fd != -1)
-		close(m.fd);
-	return r;
+	return r == -1 ? cannot_write(d) : 1;
 }
 
 static int
 write_run(struct deliver *d, uint64_t *n)
 {
 	struct sources *s = d->sources;
+	int r;
 
-	for (uint32_t i = 0; i < s->run.n; i++)
-		if (write_item(d, i) == -1) {
-			if (errno == EBADMSG || errno == EILSEQ)
-				return put_back(d, 0, "read", s->from->name);
-			return put_back(d, 0, "write to", "standard output");
-		}
-	if (output_flush(d->output) == -1)
-		return put_back(d, 0, "write to", "standard output");
-	*n = s->run.n;
-	return 1;
+	for (uint32_t i = 0; i < s->run.n; i++) {
+		r = write_item(d, i);
+		if (r == -1)
+			return -1;
+		*n += (uint64_t)r;
+	}
+	return output_flush(d->output) == -1 ? cannot_write(d) : 1;
 }
 
 void
@@ -89,11 +112,8 @@ write_message(struct deliver *d, uint64_t *n)
 	bool more = reader_buffered(s->from->reader);
 
 	deliver_begun(d, &s->message);
-	if (write_any(d, &s->message) == -1)
-		return put_back(d, 0, errno == EBADMSG || errno == EILSEQ ? "read" : "write to",
-		    errno == EBADMSG || errno == EILSEQ ? s->from->name : "standard output");
-	if (!more && output_flush(d->output) == -1)
-		return put_back(d, 0, "write to", "standard output");
+	if (write_any(d, &s->message) == -1 || (!more && output_flush(d->output) == -1))
+		return cannot_write(d);
 	*n = 1;
 	return 1;
 }

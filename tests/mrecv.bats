@@ -129,6 +129,23 @@ three()
 
 # ---- how it is written ----
 
+@test "-p passes over a message that somebody receives while it is being shown what stands before it" {
+	head -c 200000 /dev/zero | msend box
+	head -c 200000 /dev/zero | msend box
+	msend box last
+	mkfifo out
+	in_background sh -c 'exec mrecv -p -a box >out'
+	exec 4<out
+	# it has found all three, and the first one is more than the pipe takes
+	head -c 1 <&4 | cmp - <(printf '\0')
+	[ "$(mrecv -i 2 box | wc -c)" -eq 200000 ]
+	[ "$(tail -c +200001 <&4)" = last ]
+	exec 4<&-
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(mrecv -a box | wc -c)" -eq 200006 ]
+}
+
 @test "-l ends each payload with a newline unless it ends in one, and is what -a, -c and -f do" {
 	printf one | msend box
 	msend box two
