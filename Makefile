@@ -124,12 +124,15 @@ $(BUILD)/flags: FORCE
 
 # ---- checking
 
-# Tests find the programs first in PATH and other parts by BIN and BUILD.
+# Tests find the programs first in PATH and other parts by BIN and BUILD.  TESTS names some of them, BATSFLAGS is for
+# bats (BATSFLAGS="--filter REGEX"), JOBS says how many files run side by side.
 TESTS = tests/*.bats
 BATSFLAGS =
+JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
 check: all $(BUILD)/unit
-	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" bats $(BATSFLAGS) $(TESTS)
+	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
+		tests/run.sh -j $(JOBS) $(BATSFLAGS) -- $(TESTS)
 
 # The same tests over programs that watch their memory. Reports go to files, so that none is lost in a test
 # that looks at neither status nor standard error; strace(1) and the leak checker exclude each other.
