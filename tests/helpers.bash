@@ -26,7 +26,19 @@ common_teardown()
 		pkill -KILL -P "$pid" || :
 		kill -KILL "$pid" 2>/dev/null || :
 	done
+	end_strays
 	wait
+} 2>/dev/null           # bash would tell of each that it was killed
+
+# end_strays -- end what still runs in the test's directory: commands that an mrecv which was killed has left behind.
+end_strays()
+{
+	local process
+	[ -e /proc/self/cwd ] || return 0
+	for process in /proc/[0-9]*; do
+		case ${process#/proc/} in "$$" | "$BASHPID" | "$PPID") continue ;; esac
+		[ ! "$process/cwd" -ef "$BATS_TEST_TMPDIR" ] || kill -KILL "${process#/proc/}" 2>/dev/null || :
+	done
 }
 
 # The tools that may wait, called by name, do so for a limited time.
