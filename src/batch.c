@@ -19,6 +19,7 @@ batch_clear(struct batch *b)
 {
 	b->from = b->n = b->used = b->names = b->name_len = 0;
 	b->time_us = 0;
+	b->line_len = 0;
 	b->headed = false;
 }
 
@@ -108,12 +109,13 @@ batch_head(struct batch *b, const struct message *head)
 	b->source = (uint16_t)source;
 	b->tail_len = (uint32_t)(n - strlen("M1 0"));
 	memcpy(b->tail, line + strlen("M1 0"), b->tail_len);
+	b->line_len = 0;
 	b->headed = true;
 	return 1;
 }
 
 /* put_slot -- finish the slot of the frame that begins at off and ends at b->used. */
-static struct slot *
+static inline struct slot *
 put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t flags)
 {
 	struct slot *s = &b->slots[b->n];
@@ -129,25 +131,65 @@ put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t 
 	return s;
 }
 
-int
-batch_put(struct batch *b, const char *data, size_t len)
+/* put_line -- the header line for a payload of len bytes.  Returns its bytes. */
+static size_t
+put_line(struct batch *b, char *out, size_t len)
 {
-	char *start = b->log + b->used, *p = start;
-	size_t head_len;
+	char *p = out;
 
-	if (b->n == BATCH_MESSAGES || b->used + len + FRAME_HEADER_MAX > BATCH_LOG)
-		return 0;
 	memcpy(p, "M1 ", 3);
 	p += 3;
 	p += frame_number(p, len);
-	copy_short(p, b->tail, b->tail_len);
+	memcpy(p, b->tail, b->tail_len);
 	p += b->tail_len;
-	head_len = (size_t)(p - start);
-	copy_short(p, data, len);
-	p[len] = '\n';
+	b->line_len = 0;
+	if (p - out <= BATCH_LINE) {
+		b->line_of = len;
+		b->line_len = (uint32_t)(p - out);
+		memcpy(b->line, out, b->line_len);
+	}
+	return (size_t)(p - out);
+}
+
+/* add -- batch_put, inline. */
+static inline int
+add(struct batch *b, const char *data, size_t len)
+{
+	char *start = b->log + b->used;
+	size_t head_len = b->line_len;
+
+	if (b->n == BATCH_MESSAGES || b->used + len + FRAME_HEADER_MAX > BATCH_LOG)
+		return 0;
+	if (head_len > 0 && len == b->line_of)
+		copy_short(start, b->line, head_len);
+	else
+		head_len = put_line(b, start, len);
+	copy_short(start + head_len, data, len);
+	start[head_len + len] = '\n';
 	b->used += (uint32_t)(head_len + len + 1);
 	put_slot(b, (uint32_t)(start - b->log), head_len, len, 0);
 	return 1;
+}
+
+int
+batch_put(struct batch *b, const char *data, size_t len)
+{
+	return add(b, data, len);
+}
+
+const char *
+batch_put_records(struct batch *b, const char *data, const char *limit, char mark, enum batch_stop *why)
+{
+	const char *at;
+
+	while ((at = find_byte(data, limit, mark)) != NULL) {
+		*why = at - data > BATCH_INLINE ? BATCH_LONG : BATCH_FULL;
+		if (*why == BATCH_LONG || !add(b, data, (size_t)(at - data)))
+			return data;
+		data = at + 1;
+	}
+	*why = BATCH_NO_MARK;
+	return data;
 }
 
 void

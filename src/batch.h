@@ -14,26 +14,30 @@
 enum {
 	BATCH_MESSAGES = 4096,
 	BATCH_NAMES = 256,
+	BATCH_LINE = 256,                       /* a header line no longer than this is kept for the next message */
 	BATCH_INLINE = 64 * 1024,               /* a larger payload goes to a file of its own */
 	BATCH_LOG = 256 * 1024,
 };
 
+/* What a single message touches stands close together: each page is a fault in a one-shot. */
 struct batch {
 	uint32_t from, n;                       /* slots[from..n) are to be appended */
 	uint32_t used;                          /* bytes of log */
-	uint32_t names;
+	uint32_t names, name_len;
 	uint16_t tag, source;                   /* of the head that was set last */
 	uint32_t tail_len;                      /* bytes of tail: what follows LENGTH in that head */
 	uint64_t time_us;                       /* when it was sent; 0: now */
 	uint64_t expiry_us;                     /* when it expires, microseconds since the epoch; 0: never */
 	bool headed;
-	struct slice name[BATCH_NAMES];         /* they stand in name_text */
+	size_t line_of;                         /* what LENGTH says in line */
+	uint32_t line_len;                      /* bytes of the header line put last; 0: of another head, or too long */
+	char line[BATCH_LINE];
 	char tail[FRAME_HEADER_MAX];            /* " TAG SOURCE EXTRA\n" */
+	struct slice name[BATCH_NAMES];         /* they stand in name_text */
+	char name_text[BATCH_NAMES * FRAME_NAME_MAX];
 	struct slot slots[BATCH_MESSAGES];
 	uint64_t expiries[BATCH_MESSAGES];      /* of those whose slot says so */
 	char log[BATCH_LOG];
-	uint32_t name_len;
-	char name_text[BATCH_NAMES * FRAME_NAME_MAX];
 };
 
 /* batch_clear -- make it empty. */
@@ -50,6 +54,15 @@ int batch_head(struct batch *b, const struct message *head);
  * Returns 1, or 0 where the batch must be appended first.
  */
 int batch_put(struct batch *b, const char *data, size_t len);
+
+/*
+ * batch_put_records -- add the records that end in mark and begin at data, up to limit, each without its mark, under
+ * the head that was set; as many as there are and as fit.
+ * Returns where it stopped, *why telling: BATCH_NO_MARK no whole record stands there; BATCH_FULL append the batch
+ * first; BATCH_LONG the record there is longer than BATCH_INLINE.
+ */
+enum batch_stop { BATCH_NO_MARK, BATCH_FULL, BATCH_LONG };
+const char *batch_put_records(struct batch *b, const char *data, const char *limit, char mark, enum batch_stop *why);
 
 /*
  * batch_put_big -- add the message whose payload of len bytes stands in a spool; the batch must be empty.

@@ -42,14 +42,15 @@ claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool pe
 	c->peek = peek;
 	c->source_ranks = sources > 0 ? sources : 1;
 	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
-	c->cursor = calloc(c->ranks, sizeof *c->cursor);
+	c->cursor = c->ranks == 1 ? &c->only_cursor : calloc(c->ranks, sizeof *c->cursor);
 	return c->cursor == NULL ? -1 : 0;
 }
 
 void
 claim_free(struct claim *c)
 {
-	free(c->cursor);
+	if (c->cursor != &c->only_cursor)
+		free(c->cursor);
 	c->cursor = NULL;
 }
 
@@ -90,14 +91,10 @@ wake_for(struct claim *c, const struct item *items, uint32_t n)
 	return 0;
 }
 
-int
-claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
+/* change -- claim_change of items that certainly are ours. */
+static int
+change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
-	long ours = settle_ours(c->m, items, n);
-
-	if (ours <= 0)
-		return (int)ours;
-	n = (uint32_t)ours;
 	if (end == CLAIM_DONE || end == CLAIM_DROPPED)
 		return settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep);
 	if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1)
@@ -105,18 +102,33 @@ claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end
 	return wake_for(c, items, n);
 }
 
+int
+claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
+{
+	long ours = settle_ours(c->m, items, n);
+
+	return ours <= 0 ? (int)ours : change(c, items, (uint32_t)ours, end, delay_us, keep);
+}
+
 /* finish -- settle items [from, n) of run; with the lock held. */
 static int
 finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
+	bool sure = run->sure;
+	int r;
+
 	if (from >= run->n)
 		return 0;
+	run->sure = false;
 	if (mbox_begin(c->m) == -1 || claim_find(c->m, run->seg, run->shape, run->items, run->n) == -1)
 		return -1;
 	run->shape = c->m->ctl.shape;
-	if (claim_change(c, run->items + from, run->n - from, end, delay_us, keep) == -1)
+	r = sure ? change(c, run->items + from, run->n - from, end, delay_us, keep)
+	    : claim_change(c, run->items + from, run->n - from, end, delay_us, keep);
+	if (r == -1)
 		return -1;
 	run->n = from;
+	run->sure = sure;
 	return 0;
 }
 
@@ -368,6 +380,9 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (run->n == 0)
 		return 0;
+	run->sure = !c->peek;
+	if (limits->messages > 1)
+		search_ahead(c, run);
 	return read_run(c, run) == -1 ? -1 : 1;
 }
 

@@ -137,7 +137,8 @@ input_words(struct input *in, char *const *words)
 
 	for (char *const *w = words; *w != NULL; w++)
 		len += strlen(*w) + 1;
-	p = text = malloc(len + 1);
+	/* what nothing has been read into serves as well as malloc(3), which is dear to begin with */
+	p = text = len < INPUT_BUF ? in->buf : malloc(len + 1);
 	if (text == NULL)
 		return cannot_send(in);
 	for (char *const *w = words; *w != NULL; w++) {
@@ -145,7 +146,8 @@ input_words(struct input *in, char *const *words)
 		*p++ = w[1] != NULL ? ' ' : '\n';
 	}
 	r = put_any(in, text, len);
-	free(text);
+	if (text != in->buf)
+		free(text);
 	return r == -1 ? -1 : flush(in);
 }
 
@@ -202,15 +204,35 @@ long_record(struct input *in, char mark, size_t *have)
 	return end(in);
 }
 
+/* tell_records -- whole_records where each record's number is told: one by one. */
+static int
+tell_records(struct input *in, const char **p, const char *limit, char mark)
+{
+	const char *at;
+
+	for (; (at = find_byte(*p, limit, mark)) != NULL; *p = at + 1)
+		if (put_record(in, *p, (size_t)(at - *p)) == -1)
+			return -1;
+	return 0;
+}
+
 /* whole_records -- send the records that end in in->buf[0..*have), and keep what follows them.  Returns 0, or -1. */
 static int
 whole_records(struct input *in, char mark, size_t *have)
 {
 	const char *p = in->buf, *limit = in->buf + *have, *at;
+	int r;
 
-	for (; (at = memchr(p, mark, (size_t)(limit - p))) != NULL; p = at + 1)
-		if (put_record(in, p, (size_t)(at - p)) == -1)
+	if (in->sent != NULL && tell_records(in, &p, limit, mark) == -1)
+		return -1;
+	while (in->sent == NULL && (r = sink_put_records(in->sink, &in->head, &p, limit, mark)) != 0) {
+		if (r == -1)
+			return cannot_send(in);
+		at = find_byte(p, limit, mark);
+		if (put_any(in, p, (size_t)(at - p)) == -1)
 			return -1;
+		p = at + 1;
+	}
 	*have = (size_t)(limit - p);
 	memmove(in->buf, p, *have);
 	return flush(in);

@@ -32,7 +32,8 @@ mbox_open(struct mbox *m, const char *path)
 	struct stat st;
 
 	*m = (struct mbox)MBOX_CLOSED;
-	m->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* openat(2): musl's open(3) sets FD_CLOEXEC by a second call */
+	m->dir_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->dir_fd == -1)
 		return -1;
 	m->ctl_fd = open_at(m->dir_fd, "ctl", 0, 0);

@@ -140,6 +140,7 @@ int
 main(int argc, char **argv)
 {
 	static struct send s;
+	static struct batch batch;
 	struct args args;
 	char path[PATH_MAX];
 	const char *source, *name;
@@ -148,6 +149,7 @@ main(int argc, char **argv)
 
 	s.form = 'm';
 	s.sink.patience_ns = SINK_FOREVER;
+	s.sink.batch = &batch;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	args_init(&args, argc, argv);

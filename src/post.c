@@ -16,6 +16,17 @@
 #include "sync.h"
 #include "wake.h"
 
+void
+post_init(struct post *p, struct mbox *m)
+{
+	p->m = m;
+	p->names_of = 0;
+	p->names.n = p->names.len = 0;
+	p->last_id = 0;
+	p->sync = false;
+	p->offer_fd = -1;
+}
+
 /* ---- room ---- */
 
 /* admitted -- how many of the batch's messages have room now; a message always has in an empty mailbox. */
@@ -135,43 +146,66 @@ newest_segment(struct post *p)
 	return names_read(&p->names, &m->seg, c->names, c->names_len);
 }
 
-/*
- * place -- give n of the batch's slots their places in the segment: offsets and numbers of names.
- * out: the slots as they go to disk.  Returns how many found place for their names.
- */
+/* number_names -- find the numbers of n messages' names, new ones added.  Returns for how many there is place. */
 static uint32_t
-place(struct post *p, const struct batch *b, uint32_t n, struct slot *out)
+number_names(struct post *p, const struct batch *b, uint32_t n)
 {
-	int32_t number[BATCH_NAMES];
-	uint32_t base = (uint32_t)p->m->ctl.log_len - b->slots[b->from].off;
-	uint64_t now = 0;
+	const struct slot *s = b->slots + b->from, *known = NULL;
 	long got;
 
 	for (uint32_t i = 0; i < b->names; i++)
-		number[i] = -1;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct slot *s = &b->slots[b->from + i];
-		const uint16_t two[2] = { s->tag, s->source };
-
+		p->number[i] = -1;
+	for (uint32_t i = 0; i < n; known = s, s++, i++) {
+		/* neighbours mostly have the same */
+		if (known != NULL && s->tag == known->tag && s->source == known->source)
+			continue;
 		for (int k = 0; k < 2; k++) {
-			if (number[two[k]] != -1)
+			uint16_t name = k == 0 ? s->tag : s->source;
+
+			if (p->number[name] != -1)
 				continue;
-			got = names_add(&p->names, b->name[two[k]]);
+			got = names_add(&p->names, b->name[name]);
 			if (got == -1)
 				return i;
-			number[two[k]] = (int32_t)got;
+			p->number[name] = (int32_t)got;
 		}
-		out[i] = *s;
-		out[i].flags |= p->sync ? SLOT_SYNC : 0;
-		out[i].flags |= is_offer(p->m) ? SLOT_MEET | SLOT_SYNC : 0;
-		out[i].off += base;
-		out[i].sum = seg_bind(s->sum, p->m->seg.h.salt, p->m->ctl.next + i);
-		out[i].tag = (uint16_t)number[s->tag];
-		out[i].source = (uint16_t)number[s->source];
-		if (out[i].time_us == 0)
-			out[i].time_us = now != 0 ? now : (now = clock_wall_us());
 	}
 	return n;
+}
+
+/*
+ * write_slots -- write the slots of n messages of b from place pos of the segment on, with their places in the log and
+ * the numbers of their names.  bytes: gets what they cost.  Returns 0, or -1.
+ */
+static int
+write_slots(struct post *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
+{
+	const struct slot *from = b->slots + b->from;
+	const uint32_t base = (uint32_t)p->m->ctl.log_len - from->off;
+	const uint16_t flags = (p->sync ? SLOT_SYNC : 0) | (is_offer(p->m) ? SLOT_MEET | SLOT_SYNC : 0);
+	const uint64_t salt = p->m->seg.h.salt, next = p->m->ctl.next;
+	uint64_t now = 0;
+	struct slot *s;
+
+	*bytes = 0;
+	for (uint32_t i = 0, step; i < n; i += step) {
+		step = n - i < POST_SLOTS ? n - i : POST_SLOTS;
+		for (uint32_t j = 0; j < step; j++) {
+			s = &p->slots[j];
+			*s = from[i + j];
+			s->flags |= flags;
+			s->off += base;
+			s->sum = seg_bind(s->sum, salt, next + i + j);
+			s->tag = (uint16_t)p->number[s->tag];
+			s->source = (uint16_t)p->number[s->source];
+			if (s->time_us == 0)
+				s->time_us = now != 0 ? now : (now = clock_wall_us());
+			*bytes += batch_cost(s->len);
+		}
+		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -235,8 +269,8 @@ append(struct post *p, struct batch *b, uint32_t n)
 {
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
-	struct slot slots[BATCH_MESSAGES];
 	uint32_t pos = mbox_seg_n(m), from = b->slots[b->from].off, end, known = c->names;
+	uint64_t bytes;
 
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
@@ -244,15 +278,15 @@ append(struct post *p, struct batch *b, uint32_t n)
 		n = MBOX_TAKERS;
 	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
 		n = 1;          /* each waits, or displaces, for itself */
-	n = place(p, b, n, slots);
+	n = number_names(p, b, n);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (seg_log(&m->seg) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || (is_offer(m) && make_offer(p, pos) == -1) || write_expiries(m, pos, n, b) == -1 || seg_write_slots(&m->seg, pos, n, slots) == -1
+	    || (is_offer(m) && make_offer(p, pos) == -1) || write_expiries(m, pos, n, b) == -1
+	    || write_slots(p, b, pos, n, &bytes) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
-	for (uint32_t i = 0; i < n; i++)
-		c->live_bytes += batch_cost(slots[i].len);
+	c->live_bytes += bytes;
 	c->live += n;
 	c->next += n;
 	c->log_len += end - from;

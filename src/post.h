@@ -11,6 +11,8 @@
 #include "batch.h"
 #include "mbox.h"
 
+enum { POST_SLOTS = 1024 };             /* slots written at a time */
+
 struct post {
 	struct mbox *m;
 	uint64_t names_of;              /* the segment whose names are held; 0 none */
@@ -18,7 +20,12 @@ struct post {
 	uint64_t last_id;               /* of the message appended last */
 	bool sync;                              /* return only when a message has been received */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
+	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
+	struct slot slots[POST_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
 };
+
+/* post_init -- begin to send to m. */
+void post_init(struct post *p, struct mbox *m);
 
 #define POST_NOW 0                      /* a deadline: do not wait for room */
 

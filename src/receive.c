@@ -34,9 +34,10 @@ open_channels(struct receive *r)
 {
 	uint32_t n = r->sources.n;
 
-	r->sources.list = calloc(n, sizeof *r->sources.list);
+	/* one channel takes no allocation, which is dear to begin with */
+	r->sources.list = n == 1 ? &r->source : calloc(n, sizeof *r->sources.list);
 	r->sources.n = 0;
-	r->paths = calloc(n, sizeof *r->paths);
+	r->paths = n == 1 ? &r->path : calloc(n, sizeof *r->paths);
 	if (r->paths == NULL || r->sources.list == NULL)
 		return cli_fail("open", r->channels[0]);
 	for (uint32_t i = 0; i < n; i++) {

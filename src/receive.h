@@ -19,6 +19,8 @@ struct receive {
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
 	char (*paths)[PATH_MAX];        /* where they lie */
+	char path[PATH_MAX];            /* and the memory for it, where it is one */
+	struct source source;
 	struct sources sources;
 	struct output output;
 	struct deliver deliver;

@@ -4,10 +4,7 @@
 
 #include "clock.h"
 
-enum {
-	BLOCK = 256,                            /* states and slots read at a time, */
-	BLOCK_FIRST = 8,                        /* and at first where few are asked for */
-};
+enum { BLOCK_FIRST = 8 };               /* messages looked at first where few are asked for */
 
 /* first_segment -- the segment to begin at, to see the messages from id on. */
 static uint64_t
@@ -95,8 +92,8 @@ struct search {
 	bool full;
 };
 
-/* take -- add the message at pos to the run, if it has room.  */
-static void
+/* take -- add the message at pos to the run, if it has room.  Returns whether it had. */
+static inline bool
 take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
 	struct run *run = s->run;
@@ -111,59 +108,113 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	if (run->n == s->limits->messages || (run->n > 0 && slot->off + len - run->log_at > s->limits->bytes)
 	    || slot->off < run->log_at || slot->off + len - run->log_at > sizeof run->log) {
 		s->full = true;
-		return;
+		return false;
 	}
 	run->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
 	run->log_len = (uint32_t)(slot->off + len - run->log_at);
+	return true;
 }
 
-/* take_alone -- an expired message, or an offer, stands alone in its run. */
-static void
+/* take_alone -- an expired message, or an offer, stands alone in its run.  Returns whether it was taken. */
+static bool
 take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state, bool expired)
 {
+	bool taken = false;
+
 	if (expired && s->c->peek)
-		return;
+		return false;
 	if (s->run->n == 0) {
-		take(s, pos, id, slot, state);
+		taken = take(s, pos, id, slot, state);
 		s->run->expired = expired;
 	}
 	s->full = true;
+	return taken;
+}
+
+/* take_special -- a message that may not be ready, may have expired, or is an offer.  Returns whether it was taken, or -1. */
+static int
+take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
+{
+	int expired = has_expired(s->c, pos, slot);
+
+	if (expired == -1)
+		return -1;
+	if (expired || (slot->flags & SLOT_MEET))
+		return take_alone(s, pos, id, slot, state, expired);
+	if (state_status(state) == STATE_READY || falls_due(s->c, pos))
+		return take(s, pos, id, slot, state);
+	if (s->cursor == 0)
+		s->cursor = id;
+	return 0;
+}
+
+/* slots_from -- how many slots from pos on are held in memory. */
+static uint32_t
+slots_from(const struct claim *c, uint32_t pos)
+{
+	if (c->slots_of != c->m->seg.h.first || c->slots_shape != c->m->ctl.shape || pos < c->slots_at
+	    || pos - c->slots_at >= c->slots_n)
+		return 0;
+	return c->slots_at + c->slots_n - pos;
+}
+
+/* read_slots -- have the slots of n messages from pos on in c->slots.  Returns the first, or NULL. */
+static const struct slot *
+read_slots(struct claim *c, uint32_t pos, uint32_t n)
+{
+	const struct seg *seg = &c->m->seg;
+
+	if (slots_from(c, pos) >= n)
+		return c->slots + (pos - c->slots_at);
+	c->slots_n = 0;
+	if (seg_read_slots(seg, pos, n, c->slots) == -1)
+		return NULL;
+	c->slots_of = seg->h.first;
+	c->slots_shape = c->m->ctl.shape;
+	c->slots_at = pos;
+	c->slots_n = n;
+	return c->slots;
+}
+
+void
+search_ahead(struct claim *c, const struct run *run)
+{
+	const struct mbox *m = c->m;
+	uint32_t n = mbox_seg_n(m), pos = run->items[run->n - 1].pos + 1;
+
+	if (m->seg.h.first == run->seg && pos < n && slots_from(c, pos) == 0)
+		read_slots(c, pos, n - pos < SEARCH_MESSAGES ? n - pos : SEARCH_MESSAGES);
 }
 
 /* search_block -- look at n messages from place pos on. */
 static int
 search_block(struct search *s, uint32_t pos, uint32_t n)
 {
-	struct mbox *m = s->c->m;
-	uint64_t states[BLOCK], id;
-	struct slot slots[BLOCK];
+	struct claim *c = s->c;
+	const struct seg *seg = &c->m->seg;
+	const struct slot *slots = read_slots(c, pos, n);
+	const uint64_t *states = c->states;
 	enum state_status status;
-	int expired;
+	uint64_t id;
+	int taken;
 
-	if (seg_read_states(&m->seg, pos, n, states) == -1 || seg_read_slots(&m->seg, pos, n, slots) == -1)
+	if (slots == NULL || seg_read_states(seg, pos, n, c->states) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		status = state_status(states[i]);
 		if (status != STATE_READY && status != STATE_DELAYED)
 			continue;
-		id = seg_id(&m->seg, pos + i);
-		if (id >= s->limits->below) {
+		id = seg->h.sparse ? seg_id(seg, pos + i) : seg->h.first + pos + i;
+		taken = 0;
+		if (id >= s->limits->below)
 			s->full = true;
-		} else if (slot_has_rank(s->c, &slots[i], s->rank)) {
-			expired = has_expired(s->c, pos + i, &slots[i]);
-			if (expired == -1)
-				return -1;
-			if (expired) {
-				take_alone(s, pos + i, id, &slots[i], states[i], true);
-			} else if (slots[i].flags & SLOT_MEET) {
-				take_alone(s, pos + i, id, &slots[i], states[i], false);
-			} else if (status == STATE_READY || falls_due(s->c, pos + i)) {
-				take(s, pos + i, id, &slots[i], states[i]);
-			} else if (s->cursor == 0) {
-				s->cursor = id;
-			}
-		}
-		if ((s->run->n == 0 || s->run->items[s->run->n - 1].id != id) && s->ready == 0)
+		else if (!slot_has_rank(c, &slots[i], s->rank))
+			;
+		else if (status == STATE_READY && !(slots[i].flags & (SLOT_EXPIRES | SLOT_MEET)))
+			taken = take(s, pos + i, id, &slots[i], states[i]);
+		else if ((taken = take_special(s, pos + i, id, &slots[i], states[i])) == -1)
+			return -1;
+		if (!taken && s->ready == 0)
 			s->ready = id;
 		s->full = s->full || s->run->n == s->limits->messages;
 		if (s->full)
@@ -177,7 +228,7 @@ static int
 search_segment(struct search *s, uint64_t from)
 {
 	struct mbox *m = s->c->m;
-	uint32_t n = mbox_seg_n(m), step, pos, first;
+	uint32_t n = mbox_seg_n(m), step, pos, first, held;
 
 	if (search_names(s->c) == -1)
 		return -1;
@@ -188,9 +239,11 @@ search_segment(struct search *s, uint64_t from)
 		return 0;
 	}
 	/* where few are asked for, they usually stand first */
-	first = s->limits->messages < BLOCK_FIRST ? BLOCK_FIRST : BLOCK;
-	for (step = first; pos < n && !s->full; pos += step, step = BLOCK) {
+	first = s->limits->messages < BLOCK_FIRST ? BLOCK_FIRST : SEARCH_MESSAGES;
+	for (step = first; pos < n && !s->full; pos += step, step = SEARCH_MESSAGES) {
 		step = n - pos < step ? n - pos : step;
+		held = slots_from(s->c, pos);
+		step = held > 0 && held < step ? held : step;
 		if (search_block(s, pos, step) == -1)
 			return -1;
 	}
@@ -229,6 +282,7 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	struct claim_limits one = *limits;
 
 	run->n = 0;
+	run->sure = false;
 	run->expired = false;
 	run->meet_fd = -1;
 	c->due_us = 0;

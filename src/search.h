@@ -13,6 +13,7 @@
 #include "settle.h"
 
 enum {
+	SEARCH_MESSAGES = 1024,                 /* states and slots read at a time */
 	RUN_MESSAGES = SETTLE_MAX,
 	RUN_BYTES = 128 * 1024,                 /* of log that a run may span, unless one message is longer */
 };
@@ -21,6 +22,7 @@ enum {
 struct run {
 	uint32_t n;
 	bool expired;                           /* it is one message, and it has expired */
+	bool sure;                              /* its claims were committed, and no change of them has failed */
 	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
 	uint64_t seg, shape;                    /* the segment, and the mailbox's shape when it was claimed */
 	uint64_t salt;                          /* the segment's */
@@ -38,11 +40,16 @@ struct claim {
 	bool take_expired;                      /* expired messages are given out too, marked as such */
 	bool asked;                             /* has asked for dead claimers once */
 	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below */
+	uint64_t only_cursor;                   /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
 	uint64_t backs;                         /* ctl.backs that the cursors hold for */
 	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
 	uint64_t names_of, names_shape;         /* the segment that names and the ranks below are of */
 	struct names names;
+	uint64_t states[SEARCH_MESSAGES];
+	uint64_t slots_of, slots_shape;         /* the segment that slots are of; a slot once written stays what it is */
+	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many are held */
+	struct slot slots[SEARCH_MESSAGES];
 	uint32_t ranked;
 	unsigned char tag_rank[SEG_NAMES], source_rank[SEG_NAMES];
 };
@@ -63,6 +70,12 @@ struct claim_limits {
  * Returns 0 (run->n tells how many), or -1 with errno of read(2).
  */
 int search_backlog(struct claim *c, struct run *run, const struct claim_limits *limits);
+
+/*
+ * search_ahead -- read the slots behind a run that was found, as far as they are known to exist, so that the next search
+ * finds them in memory.  Without the lock.  What cannot be read is left to that search.
+ */
+void search_ahead(struct claim *c, const struct run *run);
 
 /* search_names -- have the names of m->seg, and their ranks, in c.  Returns 0, or -1. */
 int search_names(struct claim *c);

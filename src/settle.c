@@ -78,22 +78,36 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 	return 0;
 }
 
-/* end -- what goes with a message when it leaves. */
+/* end -- what goes with a message that is more than a frame when it leaves. */
 static int
 end(struct mbox *m, const struct item *item, enum state_status now)
 {
 	char file[SEG_NAME_BYTES];
 
-	m->ctl.live_bytes -= batch_cost(item->slot.len);
-	if (m->ctl.first == item->id)
-		m->ctl.first++;
-	if (m->ctl.head == item->id)
-		m->ctl.head++;
 	if (item->slot.flags & (SLOT_BIG | SLOT_MEET)) {
 		seg_file(file, item->id, 0, item->slot.flags & SLOT_BIG ? "big" : "meet");
 		unlinkat(m->dir_fd, file, 0);
 	}
 	return item->slot.flags & SLOT_SYNC ? wake_end(m, item->id, now) : 0;
+}
+
+/* end_all -- take n messages out of the counts, and what goes with them.  Returns 0, or -1. */
+static int
+end_all(struct mbox *m, const struct item *items, uint32_t n, enum state_status now)
+{
+	uint64_t first = m->ctl.first, head = m->ctl.head, bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bytes += batch_cost(items[i].slot.len);
+		first += first == items[i].id;
+		head += head == items[i].id;
+		if ((items[i].slot.flags & (SLOT_BIG | SLOT_MEET | SLOT_SYNC)) && end(m, &items[i], now) == -1)
+			return -1;
+	}
+	m->ctl.first = first;
+	m->ctl.head = head;
+	m->ctl.live_bytes -= bytes;
+	return 0;
 }
 
 int
@@ -105,9 +119,8 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	if (seg_read_links(&m->seg) == -1 || set_states(m, items, n, now, 0) == -1)
 		return -1;
 	/* who waits for an end must be told before the segment that holds the state can go */
-	for (uint32_t i = 0; i < n; i++)
-		if (end(m, &items[i], now) == -1)
-			return -1;
+	if (end_all(m, items, n, now) == -1)
+		return -1;
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
 	c->delayed -= was == STATE_DELAYED ? n : 0;

@@ -38,15 +38,23 @@ open_handover(struct sink *s)
 int
 sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns)
 {
-	*s = (struct sink){ .name = name, .patience_ns = patience_ns, .fd = -1, .m = MBOX_CLOSED };
+	/* s->post is large, and to set all of it would cost a one-shot more than to send */
+	s->name = name;
+	s->patience_ns = patience_ns;
+	s->fd = -1;
+	s->first_id = s->last_id = s->unread = s->spooled = 0;
+	s->handover = false;
+	s->writer = NULL;
+	s->m = (struct mbox)MBOX_CLOSED;
+	post_init(&s->post, &s->m);
 	if (channel_kind_of(path, &s->kind) == -1)
 		return -1;
 	if (s->kind == CHANNEL_MAILBOX) {
-		s->batch = malloc(sizeof *s->batch);
+		if (s->batch == NULL)
+			s->batch = malloc(sizeof *s->batch);
 		if (s->batch == NULL || mbox_open(&s->m, path) == -1)
 			return -1;
 		batch_clear(s->batch);
-		s->post.m = &s->m;
 		return open_handover(s);
 	}
 	s->writer = malloc(sizeof *s->writer);
@@ -167,6 +175,29 @@ sink_put(struct sink *s, const struct message *head, const char *data, size_t le
 	if (s->kind == CHANNEL_MAILBOX)
 		return put_batch(s, head, data, len);
 	return writer_put(set_patience(s), head, data, len);
+}
+
+int
+sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark)
+{
+	const char *at;
+	enum batch_stop why = BATCH_FULL;
+
+	if (s->kind != CHANNEL_MAILBOX || s->handover) {
+		for (; (at = find_byte(*data, limit, mark)) != NULL; *data = at + 1)
+			if (at - *data > BATCH_INLINE || sink_put(s, head, *data, (size_t)(at - *data)) == -1)
+				return at - *data > BATCH_INLINE ? 1 : -1;
+		return 0;
+	}
+	for (;;) {
+		if (set_head(s, head) == -1)
+			return -1;
+		*data = batch_put_records(s->batch, *data, limit, mark, &why);
+		if (why != BATCH_FULL)
+			return why == BATCH_LONG;
+		if (flush_batch(s) == -1)
+			return -1;
+	}
 }
 
 int

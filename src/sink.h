@@ -28,7 +28,7 @@ struct sink {
 	struct post post;
 	bool handover;                  /* a mailbox of capacity 0: messages are handed over, one by one */
 	struct meet meet;
-	struct batch *batch;
+	struct batch *batch;            /* set before sink_open: the caller's memory; NULL: to be allocated */
 	struct writer *writer;
 	int fd;                         /* of the channel, or of the spool of a large message */
 	uint64_t spooled;
@@ -46,6 +46,13 @@ int sink_open(struct sink *s, const char *name, const char *path, bool truncate,
  * Returns 0, or -1: EAGAIN no room, ETIMEDOUT, EIDRM, EMSGSIZE, EPIPE, EINTR, or errno of write(2).
  */
 int sink_put(struct sink *s, const struct message *head, const char *data, size_t len);
+
+/*
+ * sink_put_records -- send the records that end in mark and begin at *data, each without its mark; moves *data to where
+ * it stopped: at what has no mark before limit, or at a record longer than BATCH_INLINE.
+ * Returns 1 where that is such a record, else as sink_put.
+ */
+int sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark);
 
 /* sink_flush -- send on what was gathered.  Returns as sink_put; what was not sent stays gathered. */
 int sink_flush(struct sink *s);

@@ -46,7 +46,7 @@ struct sources {
 };
 
 /*
- * sources_add -- open the channel at path and add it; s->list has room.
+ * sources_add -- open the channel at path and add it; s->list has room, all zeros.
  * Returns 0, or -1 with errno: EINVAL for a stream with peek or id.
  */
 int sources_add(struct sources *s, const char *name, const char *path);

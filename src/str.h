@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 struct slice {
 	const char *p;          /* not NUL-terminated; NULL only where len is 0 */
@@ -53,6 +56,24 @@ copy_short(char *to, const char *from, size_t n)
 		to[n / 2] = from[n / 2];
 		to[n - 1] = from[n - 1];
 	}
+}
+
+/* find_byte -- memchr(3) from p to end, for what usually is found within a few dozen bytes: no call.  NULL for none. */
+static inline const char *
+find_byte(const char *p, const char *end, char byte)
+{
+#ifdef __SSE2__
+	const __m128i wanted = _mm_set1_epi8(byte);
+	int hits;
+
+	for (; end - p >= 16; p += 16) {
+		/* an unaligned load: the pointer's type says nothing of the address */
+		hits = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), wanted));
+		if (hits != 0)
+			return p + __builtin_ctz((unsigned)hits);
+	}
+#endif
+	return end > p ? (const char *)memchr(p, byte, (size_t)(end - p)) : NULL;
 }
 
 #endif

@@ -12,6 +12,12 @@
 #include "clock.h"
 #include "io.h"
 
+/*
+ * What queues wants needs room on the stack for all of them: such functions are kept out of line and called only where
+ * there are any, for every page of a frame that the compiler probes is a page fault in a one-shot.
+ */
+#define OUT_OF_LINE __attribute__((noinline))
+
 /* ---- waking others ---- */
 
 /* remove_want -- take down a want, ours or a dead process's, with what its owner left in the directory. */
@@ -73,7 +79,7 @@ first_match(const struct want *w, uint32_t n, const struct slot *slots, const st
 }
 
 /* wake_kind -- wake the sleeping wants of one kind; takers have a message each, peekers need not. */
-static int
+static OUT_OF_LINE int
 wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, const struct slot *slots,
     const struct slice *names)
 {
@@ -120,7 +126,7 @@ wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
-	int waiting = m->ctl.wants == 0 ? 0 : want_queue(m->want_fd, m->ctl.wants, WANT_RECEIVE, true, places);
+	int waiting = want_queue(m->want_fd, m->ctl.wants, WANT_RECEIVE, true, places);
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -137,7 +143,7 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 	struct want_place places[WANT_MAX];
 	struct want w;
 	int rung;
-	int waiting = m->ctl.wants == 0 ? 0 : want_queue(m->want_fd, m->ctl.wants, WANT_END, false, places);
+	int waiting = want_queue(m->want_fd, m->ctl.wants, WANT_END, false, places);
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -153,15 +159,14 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 	return waiting == -1 ? -1 : 0;
 }
 
-int
-wake_room(struct mbox *m)
+/* wake_queued -- wake_room where there are wants. */
+static OUT_OF_LINE int
+wake_queued(struct mbox *m)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
 	int waiting, rung;
 
-	if (m->ctl.wants == 0)
-		return 0;
 	waiting = want_queue(m->want_fd, m->ctl.wants, WANT_ROOM, false, places);
 	if (waiting == -1)
 		return -1;
@@ -186,15 +191,20 @@ wake_room(struct mbox *m)
 }
 
 int
-wake_ahead(struct mbox *m)
+wake_room(struct mbox *m)
+{
+	return m->ctl.wants == 0 ? 0 : wake_queued(m);
+}
+
+/* queued_ahead -- wake_ahead where there are wants. */
+static OUT_OF_LINE int
+queued_ahead(struct mbox *m)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
 	uint64_t now;
 	int waiting;
 
-	if (m->ctl.wants == 0)
-		return 0;
 	waiting = want_queue(m->want_fd, m->ctl.wants, WANT_ROOM, false, places);
 	if (waiting == -1)
 		return -1;
@@ -214,6 +224,12 @@ wake_ahead(struct mbox *m)
 		}
 	}
 	return 0;
+}
+
+int
+wake_ahead(struct mbox *m)
+{
+	return m->ctl.wants == 0 ? 0 : queued_ahead(m);
 }
 
 /* ---- our own want ---- */

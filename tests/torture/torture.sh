@@ -394,7 +394,7 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	fi
 	src=$here/../../src
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$src" -o "$TORTURE_TOP/inspect" \
-		"$here/inspect.c" "$src"/{ctl,seg,want,hash,io,frame,filter,clock}.c || exit
+		"$here/inspect.c" "$src"/{ctl,seg,want,io,frame,filter,clock}.c || exit
 	[ $# -eq 1 ] || {
 		printf '%s\n' "$@" | xargs -P "$jobs" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"}
 		exit
