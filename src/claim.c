@@ -325,7 +325,8 @@ static int
 turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
 	struct mbox *m = c->m;
-	uint64_t left = run->n > 0 ? run->seg : 0;
+	/* who peeks changes nothing, and has begun no change to rewrite a segment in */
+	uint64_t left = run->n > 0 && !c->peek ? run->seg : 0;
 	bool ask;
 
 	if (c->peek)

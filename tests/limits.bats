@@ -212,3 +212,18 @@ teardown()
 	[ "$(du -sk box | cut -f1)" -le 20000 ]
 	[ "$(mrecv -a box)" = one ]
 }
+
+@test "a peek leaves the files as they are: where little waits, it is for the receivers to rewrite" {
+	mkmbox -b inf box
+	head -c 60000 /dev/zero | tr '\0' x >line
+	for _ in {1..300}; do cat line; echo; done | msend -l box
+	# a receiver whose output has no more room ends in the middle: the most of the first segment is gone
+	(ulimit -f 16000 && mrecv -f -l box >out) || :
+	mrecv -p box >/dev/null
+	ls -i box >before
+	mrecv -p -a -o '%i\n' box >ids
+	[ "$(head -n 1 ids)" -gt 260 ]
+	[ "$(tail -n 1 ids)" -eq 300 ]
+	ls -i box >after
+	same before after
+}
