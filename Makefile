@@ -3,6 +3,7 @@
 #   make                build the programs into bin/
 #   make check          build, then run every test
 #   make torture        kill each tool at each of its system calls, and let each of them fail: all points
+#   make fuzz           feed the parsers and a mailbox's files what no program writes; FUZZ_SECONDS for each target
 #   make demo           watch it work: this machine's files as messages
 #   make lint           what is not tested but looked at: layers, warnings, linters
 #   make install        programs, manual pages and completions, below DESTDIR/PREFIX
@@ -20,7 +21,7 @@ MODULES = \
 	str.h hash.h clock io alarm pace \
 	frame \
 	filter message lock bell outbuf \
-	ctl seg want batch json \
+	seg want batch ctl json \
 	reclaim recount \
 	mbox \
 	wake render \
@@ -101,6 +102,15 @@ $(BUILD)/unit: $(BUILD)/unit.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
+# A fuzz target over what is in its corpus; with libFuzzer in place of run.c (make fuzz) it finds more.
+FUZZERS = frame stream box render words
+FUZZ_PARTS = fuzz patch
+FUZZ_MAIN = $(BUILD)/fuzz/run.o
+$(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_PARTS:%=$(BUILD)/fuzz/%.o) $(LIBRARY) $(filter %.o,$(FUZZ_MAIN))
+	@echo "  link  $@"
+	$(Q)$(LINKING) $(FUZZ_WRAP) -o $@ $(filter-out $(LIBRARY),$^) $(filter-out %.o,$(FUZZ_MAIN)) $(LIBRARY)
+$(BUILD)/fuzz-words: FUZZ_WRAP = -Wl,--wrap=exit,--wrap=io_write
+
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -110,6 +120,7 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	@echo "  cc    $<"
 	$(Q)$(COMPILE) -Isrc -MMD -MP -c -o $@ $<
 
@@ -120,7 +131,9 @@ $(BUILD)/flags: FORCE
 	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
 		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
 
--include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/%.d) $(BUILD)/unit.d
+-include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/%.d) $(BUILD)/unit.d $(wildcard $(BUILD)/fuzz/*.d)
+
+fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 
 # ---- checking
 
@@ -130,7 +143,7 @@ TESTS = tests/*.bats
 BATSFLAGS =
 JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
-check: all $(BUILD)/unit
+check: all $(BUILD)/unit fuzzers
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
 		tests/run.sh -j $(JOBS) $(BATSFLAGS) -- $(TESTS)
 
@@ -168,6 +181,15 @@ check-valgrind:
 TORTURE =
 torture: all
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" tests/torture/torture.sh $(TORTURE)
+
+# Each target in turn, one process; what they find is in build/libfuzzer/found, what they learn in .../corpus.
+FUZZ_SECONDS = 60
+FUZZ = $(FUZZERS)
+fuzz: D = build/libfuzzer
+fuzz:
+	@$(MAKE) --no-print-directory $(FUZZ:%=$(D)/fuzz-%) CC=clang STATIC=no BUILD=$(D) FUZZ_MAIN=-fsanitize=fuzzer \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+	@tests/fuzz/fuzz.sh $(D) $(FUZZ_SECONDS) $(FUZZ)
 
 # LINT names some of the checks in tests/lint, for a start: make lint LINT="ranks man"
 LINT =
@@ -207,6 +229,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: all check check-sanitize check-valgrind torture lint demo install uninstall dist clean FORCE
+.PHONY: all fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

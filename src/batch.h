@@ -15,9 +15,11 @@ enum {
 	BATCH_MESSAGES = 4096,
 	BATCH_NAMES = 256,
 	BATCH_LINE = 256,                       /* a header line no longer than this is kept for the next message */
-	BATCH_INLINE = 64 * 1024,               /* a larger payload goes to a file of its own */
+	BATCH_INLINE = SEG_PAYLOAD,             /* a larger payload goes to a file of its own */
 	BATCH_LOG = 256 * 1024,
 };
+
+_Static_assert(SEG_LOG_MAX + BATCH_LOG <= SEG_LOG_BOUND, "a log takes one batch more");
 
 /* What a single message touches stands close together: each page is a fault in a one-shot. */
 struct batch {

@@ -428,13 +428,22 @@ claim_payload(const struct run *run, uint32_t i)
 {
 	const struct slot *s = &run->items[i].slot;
 	const char *frame = run->log + (s->off - run->log_at);
-	size_t len = s->head_len + (s->flags & SLOT_BIG ? 0 : (size_t)s->len) + 1;
 
-	if (seg_bind(hash_sum(frame, len), run->salt, run->items[i].id) != s->sum) {
+	if (seg_bind(hash_sum(frame, slot_frame_len(s)), run->salt, run->items[i].id) != s->sum) {
 		errno = EBADMSG;
 		return NULL;
 	}
 	return frame + s->head_len;
+}
+
+/* is_of_slot -- whether the header line is that of a whole message as the slot has it. */
+static bool
+is_of_slot(const struct frame *f, const struct slot *s)
+{
+	bool big = s->flags & SLOT_BIG;
+
+	return !f->continuation && !f->more && f->len == (big ? 0 : s->len)
+	    && (!big || (f->extra.len >= 4 && memcmp(f->extra.p, "big=", 4) == 0));
 }
 
 int
@@ -448,8 +457,12 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 
 	if (payload == NULL || frame_parse(&f, payload - item->slot.head_len, item->slot.head_len, NULL) == -1)
 		return -1;
+	if (!is_of_slot(&f, &item->slot)) {
+		errno = EBADMSG;
+		return -1;
+	}
 	if (item->slot.flags & SLOT_BIG) {
-		/* its first header is big=ID.big, the mailbox's own */
+		/* its first header is the mailbox's own */
 		space = memchr(f.extra.p, ' ', f.extra.len);
 		f.extra = space == NULL ? (struct slice){ f.extra.p, 0 }
 		    : (struct slice){ space + 1, (size_t)(f.extra.p + f.extra.len - space - 1) };
@@ -466,5 +479,7 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 	m->data = NULL;
 	seg_file(big, item->id, 0, "big");
 	m->fd = openat(c->m->dir_fd, big, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (m->fd == -1 && errno == ENOENT && !c->peek)
+		errno = EBADMSG;        /* nobody else takes away what we have claimed */
 	return m->fd == -1 ? -1 : 0;
 }

@@ -7,13 +7,44 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "batch.h"
 #include "hash.h"
 #include "io.h"
+#include "want.h"
 
 static bool
 valid(const struct ctl *c)
 {
 	return memcmp(c->magic, CTL_MAGIC, sizeof c->magic) == 0 && c->sum == hash_sum(c, offsetof(struct ctl, sum));
+}
+
+/* extent_sound -- what it says of the segments. */
+static bool
+extent_sound(const struct ctl *c)
+{
+	if (c->next == 0 || c->next > INT64_MAX)
+		return false;
+	if (c->last_seg == 0)
+		return c->first_seg == 0 && c->log_len == 0 && c->names == 0 && c->names_len == 0;
+	return c->first_seg != 0 && c->first_seg <= c->last_seg && c->last_seg <= c->next
+	    && c->next - c->last_seg <= SEG_MESSAGES && c->log_len <= SEG_LOG_BOUND && c->names <= SEG_NAMES
+	    && c->names_len <= SEG_NAMES_BYTES;
+}
+
+/* counts_sound -- what it says of the messages; amid a change it need not be right. */
+static bool
+counts_sound(const struct ctl *c)
+{
+	return c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next && c->claimed <= c->live
+	    && c->delayed <= c->live && c->dropped < c->next && (c->live == 0 || c->last_seg != 0));
+}
+
+/* sound -- whether there is any mailbox that this could be said of: what is read here is counted on elsewhere. */
+static bool
+sound(const struct ctl *c)
+{
+	return extent_sound(c) && counts_sound(c) && c->wants <= WANT_MAX && (c->mode & ~0777U) == 0
+	    && c->policy <= CTL_LATEST;
 }
 
 int
@@ -33,6 +64,10 @@ ctl_read(int fd, struct ctl *c)
 	}
 	if (best->version != CTL_VERSION) {
 		errno = EPROTO;
+		return -1;
+	}
+	if (!sound(best)) {
+		errno = EBADMSG;
 		return -1;
 	}
 	*c = *best;

@@ -67,7 +67,7 @@ _Static_assert(sizeof(struct ctl) == CTL_COPY, "a copy of ctl is 256 bytes");
 
 /*
  * ctl_read -- read the copy that counts.
- * Returns 0, or -1: EBADMSG where no copy is valid, EPROTO where it is of another version, or errno of read(2).
+ * Returns 0, or -1: EBADMSG where no copy is valid, or what it says cannot be; EPROTO where it is of another version, or errno of read(2).
  */
 int ctl_read(int fd, struct ctl *c);
 

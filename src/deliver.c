@@ -71,7 +71,7 @@ write_item(struct deliver *d, uint32_t i)
 		if (c->peek && errno == ENOENT) {
 			if (!claim_waits(c, s->run.items[i].id))
 				return 0;
-			errno = ENOENT;
+			errno = EBADMSG;
 		}
 		return cannot_read(d);
 	} else {

@@ -81,7 +81,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	run->expired = false;
 	run->seg = held->seg;
 	run->log_at = item->slot.off;
-	run->log_len = (uint32_t)(item->slot.head_len + (item->slot.flags & SLOT_BIG ? 0 : item->slot.len) + 1);
+	run->log_len = slot_frame_len(&item->slot);
 	n = io_pread(m->seg.log_fd, run->log, run->log_len, run->log_at);
 	if (n != -1 && n != (ssize_t)run->log_len)
 		errno = EBADMSG;

@@ -416,7 +416,16 @@ mbox_seg(struct mbox *m, uint64_t first)
 		return 0;
 	seg_close(&m->seg);
 	m->shape = m->ctl.shape;
-	return seg_open(&m->seg, m->dir_fd, first);
+	if (seg_open(&m->seg, m->dir_fd, first) == -1) {
+		if (errno == ENOENT)
+			errno = EBADMSG;        /* what ctl or a neighbour names must be there */
+		return -1;
+	}
+	if (first == m->ctl.last_seg || (m->seg.h.next != 0 && m->seg.h.next <= m->ctl.last_seg))
+		return 0;
+	seg_close(&m->seg);
+	errno = EBADMSG;                        /* the chain ends before the newest */
+	return -1;
 }
 
 uint64_t

@@ -99,7 +99,7 @@ static int
 keep_message(struct rewriting *w, uint32_t pos, uint64_t state, const struct slot *old)
 {
 	struct slot *slot = &w->slots[w->n];
-	size_t len = old->head_len + (old->flags & SLOT_BIG ? 0 : (size_t)old->len) + 1;
+	size_t len = slot_frame_len(old);
 	uint64_t due;
 
 	if (len > sizeof w->log || (w->used + len > sizeof w->log && flush_log(w) == -1)

@@ -97,7 +97,7 @@ static inline bool
 take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
 	struct run *run = s->run;
-	uint64_t len = slot->head_len + (slot->flags & SLOT_BIG ? 0 : slot->len) + 1;
+	uint32_t len = slot_frame_len(slot);
 
 	if (run->n == 0) {
 		run->seg = s->c->m->seg.h.first;

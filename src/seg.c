@@ -137,6 +137,16 @@ seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mo
 	return 0;
 }
 
+/* header_sound -- whether there is any segment of this name that the header could be of. */
+static bool
+header_sound(const struct seg_header *h, uint64_t first)
+{
+	return memcmp(h->magic, SEG_MAGIC, sizeof h->magic) == 0 && h->first == first && h->sum == header_sum(h)
+	    && h->prev < first
+	    && (h->next == 0 || h->next > first) && h->n <= SEG_MESSAGES && h->done <= SEG_MESSAGES && h->names <= SEG_NAMES
+	    && h->names_len <= SEG_NAMES_BYTES && h->log_len <= SEG_LOG_BOUND && h->sparse <= 1;
+}
+
 int
 seg_open(struct seg *s, int dir_fd, uint64_t first)
 {
@@ -148,8 +158,7 @@ seg_open(struct seg *s, int dir_fd, uint64_t first)
 	if (s->idx_fd == -1)
 		return -1;
 	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
-	if (n == (ssize_t)sizeof s->h && memcmp(s->h.magic, SEG_MAGIC, sizeof s->h.magic) == 0 && s->h.first == first
-	    && s->h.sum == header_sum(&s->h) && s->h.n <= SEG_MESSAGES && s->h.names <= SEG_NAMES && s->h.names_len <= SEG_NAMES_BYTES)
+	if (n == (ssize_t)sizeof s->h && header_sound(&s->h, first))
 		return 0;
 	seg_close(s);
 	errno = EBADMSG;
@@ -161,6 +170,8 @@ seg_log(struct seg *s)
 {
 	if (s->log_fd == -1)
 		s->log_fd = open_file(s->dir_fd, s->h.first, s->h.variant, "log", O_RDWR, 0);
+	if (s->log_fd == -1 && errno == ENOENT)
+		errno = EBADMSG;
 	return s->log_fd;
 }
 
@@ -200,6 +211,10 @@ seg_read_links(struct seg *s)
 
 	if (read_whole(s->idx_fd, &h, sizeof h, 0) == -1)
 		return -1;
+	if (!header_sound(&h, s->h.first)) {
+		errno = EBADMSG;
+		return -1;
+	}
 	s->h.prev = h.prev;
 	s->h.done = h.done;
 	return 0;
@@ -218,10 +233,26 @@ seg_write_done(const struct seg *s)
 	return io_pwrite(s->idx_fd, &s->h.done, sizeof s->h.done, offsetof(struct seg_header, done));
 }
 
+bool
+seg_slot_sound(const struct slot *s)
+{
+	return s->len <= (s->flags & SLOT_BIG ? INT64_MAX : SEG_PAYLOAD) && s->head_len > 0
+	    && s->head_len <= FRAME_HEADER_MAX && s->off <= SEG_LOG_BOUND - SEG_PAYLOAD - FRAME_HEADER_MAX - 1;
+}
+
 int
 seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
 {
-	return read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+	bool sound = true;
+
+	if (read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n; i++)
+		sound &= seg_slot_sound(&slots[i]);
+	if (sound)
+		return 0;
+	errno = EBADMSG;
+	return -1;
 }
 
 int
@@ -319,6 +350,8 @@ names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
 {
 	if (t->n >= n)
 		return 0;
+	if (len < t->len || len > SEG_NAMES_BYTES)
+		goto bad;
 	if (read_whole(s->idx_fd, t->text + t->len, len - t->len, AT_NAMES + t->len) == -1)
 		return -1;
 	while (t->n < n && t->len < len) {
@@ -327,6 +360,7 @@ names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
 	}
 	if (t->n == n && t->len == len)
 		return 0;
+bad:
 	t->n = t->len = 0;
 	errno = EBADMSG;
 	return -1;

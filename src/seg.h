@@ -19,7 +19,9 @@
 
 enum {
 	SEG_MESSAGES = 65536,
-	SEG_LOG_MAX = 16 << 20,                 /* a log this long gets no more messages */
+	SEG_LOG_MAX = 16 << 20,                 /* a log this long gets no more messages, */
+	SEG_LOG_BOUND = SEG_LOG_MAX + (1 << 20),        /* so that none is longer than this */
+	SEG_PAYLOAD = 64 * 1024,                /* bytes of payload that stand in a log, at most, for a message */
 	SEG_NAMES = 4096,                       /* tags and sources in a segment's table */
 	SEG_NAMES_BYTES = 65536,
 	SEG_NAME_BYTES = 48,                    /* "ID.VARIANT.log" and its NUL */
@@ -110,6 +112,16 @@ state_make(enum state_status status, unsigned tries, uint64_t owner)
 
 _Static_assert(sizeof(struct seg_header) == 80, "letterbox(5) says so");
 
+/* seg_slot_sound -- whether there is any log that its frame could stand in: each slot that seg_read_slots gives is. */
+bool seg_slot_sound(const struct slot *s);
+
+/* slot_frame_len -- the bytes of its frame in the log. */
+static inline uint32_t
+slot_frame_len(const struct slot *s)
+{
+	return s->head_len + (s->flags & SLOT_BIG ? 0 : (uint32_t)s->len) + 1;
+}
+
 struct seg {
 	int dir_fd;
 	int idx_fd;                             /* -1: not open */
@@ -122,7 +134,10 @@ struct seg {
 /* seg_create -- make the segment named first, empty; what an interrupted maker left of it goes.  0, or -1. */
 int seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode);
 
-/* seg_open -- open the segment named first.  Returns 0, or -1: EBADMSG where it is none, or errno of open(2). */
+/*
+ * seg_open -- open the segment named first.
+ * Returns 0, or -1: EBADMSG where it is none, or its header cannot be; or errno of open(2).
+ */
 int seg_open(struct seg *s, int dir_fd, uint64_t first);
 
 /* seg_log -- the log's descriptor, opened at the first call.  Returns it, or -1. */
@@ -140,7 +155,11 @@ int seg_read_links(struct seg *s);
 int seg_write_header(struct seg *s);
 int seg_write_done(const struct seg *s);
 
-/* seg_*: read or write n consecutive entries from place pos on.  Return 0, or -1 (EBADMSG where they are missing). */
+/*
+ * seg_*: read or write n consecutive entries from place pos on.
+ * Return 0, or -1: EBADMSG where they are missing, or a slot cannot be: one whose frame is longer than any, or stands
+ * where no log reaches.
+ */
 int seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
 int seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots);
 int seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states);

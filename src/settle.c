@@ -2,6 +2,7 @@
 /* settle: states first, then the counts in ctl.  A kill in between is mended by recount. */
 #include "settle.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "batch.h"
@@ -116,6 +117,10 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 {
 	struct ctl *c = &m->ctl;
 
+	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_DELAYED && n > c->delayed)) {
+		errno = EBADMSG;        /* what counts nothing else than these has been changed by somebody else */
+		return -1;
+	}
 	if (seg_read_links(&m->seg) == -1 || set_states(m, items, n, now, 0) == -1)
 		return -1;
 	/* who waits for an end must be told before the segment that holds the state can go */

@@ -59,7 +59,7 @@ static void
 check_frame(struct seg *s, uint64_t id, const struct slot *slot)
 {
 	static char frame[1 << 20];
-	size_t len = slot->head_len + (slot->flags & SLOT_BIG ? 0 : (size_t)slot->len) + 1;
+	size_t len = slot_frame_len(slot);
 	int fd = seg_log(s);
 
 	if (fd == -1 || len > sizeof frame || pread(fd, frame, len, slot->off) != (ssize_t)len)

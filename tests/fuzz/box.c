@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * box: a mailbox, used; with files as its tools write them, or changed as no tool would.
+ *
+ * The input says how the mailbox is made, and then step by step what is done to it.  While nothing has been patched,
+ * each message must come out as it went in, once and in order.  Once something has, nothing must crash, hang, or take
+ * memory or disk without bound, and what fails must say a reason that is one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "claim.h"
+#include "clock.h"
+#include "fuzz.h"
+#include "hold.h"
+#include "patch.h"
+#include "post.h"
+#include "recount.h"
+#include "survey.h"
+#include "sync.h"
+#include "wake.h"
+
+enum {
+	STEPS = 48,                     /* at most, in an input */
+	SENT_MAX = 1024,                /* messages that are remembered */
+	DISK_MAX = 64 << 20,            /* bytes: more than any number of steps can need */
+	PAYLOAD = 100 * 1024,
+};
+
+#define BOX "box"
+
+/* A message that was sent. */
+struct sent {
+	uint64_t id;
+	uint32_t len;
+	unsigned seed, tag;
+	bool expires, big, held, gone;
+};
+
+static struct {
+	struct mbox m;
+	struct post post;
+	struct batch batch;
+	struct claim claim;
+	struct run run;
+	struct held held[8];
+	uint32_t holds;
+	bool open, patched, removed;
+	enum ctl_policy policy;
+	struct sent sent[SENT_MAX];
+	size_t n;
+} box;
+
+static const char *const tags[] = { "-", "t1", "t2", "urgent", "\xc3\xa9t\xc3\xa9" };
+static char payload[PAYLOAD];
+
+/* ---- what may fail, and how ---- */
+
+/* reasonable -- whether an errno is a reason, and not that the kernel was given nonsense. */
+static bool
+reasonable(int err)
+{
+	switch (err) {
+	case EBADMSG: case EPROTO: case EIDRM: case ENODEV: case EAGAIN: case ETIMEDOUT: case ECANCELED: case ENOTEMPTY:
+	case EMSGSIZE: case ENOSPC: case EEXIST: case EXDEV:
+		return true;
+	case ENOENT: case ENXIO:
+		return box.patched || box.removed;
+	default:
+		return false;
+	}
+}
+
+/* did -- judge what a step returned.  Returns whether it went well. */
+static bool
+did(long r)
+{
+	if (r != -1)
+		return true;
+	MUST(reasonable(errno));
+	MUST(box.patched || errno == EAGAIN || errno == ETIMEDOUT || errno == ECANCELED || box.removed);
+	return false;
+}
+
+/* ---- what was sent ---- */
+
+static struct sent *
+find(uint64_t id)
+{
+	for (size_t i = 0; i < box.n; i++)
+		if (box.sent[i].id == id)
+			return &box.sent[i];
+	return NULL;
+}
+
+static void
+fill(char *to, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++)
+		to[i] = (char)(seed + i + (i >> 8));
+}
+
+static void
+remember(uint64_t id, uint32_t len, unsigned seed, unsigned tag, bool expires, bool big)
+{
+	if (box.n < SENT_MAX)
+		box.sent[box.n++] = (struct sent){ .id = id, .len = len, .seed = seed, .tag = tag, .expires = expires,
+			.big = big };
+}
+
+/* ---- steps ---- */
+
+/* head -- the head of a message to be sent. */
+static struct message
+head(struct bytes *b, unsigned *tag, bool *expires)
+{
+	struct message h = { .uid = -1, .fd = -1, .source = { "fuzz", 4 } };
+
+	*tag = bytes_below(b, sizeof tags / sizeof tags[0]);
+	*expires = bytes_byte(b) % 8 == 7;
+	h.tag = slice_of(tags[*tag]);
+	if (*expires)
+		h.extra = slice_of("expire=4000000000.000000 k=v");
+	return h;
+}
+
+static void
+step_send(struct bytes *b)
+{
+	unsigned tag, n = 1 + bytes_below(b, 8), seed = bytes_byte(b), lens[8];
+	bool expires;
+	struct message h = head(b, &tag, &expires);
+	uint32_t before;
+
+	batch_clear(&box.batch);
+	MUST(batch_head(&box.batch, &h) == 1);
+	for (unsigned i = 0; i < n; i++) {
+		lens[i] = bytes_byte(b) * (i == 7 ? 200 : 1);
+		fill(payload, lens[i], seed + i);
+		MUST(batch_put(&box.batch, payload, lens[i]) == 1);
+	}
+	box.post.sync = seed == 255;
+	while (box.batch.from < box.batch.n) {
+		before = box.batch.from;
+		if (!did(post_batch(&box.post, &box.batch, POST_NOW)) && box.batch.from == before)
+			break;
+		for (uint32_t i = before; i < box.batch.from && !box.post.sync; i++)
+			remember(box.post.last_id + 1 - (box.batch.from - i), lens[i], seed + i, tag, expires, false);
+		if (box.post.sync)
+			break;          /* it was withdrawn */
+	}
+	box.post.sync = false;
+}
+
+static void
+step_send_big(struct bytes *b)
+{
+	unsigned tag, seed = bytes_byte(b);
+	bool expires;
+	struct message h = head(b, &tag, &expires);
+	uint32_t len = bytes_below(b, 4) * 20000;
+	int fd;
+
+	batch_clear(&box.batch);
+	MUST(batch_head(&box.batch, &h) == 1);
+	fd = post_spool_open(&box.m);
+	if (!did(fd))
+		return;
+	fill(payload, len, seed);
+	MUST(pwrite(fd, payload, len, 0) == (ssize_t)len);
+	if (seed == 255) {
+		post_spool_drop(&box.m, fd);
+		return;
+	}
+	if (did(post_big(&box.post, &box.batch, fd, len, POST_NOW)))
+		remember(box.post.last_id, len, seed, tag, expires, true);
+}
+
+static void
+step_offer(struct bytes *b)
+{
+	unsigned tag;
+	bool expires;
+	struct message h = head(b, &tag, &expires);
+
+	batch_clear(&box.batch);
+	MUST(batch_head(&box.batch, &h) == 1 && batch_put(&box.batch, "", 0) == 1);
+	if (!did(post_offer(&box.post, &box.batch, clock_after(1000000))))
+		return;
+	close(box.post.offer_fd);
+	if (bytes_byte(b) % 2 == 0)
+		did(sync_await(&box.m, box.post.last_id, 1, SYNC_TAKEN));
+	else
+		wake_leave(&box.m);
+}
+
+/* check_payload -- the payload of a message that was received. */
+static void
+check_payload(struct message *m, const struct sent *s)
+{
+	static char got[PAYLOAD];
+	uint64_t len = 0;
+	ssize_t n;
+
+	while ((n = message_read(m, got, sizeof got)) > 0) {
+		len += (uint64_t)n;
+		MUST(len <= m->len);
+		if (s == NULL)
+			continue;
+		fill(payload, s->len, s->seed);
+		MUST(len <= s->len && memcmp(got, payload + len - (uint64_t)n, (size_t)n) == 0);
+	}
+	if (n == -1)
+		MUST(box.patched && reasonable(errno));
+	else if (s != NULL)
+		MUST(len == s->len);
+}
+
+/* deliver -- look at each message of the run. */
+static void
+deliver(void)
+{
+	char scratch[FRAME_HEADER_MAX], line[FRAME_HEADER_MAX];
+	struct message m;
+	struct sent *s;
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < box.run.n; i++) {
+		if (!did(claim_message(&box.claim, &box.run, i, &m, scratch)))
+			continue;
+		s = box.patched ? NULL : find(m.id);
+		if (!box.patched) {
+			MUST(m.id > last && (s == NULL || (!s->gone && (box.claim.peek || !s->held))));
+			MUST(s == NULL || (slice_is(m.tag, tags[s->tag]) && slice_is(m.source, "fuzz") && m.len == s->len));
+			if (s != NULL)
+				s->held = !box.claim.peek;
+		}
+		MUST(frame_name_ok(m.tag) && frame_name_ok(m.source));
+		if (message_head(line, &m, m.len, false) == 0)
+			MUST(errno == EMSGSIZE);
+		if (!(box.run.items[i].slot.flags & SLOT_MEET))
+			check_payload(&m, s);
+		if (m.fd != -1)
+			close(m.fd);
+		last = m.id;
+	}
+	if (box.run.meet_fd != -1)
+		close(box.run.meet_fd);
+	box.run.meet_fd = -1;
+}
+
+/* end_run -- what was in the run has left it this way. */
+static void
+end_run(uint32_t from, enum claim_end end)
+{
+	struct sent *s;
+
+	for (uint32_t i = from; i < box.run.n && !box.patched; i++) {
+		s = find(box.run.items[i].id);
+		if (s == NULL || box.claim.peek)
+			continue;
+		s->held = false;
+		s->gone = end == CLAIM_DONE || end == CLAIM_DROPPED;
+	}
+}
+
+static void
+step_turn(struct bytes *b)
+{
+	struct claim_limits limits = { .messages = 1 + bytes_byte(b), .bytes = RUN_BYTES, .below = UINT64_MAX };
+	unsigned how = bytes_byte(b);
+	long r;
+
+	limits.deadline_ns = clock_after(1000000);
+	limits.wait = how % 4 == 1;
+	if (how % 8 == 2)
+		limits.bytes = bytes_byte(b);
+	if (how % 8 == 3) {
+		limits.from = bytes_number(b);
+		limits.below = bytes_number(b);
+	}
+	if (limits.messages > RUN_MESSAGES)
+		limits.messages = RUN_MESSAGES;
+	end_run(0, CLAIM_DONE);
+	r = claim_turn(&box.claim, &box.run, &limits);
+	if (did(r) && r == 1)
+		deliver();
+	if (r == -1)
+		box.run.n = 0;
+}
+
+static void
+step_settle(struct bytes *b)
+{
+	enum claim_end end = (enum claim_end)bytes_below(b, 4);
+	uint32_t from = box.run.n > 0 ? bytes_byte(b) % (box.run.n + 1) : 0;
+
+	end_run(from, end);
+	if (!did(claim_settle(&box.claim, &box.run, from, end, end == CLAIM_FAILED ? bytes_byte(b) * 1000U : 0)))
+		box.run.n = 0;
+}
+
+/* step_hold -- take the run apart, settle one of what is held, or have one of it in hand again. */
+static void
+step_hold(struct bytes *b)
+{
+	static struct run again;
+	char scratch[FRAME_HEADER_MAX];
+	struct message m;
+	struct sent *s;
+	enum claim_end end = bytes_byte(b) % 2 == 0 ? CLAIM_DONE : CLAIM_BACK;
+
+	if (box.holds == 0 && !box.claim.peek) {
+		while (box.holds < 8 && box.holds < box.run.n) {
+			hold_take(&box.run, box.holds, &box.held[box.holds]);
+			box.holds++;
+		}
+		if (box.run.n > box.holds)
+			did(claim_settle(&box.claim, &box.run, box.holds, CLAIM_BACK, 0));
+		for (size_t i = 0; i < box.n; i++) {
+			box.sent[i].held = false;
+			for (uint32_t j = 0; j < box.holds; j++)
+				box.sent[i].held |= box.held[j].item.id == box.sent[i].id;
+		}
+		box.run.n = 0;
+		return;
+	}
+	if (box.holds == 0)
+		return;
+	if (bytes_byte(b) % 2 == 0 && did(hold_recall(&box.claim, &box.held[0], &again))
+	    && did(claim_message(&box.claim, &again, 0, &m, scratch)) && m.fd != -1)
+		close(m.fd);
+	if (did(hold_settle(&box.claim, box.held, box.holds, end, 0)))
+		for (uint32_t i = 0; i < box.holds; i++)
+			if ((s = find(box.held[i].item.id)) != NULL) {
+				s->held = false;
+				s->gone = end == CLAIM_DONE;
+			}
+	box.holds = 0;
+}
+
+static void
+step_survey(struct bytes *b)
+{
+	static struct survey s;
+	uint64_t live = 0;
+
+	if (!did(survey_look(&s, BOX, bytes_byte(b) % 2 == 0)))
+		return;
+	MUST(s.wants_n <= WANT_MAX && s.receivers + s.senders == s.wants_n);
+	if (box.patched || box.policy != CTL_BLOCK || box.n == SENT_MAX)
+		return;
+	for (size_t i = 0; i < box.n; i++)
+		live += !box.sent[i].gone;
+	MUST(s.ctl.live >= live);
+}
+
+static void
+step_call(struct bytes *b)
+{
+	uint64_t id = bytes_byte(b) % 2 == 0 ? bytes_byte(b) : bytes_number(b);
+	struct sent *s = find(id);
+	long r;
+
+	if (bytes_byte(b) % 2 == 0) {
+		r = call_look(&box.m, id, slice_of("t1"), slice_of("fuzz"));
+		if (did(r) && r == CALL_LOST && s != NULL)
+			s->gone = true;         /* it has been withdrawn */
+		return;
+	}
+	r = call_withdraw(&box.m, id);
+	if (did(r) && r == 1 && s != NULL)
+		s->gone = true;
+}
+
+/* open_box -- as another process would, with another choice of messages. */
+static void
+open_box(struct bytes *b)
+{
+	struct filter f = { .len = 0 };
+	unsigned which = bytes_below(b, 5);     /* 4: look, and take nothing */
+
+	if (which == 1)
+		MUST(filter_add(&f, 't', "t1") == 0 && filter_add(&f, 't', "*") == 0);
+	if (which == 2)
+		MUST(filter_add(&f, 't', "t[12]") == 0);
+	if (which == 3)
+		MUST(filter_add(&f, 'T', "-") == 0 && filter_add(&f, 's', "f*") == 0);
+	memset(&box.post, 0, sizeof box.post);
+	memset(&box.claim, 0, sizeof box.claim);
+	box.run.n = box.holds = 0;
+	box.run.meet_fd = box.post.offer_fd = -1;
+	for (size_t i = 0; i < box.n; i++)
+		box.sent[i].held = false;       /* who had it has died */
+	box.open = did(mbox_open(&box.m, BOX));
+	box.post.m = &box.m;
+	if (!box.open)
+		return;
+	MUST(claim_init(&box.claim, &box.m, &f, which == 4) == 0);
+	box.claim.take_expired = bytes_byte(b) % 2 == 0;
+}
+
+static void
+close_box(void)
+{
+	if (box.open)
+		claim_free(&box.claim);
+	mbox_close(&box.m);
+	box.open = false;
+}
+
+static void
+make_box(struct bytes *b)
+{
+	static const uint64_t capacities[] = { CTL_UNBOUNDED, CTL_UNBOUNDED, 3, 0 };
+	static const uint64_t sizes[] = { CTL_UNBOUNDED, CTL_UNBOUNDED, 500, 70000 };
+	struct mbox_settings settings = { .mode = 0600 };
+
+	settings.cap_messages = capacities[bytes_below(b, 4)];
+	settings.cap_bytes = sizes[bytes_below(b, 4)];
+	settings.policy = (enum ctl_policy)bytes_below(b, 3);
+	if (settings.cap_messages == 0)
+		settings.policy = CTL_BLOCK;
+	box.policy = settings.policy;
+	MUST(mbox_make(BOX, &settings) == 0);
+}
+
+static void
+remove_box(struct bytes *b)
+{
+	if (mbox_remove(BOX, bytes_byte(b) % 2 == 0, clock_after(1000000)) == 0)
+		box.removed = true;
+	else if (errno != ENOTEMPTY)
+		did(-1);
+}
+
+static void
+step(struct bytes *b)
+{
+	switch (bytes_below(b, 16)) {
+	case 0: case 1:
+		if (box.m.ctl.cap_messages != 0)
+			step_send(b);
+		break;
+	case 2:
+		if (box.m.ctl.cap_messages != 0)
+			step_send_big(b);
+		break;
+	case 3:
+		if (box.m.ctl.cap_messages == 0)
+			step_offer(b);
+		else
+			step_send(b);
+		break;
+	case 4: case 5: case 6:
+		step_turn(b);
+		break;
+	case 7: case 8:
+		step_settle(b);
+		break;
+	case 9:
+		step_hold(b);
+		break;
+	case 10:
+		step_survey(b);
+		break;
+	case 11:
+		step_call(b);
+		break;
+	case 12:
+		close_box();
+		open_box(b);
+		break;
+	case 13:
+		if (bytes_byte(b) % 2 == 0)
+			patch_full(box.m.dir_fd);
+		else
+			patch_busy(box.m.dir_fd);
+		break;
+	default:
+		box.patched = true;
+		patch_box(box.m.dir_fd, b);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bytes in = { data, data + size };
+	int before;
+
+	fuzz_scratch();
+	before = fuzz_descriptors();
+	box.patched = box.removed = false;
+	box.n = 0;
+	make_box(&in);
+	open_box(&in);
+	for (int i = 0; i < STEPS && box.open && in.p < in.end; i++) {
+		if (mbox_lock(&box.m, clock_after(1000000)) == 0)
+			mbox_unlock(&box.m);    /* for what step looks at */
+		step(&in);
+		MUST(!box.m.locked && !box.m.changing && box.m.ringing == 0);
+		if (bytes_byte(&in) == 251)
+			remove_box(&in);
+	}
+	MUST(fuzz_disk(BOX) <= DISK_MAX);
+	close_box();
+	MUST(fuzz_descriptors() == before);
+	fuzz_clear(BOX);
+	rmdir(BOX);
+	return 0;
+}
