@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "render.h"
 
@@ -24,6 +25,7 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	o->form = form;
 	o->format = format;
 	o->pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	o->screen = form == OUTPUT_FORMAT && isatty(fd);
 	outbuf_init(&o->to, fd);
 	errno = EINVAL;
 	return form == OUTPUT_FORMAT && !render_format_ok(format) ? -1 : 0;
@@ -149,7 +151,7 @@ output_message(struct output *o, const char *channel, struct message *m)
 	o->to.error = 0;
 	if (o->form > OUTPUT_FRAMES) {
 		render_message(&o->to, o->form == OUTPUT_JSON ? RENDER_JSON : o->form == OUTPUT_ENV ? RENDER_ENV
-		    : RENDER_FORMAT, o->format, channel, m);
+		    : o->screen ? RENDER_SCREEN : RENDER_FORMAT, o->format, channel, m);
 	} else if (o->form == OUTPUT_FRAMES && m->len == MESSAGE_LEN_UNKNOWN) {
 		put_chunks(o, m);
 	} else {

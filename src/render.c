@@ -323,9 +323,27 @@ put_again(struct outbuf *b, struct body *y)
 		outbuf_fail(b, errno);
 }
 
+/* put_name -- a name; on a screen what is no printable character is \\xHH, a byte at a time. */
+static void
+put_name(struct outbuf *b, struct slice s, bool screen)
+{
+	size_t len;
+
+	for (size_t at = 0; screen && at < s.len; at += len) {
+		len = json_plain(s.p + at, s.len - at);
+		if (len > 0)
+			outbuf_bytes(b, s.p + at, len);
+		else
+			outbuf_printf(b, "\\x%02x", (unsigned char)s.p[at]);
+		len = len == 0 ? 1 : len;
+	}
+	if (!screen)
+		outbuf_slice(b, s);
+}
+
 /* put_directive -- what the directive or escape at p stands for.  end: where it ends. */
 static void
-put_directive(struct outbuf *b, const char *channel, struct body *y, const char *p, const char *end)
+put_directive(struct outbuf *b, const char *channel, struct body *y, const char *p, const char *end, bool screen)
 {
 	const struct message *m = y->m;
 	char text[NUMBER_TEXT];
@@ -339,17 +357,17 @@ put_directive(struct outbuf *b, const char *channel, struct body *y, const char 
 	else if (p[1] == 'h')
 		outbuf_slice(b, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
 	else if (p[1] == 'm')
-		outbuf_text(b, channel);
+		put_name(b, slice_of(channel), screen);
 	else if (p[1] == 'l')
 		outbuf_number(b, y->len);
 	else if (p[1] == '%')
 		outbuf_text(b, "%");
 	else
-		outbuf_slice(b, p[1] == 't' ? m->tag : m->source);
+		put_name(b, p[1] == 't' ? m->tag : m->source, screen);
 }
 
 static void
-put_format(struct outbuf *b, const char *format, const char *channel, struct body *y)
+put_format(struct outbuf *b, const char *format, const char *channel, struct body *y, bool screen)
 {
 	for (const char *p = format, *end;; p = end) {
 		size_t plain = strcspn(p, "%\\");
@@ -359,7 +377,7 @@ put_format(struct outbuf *b, const char *format, const char *channel, struct bod
 		if (*p == '\0')
 			return;
 		end = format_step(p);
-		put_directive(b, channel, y, p, end);
+		put_directive(b, channel, y, p, end, screen);
 	}
 }
 
@@ -369,7 +387,7 @@ void
 render_message(struct outbuf *b, enum render_form form, const char *format, const char *channel, struct message *m)
 {
 	struct body y;
-	int shown = form == RENDER_FORMAT ? format_count(format, 'p') : 1;
+	int shown = form >= RENDER_FORMAT ? format_count(format, 'p') : 1;
 
 	if ((shown > 0 ? body_begin(&y, m) : body_skip(&y, m)) == -1)
 		outbuf_fail(b, errno);
@@ -381,5 +399,5 @@ render_message(struct outbuf *b, enum render_form form, const char *format, cons
 	    || (shown > 1 && m->reader != NULL && !y.whole))
 		outbuf_fail(b, EOVERFLOW);
 	else
-		put_format(b, format, channel, &y);
+		put_format(b, format, channel, &y, form == RENDER_SCREEN);
 }

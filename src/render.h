@@ -10,6 +10,7 @@ enum render_form {
 	RENDER_JSON,            /* a line */
 	RENDER_ENV,             /* MBOX_TAG='...' and so on */
 	RENDER_FORMAT,
+	RENDER_SCREEN,          /* RENDER_FORMAT on a terminal: names are escaped, for somebody else has chosen them */
 };
 
 /* render_format_ok -- whether a format is well formed. */
@@ -17,7 +18,7 @@ bool render_format_ok(const char *format);
 
 /*
  * render_message -- add a message; its payload is read to the end.
- * format: for RENDER_FORMAT, well formed.  channel: the name as the user typed it.
+ * format: for RENDER_FORMAT and RENDER_SCREEN, well formed.  channel: the name as the user typed it.
  * What fails is kept in b->error, as output_message has it.
  */
 void render_message(struct outbuf *b, enum render_form form, const char *format, const char *channel,
