@@ -4,6 +4,7 @@
 #   make check          build, then run every test
 #   make torture        kill each tool at each of its system calls, and let each of them fail: all points
 #   make fuzz           feed the parsers and a mailbox's files what no program writes; FUZZ_SECONDS for each target
+#   make bench          measure it beside its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
 #   make demo           watch it work: this machine's files as messages
 #   make lint           what is not tested but looked at: layers, warnings, linters
 #   make install        programs, manual pages and completions, below DESTDIR/PREFIX
@@ -18,7 +19,7 @@ VERSION = 0.1.0
 # The modules, lowest first: each may include only what stands before it ("make lint" holds this).
 # A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
 MODULES = \
-	str.h hash.h clock io alarm pace \
+	str.h hash.h clock io move alarm pace \
 	frame \
 	filter message lock bell outbuf \
 	seg want batch ctl json \
@@ -29,7 +30,7 @@ MODULES = \
 	displace search \
 	sync \
 	post claim hold \
-	reader writer channel \
+	reader writer feed channel \
 	meet pump \
 	source sink output fan \
 	input handler spare deliver reply \
@@ -190,6 +191,21 @@ fuzz:
 	@$(MAKE) --no-print-directory $(FUZZ:%=$(D)/fuzz-%) CC=clang STATIC=no BUILD=$(D) FUZZ_MAIN=-fsanitize=fuzzer \
 		CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 	@tests/fuzz/fuzz.sh $(D) $(FUZZ_SECONDS) $(FUZZ)
+# ---- measuring
+
+# The drivers of the peers are linked as the peers' packages have it, whatever the tools are built with.
+BENCH =
+BENCH_OUT = $(BUILD)/bench/out
+DRIVERS = $(patsubst %,$(BUILD)/bench/%,lap ping ipc spawn queue zmq nano nng)
+$(BUILD)/bench/%: tests/bench/%.c tests/bench/peer.h
+	@mkdir -p $(@D)
+	@echo "  bench $@"
+	$(Q)gcc -O2 -std=gnu17 -Wall -Wextra -o $@ $< $(if $(findstring zmq,$@),-lzmq)$(if $(findstring nng,$@),-lnng)$(if \
+		$(findstring nano,$@),-lnanomsg)
+
+bench bench-quick: all $(DRIVERS)
+	@BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/bench/run.sh $(if $(filter bench-quick,$@),-q) \
+		$(BENCH_OUT) $(BENCH)
 
 # LINT names some of the checks in tests/lint, for a start: make lint LINT="ranks man"
 LINT =
@@ -230,5 +246,6 @@ clean:
 	rm -f $(PROGRAMS)
 
 .PHONY: all fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
+.PHONY: all bench bench-quick check check-sanitize check-valgrind torture lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

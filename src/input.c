@@ -155,6 +155,7 @@ int
 input_whole(struct input *in)
 {
 	ssize_t n = io_read_full(STDIN_FILENO, in->buf, BATCH_INLINE + 1);
+	int moved;
 
 	if (n == -1)
 		return cannot_read(in);
@@ -163,11 +164,14 @@ input_whole(struct input *in)
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
-	do {
+	if (piece(in, in->buf, (size_t)n) == -1)
+		return -1;
+	moved = sink_feed(in->sink, STDIN_FILENO);
+	if (moved == -1)
+		return cannot_send(in);
+	while (moved == 0 && (n = io_read(STDIN_FILENO, in->buf, INPUT_BUF)) > 0)
 		if (piece(in, in->buf, (size_t)n) == -1)
 			return -1;
-		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
-	} while (n > 0);
 	return n == -1 ? cannot_read(in) : end(in);
 }
 

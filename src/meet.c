@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "feed.h"
+#include "move.h"
 #include "settle.h"
 #include "sync.h"
 #include "wake.h"
-
-enum { PIPE_BYTES = 1 << 20 };          /* the FIFO's size, where the user may have it */
 
 static void
 close_fifo(struct meet *t)
@@ -46,7 +46,7 @@ meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t
 		close_fifo(t);
 		return -1;
 	}
-	fcntl(t->fd, F_SETPIPE_SZ, PIPE_BYTES);
+	move_widen(t->fd);
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
 	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
@@ -98,6 +98,14 @@ meet_data(struct meet *t, const char *data, size_t len)
 		return failed(t);
 	t->sent += len;
 	return 0;
+}
+
+int
+meet_feed(struct meet *t, int in)
+{
+	int r = feed_stream(t->writer, in, &t->sent);
+
+	return r == -1 ? failed(t) : r;
 }
 
 int

@@ -38,6 +38,7 @@ int meet_data(struct meet *t, const char *data, size_t len);
  * meet_end -- the payload is complete: wait until it has been received.
  * Returns 0, or -1: EPIPE the receiver has died, ECANCELED it has refused the message, or errno.
  */
+int meet_feed(struct meet *t, int in);
 int meet_end(struct meet *t);
 
 /* meet_abort -- give the message up: its receiver sees that it was cut short. */

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "io.h"
+#include "move.h"
 
 enum { STEP = 1 << 24 };                /* bytes that one call may move */
 
@@ -64,6 +65,7 @@ pump_stream(struct reader *r, int out)
 {
 	ssize_t n;
 
+	move_widen(out);
 	for (;;) {
 		/* to the next chunk, where this one is at its end */
 		if (reader_payload(r, NULL, 0) == -1 || copy_buffered(r, out) == -1)

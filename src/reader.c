@@ -157,7 +157,7 @@ read_some(struct reader *r, void *to, size_t n)
 	int ready, ms = 1;
 
 	for (;;) {
-		ready = wait_readable(r);
+		ready = r->own ? 1 : wait_readable(r);
 		if (ready <= 0)
 			return ready;
 		got = io_read(r->fd, to, n);
@@ -244,9 +244,7 @@ scan(const struct reader *r, size_t *at, bool *cont, uint64_t *need)
 static bool
 readable_now(const struct reader *r)
 {
-	struct pollfd p = { .fd = r->fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) > 0;
+	return poll(&(struct pollfd){ .fd = r->fd, .events = POLLIN }, 1, 0) > 0;
 }
 
 /*
@@ -314,9 +312,7 @@ begin(struct reader *r)
 		unlock(r);
 		return (int)got;
 	}
-	if (r->mode == READER_SHARED && settle(r) == -1)
-		return -1;
-	return 1;
+	return r->mode == READER_SHARED && settle(r) == -1 ? -1 : 1;
 }
 
 /* hand_out -- a message whose frame is in buf. */
@@ -427,8 +423,11 @@ next_chunk(struct reader *r)
 {
 	struct sight s;
 	enum look seen;
+	uint64_t need = r->more ? 1 + CONTINUATION_MIN : 1;
 
-	if (buffered(r) == 0 && payload_fill(r, r->more ? 1 + CONTINUATION_MIN : 1) == -1)
+	if (r->own && r->more && r->head_guess >= need)
+		need = 1 + r->head_guess;       /* chunks mostly have lengths of as many digits */
+	if (buffered(r) == 0 && payload_fill(r, need) == -1)
 		return -1;
 	if (r->buf[r->start] != '\n')
 		return bad_frame(r, 0, "no newline stands behind the payload");
@@ -452,6 +451,7 @@ next_chunk(struct reader *r)
 		return -1;
 	}
 	consume(r, s.head_len);
+	r->head_guess = s.head_len;
 	r->left = s.frame.len;
 	r->more = s.frame.more;
 	return 1;

@@ -22,10 +22,12 @@ struct reader {
 	int fd;
 	enum reader_mode mode;
 	bool follow;            /* set by the caller: a plain file that others append to; its end is not the end */
+	bool own;               /* set by the caller: no other reader ever, and reading waits: read a little ahead, no poll */
 	bool locked;
 	bool broken;            /* after EBADMSG where nothing tells where the next message begins */
 	bool in_message;        /* the current message's payload has not been read to its end */
 	bool more;              /* the current chunk is followed by another */
+	size_t head_guess;      /* bytes of the last continuation's header line */
 	uint64_t left;          /* payload bytes of the current chunk not yet handed out */
 	uint64_t offset;        /* bytes of the stream consumed so far; after EBADMSG, where the bad byte stands */
 	const char *reason;     /* after EBADMSG: what is wrong, in words */

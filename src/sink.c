@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "feed.h"
 #include "io.h"
 #include "wake.h"
 
@@ -269,6 +270,18 @@ sink_data(struct sink *s, const char *data, size_t len)
 		return -1;
 	s->spooled += len;
 	return 0;
+}
+
+int
+sink_feed(struct sink *s, int in)
+{
+	uint64_t moved = 0;
+
+	if (s->handover)
+		return meet_feed(&s->meet, in);
+	if (s->kind != CHANNEL_MAILBOX)
+		return feed_stream(set_patience(s), in, &moved);
+	return feed_file(s->fd, in, &s->spooled);
 }
 
 int

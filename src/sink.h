@@ -69,6 +69,12 @@ int sink_data(struct sink *s, const char *data, size_t len);
 int sink_end(struct sink *s);
 
 /*
+ * sink_feed -- all that the descriptor in still has, as pieces of the message begun, whose length must be unknown.
+ * Returns 1 at its end; 0 where it does not go this way: read on and use sink_data; or -1 as sink_put.
+ */
+int sink_feed(struct sink *s, int in);
+
+/*
  * sink_head, sink_share -- send a message of any length whose payload goes through another sink as well, both of them
  * mailboxes that keep messages: sink_head instead of sink_begin, sink_share instead of sink_data once from has all of
  * it and has not ended.  The payload is one file then, where that can be linked to, else it is copied.

@@ -3,6 +3,7 @@
 #include "source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -108,6 +109,8 @@ begin_offer(struct sources *s, struct source *one)
 	one->fd = s->run.meet_fd;
 	reader_init(one->reader, one->fd, READER_ONE);
 	one->reader->deadline_ns = CLOCK_NEVER;
+	/* it has one reader in its life, us; and a blocking end lets splice(2) wait for whichever side it must */
+	one->reader->own = fcntl(one->fd, F_SETFL, 0) == 0;
 	r = reader_next(one->reader, &s->message);
 	if (r == 1) {
 		s->message.id = item->id;

@@ -388,6 +388,29 @@ writer_data(struct writer *w, const char *data, size_t len)
 	return !known && send_gathered(w) == -1 ? fail(w) : 0;
 }
 
+bool
+writer_direct(const struct writer *w)
+{
+	return w->in_message && w->chunked && w->left == MESSAGE_LEN_UNKNOWN && !bounded(w) && w->kind == WRITER_PIPE;
+}
+
+int
+writer_chunk(struct writer *w, size_t n)
+{
+	char head[FRAME_HEADER_MAX];
+
+	if (put_bytes(w, head, make_head(w, head, n, true)) == -1 || send_gathered(w) == -1)
+		return fail(w);
+	return 0;
+}
+
+int
+writer_chunk_end(struct writer *w, size_t n)
+{
+	w->written += n;
+	return put_bytes(w, "\n", 1) == -1 ? fail(w) : 0;
+}
+
 int
 writer_end(struct writer *w)
 {

@@ -59,6 +59,15 @@ int writer_begin(struct writer *w, const struct message *head);
 int writer_data(struct writer *w, const char *data, size_t len);
 int writer_end(struct writer *w);
 
+/*
+ * writer_direct -- whether the caller may write the payload of the message begun to w->fd itself: its length is unknown,
+ * and nothing bounds a write.  Each piece is then one chunk of n bytes between writer_chunk and writer_chunk_end.
+ * Those return as writer_data.
+ */
+bool writer_direct(const struct writer *w);
+int writer_chunk(struct writer *w, size_t n);
+int writer_chunk_end(struct writer *w, size_t n);
+
 /* writer_abort -- give the current message up and let go of the lock: where it came from, it was cut short. */
 void writer_abort(struct writer *w);
 
