@@ -78,16 +78,17 @@ look_at(struct stats *t, char *name, bool listed)
 	return t->follow && pace_keep(&t->pace, &now) == -1 ? cli_fail("remember", name) : CLI_OK;
 }
 
-/* is_mailbox -- whether what the directory has can be opened as one. */
+/* is_mailbox -- whether what the directory has can be opened as one, or why not is to be told. */
 static int
 is_mailbox(const struct dirent *e)
 {
 	char path[PATH_MAX];
 	struct mbox m;
 
-	if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || cli_path(path, e->d_name) == -1
-	    || mbox_open(&m, path) == -1)
+	if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || cli_path(path, e->d_name) == -1)
 		return 0;
+	if (mbox_open(&m, path) == -1)
+		return cli_status(errno) == CLI_SYSTEM || cli_status(errno) == CLI_IO;
 	mbox_close(&m);
 	return 1;
 }

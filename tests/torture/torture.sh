@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
 # torture.sh [-l] [-e N] [-s SEED] [-j JOBS] [-k] [-p CALL:N:WHAT] [use...] -- kill each tool at each of its system
-# calls, and let each of its system calls fail; then see whether what letterbox(7) promises still holds.
+# calls, let each of its system calls fail, and let each read and write do only a part of what it asks for; then see
+# whether what letterbox(7) promises still holds.
 #
 #   -l  list the uses
 #   -e  every Nth point only, beginning with point SEED modulo N (default 1: all of them)
 #   -s  the seed; it also turns the order in which the next commands come (default 0)
 #   -j  uses at a time (default: one a processor)
-#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, an errno, or an errno with + for
-#       this call and all later ones; a failure says the whole command
+#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, an errno, an errno with + for
+#       this call and all later ones, SHORT for one byte alone, HALF for half of them; a failure says the whole command
 #   -k  keep the files
 #
 # A use (uses.sh) is prepared once.  Each point has a fresh copy, in which strace(1) kills the tool as it enters the
-# call, which is to say just after the one before it, or lets the call fail without being done.  It counts the calls
-# of the tool's own process.  Then the next commands follow, in one of three orders, within $LIMIT seconds each:
+# call, which is to say just after the one before it, or lets the call fail without being done; short.c lets the kernel
+# do a part of it.  They count the calls of the tool's own process.  Then the next commands follow, in one of three orders, within $LIMIT seconds each:
 # a send, a look, a receiver that drains the mailbox; inspect.c compares the counters with the files in between.
 # shellcheck disable=SC2034,SC2154  # uses.sh reads some of what is set here, and sets the rest
 set -u
@@ -58,6 +59,13 @@ errors_of() {
 	wait4 | waitid) echo EINTR ;;
 	getdents | getdents64) echo EIO ENOMEM ;;
 	lseek | ioctl) echo EIO ;;
+	esac
+}
+
+# shorts_of CALL -- what the call may be told to do less of.
+shorts_of() {
+	case $1 in
+	read | pread64 | write | pwrite64 | splice | tee | sendfile | copy_file_range) [ ! -x "$top/short" ] || echo SHORT HALF ;;
 	esac
 }
 
@@ -117,7 +125,7 @@ until_asleep() {
 
 # ---- one point
 
-# run_tool STRACE-OPTION... -- run the tool under strace, and its partner; $status.
+# run_tool TRACER... -- run the tool under strace, or what else there is, and its partner; $status.
 run_tool() {
 	local pid
 	# with somebody who has died, the other side need not wait long
@@ -126,7 +134,7 @@ run_tool() {
 	if [ -n "$before" ]; then
 		"$before"
 	fi
-	timeout -s KILL "$((LIMIT + 2))" strace -qq -o ../trace "$@" "${cmd[@]}" <"$input" >../out 2>../err &
+	timeout -s KILL "$((LIMIT + 2))" "$@" "${cmd[@]}" <"$input" >../out 2>../err &
 	pid=$!
 	if [ -n "$partner" ]; then
 		[ -z "$waits_at" ] || until_asleep "$pid" "$waits_at"
@@ -144,14 +152,14 @@ list_calls() {
 	local startup killed=0
 	strace -qq -o ../trace "${cmd[0]}" --version >/dev/null
 	startup=$(grep -n '^write(1' ../trace | head -n 1 | cut -d: -f1)
-	run_tool
+	run_tool strace -qq -o ../trace
 	[ "$status" -eq "$normally" ] || { echo "$use: undisturbed, it ends with $status: $(cat ../err)"; return 1; }
 	awk -v startup="$((startup - 1))" '
 		/^[a-z0-9_]+\(/ && !/^execve\(/ {
 			match($0, /^[a-z0-9_]+/)
 			name = substr($0, 1, RLENGTH)
-			# an unlock, and what only sets a flag, cannot fail
-			print name, ++n[name], (FNR > startup && !/F_UNLCK|F_SETFD|F_SETFL/)
+			# an unlock, and what only sets or tells a flag, cannot fail
+			print name, ++n[name], (FNR > startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/)
 		}' ../trace >../calls
 }
 
@@ -161,7 +169,7 @@ list_points() {
 	while read -r name nth ours; do
 		echo "$name:$nth:KILL"
 		[ "$ours" -eq 1 ] || continue
-		for what in $(errors_of "$name"); do
+		for what in $(errors_of "$name") $(shorts_of "$name"); do
 			# shellcheck disable=SC2254  # a pattern
 			case $name:$what in
 			$skips) ;;
@@ -281,26 +289,33 @@ said_so() {
 
 # try POINT INDEX -- $why is what went wrong; $met whether the point came to be.
 try() {
-	local point=$1 name what nth inject box order=$((($2 + seed) % 3))
+	local point=$1 name what nth inject box short='' order=$((($2 + seed) % 3))
 	why=()
 	IFS=: read -r name nth what <<<"$point"
 	killed=0 met=0
 	case $what in
 	KILL) killed=1 inject="$name:signal=KILL:when=$nth" ;;
+	SHORT) short=$name:$nth:1 ;;
+	HALF) short=$name:$nth:/2 ;;
 	*+) inject="$name:error=${what%+}:when=$nth+" ;;
 	*) inject="$name:error=$what:when=$nth" ;;
 	esac
 	cd "$work" || exit
 	rm -rf now && cp -a template now && cd now || exit
-	run_tool -e inject="$inject"
+	if [ -n "$short" ]; then
+		run_tool "$top/short" -o ../trace "$short"
+	else
+		run_tool strace -qq -o ../trace -e inject="$inject"
+	fi
 	if [ "$killed" -eq 1 ]; then
 		if grep -q '^+++ killed by SIGKILL' ../trace; then met=1; else killed=0; fi
-	elif grep -q INJECTED ../trace; then
+	elif grep -qE 'INJECTED|^SHORT' ../trace; then
 		met=1
 	fi
 	acked=0
 	[ "$killed" -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
 	[ "$killed" -eq 1 ] || said_so
+	[ -z "$short" ] || [ "$acked" -eq 1 ] || bad "status $status, for a call that came short: $(cat ../err)"
 	for box in "${boxes[@]}"; do
 		afterwards "$box" $order
 	done
@@ -316,13 +331,16 @@ report() {
 	[ ${#why[@]} -eq 1 ] || printf '      %s\n' "${why[@]:1}"
 	inject=$name:$kind=${what%+}:when=$nth
 	[ "$what" = "${what%+}" ] || inject+=+
-	printf '      strace -e inject=%s %s\n' "$inject" "${cmd[*]}"
+	case $what in
+	SHORT | HALF) ;;
+	*) printf '      strace -e inject=%s %s\n' "$inject" "${cmd[*]}" ;;
+	esac
 	printf '      again: %s -k -s %s -p %s %s\n' "tests/torture/torture.sh" "$(((seed + index) % 3))" "$1" "$use"
 }
 
 # torture USE -- all its points; one paragraph.
 torture() {
-	local points kills=0 errors=0 missed=0 failures=0 index=0 text='' point
+	local points kills=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' point
 	use=$1 work=$top/$1
 	mkdir -p "$work/template" && cd "$work/template" || exit
 	# what a use sets
@@ -342,6 +360,7 @@ torture() {
 		[ "$met" -eq 1 ] || missed=$((missed + 1))
 		case $point in
 		*:KILL) kills=$((kills + 1)) ;;
+		*:SHORT | *:HALF) shorts=$((shorts + 1)) ;;
 		*) errors=$((errors + 1)) ;;
 		esac
 		if [ ${#why[@]} -gt 0 ]; then
@@ -349,8 +368,8 @@ torture() {
 			text+=$'\n'$([ -z "$only" ] || index=0; report "$point")
 		fi
 	done 2>>"$work/shell.err"
-	printf '%-16s %4d calls, %4d kills, %5d errors, %3d not met: %s%s\n' "$use" "$(wc -l <"$work/calls")" \
-		$kills $errors $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
+	printf '%-16s %4d calls, %4d kills, %5d errors, %4d short, %3d not met: %s%s\n' "$use" "$(wc -l <"$work/calls")" \
+		$kills $errors $shorts $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
 	cd / || exit
 	[ -n "$keep" ] || rm -rf "$work"
 	[ "$failures" -eq 0 ]
@@ -360,6 +379,8 @@ torture() {
 
 # shellcheck source-path=SCRIPTDIR source=uses.sh
 . "$here/uses.sh"
+# shellcheck source-path=SCRIPTDIR source=uses_more.sh
+. "$here/uses_more.sh"
 every=1 seed=0 jobs=$(nproc) only='' keep='' list=''
 while getopts e:j:klp:s: opt; do
 	case $opt in
@@ -395,9 +416,21 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	src=$here/../../src
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$src" -o "$TORTURE_TOP/inspect" \
 		"$here/inspect.c" "$src"/{ctl,seg,want,io,frame,filter,clock}.c || exit
+	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -o "$TORTURE_TOP/short" "$here/short.c" ||
+		echo "torture: no call is made short: how is not known here"
 	[ $# -eq 1 ] || {
-		printf '%s\n' "$@" | xargs -P "$jobs" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"}
-		exit
+		printf '%s\n' "$@" | xargs -P "$jobs" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"} |
+			tee "$TORTURE_TOP/told"
+		status=${PIPESTATUS[1]}
+		awk '/ calls, .* not met: / {
+				uses++; kills += $4; errors += $6; shorts += $8; missed += $10
+				if (/FAILED/) { sub(/.*not met: /, ""); failures += $1 }
+			}
+			END {
+				printf "%d uses: %d kills, %d failed calls, %d short ones, %d of them not met; %d went wrong\n",
+					uses, kills, errors, shorts, missed, failures
+			}' "$TORTURE_TOP/told"
+		exit "$status"
 	}
 fi
 top=$TORTURE_TOP

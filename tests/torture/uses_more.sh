@@ -1,0 +1,358 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # torture.sh reads what a use sets, and sets the rest
+# SPDX-License-Identifier: ISC
+# uses_more.sh -- more of what torture.sh tortures (see uses.sh): other forms of input and output, and channels that are
+# no mailboxes, for which only this holds: what was acknowledged is there, and what is there is whole, but where a kill
+# has cut a plain file's end.
+
+# frames NAME... -- each as a frame.
+frames() {
+	printf '%s\n' "$@" | awk '{ print "M1 " length + 1, "t", "s"; print $0 "." }'
+}
+
+# ---- senders
+
+use_msend_frames() {
+	mkmbox box
+	put box b1
+	big
+	{
+		frames new1
+		printf 'M1 %d big s\n' "$(wc -c <big)"
+		cat big
+		echo
+		frames new2
+	} >frames
+	cmd=(msend -F box)
+	input=frames
+	lines b1 >../had
+	lines new1 big1 new2 >../new
+	judge=judge_send
+}
+
+use_msend_nulls() {
+	mkmbox box
+	printf 'new1.\0new2.\0new3.' >text
+	cmd=(msend -0 box)
+	input=text
+	: >../had
+	lines new1 new2 new3 >../new
+	judge=judge_send
+}
+
+use_msend_told() {
+	mkmbox box
+	put box b1
+	cmd=(msend -v -x 100 -H k=v box new1.)
+	lines b1 >../had
+	lines new1 >../new
+	judge=judge_told
+}
+
+judge_told() {
+	judge_send
+	[ "$acked" -eq 0 ] || [ "$(<../out)" = 2 ] || bad "success, and the number told is '$(<../out)'"
+}
+
+use_msend_sync_big() {
+	mkmbox box
+	put box b1
+	big
+	cmd=(msend -S box)
+	input=big
+	partner=all_come_for
+	lines b1 >../had
+	lines big1 >../new
+	judge=judge_sync_big
+}
+
+judge_sync_big() {
+	cat ../come ../left.box >../both
+	mv ../both ../left.box
+	judge_send
+	! [ "$acked" -eq 1 ] || grep -q big1 ../come || bad "success, and nobody received it"
+}
+
+# judge_file -- the frames of a plain file.
+judge_file() {
+	local is
+	mrecv -a file >../said 2>/dev/null
+	is=$(names ../said | xargs)
+	case $acked:$killed:$is in
+	?:?:"$had $new") ;;
+	0:0:"$had") [ "$(mrecv -a -F file 2>&1 | grep -c '^mrecv: ')" -eq 0 ] || bad "the file ends in part of a message" ;;
+	0:1:"$had"*) ;;
+	*) bad "in the file are $is" ;;
+	esac
+}
+
+use_msend_file() {
+	boxes=()
+	frames b1 >file
+	cmd=(msend file new1.)
+	had=b1 new=new1
+	judge=judge_file
+}
+
+use_msend_file_big() {
+	use_msend_file
+	big
+	cmd=(msend file)
+	input=big
+	new=big1
+}
+
+use_msend_file_lines() {
+	use_msend_file
+	lines -r new 1 300 | sed 's/$/./' >text
+	cmd=(msend -l file)
+	input=text
+	new=$(lines -r new 1 300 | xargs)
+}
+
+# somebody_reads -- the other end of a named pipe.
+somebody_reads() {
+	timeout -s KILL "$LIMIT" mrecv -l -w "$patience" fifo >../met 2>../met.err
+	met_status=$?
+	[ "$met_status" -ne 137 ] || bad "the reader did not end"
+}
+
+judge_fifo() {
+	local got
+	got=$(names ../met | xargs)
+	[ "$acked" -eq 0 ] || [ "$got:$met_status" = "$it:0" ] || bad "success, and the reader has $met_status, '$got'"
+	[ "$met_status" -ne 0 ] || [ "$got" = "$it" ] || bad "the reader had success, and has '$got'"
+}
+
+use_msend_fifo() {
+	boxes=()
+	mkfifo fifo
+	cmd=(msend -w 2 fifo new1.)
+	partner=somebody_reads waits_at='' it=new1
+	judge=judge_fifo
+}
+
+use_msend_fifo_big() {
+	use_msend_fifo
+	big
+	cmd=(msend -w 2 fifo)
+	input=big it=big1
+}
+
+# ---- receivers
+
+use_mrecv_frames() {
+	mkmbox box
+	put box b1
+	big
+	msend box <big
+	put box b2
+	cmd=(mrecv -a -F box)
+	lines b1 big1 b2 >../had
+	lines b1 big1 b2 >../due
+	judge=judge_receive_frames
+}
+
+judge_receive_frames() {
+	mrecv -a - <../out 2>/dev/null | names /dev/stdin >../taken
+	[ "$acked" -eq 1 ] || sed -i '/TORN/d' ../taken
+	judge_receive
+}
+
+use_mrecv_format() {
+	mkmbox box
+	put box b1
+	big
+	msend box <big
+	cmd=(mrecv -a -o '%p\n' box)
+	lines b1 big1 >../had
+	lines b1 big1 >../due
+	judge=judge_receive_big
+}
+
+use_mrecv_env() {
+	mkmbox box
+	put box b1 b2
+	cmd=(mrecv -e box)
+	lines b1 b2 >../had
+	lines b1 >../due
+	judge=judge_receive_env
+}
+
+judge_receive_env() {
+	sed -n "s/^MBOX_PAYLOAD='\(.*\)'$/\1/p" ../out | names /dev/stdin >../taken
+	judge_receive
+}
+
+use_mrecv_id() {
+	mkmbox box
+	put box b1 b2 b3
+	cmd=(mrecv -l -i 2 box)
+	lines b1 b2 b3 >../had
+	lines b2 >../due
+	judge=judge_receive
+}
+
+use_mrecv_follow() {
+	mkmbox box
+	put box b1 b2
+	cmd=(mrecv -f -l -w 0.05 box)
+	normally=124
+	lines b1 b2 >../had
+	lines b1 b2 >../due
+	judge=judge_receive
+}
+
+use_mrecv_command_big() {
+	mkmbox box
+	big
+	msend box <big
+	put box b1
+	cmd=(mrecv box -- cat)
+	skips='write:E*'
+	lines big1 b1 >../had
+	lines big1 >../due
+	judge=judge_receive_big
+}
+
+use_mrecv_buries() {
+	mkmbox box dead
+	boxes=(box dead)
+	msend -x 0.001 box gone1.
+	put box b1
+	cmd=(mrecv -l -d dead box)
+	hides=1
+	judge=judge_buries
+}
+
+judge_buries() {
+	case $acked:$(names ../out | xargs):$(xargs <../left.box):$(xargs <../left.dead) in
+	?:b1::gone1) ;;
+	0::b1:gone1 | 0::b1: | 0:b1:b1:gone1) ;;
+	*) bad "received was $(xargs <../out), left are $(xargs <../left.box), and as dead letters $(xargs <../left.dead)" ;;
+	esac
+}
+
+# judge_read -- what was read from a channel that keeps nothing for sure.
+judge_read() {
+	local got
+	got=$(names ../out | xargs)
+	case $acked:$got in
+	?:"$it" | 0:) ;;
+	*) [ "$acked" -eq 0 ] && [[ $it = "$got"* || $got = *TORN* ]] || bad "received was $got" ;;
+	esac
+}
+
+use_mrecv_file() {
+	boxes=()
+	frames b1 b2 >file
+	cmd=(mrecv -l file)
+	it=b1
+	judge=judge_read
+}
+
+use_mrecv_stream() {
+	boxes=()
+	big
+	{
+		frames b1
+		printf 'M1 %d big s\n' "$(wc -c <big)"
+		cat big
+		echo
+	} >frames
+	cmd=(mrecv -a -)
+	input=frames
+	it='b1 big1'
+	judge=judge_read
+}
+
+# two_messages -- a writer of a named pipe, who stays until both are read, or his time is over.
+two_messages() {
+	{ timeout -s KILL "$LIMIT" msend -F -w 1 fifo <frames; } >/dev/null 2>&1 &
+	other=$!
+}
+
+# the_second -- the next reader gets the next message.
+the_second() {
+	timeout -s KILL "$LIMIT" mrecv -l -w 1 fifo >../met 2>/dev/null
+	met_status=$?
+	wait "$other"
+}
+
+use_mrecv_fifo() {
+	boxes=()
+	mkfifo fifo
+	frames b1 b2 >frames
+	cmd=(mrecv -l -w 2 fifo)
+	before=two_messages
+	after=the_second
+	judge=judge_second
+	it=b1
+}
+
+judge_second() {
+	judge_read
+	[ "$acked" -eq 0 ] || [ "$(<../met)" = b2. ] || bad "success, and the next reader got '$(<../met)'"
+}
+
+# ---- the others
+
+use_mtee_file() {
+	mkmbox a
+	boxes=(a)
+	frames b1 >file
+	frames new1 new2 >frames
+	cmd=(mtee -aq file a)
+	input=frames
+	warns=1
+	had=b1 new='new1 new2'
+	judge=judge_tee_file
+}
+
+judge_tee_file() {
+	case $acked:$(xargs <../left.a) in
+	?:'new1 new2' | 0: | 0:new1) ;;
+	*) bad "left are $(xargs <../left.a)" ;;
+	esac
+	judge_file
+}
+
+use_mcall_timeout() {
+	mkmbox box
+	cmd=(mcall -w 0.05 box new1.)
+	normally=124
+	export TMPDIR=.
+	unset XDG_RUNTIME_DIR
+	after=no_more_calls
+}
+
+use_mkmbox_present() {
+	mkmbox -c 5 box
+	put box b1
+	cmd=(mkmbox -p -c 5 box)
+	lines b1 >../had
+	: >../new
+	judge=judge_send
+}
+
+use_rmmbox_empty() {
+	mkmbox box
+	put box b1
+	mrecv box >/dev/null
+	boxes=()
+	cmd=(rmmbox box)
+	judge=judge_removed
+}
+
+use_mstat_all() {
+	mkmbox box other
+	put box b1 b2
+	cmd=(mstat)
+	skips='openat:EACCES*'  # a directory that it may not open is passed over
+	lines b1 b2 >../had
+	judge=judge_stat_all
+}
+
+judge_stat_all() {
+	cmp -s ../had ../left.box || bad "left are $(xargs <../left.box)"
+	[ "$acked" -eq 0 ] || [ "$(wc -l <../out)" -eq 3 ] || bad "success, and it said $(cat ../out)"
+}
