@@ -103,6 +103,10 @@ $(BUILD)/unit: $(BUILD)/unit.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
+$(BUILD)/inspect: $(BUILD)/torture/inspect.o $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
 # A fuzz target over what is in its corpus; with libFuzzer in place of run.c (make fuzz) it finds more.
 FUZZERS = frame stream box render words
 FUZZ_PARTS = fuzz patch
@@ -132,7 +136,7 @@ $(BUILD)/flags: FORCE
 	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
 		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
 
--include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/%.d) $(BUILD)/unit.d $(wildcard $(BUILD)/fuzz/*.d)
+-include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/%.d) $(BUILD)/unit.d $(wildcard $(BUILD)/*/*.d)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 
@@ -144,7 +148,7 @@ TESTS = tests/*.bats
 BATSFLAGS =
 JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
-check: all $(BUILD)/unit fuzzers
+check: all $(BUILD)/unit $(BUILD)/inspect fuzzers
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
 		tests/run.sh -j $(JOBS) $(BATSFLAGS) -- $(TESTS)
 

@@ -127,6 +127,7 @@ handler_start(const struct handler *h, pid_t *pid)
 		return -1;
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigdefault(&attr, &defaults);

@@ -68,8 +68,8 @@ reasonable(int err)
 	case EBADMSG: case EPROTO: case EIDRM: case ENODEV: case EAGAIN: case ETIMEDOUT: case ECANCELED: case ENOTEMPTY:
 	case EMSGSIZE: case ENOSPC: case EEXIST: case EXDEV:
 		return true;
-	case ENOENT: case ENXIO:
-		return box.patched || box.removed;
+	case ENOENT: case ENXIO: case ESPIPE:
+		return box.patched || box.removed;     /* a file was taken away, or is a FIFO now */
 	default:
 		return false;
 	}

@@ -4,12 +4,13 @@
  *
  *     inspect [-e] MAILBOX
  *     inspect -c MAILBOX
+ *     inspect -n NUMBER MAILBOX
  *
  * For tests, while nobody uses the mailbox: it takes no lock and mends nothing.  It counts anew from the states of all
  * messages and compares with ctl, follows the chain of segments both ways, compares each frame with its checksum, and
  * says which files nothing names.  -e: the mailbox should be empty, with at most one small segment and no waiter.
  * Each complaint is a line; the status is 1 where there was one.  -c: print how many messages ctl counts, and whether a
- * change is under way.
+ * change is under way.  -n: let the first message of a mailbox that never had one be this number.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -213,6 +214,21 @@ check_files(int dir_fd, const struct found *f, bool empty)
 		complain("%zu segments, and no message waits", f->segs);
 }
 
+/* begin_at -- the next message is number.  Returns the exit status. */
+static int
+begin_at(int fd, uint64_t number)
+{
+	struct ctl c;
+
+	if (fd == -1 || ctl_read(fd, &c) == -1 || c.next != 1) {
+		complain("it has had messages, or cannot be read: %s", strerror(errno));
+		return 1;
+	}
+	c.next = c.first = c.head = number;
+	c.dropped = 0;
+	return ctl_write(fd, &c) == -1 || ctl_write(fd, &c) == -1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -221,8 +237,12 @@ main(int argc, char **argv)
 	bool empty = argc == 3 && strcmp(argv[1], "-e") == 0, count = argc == 3 && strcmp(argv[1], "-c") == 0;
 	int dir_fd, ctl_fd, want_fd;
 
+	if (argc == 4 && strcmp(argv[1], "-n") == 0) {
+		box = argv[3];
+		return begin_at(openat(open(box, O_RDONLY | O_DIRECTORY), "ctl", O_RDWR), strtoull(argv[2], NULL, 10));
+	}
 	if (argc != 2 && !empty && !count) {
-		fputs("usage: inspect [-c | -e] mailbox\n", stderr);
+		fputs("usage: inspect [-c | -e | -n number] mailbox\n", stderr);
 		return 64;
 	}
 	box = argv[argc - 1];
