@@ -19,16 +19,16 @@ VERSION = 0.1.0
 # The modules, lowest first: each may include only what stands before it ("make lint" holds this).
 # A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
 MODULES = \
-	str.h hash.h clock io move alarm pace \
+	str.h hash.h mode.h clock io move alarm pace file \
 	frame \
 	filter message lock bell outbuf \
 	seg want batch ctl json \
 	reclaim recount \
-	mbox \
+	mbox box \
 	wake render \
 	settle survey \
 	displace search \
-	sync \
+	revive sync \
 	post claim hold \
 	reader writer feed channel \
 	meet pump \

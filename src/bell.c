@@ -9,9 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "frame.h"
 
 void
@@ -36,7 +36,7 @@ open_end(int dir_fd, uint64_t number, int access)
 	char name[BELL_NAME_MAX];
 
 	bell_name(name, number);
-	return openat(dir_fd, name, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	return file_open_fifo(dir_fd, name, access);
 }
 
 int
@@ -45,12 +45,7 @@ bell_make(int dir_fd, uint64_t number, unsigned mode)
 	char name[BELL_NAME_MAX];
 
 	bell_name(name, number);
-	if (mkfifoat(dir_fd, name, mode) == -1)
-		return -1;
-	/* mkfifo(2) took the umask off: a group member must be able to ring */
-	if ((mode & 077) != 0 && fchmodat(dir_fd, name, mode, 0) == -1)
-		return -1;
-	return open_end(dir_fd, number, O_RDONLY);
+	return file_make_fifo(dir_fd, name, mode);
 }
 
 int

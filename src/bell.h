@@ -19,7 +19,7 @@ void bell_name(char *name, uint64_t number);
 /* bell_spool_name -- the name of the file in which a process gathers a large payload.  BELL_NAME_MAX bytes. */
 void bell_spool_name(char *name, uint64_t number);
 
-/* bell_make -- make and open the bell of number in dir_fd, mode as of mkfifo(2).  Returns the descriptor, or -1. */
+/* bell_make -- make and open the bell of number in dir_fd, with this mode.  Returns the descriptor, or -1. */
 int bell_make(int dir_fd, uint64_t number, unsigned mode);
 
 /*

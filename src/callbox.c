@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "box.h"
 #include "clock.h"
 
 enum { TRIES = 64 };
@@ -40,7 +41,7 @@ empty_out(const char *dir)
 	char box[PATH_MAX];
 
 	if (join(box, dir, "answer") == 0)
-		mbox_remove(box, true, clock_after(REMOVE_NS));
+		box_remove(box, true, clock_after(REMOVE_NS), NULL);
 	rmdir(dir);
 }
 
@@ -84,7 +85,7 @@ remove_dead(const char *base)
 static int
 make_in(struct callbox *b, const char *base)
 {
-	static const struct mbox_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
+	static const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
 
 	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
 	for (int i = 0; i < TRIES; i++) {
@@ -96,7 +97,7 @@ make_in(struct callbox *b, const char *base)
 				break;
 			continue;
 		}
-		if (join(b->path, b->dir, "answer") == 0 && mbox_make(b->path, &settings) == 0)
+		if (join(b->path, b->dir, "answer") == 0 && box_make(b->path, &settings) == 0)
 			return 0;
 		close(b->dir_fd);
 		b->dir_fd = -1;

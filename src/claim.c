@@ -3,7 +3,7 @@
  * claim: the receiving end of a mailbox.
  *
  * Every change is begun (ctl busy) and committed.  A kill before the commit is mended by recount; a kill after it
- * leaves claims whose owner is dead: give_back_dead finds them, for ctl counts how many messages are claimed.
+ * leaves claims whose owner is dead: revive_dead finds them, for ctl counts how many messages are claimed.
  */
 #include "claim.h"
 
@@ -13,23 +13,24 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "frame.h"
 #include "hash.h"
 #include "io.h"
 #include "reclaim.h"
+#include "revive.h"
 #include "wake.h"
 
 enum {
-	BLOCK = 256,                            /* states read at a time */
 	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep while we stream, */
 	KEEP_IDLE = 4096,                       /* and when there is nothing more */
-	OWNERS = 16,                            /* claimers remembered in one search for the dead */
+	LOOKS_ENOUGH = 16,                      /* without the lock: so often is it looked again where all has changed, */
+	LOOKS = 100,                            /* and so often where it makes no sense, */
+	LOOK_NAP_MS = 20,                       /* with at most such a pause */
 };
 
-#define ASK_NS UINT64_C(10000000)               /* how often claimers are asked for, at most */
-
 int
-claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek)
+claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns)
 {
 	uint32_t tags = 0, sources = 0;
 
@@ -40,16 +41,23 @@ claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool pe
 	c->m = m;
 	c->filter = *filter;
 	c->peek = peek;
+	c->patience_ns = patience_ns;
 	c->source_ranks = sources > 0 ? sources : 1;
 	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
-	c->cursor = c->ranks == 1 ? &c->only_cursor : calloc(c->ranks, sizeof *c->cursor);
+	c->cursor = c->ranks == 1 ? c->only_cursor : calloc(2 * c->ranks, sizeof *c->cursor);
 	return c->cursor == NULL ? -1 : 0;
+}
+
+uint64_t
+claim_deadline(const struct claim *c)
+{
+	return clock_after(c->patience_ns > 0 ? c->patience_ns : WAKE_LOOK_NS);
 }
 
 void
 claim_free(struct claim *c)
 {
-	if (c->cursor != &c->only_cursor)
+	if (c->cursor != c->only_cursor)
 		free(c->cursor);
 	c->cursor = NULL;
 }
@@ -71,26 +79,6 @@ claim_find(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uin
 	return 0;
 }
 
-/* wake_for -- wake receivers for n messages of m->seg that are ready again. */
-static int
-wake_for(struct claim *c, const struct item *items, uint32_t n)
-{
-	struct slice two[2];
-	struct slot slot = { .tag = 0, .source = 1 };
-
-	if (c->m->ctl.wants == 0)
-		return 0;
-	if (search_names(c) == -1)
-		return -1;
-	for (uint32_t i = 0; i < n; i++) {
-		two[0] = names_get(&c->names, items[i].slot.tag);
-		two[1] = names_get(&c->names, items[i].slot.source);
-		if (wake_receivers(c->m, items[i].id, 1, &slot, two) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 /* change -- claim_change of items that certainly are ours. */
 static int
 change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
@@ -99,7 +87,7 @@ change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end
 		return settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep);
 	if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1)
 		return -1;
-	return wake_for(c, items, n);
+	return revive_wake(c, items, n);
 }
 
 int
@@ -132,99 +120,6 @@ finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint
 	return 0;
 }
 
-/* ---- claims of the dead ---- */
-
-struct owners {
-	uint64_t owner[OWNERS];
-	bool lives[OWNERS];
-	unsigned n;
-};
-
-static bool
-owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
-{
-	unsigned i;
-
-	for (i = 0; i < known->n && i < OWNERS; i++)
-		if (known->owner[i] == owner)
-			return known->lives[i];
-	i = known->n++ % OWNERS;
-	known->owner[i] = owner;
-	return known->lives[i] = mbox_lives(m, owner);
-}
-
-/* revive_offer -- an offer's receiver died: its sender sees that for himself; without one it is dropped. */
-static int
-revive_offer(struct mbox *m, const struct item *item)
-{
-	uint64_t sender;
-
-	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
-		return -1;
-	if (mbox_lives(m, sender))
-		return 0;
-	return settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP_STREAM);
-}
-
-/* revive -- the message at pos, whose claimer died, is ready again. */
-static int
-revive(struct claim *c, uint32_t pos, uint64_t state)
-{
-	struct item item = { .id = seg_id(&c->m->seg, pos), .pos = pos, .tries = state_tries(state) };
-
-	if (mbox_begin(c->m) == -1 || seg_read_slots(&c->m->seg, pos, 1, &item.slot) == -1)
-		return -1;
-	if (item.slot.flags & SLOT_MEET)
-		return revive_offer(c->m, &item);
-	return settle_ready(c->m, &item, 1, true, 0) == -1 ? -1 : wake_for(c, &item, 1);
-}
-
-/* give_back_dead -- make ready again what dead processes had claimed.  Returns 0, or -1. */
-static int
-give_back_dead(struct claim *c)
-{
-	struct mbox *m = c->m;
-	struct owners known = { .n = 0 };
-	uint64_t states[BLOCK], left = m->ctl.claimed, at;
-	uint32_t n, step;
-
-	c->asked = true;
-	m->ctl.checked_ns = clock_mono_ns();
-	for (at = m->ctl.first_seg; at != 0 && left > 0; at = mbox_seg_next(m)) {
-		if (mbox_seg(m, at) == -1)
-			return -1;
-		n = mbox_seg_n(m);
-		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0; pos += step) {
-			step = n - pos < BLOCK ? n - pos : BLOCK;
-			if (seg_read_states(&m->seg, pos, step, states) == -1)
-				return -1;
-			for (uint32_t i = 0; i < step; i++) {
-				if (state_status(states[i]) != STATE_CLAIMED)
-					continue;
-				left--;
-				if (!owner_lives(m, &known, state_owner(states[i]))
-				    && revive(c, pos + i, states[i]) == -1)
-					return -1;
-			}
-		}
-	}
-	return 0;
-}
-
-/* ask_due -- whether it is time to ask for dead claimers. */
-static bool
-ask_due(const struct claim *c)
-{
-	uint64_t now;
-
-	if (c->m->ctl.claimed == 0)
-		return false;
-	if (!c->asked)
-		return true;
-	now = clock_mono_ns();
-	return now < c->m->ctl.checked_ns || now - c->m->ctl.checked_ns >= ASK_NS;
-}
-
 /* ---- turns ---- */
 
 /* trim -- nothing was found: what a spent segment still holds can go. */
@@ -253,7 +148,7 @@ take_offer(struct claim *c, struct run *run)
 	if (seg_read_due(&m->seg, run->items[0].pos, &sender) == -1 || mbox_begin(m) == -1)
 		return -1;
 	if (mbox_lives(m, sender))
-		run->meet_fd = openat(m->dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+		run->meet_fd = file_open_fifo(m->dir_fd, name, O_RDONLY);
 	if (run->meet_fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
 		return -1;
 	unlinkat(m->dir_fd, name, 0);
@@ -298,7 +193,7 @@ leave_segment(struct mbox *m, struct run *run, uint64_t left)
 {
 	struct seg s;
 
-	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left) == -1)
+	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left, seg_access(m->ctl.mode)) == -1)
 		return 0;       /* the newest is never rewritten; a spent one is gone */
 	reclaim_sparse(&s, &m->ctl);
 	seg_close(&s);
@@ -333,13 +228,13 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		run->n = 0;
 	if (finish(c, run, 0, CLAIM_DONE, 0, KEEP_STREAM) == -1)
 		return -1;
-	ask = ask_due(c);
-	if ((ask && give_back_dead(c) == -1) || search(c, run, limits) == -1)
+	ask = !m->look && revive_due(c);
+	if ((ask && revive_dead(c) == -1) || search(c, run, limits) == -1)
 		return -1;
-	if (run->n == 0 && !ask && m->ctl.claimed > 0
-	    && (give_back_dead(c) == -1 || search(c, run, limits) == -1))
+	if (run->n == 0 && !ask && !m->look && m->ctl.claimed > 0
+	    && (revive_dead(c) == -1 || search(c, run, limits) == -1))
 		return -1;
-	if (left != 0 && (run->n == 0 || run->seg != left) && leave_segment(m, run, left) == -1)
+	if (left != 0 && !m->look && (run->n == 0 || run->seg != left) && leave_segment(m, run, left) == -1)
 		return -1;
 	if (run->n == 0)
 		return nothing(c, limits);
@@ -365,12 +260,60 @@ read_run(struct claim *c, struct run *run)
 	return -1;
 }
 
+/* is_whole -- whether the frames that were read are those of the run's slots. */
+static bool
+is_whole(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->n; i++)
+		if (claim_payload(run, i) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * look_turn -- claim_turn without the lock.  What changed meanwhile is looked at again; where it never stands still,
+ * that the frames are those of their slots has to do.
+ */
+static int
+look_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
+{
+	struct mbox *m = c->m;
+	uint64_t *before = c->cursor + c->ranks;
+	int r, ms = 1, err;
+
+	memcpy(before, c->cursor, c->ranks * sizeof *before);
+	for (int i = 1;; i++) {
+		if (mbox_lock(m, limits->deadline_ns) == -1)
+			return -1;
+		r = turn(c, run, limits);
+		if (r == 0 && run->n > 0)
+			r = read_run(c, run);
+		mbox_unlock(m);
+		if (r == 0 && (mbox_held_still(m) || (i >= LOOKS_ENOUGH && is_whole(run))))
+			return run->n > 0;
+		/* what a segment was found to be may be what it is no more */
+		err = errno;
+		seg_close(&m->seg);
+		c->names_of = 0;
+		c->slots_n = 0;
+		memcpy(c->cursor, before, c->ranks * sizeof *before);
+		if (io_nap(limits->deadline_ns, &ms, LOOK_NAP_MS) == -1)
+			return -1;
+		if (i == LOOKS) {
+			errno = r == 0 ? EBADMSG : err;
+			return -1;
+		}
+	}
+}
+
 int
 claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
 	struct mbox *m = c->m;
 	int r;
 
+	if (m->look)
+		return look_turn(c, run, limits);
 	if (mbox_lock(m, limits->deadline_ns) == -1)
 		return -1;
 	r = turn(c, run, limits);
@@ -394,7 +337,7 @@ claim_waits(struct claim *c, uint64_t id)
 	enum state_status status;
 	bool waits;
 
-	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
+	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return true;
 	waits = settle_find(c->m, id, &item, &status) != 0;
 	mbox_unlock(c->m);
@@ -410,7 +353,7 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end
 		run->n = from < run->n ? from : run->n;
 		return 0;
 	}
-	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
+	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return -1;
 	r = finish(c, run, from, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US, KEEP_IDLE);
 	if (r == 0 && end == CLAIM_DONE)
@@ -478,7 +421,7 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 		return 0;
 	m->data = NULL;
 	seg_file(big, item->id, 0, "big");
-	m->fd = openat(c->m->dir_fd, big, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	m->fd = file_open_plain(c->m->dir_fd, big, O_RDONLY);
 	if (m->fd == -1 && errno == ENOENT && !c->peek)
 		errno = EBADMSG;        /* nobody else takes away what we have claimed */
 	return m->fd == -1 ? -1 : 0;

@@ -14,15 +14,22 @@
 
 enum claim_end { CLAIM_DONE, CLAIM_DROPPED, CLAIM_BACK, CLAIM_FAILED };
 
-/* claim_init -- begin to receive from m.  Returns 0, or -1 with ENOMEM. */
-int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek);
+/*
+ * claim_init -- begin to receive from m.
+ * patience_ns: how long to wait for the lock when something is to be settled; 0: a second.
+ * Returns 0, or -1 with ENOMEM.
+ */
+int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns);
+
+/* claim_deadline -- when a wait for the lock that begins now must end. */
+uint64_t claim_deadline(const struct claim *c);
 
 /* claim_free -- let go of what claim_init allocated. */
 void claim_free(struct claim *c);
 
 /*
  * claim_turn -- in one locked section: what is in run is done, and run gets what comes next.
- * Returns 1 with messages in run; 0 with none (limits->wait: our want is posted); or -1: EIDRM, ETIMEDOUT, EINTR,
+ * Returns 1 with messages in run; 0 with none (limits->wait: our want is posted); or -1: EIDRM, EBUSY, EINTR,
  * or errno.
  */
 int claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits);

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #include "frame.h"
 #include "io.h"
+#include "lock.h"
 #include "str.h"
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
@@ -96,11 +98,65 @@ cli_reason(int err)
 	}
 }
 
+/* is_stopped -- whether /proc says of a process that a signal has stopped it. */
+static bool
+is_stopped(int pid)
+{
+	char path[64], text[512];
+	const char *state;
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = io_read(fd, text, sizeof text - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	/* "PID (NAME) STATE ...": a name may have parentheses */
+	state = strrchr(text, ')');
+	return state != NULL && (state[2] == 'T' || state[2] == 't');
+}
+
+/* say_locked -- name the process that holds a mailbox's lock. */
+static void
+say_locked(const char *name, const char *end)
+{
+	char path[64], comm[64];
+	ssize_t n = -1;
+	int fd, pid = lock_missed;
+
+	if (pid <= 0) {
+		cli_warn("%s is locked by another process: %s", name, end);
+		return;
+	}
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = io_read(fd, comm, sizeof comm - 1);
+		close(fd);
+	}
+	comm[n > 1 ? n - 1 : 0] = '\0';         /* it ends in a newline */
+	cli_warn("%s is locked by process %d (%s)%s: %s", name, pid, n > 1 ? comm : "?",
+	    is_stopped(pid) ? ", which is stopped" : "", end);
+}
+
+void
+cli_held(const char *name)
+{
+	say_locked(name, "waiting");
+}
+
 int
 cli_fail(const char *what, const char *object)
 {
 	int err = errno;
 
+	if (err == EBUSY && lock_missed != 0) {
+		say_locked(object, cli_reason(ETIMEDOUT));
+		return CLI_TIMEOUT;
+	}
 	cli_warn("cannot %s %s: %s", what, object, cli_reason(err));
 	return cli_status(err);
 }
@@ -111,6 +167,7 @@ cli_status(int err)
 	switch (err) {
 	case EAGAIN:
 		return CLI_NOT_NOW;
+	case EBUSY:             /* a mailbox that was locked all the time */
 	case ETIMEDOUT:
 		return CLI_TIMEOUT;
 	case EBADMSG:

@@ -36,10 +36,14 @@ extern const char tool_synopsis[];      /* "msend [-0lnFv] [-H key=value] ... ch
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n".
+ * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where a mailbox was locked all the time (EBUSY of
+ * mbox_lock), "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
  * Returns the exit status that errno stands for (cli_status).
  */
 int cli_fail(const char *what, const char *object);
+
+/* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mbox_held). */
+void cli_held(const char *name);
 
 /* cli_reason -- the words for an errno of the library: strerror(3)'s, but for EIDRM, EBADMSG and ETIMEDOUT. */
 const char *cli_reason(int err);

@@ -3,7 +3,6 @@
 #include "ctl.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 

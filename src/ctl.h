@@ -31,7 +31,7 @@ enum ctl_policy {
 struct ctl {
 	char magic[8];                  /* CTL_MAGIC */
 	uint32_t version;               /* CTL_VERSION; 16777216 and the like: another byte order */
-	uint32_t mode;                  /* permission bits given to mkmbox */
+	uint32_t mode;                  /* permission bits given to mkmbox: see mode.h */
 	uint64_t generation;            /* counts the writes of ctl */
 	uint64_t identity;              /* random: which mailbox this is */
 	uint64_t cap_messages;          /* bounds; CTL_UNBOUNDED */

@@ -43,11 +43,11 @@ keeps(const struct fan_channel *c)
 	return is_mailbox(c) && !c->sink.handover;
 }
 
-/* is_full -- whether a call failed because there was no room at once. */
+/* is_full -- whether a call failed because there was no room at once; who will wait may find the lock free later. */
 static bool
-is_full(void)
+is_full(const struct fan *f)
 {
-	return errno == EAGAIN || errno == ETIMEDOUT;
+	return errno == EAGAIN || errno == ETIMEDOUT || (errno == EBUSY && !f->nonblock);
 }
 
 /* leave_out -- a channel failed: say so, and go on without it. */
@@ -77,7 +77,7 @@ flush_now(struct fan *f, struct fan_channel *c)
 {
 	c->sink.patience_ns = SINK_NOT_AT_ALL;
 	while (!c->dead && sink_flush(&c->sink) == -1) {
-		if (!is_full()) {
+		if (!is_full(f)) {
 			leave_out(f, c);
 			return;
 		}
@@ -118,7 +118,7 @@ offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t pa
 	c->sink.patience_ns = patience_ns;
 	if (sink_put(&c->sink, m, m->data, (size_t)m->len) == 0 && sink_flush(&c->sink) == 0)
 		return true;
-	if (is_full())
+	if (is_full(f))
 		sink_drop(&c->sink);    /* a stream has dropped it already */
 	else
 		leave_out(f, c);
@@ -138,7 +138,7 @@ put(struct fan *f, struct fan_channel *c, const struct message *m)
 	}
 	c->sink.patience_ns = is_mailbox(c) ? SINK_NOT_AT_ALL : SINK_FOREVER;
 	r = sink_put(&c->sink, m, m->data, (size_t)m->len);
-	if (r == -1 && is_mailbox(c) && is_full()) {
+	if (r == -1 && is_mailbox(c) && is_full(f)) {
 		if (f->nonblock)
 			flush_now(f, c);
 		else
@@ -244,7 +244,7 @@ room_in(struct fan *f, struct fan_channel *c)
 			room = ctl->cap_bytes - ctl->live_bytes;
 		mbox_unlock(m);
 		return room;
-	} else if (is_full()) {
+	} else if (is_full(f)) {
 		return 0;
 	}
 	leave_out(f, c);
@@ -310,7 +310,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 	/* a message that a stream has begun to take is finished, whatever time it takes */
 	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
 	if ((c->leader != NULL ? sink_head(&c->sink, m) : sink_begin(&c->sink, m)) == -1) {
-		if (hurry && is_full())
+		if (hurry && is_full(f))
 			miss(c);
 		else
 			leave_out(f, c);
@@ -346,7 +346,7 @@ end(struct fan *f, struct fan_channel *c)
 
 	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
 	if (sink_end(&c->sink) == -1) {
-		if (hurry && is_full())
+		if (hurry && is_full(f))
 			miss(c);
 		else
 			leave_out(f, c);

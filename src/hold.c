@@ -46,7 +46,7 @@ hold_settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end
 
 	if (n == 0)
 		return 0;
-	if (mbox_lock(c->m, CLOCK_NEVER) == -1)
+	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return -1;
 	r = mbox_begin(c->m);
 	if (r == 0)
@@ -66,7 +66,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	int r;
 
 	*item = held->item;
-	if (mbox_lock(m, CLOCK_NEVER) == -1)
+	if (mbox_lock(m, claim_deadline(c)) == -1)
 		return -1;
 	r = claim_find(m, held->seg, held->shape, item, 1);
 	/* its frame may have moved with its segment */

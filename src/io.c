@@ -163,6 +163,15 @@ io_write(int fd, const void *buf, size_t n)
 	return 0;
 }
 
+/* no_file -- a failed pread(2) or pwrite(2): a FIFO, a socket or a terminal in the place of a file is damage. */
+static int
+no_file(void)
+{
+	if (errno == ESPIPE)
+		errno = EBADMSG;
+	return -1;
+}
+
 ssize_t
 io_pread(int fd, void *buf, size_t n, uint64_t offset)
 {
@@ -174,7 +183,7 @@ io_pread(int fd, void *buf, size_t n, uint64_t offset)
 		if (got == -1 && errno == EINTR)
 			continue;
 		if (got == -1)
-			return -1;
+			return no_file();
 		if (got == 0)
 			break;
 		have += (size_t)got;
@@ -193,7 +202,7 @@ io_pwrite(int fd, const void *buf, size_t n, uint64_t offset)
 		if (put == -1 && errno == EINTR)
 			continue;
 		if (put == -1)
-			return -1;
+			return no_file();
 		done += (size_t)put;
 	}
 	return 0;

@@ -53,10 +53,13 @@ ssize_t io_read_full(int fd, void *buf, size_t n);
  */
 int io_write(int fd, const void *buf, size_t n);
 
-/* io_pread -- read n bytes at offset, fewer only at the end of file.  Returns the bytes, or -1 with errno. */
+/*
+ * io_pread -- read n bytes at offset, fewer only at the end of file.
+ * Returns the bytes, or -1: EBADMSG where fd is no file, or errno.
+ */
 ssize_t io_pread(int fd, void *buf, size_t n, uint64_t offset);
 
-/* io_pwrite -- write all n bytes at offset.  Returns 0, or -1 with errno. */
+/* io_pwrite -- write all n bytes at offset.  Returns 0, or -1 as io_pread. */
 int io_pwrite(int fd, const void *buf, size_t n, uint64_t offset);
 
 #endif

@@ -251,7 +251,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 			return failed(j, job, "run", j->command[0]);
 		}
 	} while (r == 1);
-	if (*n < most && r == -1 && errno != ETIMEDOUT) {
+	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
 		if (*n == 0 || job->n > 0)
 			return failed(j, job, "receive from", s->from->name);
 		job->cut = errno;       /* what came before it from a stream can not be put back */

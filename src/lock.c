@@ -16,6 +16,8 @@
  */
 enum { TRIES = 40 };
 
+volatile sig_atomic_t lock_missed;
+
 static struct flock
 one_byte(short type, uint64_t byte)
 {
@@ -37,24 +39,44 @@ lock_try(int fd, uint64_t byte)
 }
 
 int
+lock_spin(int fd, uint64_t byte)
+{
+	int r = -1;
+
+	for (int i = 0; i < TRIES && r == -1; i++) {
+		r = lock_try(fd, byte);
+		if (r == -1 && errno != EAGAIN)
+			break;
+	}
+	return r;
+}
+
+static void
+missed(int fd, uint64_t byte)
+{
+	pid_t holder = lock_holder(fd, byte);
+
+	lock_missed = holder == 0 ? -1 : holder == -1 ? 0 : (sig_atomic_t)holder;
+}
+
+int
 lock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 {
 	struct flock fl = one_byte(F_WRLCK, byte);
 	int r;
 
-	for (int i = 0; i < TRIES; i++) {
-		if (lock_try(fd, byte) == 0)
-			return 0;
-		if (errno != EAGAIN)
-			return -1;
-	}
+	if (lock_spin(fd, byte) == 0)
+		return 0;
+	if (errno != EAGAIN)
+		return -1;
 	alarm_at(deadline_ns);
 	for (;;) {
 		r = fcntl(fd, F_SETLKW, &fl);
 		if (r == 0 || errno != EINTR || io_stop)
 			break;
 		if (clock_mono_ns() >= deadline_ns) {
-			errno = ETIMEDOUT;
+			missed(fd, byte);
+			errno = EBUSY;
 			break;
 		}
 	}

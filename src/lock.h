@@ -9,14 +9,21 @@
 #ifndef LOCK_H
 #define LOCK_H
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Who held the lock that lock_take did not get in time; -1 somebody in another pid name space, 0 not known. */
+extern volatile sig_atomic_t lock_missed;
+
 /*
  * lock_take -- take the write lock on a byte of fd, waiting until the deadline (CLOCK_MONOTONIC, nanoseconds).
- * Returns 0, or -1: ETIMEDOUT, EINTR (io_stop), or errno of fcntl(2).
+ * Returns 0, or -1: EBUSY where somebody held it all the time (lock_missed), EINTR (io_stop), or errno of fcntl(2).
  */
 int lock_take(int fd, uint64_t byte, uint64_t deadline_ns);
+
+/* lock_spin -- try for some 20 microseconds.  Returns as lock_try. */
+int lock_spin(int fd, uint64_t byte);
 
 /* lock_try -- take it only if nobody has it.  Returns 0, or -1: EAGAIN, or errno of fcntl(2). */
 int lock_try(int fd, uint64_t byte);

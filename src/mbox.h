@@ -24,10 +24,18 @@ enum {
 	MBOX_TAKERS = 64,               /* of them, for receivers: who wakes more splits the change */
 };
 
+/* Tells somebody at a terminal that another process (lock_missed) holds the lock of the mailbox that he calls name. */
+typedef void mbox_held(const char *name);
+
 struct mbox {
 	int dir_fd, lock_fd, ctl_fd, want_fd;
 	dev_t dev;                      /* which directory: a process opens a mailbox once, */
 	ino_t ino;                      /* for closing any descriptor of `lock` drops all its locks */
+	uid_t uid;                      /* whose it is */
+	gid_t gid;
+	bool look;                      /* opened by mbox_look: no lock, and nothing is written */
+	mbox_held *held;                /* where not NULL: called once with `name` when it has been locked for long */
+	const char *name;
 	uint64_t number;                /* this process's; 0 until it needs one */
 	bool locked;
 	bool changing;                  /* ctl is marked busy by us */
@@ -43,18 +51,10 @@ struct mbox {
 	struct want want;
 };
 
-#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1 }
+/* Bytes of `lock`: the mailbox lock; process numbers begin after it. */
+enum { MBOX_LOCK = 0, MBOX_NUMBERS };
 
-/*
- * mbox_make -- make a mailbox at path, whole or not at all.
- * Returns 0, or -1: EEXIST where something else stands there, or errno.
- */
-struct mbox_settings {
-	uint64_t cap_messages, cap_bytes;       /* CTL_UNBOUNDED */
-	unsigned mode;                          /* permission bits */
-	enum ctl_policy policy;
-};
-int mbox_make(const char *path, const struct mbox_settings *settings);
+#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1 }
 
 /*
  * mbox_open -- open the mailbox at path.
@@ -63,21 +63,33 @@ int mbox_make(const char *path, const struct mbox_settings *settings);
  */
 int mbox_open(struct mbox *m, const char *path);
 
+/*
+ * mbox_look -- open the mailbox at path for looking only, as somebody may who has read permission alone: no lock is
+ * taken, none can be, and nothing is written.  Returns as mbox_open.
+ */
+int mbox_look(struct mbox *m, const char *path);
+
+/*
+ * mbox_open_any -- mbox_open; where that is not permitted, mbox_look.  Returns as mbox_open.
+ */
+int mbox_open_any(struct mbox *m, const char *path);
+
 /* mbox_close -- let go of everything. */
 void mbox_close(struct mbox *m);
 
 /*
- * mbox_remove -- remove the mailbox at path and what is in it; whoever waits there is woken.
- * force: messages or not.  deadline_ns: for the lock.
- * Returns 0, or -1: ENOTEMPTY, or errno as of mbox_open and mbox_lock.
- */
-int mbox_remove(const char *path, bool force, uint64_t deadline_ns);
-
-/*
  * mbox_lock -- lock the mailbox, read ctl, and make whole what a killed process left.
- * Returns 0, or -1: EIDRM where the mailbox was removed, ETIMEDOUT, EINTR, EBADMSG, or errno.
+ * A mailbox to look at is not locked: ctl is read at a moment when nothing is being changed, or after a second.
+ * Returns 0, or -1: EIDRM where the mailbox was removed, EBUSY where it is locked by another until the deadline
+ * (lock.h: lock_missed), EINTR, EBADMSG, or errno.
  */
 int mbox_lock(struct mbox *m, uint64_t deadline_ns);
+
+/*
+ * mbox_held_still -- whether what was read since mbox_lock belongs together: always so under the lock; in a mailbox
+ * to look at, where ctl is as it was.
+ */
+bool mbox_held_still(const struct mbox *m);
 
 /* mbox_begin -- mark the mailbox busy: from now on a kill is mended by recount.  Returns 0, or -1. */
 int mbox_begin(struct mbox *m);

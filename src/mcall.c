@@ -94,6 +94,8 @@ prepare(struct caller *c)
 		return own_failure("open", c->name);
 	if (c->sink.kind != CHANNEL_MAILBOX)
 		return cli_usage("%s is no mailbox", c->name);
+	c->sink.m.name = c->name;
+	c->sink.m.held = cli_held;
 	if (callbox_make(&c->box) == -1)
 		return own_failure("make a mailbox in", c->box.dir);
 	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
@@ -169,7 +171,7 @@ await_answer(struct caller *c)
 		if (look == CALL_GONE && gone)
 			return end_of_wait(c, "the request was taken, and no answer came");
 		gone = look == CALL_GONE;
-		if (look == -1 && errno != ETIMEDOUT)
+		if (look == -1 && errno != EBUSY)
 			return own_failure("look into", c->name);
 	}
 }

@@ -8,7 +8,8 @@
 #include "args.h"
 #include "cli.h"
 #include "clock.h"
-#include "mbox.h"
+#include "mode.h"
+#include "box.h"
 
 const char tool_name[] = "mkmbox";
 const char tool_synopsis[] = "mkmbox [-p] [-b bytes] [-c messages] [-m mode] [-o policy] name...";
@@ -16,7 +17,7 @@ const struct args_option tool_options[] = {
 	{ 'b', "bytes", "BYTES", "room for so many bytes of payload (default 64M; inf: no bound)" },
 	{ 'c', "capacity", "N", "room for so many messages (default inf: no bound; 0: each is handed\n"
 	    "over from sender to receiver)" },
-	{ 'm', "mode", "MODE", "permissions, in octal: 0600, 0660, 0666 (default 0600 less umask)" },
+	{ 'm', "mode", "MODE", "who may do what, in octal: for owner, group, others rw (6), look only\n(4), send only (2) or nothing (default 0600 less umask)" },
 	{ 'o', "overflow", "POLICY", "when full: block the sender (default), drop the oldest; or latest:\n"
 	    "a message takes the place of the one of its tag" },
 	{ 'p', "present", NULL, "no error where it stands already with the same settings" },
@@ -25,21 +26,18 @@ const struct args_option tool_options[] = {
 
 #define BYTES_DEFAULT (UINT64_C(64) << 20)
 
-/* parse_mode -- octal, read and write or nothing for each class, and both for the owner. */
+/* parse_mode -- octal. */
 static int
 parse_mode(const struct args *a, unsigned *mode)
 {
-	const char *arg = a->value;
+	const char *arg = a->value, *wrong;
 	char *end;
 	unsigned long n = strtoul(arg, &end, 8);
 
+	wrong = *arg < '0' || *arg > '7' || *end != '\0' || n > 07777 ? "it is no octal number" : mode_wrong((unsigned)n);
+	if (wrong != NULL)
+		return cli_usage("%s: '%s' is not a mode for a mailbox: %s", a->option, arg, wrong);
 	*mode = (unsigned)n;
-	for (unsigned shift = 0; shift < 9; shift += 3)
-		if ((n >> shift & 7) != 0 && (n >> shift & 7) != 6)
-			n = ~0UL;
-	if (*arg < '0' || *arg > '7' || *end != '\0' || n > 0666 || (n & 0600) != 0600)
-		return cli_usage("%s: '%s' is not a mode that gives each class rw or nothing (0600, 0660, 0666)",
-		    a->option, arg);
 	return CLI_OK;
 }
 
@@ -56,16 +54,17 @@ parse_policy(const struct args *a, enum ctl_policy *policy)
 	return cli_usage("%s: '%s' is not block, oldest or latest", a->option, a->value);
 }
 
-/* same -- whether a mailbox stands at path with these settings. */
-static bool
-same(const char *path, const struct mbox_settings *want)
+/* same -- whether a mailbox stands at path with these settings.  Returns 1, 0, or -1: EBUSY, EACCES. */
+static int
+same(const char *path, const struct box_settings *want)
 {
 	struct mbox m;
-	bool is;
+	int locked, is;
 
-	if (mbox_open(&m, path) == -1)
-		return false;
-	is = mbox_lock(&m, clock_after(UINT64_C(1000000000))) == 0 && m.ctl.cap_messages == want->cap_messages
+	if (mbox_open_any(&m, path) == -1)
+		return errno == EACCES ? -1 : 0;
+	locked = mbox_lock(&m, clock_after(UINT64_C(1000000000)));
+	is = locked == -1 ? errno == EBUSY ? -1 : 0 : m.ctl.cap_messages == want->cap_messages
 	    && m.ctl.cap_bytes == want->cap_bytes && m.ctl.mode == want->mode
 	    && m.ctl.policy == want->policy;
 	mbox_unlock(&m);
@@ -74,17 +73,20 @@ same(const char *path, const struct mbox_settings *want)
 }
 
 static int
-make(const char *name, const struct mbox_settings *settings, bool present)
+make(const char *name, const struct box_settings *settings, bool present)
 {
 	char path[PATH_MAX];
-	int err;
+	int err, is;
 
-	if (cli_path(path, name) == 0 && mbox_make(path, settings) == 0)
+	if (cli_path(path, name) == 0 && box_make(path, settings) == 0)
 		return CLI_OK;
 	err = errno;
 	if (err == EEXIST && present) {
-		if (same(path, settings))
+		is = same(path, settings);
+		if (is == 1)
 			return CLI_OK;
+		if (is == -1)
+			return cli_fail("look into", name);
 		cli_warn("cannot make %s: it stands already, with other settings", name);
 		return CLI_CANNOT_CREATE;
 	}
@@ -96,7 +98,7 @@ make(const char *name, const struct mbox_settings *settings, bool present)
 int
 main(int argc, char **argv)
 {
-	struct mbox_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600, CTL_BLOCK };
+	struct box_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600, CTL_BLOCK };
 	bool present = false;
 	struct args args;
 	int opt, status = CLI_OK, one;
@@ -130,6 +132,10 @@ main(int argc, char **argv)
 	}
 	if (args.operands_n == 0)
 		return cli_usage("no mailbox is named");
+	if (mode_wrong(settings.mode) != NULL)
+		return cli_usage("the umask leaves the owner less than read and write permission: give a mode with -m");
+	if (settings.cap_messages == 0 && mode_drops(settings.mode))
+		return cli_usage("-c 0 keeps nothing: who may only send (w) would leave messages that nobody hands over");
 	if (settings.cap_messages == 0 && settings.policy != CTL_BLOCK)
 		return cli_usage("-o says what a full mailbox drops: with -c 0 there is nothing to drop");
 	for (char **name = args.operands; *name != NULL; name++) {

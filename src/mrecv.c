@@ -180,6 +180,7 @@ main(int argc, char **argv)
 	r.jobs.limit = 1;
 	r.sources.patience_ns = UINT64_MAX;
 	r.sources.event_fd = -1;
+	r.sources.held = cli_held;
 	status = arguments(&r, argc, argv);
 	if (status == -1)
 		status = check(&r);

@@ -174,6 +174,8 @@ main(int argc, char **argv)
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
 	s.sink.post.sync = s.sync;
+	s.sink.m.name = name;
+	s.sink.m.held = cli_held;
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);

@@ -41,10 +41,6 @@ struct stats {
 static int
 fail_to_look(const char *name, int error)
 {
-	if (error == ETIMEDOUT) {
-		cli_warn("%s: others keep it locked", name);
-		return CLI_TIMEOUT;
-	}
 	errno = error == EIDRM ? ENOENT : error;
 	return cli_fail("look into", name);
 }
@@ -87,7 +83,7 @@ is_mailbox(const struct dirent *e)
 
 	if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || cli_path(path, e->d_name) == -1)
 		return 0;
-	if (mbox_open(&m, path) == -1)
+	if (mbox_open_any(&m, path) == -1)
 		return cli_status(errno) == CLI_SYSTEM || cli_status(errno) == CLI_IO;
 	mbox_close(&m);
 	return 1;

@@ -11,7 +11,9 @@
 #include "bell.h"
 #include "clock.h"
 #include "displace.h"
+#include "file.h"
 #include "io.h"
+#include "mode.h"
 #include "reclaim.h"
 #include "sync.h"
 #include "wake.h"
@@ -233,16 +235,13 @@ make_offer(struct post *p, uint32_t pos)
 	int in;
 
 	seg_file(name, m->ctl.next, 0, "meet");
-	if (seg_write_due(&m->seg, pos, m->number) == -1 || mkfifoat(m->dir_fd, name, m->ctl.mode) == -1)
+	if (seg_write_due(&m->seg, pos, m->number) == -1
+	    || (in = file_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode))) == -1)
 		return -1;
-	if ((m->ctl.mode & 077) != 0 && fchmodat(m->dir_fd, name, m->ctl.mode, 0) == -1)
-		return -1;
-	in = openat(m->dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	if (in == -1)
-		return -1;
-	p->offer_fd = openat(m->dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	p->offer_fd = file_open_fifo(m->dir_fd, name, O_WRONLY);
 	close(in);
-	return p->offer_fd == -1 ? -1 : 0;
+	/* a full pipe is waited for in write(2) */
+	return p->offer_fd == -1 ? -1 : fcntl(p->offer_fd, F_SETFL, 0);
 }
 
 /* finish_append -- commit, with the wants that an append changes. */
@@ -386,11 +385,11 @@ post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
 
 /* want_spool -- post the want that tells whose file the spool is, should we die; it comes before the file. */
 static int
-want_spool(struct mbox *m, char *name)
+want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
 {
 	int r = -1;
 
-	if (mbox_lock(m, CLOCK_NEVER) == -1)
+	if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
 		return -1;
 	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
 		r = m->changing ? mbox_commit(m) : 0;
@@ -400,18 +399,14 @@ want_spool(struct mbox *m, char *name)
 }
 
 int
-post_spool_open(struct mbox *m)
+post_spool_open(struct mbox *m, uint64_t deadline_ns)
 {
 	char name[BELL_NAME_MAX];
 	int fd;
 
-	if (want_spool(m, name) == -1)
+	if (want_spool(m, name, deadline_ns) == -1)
 		return -1;
-	/* never one that is there: it might be a link to a payload that has been sent */
-	if (unlinkat(m->dir_fd, name, 0) == -1 && errno != ENOENT)
-		fd = -1;
-	else
-		fd = openat(m->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, m->ctl.mode);
+	fd = file_make(m->dir_fd, name, mode_files(m->ctl.mode));
 	if (fd == -1)
 		wake_leave(m);
 	io_catch_stop();
@@ -419,15 +414,15 @@ post_spool_open(struct mbox *m)
 }
 
 int
-post_spool_link(const struct mbox *from, int fd, struct mbox *to)
+post_spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns)
 {
 	char name[BELL_NAME_MAX], source[BELL_NAME_MAX];
 	int copy = -1;
 
-	if (want_spool(to, name) == -1)
+	if (want_spool(to, name, deadline_ns) == -1)
 		return -1;
 	bell_spool_name(source, from->number);
-	if (from->ctl.mode != to->ctl.mode)
+	if (from->ctl.mode != to->ctl.mode || from->uid != to->uid || from->gid != to->gid)
 		errno = EPERM;
 	else if (linkat(from->dir_fd, source, to->dir_fd, name, 0) == 0)
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -452,7 +447,7 @@ post_spool_drop(struct mbox *m, int fd)
 
 /* adopt -- give the spool the name of the message to come.  A kill after it is mended by recount: ctl is busy. */
 static int
-adopt(struct post *p, struct batch *b, int fd)
+adopt(struct post *p, struct batch *b)
 {
 	struct mbox *m = p->m;
 	char spool[BELL_NAME_MAX], big[SEG_NAME_BYTES];
@@ -460,7 +455,7 @@ adopt(struct post *p, struct batch *b, int fd)
 	bell_spool_name(spool, m->number);
 	seg_file(big, m->ctl.next, 0, "big");
 	batch_big_id(b, m->ctl.next);
-	if (mbox_begin(m) == -1 || ((m->ctl.mode & 077) != 0 && fchmod(fd, m->ctl.mode) == -1))
+	if (mbox_begin(m) == -1)
 		return -1;
 	return renameat(m->dir_fd, spool, m->dir_fd, big);
 }
@@ -478,7 +473,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadlin
 		return -1;
 	}
 	seg_file(big, m->ctl.next, 0, "big");
-	if (adopt(p, b, fd) == 0) {
+	if (adopt(p, b) == 0) {
 		r = append(p, b, 1);
 		if (r == -1)
 			unlinkat(m->dir_fd, big, 0);

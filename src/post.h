@@ -49,16 +49,17 @@ int post_offer(struct post *p, struct batch *b, uint64_t deadline_ns);
 
 /*
  * post_spool_open -- begin a payload too large for a batch: a file to write it to.
+ * deadline_ns: for the lock; POST_NOW: a second.
  * Returns its descriptor, or -1.  A crash leaves a file that goes with the want of its owner.
  */
-int post_spool_open(struct mbox *m);
+int post_spool_open(struct mbox *m, uint64_t deadline_ns);
 
 /*
  * post_spool_link -- begin a payload that is the same as from's spool, which fd is and which is whole: the same file.
  * Nobody ever writes to one that has been sent, so two mailboxes may share it.
- * Returns its descriptor, or -1: EPERM where the mailboxes' modes differ, or errno of link(2) (EXDEV, EMLINK, EPERM).
+ * Returns its descriptor, or -1: EPERM where the mailboxes' owners, groups or modes differ, or errno of link(2) (EXDEV, EMLINK, EPERM).
  */
-int post_spool_link(const struct mbox *from, int fd, struct mbox *to);
+int post_spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns);
 
 /*
  * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.

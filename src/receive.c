@@ -66,6 +66,8 @@ open_dead(struct receive *r)
 	for (uint32_t i = 0; i < r->sources.n; i++)
 		if (r->sources.list[i].m.dev == r->dead.m.dev && r->sources.list[i].m.ino == r->dead.m.ino)
 			return cli_usage("-d: %s is where the messages come from", r->dead_name);
+	r->dead.m.name = r->dead_name;
+	r->dead.m.held = r->sources.held;
 	r->deliver.dead = &r->dead;
 	return -1;
 }
@@ -185,7 +187,7 @@ next_or_flush(struct receive *r, uint32_t ask)
 	err = errno;
 	if (output_flush(&r->output) == 0) {
 		errno = err;
-		return more == 0 || err == ETIMEDOUT ? FLUSHED : -1;
+		return more == 0 || err == ETIMEDOUT || err == EBUSY ? FLUSHED : -1;
 	}
 	r->deliver.failed_at = "write to";
 	r->deliver.failed_on = "standard output";

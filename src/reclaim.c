@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "file.h"
 #include "io.h"
+#include "mode.h"
 
 enum {
 	SPARSE = 8,             /* rewritten when less than 1/SPARSE of it waits ... */
@@ -25,14 +27,14 @@ enum {
 
 /* set_link -- tell the neighbour named id of a change in the chain. */
 static int
-set_link(int dir_fd, uint64_t id, bool next, uint64_t value)
+set_link(const struct seg *of, uint64_t id, bool next, uint64_t value)
 {
 	struct seg s;
 	int r;
 
 	if (id == 0)
 		return 0;
-	if (seg_open(&s, dir_fd, id) == -1)
+	if (seg_open(&s, of->dir_fd, id, of->access) == -1)
 		return -1;
 	if (next)
 		s.h.next = value;
@@ -48,7 +50,7 @@ remove_spent(struct seg *s, struct ctl *c)
 {
 	uint64_t prev = s->h.prev, next = s->h.next;
 
-	if (set_link(s->dir_fd, prev, true, next) == -1 || set_link(s->dir_fd, next, false, prev) == -1)
+	if (set_link(s, prev, true, next) == -1 || set_link(s, next, false, prev) == -1)
 		return -1;
 	if (prev == 0)
 		c->first_seg = next;
@@ -171,18 +173,14 @@ copy_messages(struct seg *s, struct seg *t)
 static int
 make_new(struct seg *t, const struct seg *s, unsigned mode, const char *log, const char *idx)
 {
-	int flags = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
-
 	*t = *s;
 	t->h.n = t->h.done = t->h.names = t->h.names_len = 0;
 	t->h.log_len = 0;
 	t->h.sparse = 1;
 	t->h.variant++;
-	t->log_fd = openat(s->dir_fd, log, flags, mode);
-	t->idx_fd = openat(s->dir_fd, idx, flags, mode);
-	if (t->log_fd == -1 || t->idx_fd == -1)
-		return -1;
-	return (mode & 077) != 0 && (fchmod(t->log_fd, mode) == -1 || fchmod(t->idx_fd, mode) == -1) ? -1 : 0;
+	t->log_fd = file_make(s->dir_fd, log, mode_files(mode));
+	t->idx_fd = file_make(s->dir_fd, idx, mode_files(mode));
+	return t->log_fd == -1 || t->idx_fd == -1 ? -1 : 0;
 }
 
 static void

@@ -160,7 +160,7 @@ count_segments(int dir_fd, struct ids *ids, struct ctl *c)
 		uint64_t id = ids->seg[i].id;
 
 		ids->seg[i].id = 0;
-		if (seg_open(&s, dir_fd, id) == -1) {
+		if (seg_open(&s, dir_fd, id, seg_access(c->mode)) == -1) {
 			/* the header of a segment that never was part of the chain may be torn */
 			if (errno != EBADMSG || id != c->next)
 				goto end;
@@ -224,7 +224,7 @@ message_waits(int dir_fd, const struct ids *ids, const struct ctl *c, uint64_t i
 	for (size_t i = ids->n; i-- > 0;) {
 		if (ids->seg[i].id == 0 || ids->seg[i].id > id)
 			continue;
-		if (seg_open(&s, dir_fd, ids->seg[i].id) == -1)
+		if (seg_open(&s, dir_fd, ids->seg[i].id, seg_access(c->mode)) == -1)
 			return -1;
 		n = s.h.first == c->last_seg ? (uint32_t)(c->next - c->last_seg) : s.h.n;
 		pos = seg_find(&s, n, id);

@@ -6,7 +6,7 @@
 #include "args.h"
 #include "cli.h"
 #include "clock.h"
-#include "mbox.h"
+#include "box.h"
 
 const char tool_name[] = "rmmbox";
 const char tool_synopsis[] = "rmmbox [-f] name...";
@@ -20,7 +20,7 @@ rm(const char *name, bool force)
 {
 	char path[PATH_MAX];
 
-	if (cli_path(path, name) == 0 && mbox_remove(path, force, CLOCK_NEVER) == 0)
+	if (cli_path(path, name) == 0 && box_remove(path, force, CLOCK_NEVER, cli_held) == 0)
 		return CLI_OK;
 	if (errno != ENOTEMPTY)
 		return cli_fail("remove", name);

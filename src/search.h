@@ -39,8 +39,9 @@ struct claim {
 	bool peek;                              /* take nothing */
 	bool take_expired;                      /* expired messages are given out too, marked as such */
 	bool asked;                             /* has asked for dead claimers once */
-	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below */
-	uint64_t only_cursor;                   /* of the one rank there usually is */
+	uint64_t patience_ns;                   /* how long to wait for the lock, to settle what was claimed */
+	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below; and those of before */
+	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
 	uint64_t backs;                         /* ctl.backs that the cursors hold for */
 	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */

@@ -16,9 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "frame.h"
 #include "hash.h"
 #include "io.h"
+#include "mode.h"
 
 #define SEG_MAGIC "SEGMENT\n"
 
@@ -76,20 +78,30 @@ seg_parse_file(const char *name, uint64_t *id, uint32_t *variant)
 	return strcmp(p, "idx.new") == 0 ? 'n' : 0;
 }
 
+enum seg_access
+seg_access(unsigned mode)
+{
+	return mode_shared(mode) ? SEG_SHARED : SEG_ALONE;
+}
+
 static int
-open_file(int dir_fd, uint64_t first, uint32_t variant, const char *suffix, int flags, unsigned mode)
+open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suffix)
 {
 	char name[SEG_NAME_BYTES];
-	int fd;
 
 	seg_file(name, first, variant, suffix);
-	fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-	/* open(2) took the umask off: a group member must be able to send */
-	if (fd != -1 && (flags & O_CREAT) && (mode & 077) != 0 && fchmod(fd, mode) == -1) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	if (s->access == SEG_SHARED)
+		return file_open_own(s->dir_fd, name, O_RDWR);
+	return file_open(s->dir_fd, name, s->access == SEG_LOOK ? O_RDONLY : O_RDWR);
+}
+
+static int
+make_file(const struct seg *s, const char *suffix, unsigned mode)
+{
+	char name[SEG_NAME_BYTES];
+
+	seg_file(name, s->h.first, 0, suffix);
+	return file_make(s->dir_fd, name, mode_files(mode));
 }
 
 static int
@@ -124,12 +136,13 @@ seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mo
 	memcpy(s->h.magic, SEG_MAGIC, sizeof s->h.magic);
 	s->h.first = first;
 	s->h.prev = prev;
+	s->access = seg_access(mode);
 	if (getrandom(&s->h.salt, sizeof s->h.salt, 0) == -1)
 		return -1;
-	s->log_fd = open_file(dir_fd, first, 0, "log", O_RDWR | O_CREAT | O_TRUNC, mode);
+	s->log_fd = make_file(s, "log", mode);
 	if (s->log_fd == -1)
 		return -1;
-	s->idx_fd = open_file(dir_fd, first, 0, "idx", O_RDWR | O_CREAT | O_TRUNC, mode);
+	s->idx_fd = make_file(s, "idx", mode);
 	if (s->idx_fd == -1 || seg_write_header(s) == -1) {
 		seg_remove(s);
 		return -1;
@@ -148,13 +161,14 @@ header_sound(const struct seg_header *h, uint64_t first)
 }
 
 int
-seg_open(struct seg *s, int dir_fd, uint64_t first)
+seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
 {
 	ssize_t n;
 
 	*s = (struct seg)SEG_CLOSED;
 	s->dir_fd = dir_fd;
-	s->idx_fd = open_file(dir_fd, first, 0, "idx", O_RDWR, 0);
+	s->access = access;
+	s->idx_fd = open_file(s, first, 0, "idx");
 	if (s->idx_fd == -1)
 		return -1;
 	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
@@ -169,7 +183,7 @@ int
 seg_log(struct seg *s)
 {
 	if (s->log_fd == -1)
-		s->log_fd = open_file(s->dir_fd, s->h.first, s->h.variant, "log", O_RDWR, 0);
+		s->log_fd = open_file(s, s->h.first, s->h.variant, "log");
 	if (s->log_fd == -1 && errno == ENOENT)
 		errno = EBADMSG;
 	return s->log_fd;

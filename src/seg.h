@@ -112,6 +112,13 @@ state_make(enum state_status status, unsigned tries, uint64_t owner)
 
 _Static_assert(sizeof(struct seg_header) == 80, "letterbox(5) says so");
 
+/* How a segment's files are opened. */
+enum seg_access {
+	SEG_ALONE,                              /* the owner of the mailbox alone writes in its directory */
+	SEG_SHARED,                             /* others do too: a file may be a link to one that is no business of theirs */
+	SEG_LOOK,                               /* read only */
+};
+
 /* seg_slot_sound -- whether there is any log that its frame could stand in: each slot that seg_read_slots gives is. */
 bool seg_slot_sound(const struct slot *s);
 
@@ -123,22 +130,26 @@ slot_frame_len(const struct slot *s)
 }
 
 struct seg {
+	enum seg_access access;
 	int dir_fd;
 	int idx_fd;                             /* -1: not open */
 	int log_fd;                             /* -1: not open yet */
 	struct seg_header h;
 };
 
-#define SEG_CLOSED { -1, -1, -1, { .first = 0 } }
+#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 } }
 
-/* seg_create -- make the segment named first, empty; what an interrupted maker left of it goes.  0, or -1. */
+/* seg_access -- how, in a mailbox of this mode (mode.h). */
+enum seg_access seg_access(unsigned mode);
+
+/* seg_create -- make the segment named first, empty; what an interrupted maker left of it goes.  mode: the mailbox's.  0, or -1. */
 int seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode);
 
 /*
  * seg_open -- open the segment named first.
  * Returns 0, or -1: EBADMSG where it is none, or its header cannot be; or errno of open(2).
  */
-int seg_open(struct seg *s, int dir_fd, uint64_t first);
+int seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access);
 
 /* seg_log -- the log's descriptor, opened at the first call.  Returns it, or -1. */
 int seg_log(struct seg *s);

@@ -217,7 +217,7 @@ static int
 spool(struct sink *s)
 {
 	s->spooled = 0;
-	s->fd = post_spool_open(&s->m);
+	s->fd = post_spool_open(&s->m, deadline(s));
 	return s->fd == -1 ? -1 : 0;
 }
 
@@ -234,7 +234,7 @@ sink_share(struct sink *s, const struct sink *from)
 	ssize_t n = 1;
 
 	s->spooled = from->spooled;
-	s->fd = post_spool_link(&from->m, from->fd, &s->m);
+	s->fd = post_spool_link(&from->m, from->fd, &s->m, deadline(s));
 	if (s->fd != -1)
 		return 0;
 	if (spool(s) == -1)

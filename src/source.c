@@ -20,7 +20,7 @@ enum { POLLED = 64 };           /* descriptors watched while asleep; sources bey
 static int
 add_mailbox(struct sources *s, struct source *new)
 {
-	if (mbox_open(&new->m, new->path) == -1)
+	if ((s->peek ? mbox_open_any(&new->m, new->path) : mbox_open(&new->m, new->path)) == -1)
 		return -1;
 	for (uint32_t i = 0; i < s->n; i++)
 		if (s->list[i].kind == CHANNEL_MAILBOX && s->list[i].m.dev == new->m.dev
@@ -29,10 +29,12 @@ add_mailbox(struct sources *s, struct source *new)
 			mbox_close(&new->m);
 			return 1;
 		}
+	new->m.name = new->name;
+	new->m.held = s->held;
 	new->claim.take_expired = s->expired;
 	if (s->id != 0)
 		new->below = s->id + 1;
-	return claim_init(&new->claim, &new->m, &s->filter, s->peek);
+	return claim_init(&new->claim, &new->m, &s->filter, s->peek, s->patience_ns);
 }
 
 static int
@@ -204,7 +206,7 @@ wants_awake(struct sources *s, const struct source *but)
 		one = &s->list[i];
 		if (one == but || !one->m.posted || one->m.want.mark == WAKE_AWAKE)
 			continue;
-		if (mbox_lock(&one->m, CLOCK_NEVER) == -1)
+		if (mbox_lock(&one->m, claim_deadline(&one->claim)) == -1)
 			return -1;
 		r = wake_awake(&one->m);
 		if (r == 0 && one->m.changing)

@@ -2,15 +2,22 @@
 /* survey: see survey.h.  A crash in it leaves nothing: a lock goes with its process. */
 #include "survey.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "batch.h"
 #include "clock.h"
+#include "io.h"
 #include "wake.h"
 
 #define LOCK_NS UINT64_C(1000000000)    /* how long the mailbox may be locked by others */
 
-enum { BLOCK = 1024 };                  /* slots and states read at a time */
+enum {
+	BLOCK = 1024,                           /* slots and states read at a time */
+	LOOKS_ENOUGH = 16,                      /* without the lock: so often is it looked again where all has changed, */
+	LOOKS = 100,                            /* and so often where it makes no sense, */
+	LOOK_NAP_MS = 20,                       /* with at most such a pause */
+};
 
 /* ---- tags ---- */
 
@@ -158,24 +165,52 @@ look_at_wants(struct mbox *m, struct survey *s)
 	return 0;
 }
 
-int
-survey_look(struct survey *s, const char *path, bool tags)
+static void
+forget(struct survey *s)
 {
-	struct mbox m;
-	int r = -1;
-
 	while (s->tags_n > 0)
 		free(s->tags[--s->tags_n].tag);
 	s->receivers = s->senders = s->wants_n = 0;
 	s->oldest_us = SURVEY_EMPTY;
-	if (mbox_open(&m, path) == -1)
+}
+
+/* look_once -- survey_look, of a mailbox that is open. */
+static int
+look_once(struct survey *s, struct mbox *m, bool tags)
+{
+	int r;
+
+	forget(s);
+	if (mbox_lock(m, clock_after(LOCK_NS)) == -1)
 		return -1;
-	if (mbox_lock(&m, clock_after(LOCK_NS)) == 0) {
-		s->ctl = m.ctl;
-		s->now_us = clock_wall_us();
-		s->now_ns = clock_mono_ns();
-		r = look_at_wants(&m, s) == 0 ? look_at_messages(&m, s, tags) : -1;
-		mbox_unlock(&m);
+	s->ctl = m->ctl;
+	s->now_us = clock_wall_us();
+	s->now_ns = clock_mono_ns();
+	r = look_at_wants(m, s) == 0 ? look_at_messages(m, s, tags) : -1;
+	mbox_unlock(m);
+	return r;
+}
+
+int
+survey_look(struct survey *s, const char *path, bool tags)
+{
+	struct mbox m;
+	int r, ms = 1, err;
+
+	forget(s);
+	if (mbox_open_any(&m, path) == -1)
+		return -1;
+	/* without the lock: again while things change, but not for ever */
+	for (int i = 1; (r = look_once(s, &m, tags)) == -1 ? m.look : !mbox_held_still(&m); i++) {
+		seg_close(&m.seg);
+		err = errno;
+		if ((r == 0 && i >= LOOKS_ENOUGH) || (r == -1 && (err == EIDRM || i == LOOKS)))
+			break;
+		if (io_nap(CLOCK_NEVER, &ms, LOOK_NAP_MS) == -1)
+			err = errno;
+		errno = err;
+		if (io_stop)
+			break;
 	}
 	mbox_close(&m);
 	return r;

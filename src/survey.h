@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* survey: what is in a mailbox and who waits there, as it was at one moment under the lock.  Changes nothing. */
+/*
+ * survey: what is in a mailbox and who waits there, as it was at one moment under the lock.  Changes nothing.
+ *
+ * Who may only look takes no lock: all that he is told is of one moment too, unless something changes all the time;
+ * then the counts are of one, and the oldest message and the tags may be of another.
+ */
 #ifndef SURVEY_H
 #define SURVEY_H
 
@@ -27,7 +32,7 @@ struct survey {
 /*
  * survey_look -- look into the mailbox at path.  s: zero, or as of the last look, whose tags are forgotten.
  * tags: count by tag too.
- * Returns 0, or -1: ETIMEDOUT where others kept it locked for a second, EIDRM, or errno as of mbox_open, mbox_lock.
+ * Returns 0, or -1: EBUSY where another kept it locked for a second, EIDRM, or errno as of mbox_open, mbox_lock.
  */
 int survey_look(struct survey *s, const char *path, bool tags);
 

@@ -70,13 +70,16 @@ leave(struct mbox *m, uint64_t id, bool stop)
 int
 sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until until)
 {
+	uint64_t lock_ns;
 	int r, why, end;
 
 	io_catch_stop();
 	for (;;) {
 		r = wake_sleep(m, deadline_ns);
 		why = r == 0 ? ETIMEDOUT : errno;
-		if ((r == -1 && why == EIDRM) || mbox_lock(m, CLOCK_NEVER) == -1)
+		lock_ns = deadline_ns == CLOCK_NEVER || (r == 1 && deadline_ns > clock_after(WAKE_LOOK_NS)) ? deadline_ns
+		    : clock_after(WAKE_LOOK_NS);
+		if ((r == -1 && why == EIDRM) || mbox_lock(m, lock_ns) == -1)
 			return -1;
 		if (displace_expired(m) == -1)
 			why = errno;

@@ -10,7 +10,9 @@
 #include "batch.h"
 #include "bell.h"
 #include "clock.h"
+#include "file.h"
 #include "io.h"
+#include "mode.h"
 
 /*
  * What queues wants needs room on the stack for all of them: such functions are kept out of line and called only where
@@ -254,7 +256,7 @@ static int
 open_table(struct mbox *m)
 {
 	if (m->want_fd == -1)
-		m->want_fd = openat(m->dir_fd, "want", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		m->want_fd = file_open_own(m->dir_fd, "want", O_RDWR);
 	return m->want_fd == -1 ? -1 : 0;
 }
 
@@ -284,6 +286,8 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 {
 	bool had_bell = m->bell_fd != -1;
 
+	if (m->look)
+		return 0;
 	if (!m->posted) {
 		m->want = (struct want){ .kind = (uint32_t)kind };
 		switch (add_want(m)) {
@@ -312,9 +316,9 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	}
 	m->posted = true;
 	if (had_bell)
-		m->bell_fd = bell_rearm(m->dir_fd, m->number, m->ctl.mode, m->bell_fd);
+		m->bell_fd = bell_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->bell_fd);
 	else if (kind != WANT_SPOOL)
-		m->bell_fd = bell_make(m->dir_fd, m->number, m->ctl.mode);
+		m->bell_fd = bell_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
 	return 0;
 }
 
@@ -327,7 +331,7 @@ still_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names)
 	uint32_t n, pos;
 	bool ready = false, newest;
 
-	while (at != 0 && at <= id && seg_open(&s, m->dir_fd, at) == 0) {
+	while (at != 0 && at <= id && seg_open(&s, m->dir_fd, at, seg_access(m->ctl.mode)) == 0) {
 		newest = at == m->ctl.last_seg;
 		n = newest ? (uint32_t)(m->ctl.next - at) : s.h.n;
 		pos = seg_find(&s, n, id);

@@ -114,7 +114,15 @@ as_nobody()
 	misused mkmbox -c 99999999999999999999 box
 	misused mkmbox -b 1X box
 	misused mkmbox -b 9999999999G box
-	misused mkmbox -m 0640 box
+	misused mkmbox -m 0400 box
+	misused mkmbox -m 0620 -c 0 box
+	misused mkmbox -m 0610 box
+	misused mkmbox -m 0606 box
+	misused mkmbox -m 0646 box
+	misused mkmbox -m 0662 box
+	misused mkmbox -m 0626 box
+	misused mkmbox -m 4600 box
+	(umask 0200 && misused mkmbox box)
 	misused mkmbox -m 0700 box
 	misused mkmbox -m 0060 box
 	misused mkmbox -m 999 box

@@ -282,19 +282,6 @@ is_cell() {
 	run -66 mstat missing b
 }
 
-@test "a mailbox that others keep locked is said to be so after a second, with 124" {
-	command -v perl >/dev/null || skip "needs perl"
-	mkmbox a b
-	mkfifo ready
-	perl -MFcntl -e 'open(F, "+<", "a/lock") or die; $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0);
-		fcntl(F, F_SETLK, $lock) or die; open(R, ">", "ready"); print R "locked\n"; close(R); sleep 30' 3>&- &
-	PIDS=$!
-	timeout 10 cat ready
-	run -124 --separate-stderr timeout 10 mstat a b
-	[ "$stderr" = 'mstat: a: others keep it locked' ]
-	[ "$(printf '%s\n' "$output" | awk 'NR > 1 { print $1 }')" = b ]
-}
-
 @test "without permission it is 77" {
 	[ "$(id -u)" -ne 0 ] || command -v setpriv >/dev/null || skip "needs setpriv"
 	mkmbox box

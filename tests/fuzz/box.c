@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "box.h"
 #include "call.h"
 #include "claim.h"
 #include "clock.h"
@@ -167,7 +168,7 @@ step_send_big(struct bytes *b)
 
 	batch_clear(&box.batch);
 	MUST(batch_head(&box.batch, &h) == 1);
-	fd = post_spool_open(&box.m);
+	fd = post_spool_open(&box.m, clock_after(1000000));
 	if (!did(fd))
 		return;
 	fill(payload, len, seed);
@@ -400,7 +401,7 @@ open_box(struct bytes *b)
 	box.post.m = &box.m;
 	if (!box.open)
 		return;
-	MUST(claim_init(&box.claim, &box.m, &f, which == 4) == 0);
+	MUST(claim_init(&box.claim, &box.m, &f, which == 4, 1000000) == 0);
 	box.claim.take_expired = bytes_byte(b) % 2 == 0;
 }
 
@@ -418,7 +419,7 @@ make_box(struct bytes *b)
 {
 	static const uint64_t capacities[] = { CTL_UNBOUNDED, CTL_UNBOUNDED, 3, 0 };
 	static const uint64_t sizes[] = { CTL_UNBOUNDED, CTL_UNBOUNDED, 500, 70000 };
-	struct mbox_settings settings = { .mode = 0600 };
+	struct box_settings settings = { .mode = 0600 };
 
 	settings.cap_messages = capacities[bytes_below(b, 4)];
 	settings.cap_bytes = sizes[bytes_below(b, 4)];
@@ -426,13 +427,13 @@ make_box(struct bytes *b)
 	if (settings.cap_messages == 0)
 		settings.policy = CTL_BLOCK;
 	box.policy = settings.policy;
-	MUST(mbox_make(BOX, &settings) == 0);
+	MUST(box_make(BOX, &settings) == 0);
 }
 
 static void
 remove_box(struct bytes *b)
 {
-	if (mbox_remove(BOX, bytes_byte(b) % 2 == 0, clock_after(1000000)) == 0)
+	if (box_remove(BOX, bytes_byte(b) % 2 == 0, clock_after(1000000), NULL) == 0)
 		box.removed = true;
 	else if (errno != ENOTEMPTY)
 		did(-1);

@@ -236,7 +236,7 @@ patch_seg(int dir_fd, struct bytes *b)
 	uint64_t id, number;
 	uint32_t pos;
 
-	if (!pick_file(dir_fd, 'i', bytes_byte(b), name, &id) || seg_open(&s, dir_fd, id) == -1)
+	if (!pick_file(dir_fd, 'i', bytes_byte(b), name, &id) || seg_open(&s, dir_fd, id, SEG_ALONE) == -1)
 		return;
 	switch (bytes_below(b, 9)) {
 	case 0: case 1:

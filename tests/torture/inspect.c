@@ -107,7 +107,7 @@ walk(int dir_fd, const struct ctl *c, struct found *f)
 	bool newest;
 
 	while (at != 0 && f->segs < SEGMENTS) {
-		if (seg_open(&s, dir_fd, at) == -1) {
+		if (seg_open(&s, dir_fd, at, SEG_ALONE) == -1) {
 			complain("segment %" PRIu64 ": %s", at, strerror(errno));
 			return;
 		}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/* box: see box.h.  `lock` comes first and goes last; `ctl` makes the directory a mailbox. */
+#include "box.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bell.h"
+#include "clock.h"
+#include "file.h"
+#include "lock.h"
+#include "mode.h"
+
+/* ---- make ---- */
+
+/* make_empty -- make a file and close it.  Returns 0, or -1. */
+static int
+make_empty(int dir_fd, const char *name, unsigned mode)
+{
+	int fd = file_make(dir_fd, name, mode);
+
+	return fd == -1 ? -1 : close(fd);
+}
+
+/* make_files -- in an empty directory that is ours; ctl comes last, and makes it a mailbox. */
+static int
+make_files(int dir_fd, int lock_fd, const struct box_settings *settings)
+{
+	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 };
+	int ctl_fd, r = -1, err;
+
+	c.mode = settings->mode;
+	c.cap_messages = settings->cap_messages;
+	c.cap_bytes = settings->cap_bytes;
+	c.policy = (uint8_t)settings->policy;
+	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
+	    || make_empty(dir_fd, "want", mode_files(settings->mode)) == -1)
+		return -1;
+	ctl_fd = file_make(dir_fd, "ctl.new", mode_files(settings->mode));
+	if (ctl_fd == -1)
+		return -1;
+	if (ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
+	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0)
+		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
+	err = errno;
+	close(ctl_fd);
+	errno = err;
+	return r;
+}
+
+/*
+ * directory_mode -- the directory's permission bits: members may write, who looks may list, all may search.
+ * Where others may come, files are the directory's group's whoever makes them: each class is the same for all files.
+ */
+static mode_t
+directory_mode(unsigned mode)
+{
+	mode_t m = (mode_t)mode_files(mode);
+
+	for (unsigned shift = 0; shift < 9; shift += 3)
+		m |= mode_class(mode, shift) != 0 ? 1U << shift : 0;
+	return (mode & 077) != 0 ? m | S_ISGID : m;
+}
+
+/* open_up -- give the directory its mode.  Returns 0, or -1. */
+static int
+open_up(int dir_fd, unsigned mode)
+{
+	struct stat st;
+
+	if (fchmod(dir_fd, directory_mode(mode)) == -1 || fstat(dir_fd, &st) == -1)
+		return -1;
+	if ((st.st_mode & 07777) == directory_mode(mode))
+		return 0;
+	errno = EPERM;          /* chmod(2) leaves set-group-id out, silently, for a group that is not the maker's */
+	return -1;
+}
+
+static int
+remove_file(int dir_fd, const char *name)
+{
+	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+/* remove_files -- what a mailbox that never was, or no longer is, consists of: `lock` last.  Returns 0, or -1. */
+static int
+remove_files(int dir_fd)
+{
+	return remove_file(dir_fd, "ctl.new") == -1 || remove_file(dir_fd, "want") == -1
+	    || remove_file(dir_fd, "ctl") == -1 ? -1 : remove_file(dir_fd, "lock");
+}
+
+/* unfinished -- whether dir_fd is what a killed box_make or box_remove of ours left. */
+static bool
+unfinished(int dir_fd)
+{
+	bool ctl = faccessat(dir_fd, "ctl", F_OK, 0) == 0, lock = faccessat(dir_fd, "lock", F_OK, 0) == 0;
+	struct stat st;
+
+	if ((ctl && lock) || fstat(dir_fd, &st) == -1 || st.st_uid != geteuid())
+		return false;
+	return (st.st_mode & S_ISVTX) != 0 || (lock && !ctl);
+}
+
+/* make_in -- make a mailbox of a directory that is empty or unfinished. */
+static int
+make_in(int dir_fd, const struct box_settings *settings)
+{
+	int lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = -1, err;
+
+	if (lock_fd == -1)
+		return -1;
+	if (lock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
+		if (faccessat(dir_fd, "ctl", F_OK, 0) == 0)
+			errno = EEXIST;         /* another maker was first */
+		else if (open_up(dir_fd, settings->mode) == 0)
+			r = make_files(dir_fd, lock_fd, settings);
+	}
+	err = errno;
+	close(lock_fd);
+	errno = err;
+	return r;
+}
+
+int
+box_make(const char *path, const struct box_settings *settings)
+{
+	bool made = mkdir(path, S_ISVTX | 0700) == 0;
+	int dir_fd, r, err;
+
+	if (!made && errno != EEXIST)
+		return -1;
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd == -1 || (!made && !unfinished(dir_fd))) {
+		if (dir_fd != -1)
+			close(dir_fd);
+		errno = EEXIST;
+		return -1;
+	}
+	r = make_in(dir_fd, settings);
+	err = errno;
+	if (r == -1 && err != EEXIST) {
+		remove_files(dir_fd);
+		rmdir(path);
+	}
+	close(dir_fd);
+	errno = err;
+	return r;
+}
+
+/* ---- remove ---- */
+
+/* ring_all -- open the bells of all who wait. */
+static void
+ring_all(struct mbox *m)
+{
+	struct want w;
+
+	for (uint32_t i = 0; i < m->ctl.wants && m->ringing < MBOX_RINGS; i++)
+		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0
+		    && (m->rings[m->ringing] = bell_ring_open(m->dir_fd, w.owner)) != -1)
+			m->ringing++;
+}
+
+/* empty -- remove every file of a mailbox but `lock` and `ctl`.  Returns 0, or -1. */
+static int
+empty(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, err;
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	if (d == NULL) {
+		err = errno;
+		if (fd != -1)
+			close(fd);
+		errno = err;
+		return -1;
+	}
+	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0)
+			r = remove_file(dir_fd, e->d_name);
+	err = errno;
+	closedir(d);
+	errno = err;
+	return r == 0 && err != 0 && e == NULL ? -1 : r;
+}
+
+/* remove_rest -- the end of a removal, with the lock held or nobody there to hold it. */
+static int
+remove_rest(int dir_fd, const char *path)
+{
+	if (fchmod(dir_fd, S_ISVTX | 0700) == -1 || empty(dir_fd) == -1 || remove_files(dir_fd) == -1)
+		return -1;
+	return rmdir(path);
+}
+
+/*
+ * removable -- whether the mailbox can be removed to the end, before it is begun: it is ours, and so is what path names,
+ * in a directory that we may write.  Returns 0, or -1: EPERM, EACCES, ENOTDIR for a symbolic link, or errno.
+ */
+static int
+removable(const struct mbox *m, const char *path)
+{
+	char parent[PATH_MAX];
+	struct stat st;
+	int n;
+
+	if (lstat(path, &st) == -1)
+		return -1;
+	if (st.st_dev != m->dev || st.st_ino != m->ino) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	if (geteuid() != 0 && geteuid() != m->uid) {
+		errno = EPERM;
+		return -1;
+	}
+	n = snprintf(parent, sizeof parent, "%s/..", path);
+	if (n < 0 || n >= (int)sizeof parent) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS);
+}
+
+/* remove_unfinished -- remove what is no mailbox, where it is the rest of one. */
+static int
+remove_unfinished(const char *path)
+{
+	int r, dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = errno;
+
+	if (dir_fd == -1)
+		return -1;
+	r = unfinished(dir_fd) ? remove_rest(dir_fd, path) : -1;
+	if (r == -1 && (errno == ENOENT || errno == 0))
+		errno = ENODEV;
+	err = errno;
+	close(dir_fd);
+	errno = err;
+	return r;
+}
+
+int
+box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
+{
+	struct mbox m;
+	int r = -1, err;
+
+	if (mbox_open(&m, path) == -1)
+		return errno == EACCES ? -1 : remove_unfinished(path);
+	m.name = path;
+	m.held = held;
+	if (removable(&m, path) == -1) {
+		;
+	} else if (mbox_lock(&m, deadline_ns) == -1) {
+		/* EIDRM with the lock held: a removal that was killed */
+		if (errno == EIDRM && m.ctl.removed && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
+			r = remove_rest(m.dir_fd, path);
+	} else if (m.ctl.live > 0 && !force) {
+		errno = ENOTEMPTY;
+	} else {
+		ring_all(&m);
+		m.ctl.removed = 1;
+		if (mbox_commit(&m) == 0)
+			r = remove_rest(m.dir_fd, path);
+	}
+	err = errno;
+	mbox_unlock(&m);
+	mbox_close(&m);
+	errno = err;
+	return r;
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# A member who is stopped while he holds a mailbox's lock: nobody waits longer for him than he said, and all are told
+# who it is.
+
+load helpers
+
+setup()
+{
+	common_setup
+	command -v perl >/dev/null || skip "perl is not installed"
+	mkmbox jobs other
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# holder BOX -- a process that has locked BOX and is stopped; its pid is in $holder.
+holder()
+{
+	mkfifo ready
+	# a struct flock of Linux on 64 bits
+	in_background perl -MFcntl -e 'open(F, "+<", "$ARGV[0]/lock") or die;
+		$lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0); fcntl(F, F_SETLK, $lock) or die;
+		open(R, ">", "ready"); print R "locked\n"; close(R); kill STOP => $$; sleep 60' "$1"
+	holder=$child
+	timeout "$LIMIT" cat ready >/dev/null
+	until_true grep -q '^State:	T' "/proc/$holder/status"
+}
+
+# told STATUS COMMAND... -- it ends with STATUS in time, and names the holder.
+told()
+{
+	fails "$@" || return
+	[ "$error" = "$2: jobs is locked by process $holder (perl), which is stopped: time ran out" ] || {
+		echo "it said: $error"
+		return 1
+	}
+}
+
+@test "with -n each tool waits a second at most, and names who holds the lock" {
+	msend jobs x
+	holder jobs
+	told 124 msend -n jobs y
+	told 124 mrecv -n jobs
+	told 124 mrecv -n -p jobs
+	told 125 mrecv -n jobs -- cat
+	told 124 mstat jobs
+	told 124 mkmbox -p jobs
+	printf 'M1 1 - -\na\n' >frame
+	fails_with_input 74 frame mtee -nq jobs || fails_with_input 124 frame mtee -nq jobs
+	[[ $error == "mtee: jobs is locked by process $holder (perl)"* ]]
+	kill -CONT "$holder" && kill -KILL "$holder"
+	[ "$(mrecv -a jobs)" = x ]
+}
+
+@test "with -w each tool waits as long as that, and names who holds the lock" {
+	msend jobs x
+	holder jobs
+	told 124 msend -w 0.1 jobs y
+	told 124 msend -S -w 0.1 jobs y
+	told 124 mrecv -w 0.1 jobs
+	told 125 mrecv -w 0.1 jobs -- cat
+	told 125 mcall -w 0.1 jobs y
+	head -c 100000 /dev/zero >big
+	fails_with_input 124 big msend -w 0.1 jobs
+	[[ $error == *"locked by process $holder (perl)"* ]]
+}
+
+@test "the other mailboxes are shown all the same" {
+	holder jobs
+	run -124 --separate-stderr timeout 10 mstat jobs other
+	[[ $stderr == 'mstat: jobs is locked by process '* ]]
+	[ "$(printf '%s\n' "$output" | awk 'NR > 1 { print $1 }')" = other ]
+}
+
+@test "who waits without a limit goes on when the lock is free" {
+	holder jobs
+	in_background msend jobs late
+	sender=$child
+	in_background mrecv -l jobs >got
+	receiver=$child
+	# the signal that continues it does not end it; its end frees the lock
+	kill -KILL "$holder"
+	status_of "$sender"
+	[ "$status" -eq 0 ]
+	status_of "$receiver"
+	[ "$(<got)" = late ]
+}
+
+@test "a message that was delivered and cannot be marked so is delivered again" {
+	msend jobs once
+	# holds the lock while the command runs, and is stopped
+	mkfifo ready
+	cat >stop.pl <<-'END'
+		use Fcntl;
+		open(F, "+<", "jobs/lock") or die;
+		$lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0);
+		fcntl(F, F_SETLKW, $lock) or die;
+		open(R, ">", "ready"); print R "locked\n"; close(R);
+		kill STOP => $$;
+		sleep 60;
+	END
+	status=0
+	timeout "$LIMIT" mrecv -w 0.2 jobs -- sh -c 'perl stop.pl >/dev/null 2>&1 3>&- & echo $! >pid; cat ready >/dev/null; cat' \
+	    >out 2>err || status=$?
+	children+=("$(<pid)")
+	[ "$status" -eq 125 ]
+	grep -q "^mrecv: jobs is locked by process $(<pid) (perl)" err
+	kill -KILL "$(<pid)"
+	[ "$(<out)" = once ]
+	[ "$(mrecv -w 5 jobs)" = once ]
+}
+
+@test "somebody at a terminal is told who is waited for" {
+	command -v script >/dev/null || skip "script is not installed"
+	holder jobs
+	in_background script -qfec 'msend jobs x' terminal </dev/null >/dev/null
+	until_true grep -q "msend: jobs is locked by process $holder (perl), which is stopped: waiting" terminal
+	kill -KILL "$holder"
+	status_of "$child"
+	[ "$(mrecv -n jobs)" = x ]
+}
