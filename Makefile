@@ -249,7 +249,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: all fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
-.PHONY: all bench bench-quick check check-sanitize check-valgrind torture lint demo install uninstall dist clean FORCE
+.PHONY: all bench bench-quick fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -209,6 +209,8 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 		return unlock_with(m, errno);
 	m->locked = true;
 	m->changing = false;
+	m->kinds_known = false;
+	m->kinds = 0;
 	if (m->ctl.busy && (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == -1
 	    || mbox_commit(m) == -1))
 		return unlock_with(m, errno);

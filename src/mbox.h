@@ -46,6 +46,8 @@ struct mbox {
 	unsigned ringing;
 	int bell_fd;                    /* our own bell, -1 */
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
+	bool kinds_known;               /* in this locked section: which kinds of wants there are, as bits */
+	uint32_t kinds;
 	bool posted;                    /* our want stands in the table, asleep or not */
 	uint32_t want_index;
 	struct want want;

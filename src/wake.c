@@ -80,6 +80,22 @@ first_match(const struct want *w, uint32_t n, const struct slot *slots, const st
 	return n;
 }
 
+/*
+ * queue -- want_queue; but the table is not looked through again in one locked section for a kind that it has not.
+ * places: room for WANT_MAX.
+ */
+static int
+queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *places)
+{
+	int n;
+
+	if (m->kinds_known && (m->kinds & 1u << kind) == 0)
+		return 0;
+	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->kinds);
+	m->kinds_known = n != -1;
+	return n;
+}
+
 /* wake_kind -- wake the sleeping wants of one kind; takers have a message each, peekers need not. */
 static OUT_OF_LINE int
 wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, const struct slot *slots,
@@ -90,7 +106,7 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
 	struct want w;
 	uint32_t j, left = n;
 	unsigned limit = kind == WANT_RECEIVE ? MBOX_TAKERS : MBOX_RINGS;
-	int waiting = want_queue(m->want_fd, m->ctl.wants, kind, true, places), rung;
+	int waiting = queue(m, kind, true, places), rung;
 
 	if (waiting == -1)
 		return -1;
@@ -128,7 +144,7 @@ wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
-	int waiting = want_queue(m->want_fd, m->ctl.wants, WANT_RECEIVE, true, places);
+	int waiting = queue(m, WANT_RECEIVE, true, places);
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -145,7 +161,7 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 	struct want_place places[WANT_MAX];
 	struct want w;
 	int rung;
-	int waiting = want_queue(m->want_fd, m->ctl.wants, WANT_END, false, places);
+	int waiting = queue(m, WANT_END, false, places);
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -169,7 +185,7 @@ wake_queued(struct mbox *m)
 	struct want w;
 	int waiting, rung;
 
-	waiting = want_queue(m->want_fd, m->ctl.wants, WANT_ROOM, false, places);
+	waiting = queue(m, WANT_ROOM, false, places);
 	if (waiting == -1)
 		return -1;
 	for (int i = 0; i < waiting; i++) {
@@ -207,7 +223,7 @@ queued_ahead(struct mbox *m)
 	uint64_t now;
 	int waiting;
 
-	waiting = want_queue(m->want_fd, m->ctl.wants, WANT_ROOM, false, places);
+	waiting = queue(m, WANT_ROOM, false, places);
 	if (waiting == -1)
 		return -1;
 	now = waiting > 0 ? clock_mono_ns() : 0;
@@ -303,6 +319,7 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 		m->want.ticket = ++m->ctl.ticket;
 	}
 	m->want.kind = (uint32_t)kind;
+	m->kinds |= 1u << kind;
 	m->want.mark = 0;
 	m->want.looked_ns = clock_mono_ns();
 	m->want.object = object;
@@ -349,6 +366,21 @@ still_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names)
 	return ready;
 }
 
+/* in_hand -- whether message id is in the segment that we hold, and not ready. */
+static bool
+in_hand(struct mbox *m, uint64_t id)
+{
+	uint64_t state;
+	uint32_t n, pos;
+
+	if (m->seg.idx_fd == -1 || m->shape != m->ctl.shape || id < m->seg.h.first)
+		return false;
+	n = mbox_seg_n(m);
+	pos = seg_find(&m->seg, n, id);
+	return pos < n && seg_id(&m->seg, pos) == id && seg_read_states(&m->seg, pos, 1, &state) == 0
+	    && state_status(state) != STATE_READY;
+}
+
 /* pass_on -- wake the next receiver for message id, if it is still ready. */
 static int
 pass_on(struct mbox *m, uint64_t id)
@@ -357,6 +389,9 @@ pass_on(struct mbox *m, uint64_t id)
 	struct slice two[2];
 	struct slot slot;
 
+	/* mostly it is what we have just claimed, in the segment that we hold */
+	if (in_hand(m, id))
+		return 0;
 	if (!still_ready(m, id, &slot, &names))
 		return 0;
 	two[0] = names_get(&names, slot.tag);
@@ -373,7 +408,7 @@ wake_awake(struct mbox *m)
 
 	if (!m->posted || m->want.mark == WAKE_AWAKE)
 		return 0;
-	if (want_read(m->want_fd, m->want_index, &w) == -1)
+	if (want_read_head(m->want_fd, m->want_index, &w) == -1)
 		return -1;
 	m->want.mark = WAKE_AWAKE;
 	if (want_mark(m->want_fd, m->want_index, WAKE_AWAKE) == -1)

@@ -10,6 +10,8 @@
 /* The part of an entry that is read to find its place in the queue. */
 #define WANT_HEAD offsetof(struct want, filter)
 
+enum { HEADS = 16 };                    /* entries read at a time by who looks through all of them */
+
 static uint64_t
 at(uint32_t index)
 {
@@ -40,6 +42,12 @@ want_read(int fd, uint32_t index, struct want *w)
 }
 
 int
+want_read_head(int fd, uint32_t index, struct want *w)
+{
+	return read_bytes(fd, index, w, WANT_HEAD);
+}
+
+int
 want_write(int fd, uint32_t index, const struct want *w)
 {
 	return io_pwrite(fd, w, sizeof *w, at(index));
@@ -65,16 +73,35 @@ want_void(int fd, uint32_t index)
 	return io_pwrite(fd, &none, sizeof none, at(index) + offsetof(struct want, owner));
 }
 
-int
-want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places)
+/* read_heads -- the heads of n entries from index on, HEADS at most, in entries of WANT_SIZE.  Returns 0, or -1. */
+static int
+read_heads(int fd, uint32_t index, uint32_t n, char *entries)
 {
+	size_t len = n == 1 ? WANT_HEAD : (size_t)n * WANT_SIZE;
+	ssize_t got = io_pread(fd, entries, len, at(index));
+
+	if (got == -1)
+		return -1;
+	memset(entries + got, 0, len - (size_t)got);
+	return 0;
+}
+
+int
+want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places, uint32_t *kinds)
+{
+	char entries[HEADS * WANT_SIZE];
 	struct want w;
 	int found = 0, j;
 
+	*kinds = 0;
 	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
-		if (read_bytes(fd, i, &w, WANT_HEAD) == -1)
+		if (i % HEADS == 0 && read_heads(fd, i, n - i < HEADS ? n - i : HEADS, entries) == -1)
 			return -1;
-		if (w.owner == 0 || w.kind != (uint32_t)kind || (asleep && w.mark != 0))
+		memcpy(&w, entries + i % HEADS * WANT_SIZE, WANT_HEAD);
+		if (w.owner == 0)
+			continue;
+		*kinds |= w.kind < 32 ? 1u << w.kind : 0;
+		if (w.kind != (uint32_t)kind || (asleep && w.mark != 0))
 			continue;
 		for (j = found++; j > 0 && places[j - 1].ticket > w.ticket; j--)
 			places[j] = places[j - 1];

@@ -48,6 +48,7 @@ struct want_place {
 
 /* want_read, want_write -- an entry.  Return 0, or -1 (EBADMSG for one that is none). */
 int want_read(int fd, uint32_t index, struct want *w);
+int want_read_head(int fd, uint32_t index, struct want *w);     /* all but the filter */
 int want_write(int fd, uint32_t index, const struct want *w);
 
 /* want_mark, want_void -- change one field of an entry.  Return 0, or -1. */
@@ -58,9 +59,9 @@ int want_void(int fd, uint32_t index);
 /*
  * want_queue -- the places of the wants of a kind, in the order of their tickets.
  * n: entries in use (ctl.wants); asleep: only those without a mark.
- * places: room for WANT_MAX.  Returns how many, or -1.
+ * places: room for WANT_MAX.  kinds: gets which kinds there are at all, as bits 1 << kind.  Returns how many, or -1.
  */
-int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places);
+int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places, uint32_t *kinds);
 
 /* want_free_place -- the first void entry, of n in use (n where there is none).  -1 on error. */
 int want_free_place(int fd, uint32_t n);
