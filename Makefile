@@ -23,7 +23,7 @@ MODULES = \
 	frame \
 	filter message lock bell outbuf \
 	seg want batch ctl json \
-	reclaim recount \
+	reclaim recount probe \
 	mbox box \
 	wake render \
 	settle survey \

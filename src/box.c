@@ -16,6 +16,7 @@
 #include "file.h"
 #include "lock.h"
 #include "mode.h"
+#include "probe.h"
 
 /* ---- make ---- */
 
@@ -92,7 +93,7 @@ remove_file(int dir_fd, const char *name)
 static int
 remove_files(int dir_fd)
 {
-	return remove_file(dir_fd, "ctl.new") == -1 || remove_file(dir_fd, "want") == -1
+	return remove_file(dir_fd, PROBE_NAME) == -1 || remove_file(dir_fd, "ctl.new") == -1 || remove_file(dir_fd, "want") == -1
 	    || remove_file(dir_fd, "ctl") == -1 ? -1 : remove_file(dir_fd, "lock");
 }
 
@@ -120,7 +121,7 @@ make_in(int dir_fd, const struct box_settings *settings)
 	if (lock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
 		if (faccessat(dir_fd, "ctl", F_OK, 0) == 0)
 			errno = EEXIST;         /* another maker was first */
-		else if (open_up(dir_fd, settings->mode) == 0)
+		else if (probe_file_system(dir_fd, lock_fd) == 0 && open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);
 	}
 	err = errno;

@@ -20,7 +20,7 @@ struct box_settings {
 /*
  * box_make -- make a mailbox at path, whole or not at all.
  * Returns 0, or -1: EEXIST where something else stands there, EPERM where the maker may not share it with its group,
- * or errno.
+ * EREMOTE, ENOLCK or EOPNOTSUPP where the file system is no place for one (probe.h), or errno.
  */
 int box_make(const char *path, const struct box_settings *settings);
 

@@ -72,6 +72,22 @@ same(const char *path, const struct box_settings *want)
 	return is;
 }
 
+/* unfit -- why the file system is no place for a mailbox; NULL where that is not what the errno says. */
+static const char *
+unfit(int err)
+{
+	switch (err) {
+	case EREMOTE:
+		return "a network file system is no place for a mailbox: other machines would see it too";
+	case ENOLCK:
+		return "the file system has no locks that work";
+	case EOPNOTSUPP:
+		return "the file system has no named pipes that work";
+	default:
+		return NULL;
+	}
+}
+
 static int
 make(const char *name, const struct box_settings *settings, bool present)
 {
@@ -91,7 +107,10 @@ make(const char *name, const struct box_settings *settings, bool present)
 		return CLI_CANNOT_CREATE;
 	}
 	errno = err;
-	cli_fail("make", name);
+	if (unfit(err) != NULL)
+		cli_warn("cannot make %s: %s", name, unfit(err));
+	else
+		cli_fail("make", name);
 	return err == EACCES || err == EPERM ? CLI_PERMISSION : CLI_CANNOT_CREATE;
 }
 

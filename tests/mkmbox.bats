@@ -165,6 +165,30 @@ as_nobody()
 	done
 }
 
+# bats test_tags=no-sanitize,no-valgrind
+@test "a file system that other machines see, or whose locks or named pipes do not work, is refused with the reason" {
+	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
+		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
+		skip "strace is not installed, or can trace nothing here"
+	fi
+	strace -qq -o calls mkmbox box
+	nth=$(grep '^fcntl' calls | grep -n F_OFD_GETLK | cut -d: -f1)
+	reader=$(grep '^openat' calls | grep -n 'probe.*O_WRONLY' | cut -d: -f1)
+	fails 73 strace -qq -o /dev/null -e inject=fstatfs:poke_exit=@arg2=6969 mkmbox new
+	[ "$error" = 'mkmbox: cannot make new: a network file system is no place for a mailbox: other machines would see it too' ]
+	fails 73 strace -qq -o /dev/null -e inject="fcntl:poke_exit=@arg3=0200:when=$nth" mkmbox new
+	[ "$error" = 'mkmbox: cannot make new: the file system has no locks that work' ]
+	fails 73 strace -qq -o /dev/null -e inject=mknodat:error=EPERM mkmbox new
+	[ "$error" = 'mkmbox: cannot make new: the file system has no named pipes that work' ]
+	fails 73 strace -qq -o /dev/null -e inject="openat:error=ENXIO:when=$reader" mkmbox new
+	[ "$error" = 'mkmbox: cannot make new: the file system has no named pipes that work' ]
+	fails 73 strace -qq -o /dev/null -e inject=fcntl:error=ENOLCK mkmbox new
+	[ "$error" = 'mkmbox: cannot make new: the file system has no locks that work' ]
+	[ ! -e new ]
+	mkmbox new
+	[ -z "$(files_of new)" ]
+}
+
 @test "-h and -V print on standard output, and fail with 74 where they can not" {
 	[[ $(mkmbox -h) == "usage: mkmbox "* ]]
 	[[ $(mkmbox --version) == "mkmbox (letterbox) "* ]]

@@ -4,8 +4,8 @@
 # no mailboxes, for which only this holds: what was acknowledged is there, and what is there is whole, but where a kill
 # has cut a plain file's end.
 
-# frames NAME... -- each as a frame.
-frames() {
+# framed NAME... -- each as a frame.
+framed() {
 	printf '%s\n' "$@" | awk '{ print "M1 " length + 1, "t", "s"; print $0 "." }'
 }
 
@@ -16,11 +16,11 @@ use_msend_frames() {
 	put box b1
 	big
 	{
-		frames new1
+		framed new1
 		printf 'M1 %d big s\n' "$(wc -c <big)"
 		cat big
 		echo
-		frames new2
+		framed new2
 	} >frames
 	cmd=(msend -F box)
 	input=frames
@@ -87,7 +87,7 @@ judge_file() {
 
 use_msend_file() {
 	boxes=()
-	frames b1 >file
+	framed b1 >file
 	cmd=(msend file new1.)
 	had=b1 new=new1
 	judge=judge_file
@@ -238,13 +238,14 @@ judge_read() {
 	got=$(names ../out | xargs)
 	case $acked:$got in
 	?:"$it" | 0:) ;;
-	*) [ "$acked" -eq 0 ] && [[ $it = "$got"* || $got = *TORN* ]] || bad "received was $got" ;;
+	1:*) bad "success, and received was $got" ;;
+	*) [[ $it = "$got"* || $got = *TORN* ]] || bad "received was $got" ;;
 	esac
 }
 
 use_mrecv_file() {
 	boxes=()
-	frames b1 b2 >file
+	framed b1 b2 >file
 	cmd=(mrecv -l file)
 	it=b1
 	judge=judge_read
@@ -254,7 +255,7 @@ use_mrecv_stream() {
 	boxes=()
 	big
 	{
-		frames b1
+		framed b1
 		printf 'M1 %d big s\n' "$(wc -c <big)"
 		cat big
 		echo
@@ -281,7 +282,7 @@ the_second() {
 use_mrecv_fifo() {
 	boxes=()
 	mkfifo fifo
-	frames b1 b2 >frames
+	framed b1 b2 >frames
 	cmd=(mrecv -l -w 2 fifo)
 	before=two_messages
 	after=the_second
@@ -299,8 +300,8 @@ judge_second() {
 use_mtee_file() {
 	mkmbox a
 	boxes=(a)
-	frames b1 >file
-	frames new1 new2 >frames
+	framed b1 >file
+	framed new1 new2 >frames
 	cmd=(mtee -aq file a)
 	input=frames
 	warns=1
