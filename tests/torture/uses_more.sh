@@ -266,17 +266,16 @@ use_mrecv_stream() {
 	judge=judge_read
 }
 
-# two_messages -- a writer of a named pipe, who stays until both are read, or his time is over.
+# two_messages -- in a named pipe that is held open, so that what is unread stays.
 two_messages() {
-	{ timeout -s KILL "$LIMIT" msend -F -w 1 fifo <frames; } >/dev/null 2>&1 &
-	other=$!
+	exec 9<>fifo
+	cat frames >&9
 }
 
 # the_second -- the next reader gets the next message.
 the_second() {
-	timeout -s KILL "$LIMIT" mrecv -l -w 1 fifo >../met 2>/dev/null
-	met_status=$?
-	wait "$other"
+	timeout -s KILL "$LIMIT" mrecv -l -w 0.5 fifo >../met 2>/dev/null
+	exec 9>&-
 }
 
 use_mrecv_fifo() {
