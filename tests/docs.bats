@@ -264,3 +264,22 @@ letters()
 	same Makefile "$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(sort $(TOOLS))' docs-list)" \
 	    tests/docs.sh "$(printf '%s\n' "${TOOLS[@]}" | sort | xargs)"
 }
+
+@test "letterbox(7) names for each promise what it rests on and the tests that show it, and these are there" {
+	page=$BATS_TEST_DIRNAME/../man/letterbox.7
+	section=$(sed -n '/^\.Ss What each rests on/,/^\.Sh/p' "$page")
+	promises=$(sed -n '/^\.Sh PROMISES/,/^\.El/p' "$page" | grep -c '^\.It$')
+	[ "$(grep -c '^\.It [0-9]*\.$' <<<"$section")" -eq "$promises" ]
+	for ((i = 1; i <= promises; i++)); do
+		sed -n "/^\.It $i\.$/,/^\.\(It\|El\)/p" <<<"$section" | grep -q '^\.Pa tests/'
+	done
+	named=$(grep '^\.Pa tests/' <<<"$section" | tr ' ' '\n' | grep '^tests/' | sort -u)
+	[ "$(wc -l <<<"$named")" -ge 10 ]
+	for file in $named; do
+		[ -s "$BATS_TEST_DIRNAME/../$file" ] || { echo "$file is not there"; return 1; }
+		case $file in *.bats) grep -q '^@test ' "$BATS_TEST_DIRNAME/../$file" ;; esac
+	done
+	for letter in $(grep -o '^On [A-E, and]*' <<<"$section" | grep -o '[A-E]' | sort -u); do
+		sed -n '/^\.Sh ASSUMPTIONS/,/^\.El/p' "$page" | grep -qx "\.It $letter\."
+	done
+}
