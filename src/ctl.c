@@ -46,17 +46,21 @@ sound(const struct ctl *c)
 	    && c->policy <= CTL_LATEST;
 }
 
+enum { TRIES = 8 };             /* without the lock both copies may be caught while they are being written */
+
 int
 ctl_read(int fd, struct ctl *c)
 {
 	struct ctl two[2] = { 0 };
 	const struct ctl *best = NULL;
 
-	if (io_pread(fd, two, sizeof two, 0) == -1)
-		return -1;
-	for (int i = 0; i < 2; i++)
-		if (valid(&two[i]) && (best == NULL || two[i].generation > best->generation))
-			best = &two[i];
+	for (int tries = 0; best == NULL && tries < TRIES; tries++) {
+		if (io_pread(fd, two, sizeof two, 0) == -1)
+			return -1;
+		for (int i = 0; i < 2; i++)
+			if (valid(&two[i]) && (best == NULL || two[i].generation > best->generation))
+				best = &two[i];
+	}
 	if (best == NULL) {
 		errno = EBADMSG;
 		return -1;
@@ -71,6 +75,17 @@ ctl_read(int fd, struct ctl *c)
 	}
 	*c = *best;
 	return 0;
+}
+
+bool
+ctl_still(int fd, uint64_t generation)
+{
+	struct ctl two[2] = { 0 };
+	int other = (generation + 1) % 2;
+
+	/* where the other copy is being written, this one may have been read before it, and been old by then */
+	return io_pread(fd, two, sizeof two, 0) != -1 && valid(&two[0]) && valid(&two[1])
+	    && two[generation % 2].generation == generation && two[other].generation < generation;
 }
 
 int

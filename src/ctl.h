@@ -11,6 +11,7 @@
 #ifndef CTL_H
 #define CTL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CTL_MAGIC "MAILBOX\n"
@@ -70,6 +71,12 @@ _Static_assert(sizeof(struct ctl) == CTL_COPY, "a copy of ctl is 256 bytes");
  * Returns 0, or -1: EBADMSG where no copy is valid, or what it says cannot be; EPROTO where it is of another version, or errno of read(2).
  */
 int ctl_read(int fd, struct ctl *c);
+
+/*
+ * ctl_still -- without the lock: whether ctl has been, up to this moment, what it was in this generation.
+ * false also where that cannot be told, since a copy is damaged or being written.  Source: tests/model/copies.pml.
+ */
+bool ctl_still(int fd, uint64_t generation);
 
 /* ctl_write -- write the next copy: raises the generation.  Returns 0, or -1 with errno of write(2). */
 int ctl_write(int fd, struct ctl *c);

@@ -151,9 +151,7 @@ look_at_ctl(struct mbox *m)
 bool
 mbox_held_still(const struct mbox *m)
 {
-	struct ctl c;
-
-	return !m->look || (ctl_read(m->ctl_fd, &c) == 0 && c.generation == m->ctl.generation);
+	return !m->look || ctl_still(m->ctl_fd, m->ctl.generation);
 }
 
 /* open_wants -- the table of wants, which a killed process may have left something in. */

@@ -21,6 +21,7 @@
 
 #include "channel.h"
 #include "clock.h"
+#include "ctl.h"
 #include "filter.h"
 #include "frame.h"
 #include "io.h"
@@ -287,6 +288,29 @@ fields_leave_and_join_the_headers(void)
 	return true;
 }
 
+static bool
+ctl_stands_still_only_where_both_copies_say_so(void)
+{
+	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 }, got;
+	char byte = 7;
+	int fd;
+	FILE *f = tmpfile();
+
+	CHECK(f != NULL);
+	fd = fileno(f);
+	CHECK(ctl_write(fd, &c) == 0 && ctl_write(fd, &c) == 0 && ctl_write(fd, &c) == 0);
+	CHECK(ctl_read(fd, &got) == 0 && got.generation == 3);
+	CHECK(ctl_still(fd, 3) && !ctl_still(fd, 2) && !ctl_still(fd, 4) && !ctl_still(fd, 1));
+	/* the next copy is being written: whoever reads this one late enough takes an old one for the newest */
+	CHECK(pwrite(fd, &byte, 1, 40) == 1);
+	CHECK(ctl_read(fd, &got) == 0 && got.generation == 3 && !ctl_still(fd, 3));
+	CHECK(ctl_write(fd, &c) == 0 && ctl_still(fd, 4));
+	CHECK(pwrite(fd, &byte, 1, 40) == 1 && pwrite(fd, &byte, 1, CTL_COPY + 40) == 1);
+	CHECK(ctl_read(fd, &got) == -1 && errno == EBADMSG && !ctl_still(fd, 4));
+	fclose(f);
+	return true;
+}
+
 #include "unit_reader.h"
 #include "unit_writer.h"
 
@@ -302,6 +326,7 @@ static const struct {
 	{ filters_rank_and_exclude, "a filter ranks by its patterns' order, and exclusions win" },
 	{ durations_are_read, "durations are read with their units, and nothing else is" },
 	{ fields_leave_and_join_the_headers, "id, time, try and uid leave the headers and join them again" },
+	{ ctl_stands_still_only_where_both_copies_say_so, "ctl stands still only where both copies say so" },
 	{ split_all, "a stream may be split at any byte" },
 	{ split_shared, "a stream may be split at any byte, where receivers share it" },
 	{ split_one, "a stream may be split at any byte, where one message is taken" },

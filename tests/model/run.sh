@@ -5,7 +5,7 @@
 # LONG=1 adds the runs marked +.  Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment wants room} "
+wanted=" ${*:-change segment rewrite copies wants room} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -50,6 +50,27 @@ segment|bad||-DLOGFIRST -DKILLS=1|log unlinked before the index
 segment|bad||-DEARLYSPENT -DKILLS=1|the newest removed while ctl names it
 segment|bad||-DNOSEAL -DKILLS=1|
 segment|bad||-DNOUNNAMED -DKILLS=1|
+rewrite|ok||-DNM=4 -DRUN=2 -DFAIL=1|two rewritings
+rewrite|ok||-DKILL=1|killed anywhere, in the rewriting too
+rewrite|ok||-DPEEK=1|
+rewrite|+ok||-DPEEK=1 -DKILL=1|
+rewrite|bad||-DPEEK=1 -DPEEKREWRITES|a peeker rewrites, with no change begun
+rewrite|bad||-DNOSHAPE|nobody is told to open it anew
+rewrite|bad||-DOLDPLACE|places are those of the old index
+rewrite|bad||-DLATEOPEN|log opened after the unlock
+rewrite|bad||-DONELOG|the new log has the old one's name
+rewrite|bad||-DOLDFIRST -DKILL=1|old log unlinked before the rename
+rewrite|bad||-DNOUNNAMED -DKILL=1|
+copies|ok||-DTRIES=2 -DCHANGES=3|a look without the lock, and the next
+copies|ok||-DNW=2 -DCHANGES=3 -DKILL=1 -DTRIES=0|who has the lock finds what was written last
+copies|ok||-DLOOK -DKILL=1|messages looked at without the lock
+copies|+ok||-DNW=2 -DKILL=1|
+copies|+ok||-DLOOK -DCHANGES=3|
+copies|bad||-DONECOPY|one place
+copies|bad||-DLOOK -DNOSUM|torn copies are taken
+copies|bad||-DLOOK -DHALFBUSY|
+copies|bad||-DLOOK -DONCE|ctl is not read again
+copies|bad||-DLOOK -DONEVALID|read again while it is written: an old copy
 wants|ok||-DINV -DNW=3 -DSELA=1 -DSELB=4|'a', '*', 'b'
 wants|ok||-DINV -DLOOP=1 -DSELA=1 -DSELB=2 -DFAIL=1|one -f, put back
 wants|ok||-DFINE -DINV|sections step by step
