@@ -393,6 +393,10 @@ want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
 		return -1;
 	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
 		r = m->changing ? mbox_commit(m) : 0;
+	if (r == 0 && !m->posted) {
+		errno = ENOSPC;         /* nobody could tell whose file it is */
+		r = -1;
+	}
 	mbox_unlock(m);
 	bell_spool_name(name, m->number);
 	return r;

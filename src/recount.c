@@ -332,9 +332,10 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 
 	c->live = c->live_bytes = c->claimed = c->delayed = 0;
 	c->first = c->head = c->next;
+	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
 	if (list_segments(dir_fd, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
-	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0
-	    && count_wants(lock_fd, want_fd, self, c) == 0) {
+	    && count_wants(lock_fd, want_fd, self, c) == 0
+	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0) {
 		c->shape++;
 		c->backs++;
 		c->checked_ns = 0;

@@ -312,8 +312,8 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 		case 0:
 			return 0;
 		}
-	} else if (m->want.mark == WAKE_AWAKE) {
-		/* it got what it waited for: it queues anew */
+	} else if (m->want.mark == WAKE_AWAKE || (kind == WANT_ROOM && m->want.kind != WANT_ROOM)) {
+		/* it got what it waited for, or did not wait in this queue: it queues anew */
 		if (mbox_begin(m) == -1)
 			return -1;
 		m->want.ticket = ++m->ctl.ticket;

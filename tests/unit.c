@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bell.h"
+#include "box.h"
 #include "channel.h"
 #include "clock.h"
 #include "ctl.h"
@@ -27,6 +29,7 @@
 #include "io.h"
 #include "lock.h"
 #include "message.h"
+#include "post.h"
 #include "reader.h"
 #include "writer.h"
 
@@ -311,6 +314,46 @@ ctl_stands_still_only_where_both_copies_say_so(void)
 	return true;
 }
 
+/* fill_table -- post wants of our own until there is no place. */
+static int
+fill_table(struct mbox *m)
+{
+	struct want w = { .kind = WANT_PEEK };
+	int r = mbox_lock(m, CLOCK_NEVER);
+
+	if (r == 0)
+		r = mbox_number(m) == 0 && mbox_begin(m) == 0 ? 0 : -1;
+	if (r == 0)
+		m->want_fd = openat(m->dir_fd, "want", O_RDWR | O_CLOEXEC);
+	w.owner = m->number;
+	for (uint32_t i = 0; r == 0 && i < WANT_MAX; i++)
+		r = want_write(m->want_fd, i, &w);
+	m->ctl.wants = WANT_MAX;
+	if (r == 0)
+		r = mbox_commit(m);
+	mbox_unlock(m);
+	return r;
+}
+
+static bool
+no_spool_without_a_want(void)
+{
+	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
+	char path[] = "unit.XXXXXX", name[BELL_NAME_MAX];
+	struct mbox m;
+	int fd;
+
+	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
+	CHECK(box_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
+	errno = 0;
+	fd = post_spool_open(&m, CLOCK_NEVER);
+	bell_spool_name(name, m.number);
+	CHECK(fd == -1 && errno == ENOSPC && faccessat(m.dir_fd, name, F_OK, 0) == -1);
+	mbox_close(&m);
+	CHECK(box_remove(path, true, CLOCK_NEVER, NULL) == 0);
+	return true;
+}
+
 #include "unit_reader.h"
 #include "unit_writer.h"
 
@@ -327,6 +370,7 @@ static const struct {
 	{ durations_are_read, "durations are read with their units, and nothing else is" },
 	{ fields_leave_and_join_the_headers, "id, time, try and uid leave the headers and join them again" },
 	{ ctl_stands_still_only_where_both_copies_say_so, "ctl stands still only where both copies say so" },
+	{ no_spool_without_a_want, "no file is made for a large payload where no want can tell whose it is" },
 	{ split_all, "a stream may be split at any byte" },
 	{ split_shared, "a stream may be split at any byte, where receivers share it" },
 	{ split_one, "a stream may be split at any byte, where one message is taken" },

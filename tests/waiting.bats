@@ -288,6 +288,27 @@ ticks()
 	[ "$(timeout "$LIMIT" mrecv small)" = late ]
 }
 
+@test "a large message queues when it is whole, not when its sender began to read it" {
+	mkmbox -c 1 small
+	msend small one
+	mkfifo in
+	exec 5<>in
+	in_background msend -t large small <in 5>&-
+	large=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true eval '[ -n "$(echo small/*.spool)" ] && [ -e small/*.spool ]'
+	in_background msend -t two small two 5>&-
+	until_waiting small 1
+	# its sender is the last that has the other end
+	exec 5>&-
+	until_waiting small 2
+	[ "$(mrecv small)" = one ]
+	[ "$(timeout "$LIMIT" mrecv -o %t small)" = two ]
+	[ "$(timeout "$LIMIT" mrecv -o %t small)" = large ]
+	status_of "$large"
+	[ "$status" -eq 0 ]
+}
+
 @test "a sender that gives up lets the next in" {
 	mkmbox -b 1000 small
 	printf %0600d 0 | msend small
