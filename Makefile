@@ -19,15 +19,16 @@ VERSION = 0.1.0
 # The modules, lowest first: each may include only what stands before it ("make lint" holds this).
 # A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
 MODULES = \
-	str.h hash.h mode.h clock io move alarm pace file \
+	str.h hash mode.h clock io move boot alarm pace file \
 	frame \
 	filter message lock bell outbuf \
 	seg want batch ctl json \
-	reclaim recount probe \
+	damage \
+	reclaim recount audit probe \
 	mbox box \
 	wake render \
 	settle survey \
-	displace search \
+	displace search verify \
 	revive sync \
 	post claim hold \
 	reader writer feed channel \

@@ -8,9 +8,10 @@
 #include "hash.h"
 
 /* A big message's header: its name stands first, so that its place is known. */
-#define BIG_HEADER " big=00000000000000000000.big"
+#define BIG_NAME "big=00000000000000000000.big:"
 enum {
-	BIG_HEADER_LEN = sizeof BIG_HEADER - 1,
+	BIG_NAME_LEN = sizeof BIG_NAME - 1,
+	BIG_SUM_LEN = 16,       /* hexadecimal digits */
 	OWN_HEADERS = 128,      /* bytes of a header line that are kept for the mailbox's own */
 };
 
@@ -193,7 +194,7 @@ batch_put_records(struct batch *b, const char *data, const char *limit, char mar
 }
 
 void
-batch_put_big(struct batch *b, uint64_t len)
+batch_put_big(struct batch *b, uint64_t len, uint64_t sum)
 {
 	char *p = b->log;
 	const char *extra = memchr(b->tail + 1, ' ', b->tail_len - 1);
@@ -206,8 +207,11 @@ batch_put_big(struct batch *b, uint64_t len)
 	p += 4;
 	memcpy(p, b->tail, names_len);
 	p += names_len;
-	memcpy(p, BIG_HEADER, BIG_HEADER_LEN);
-	p += BIG_HEADER_LEN;
+	*p++ = ' ';
+	memcpy(p, BIG_NAME, BIG_NAME_LEN);
+	p += BIG_NAME_LEN;
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[sum >> shift & 15];
 	memcpy(p, b->tail + names_len, b->tail_len - names_len);
 	p += b->tail_len - names_len;
 	head_len = (size_t)(p - b->log);
@@ -229,4 +233,32 @@ batch_big_id(struct batch *b, uint64_t id)
 	seg_file(name, id, 0, "big");
 	memcpy(at, name, strlen(name));
 	b->slots[0].sum = hash_sum(b->log, b->used);
+}
+
+int
+batch_big_take(struct slice *extra, uint64_t *sum)
+{
+	const char *p = extra->p + BIG_NAME_LEN;
+	uint64_t n = 0;
+
+	if (extra->len < BIG_NAME_LEN + BIG_SUM_LEN || memcmp(extra->p, BIG_NAME, strlen("big=")) != 0 || p[-1] != ':')
+		goto bad;
+	for (int i = 0; i < BIG_SUM_LEN; i++, p++) {
+		if (*p >= '0' && *p <= '9')
+			n = n << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			n = n << 4 | (uint64_t)(*p - 'a' + 10);
+		else
+			goto bad;
+	}
+	if (p < extra->p + extra->len && *p++ != ' ')
+		goto bad;
+	if (sum != NULL)
+		*sum = n;
+	extra->len -= (size_t)(p - extra->p);
+	extra->p = p;
+	return 0;
+bad:
+	errno = EBADMSG;
+	return -1;
 }

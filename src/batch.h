@@ -68,10 +68,17 @@ const char *batch_put_records(struct batch *b, const char *data, const char *lim
 
 /*
  * batch_put_big -- add the message whose payload of len bytes stands in a spool; the batch must be empty.
- * Its frame says big=ID.big, with the id as zeros, which the append fills in (batch_big_id).
+ * sum: hash_end of the payload.
+ * Its frame says big=ID.big:SUM, with the id as zeros, which the append fills in (batch_big_id).
  */
-void batch_put_big(struct batch *b, uint64_t len);
+void batch_put_big(struct batch *b, uint64_t len, uint64_t sum);
 void batch_big_id(struct batch *b, uint64_t id);
+
+/*
+ * batch_big_take -- take the first header, big=ID.big:SUM, out of the headers at rest of such a message.
+ * sum: where not NULL, gets SUM.  Returns 0, or -1 with EBADMSG.
+ */
+int batch_big_take(struct slice *extra, uint64_t *sum);
 
 /* batch_cost -- what a payload of len bytes counts against a mailbox's bound in bytes. */
 static inline uint64_t

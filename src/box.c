@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bell.h"
+#include "boot.h"
 #include "clock.h"
 #include "file.h"
 #include "lock.h"
@@ -46,9 +47,12 @@ make_files(int dir_fd, int lock_fd, const struct box_settings *settings)
 	ctl_fd = file_make(dir_fd, "ctl.new", mode_files(settings->mode));
 	if (ctl_fd == -1)
 		return -1;
-	if (ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
+	c.boot = boot_id();
+	if (boot_place(ctl_fd, &c.place) == 0 && ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
 	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0)
 		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
+	if (r == 0)
+		boot_mark(ctl_fd);
 	err = errno;
 	close(ctl_fd);
 	errno = err;
@@ -264,6 +268,8 @@ box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
 	} else if (mbox_lock(&m, deadline_ns) == -1) {
 		/* EIDRM with the lock held: a removal that was killed */
 		if (errno == EIDRM && m.ctl.removed && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
+			r = remove_rest(m.dir_fd, path);
+		else if (errno == EUCLEAN && force && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
 			r = remove_rest(m.dir_fd, path);
 	} else if (m.ctl.live > 0 && !force) {
 		errno = ENOTEMPTY;

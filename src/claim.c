@@ -15,10 +15,10 @@
 #include "clock.h"
 #include "file.h"
 #include "frame.h"
-#include "hash.h"
 #include "io.h"
 #include "reclaim.h"
 #include "revive.h"
+#include "verify.h"
 #include "wake.h"
 
 enum {
@@ -64,21 +64,6 @@ claim_free(struct claim *c)
 
 /* ---- the run in hand ---- */
 
-int
-claim_find(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n)
-{
-	uint32_t in_seg;
-
-	if (mbox_seg(m, seg) == -1)
-		return -1;
-	if (shape == m->ctl.shape)
-		return 0;
-	in_seg = mbox_seg_n(m);
-	for (uint32_t i = 0; i < n; i++)
-		items[i].pos = seg_find(&m->seg, in_seg, items[i].id);
-	return 0;
-}
-
 /* change -- claim_change of items that certainly are ours. */
 static int
 change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
@@ -108,7 +93,7 @@ finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint
 	if (from >= run->n)
 		return 0;
 	run->sure = false;
-	if (mbox_begin(c->m) == -1 || claim_find(c->m, run->seg, run->shape, run->items, run->n) == -1)
+	if (mbox_begin(c->m) == -1 || settle_places(c->m, run->seg, run->shape, run->items, run->n) == -1)
 		return -1;
 	run->shape = c->m->ctl.shape;
 	r = sure ? change(c, run->items + from, run->n - from, end, delay_us, keep)
@@ -253,11 +238,10 @@ read_run(struct claim *c, struct run *run)
 {
 	ssize_t n = io_pread(c->m->seg.log_fd, run->log, run->log_len, run->log_at);
 
-	if (n == (ssize_t)run->log_len)
-		return 0;
+	/* what is not there is damaged, message by message */
 	if (n != -1)
-		errno = EBADMSG;
-	return -1;
+		memset(run->log + n, 0, run->log_len - (size_t)n);
+	return n == -1 ? -1 : 0;
 }
 
 /* is_whole -- whether the frames that were read are those of the run's slots. */
@@ -265,7 +249,7 @@ static bool
 is_whole(const struct run *run)
 {
 	for (uint32_t i = 0; i < run->n; i++)
-		if (claim_payload(run, i) == NULL)
+		if (!verify_frame(run, i))
 			return false;
 	return true;
 }
@@ -312,22 +296,29 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	struct mbox *m = c->m;
 	int r;
 
-	if (m->look)
-		return look_turn(c, run, limits);
-	if (mbox_lock(m, limits->deadline_ns) == -1)
-		return -1;
-	r = turn(c, run, limits);
-	if (r == 0 && m->changing)
-		r = mbox_commit(m);
-	mbox_unlock(m);
-	if (r == -1)
-		return -1;
-	if (run->n == 0)
-		return 0;
-	run->sure = !c->peek;
-	if (limits->messages > 1)
-		search_ahead(c, run);
-	return read_run(c, run) == -1 ? -1 : 1;
+	if (m->look) {
+		while ((r = look_turn(c, run, limits)) == 1 && (r = verify_run(m, true, run) == -1 ? -1 : 1) == 1 && run->n == 0)
+			;               /* all that was found was damaged */
+		return r;
+	}
+	do {
+		if (mbox_lock(m, limits->deadline_ns) == -1)
+			return -1;
+		r = turn(c, run, limits);
+		if (r == 0 && m->changing)
+			r = mbox_commit(m);
+		mbox_unlock(m);
+		if (r == -1)
+			return -1;
+		if (run->n == 0)
+			return 0;
+		run->sure = !c->peek;
+		if (limits->messages > 1)
+			search_ahead(c, run);
+		if (read_run(c, run) == -1 || verify_run(m, c->peek, run) == -1)
+			return -1;
+	} while (run->n == 0);          /* all that was found was damaged */
+	return 1;
 }
 
 bool
@@ -370,13 +361,8 @@ const char *
 claim_payload(const struct run *run, uint32_t i)
 {
 	const struct slot *s = &run->items[i].slot;
-	const char *frame = run->log + (s->off - run->log_at);
 
-	if (seg_bind(hash_sum(frame, slot_frame_len(s)), run->salt, run->items[i].id) != s->sum) {
-		errno = EBADMSG;
-		return NULL;
-	}
-	return frame + s->head_len;
+	return run->log + (s->off - run->log_at) + s->head_len;
 }
 
 /* is_of_slot -- whether the header line is that of a whole message as the slot has it. */
@@ -396,20 +382,16 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 	const char *payload = claim_payload(run, i);
 	char big[SEG_NAME_BYTES];
 	struct frame f;
-	const char *space;
 
-	if (payload == NULL || frame_parse(&f, payload - item->slot.head_len, item->slot.head_len, NULL) == -1)
+	if (frame_parse(&f, payload - item->slot.head_len, item->slot.head_len, NULL) == -1)
 		return -1;
 	if (!is_of_slot(&f, &item->slot)) {
 		errno = EBADMSG;
 		return -1;
 	}
-	if (item->slot.flags & SLOT_BIG) {
-		/* its first header is the mailbox's own */
-		space = memchr(f.extra.p, ' ', f.extra.len);
-		f.extra = space == NULL ? (struct slice){ f.extra.p, 0 }
-		    : (struct slice){ space + 1, (size_t)(f.extra.p + f.extra.len - space - 1) };
-	}
+	/* its first header is the mailbox's own */
+	if ((item->slot.flags & SLOT_BIG) && batch_big_take(&f.extra, NULL) == -1)
+		return -1;
 	message_of_frame(m, &f, scratch);
 	m->id = item->id;
 	m->time_us = item->slot.time_us;

@@ -29,6 +29,7 @@ void claim_free(struct claim *c);
 
 /*
  * claim_turn -- in one locked section: what is in run is done, and run gets what comes next.
+ * What is damaged is taken out and set aside (verify.h).
  * Returns 1 with messages in run; 0 with none (limits->wait: our want is posted); or -1: EIDRM, EBUSY, EINTR,
  * or errno.
  */
@@ -45,22 +46,20 @@ bool claim_waits(struct claim *c, uint64_t id);
 int claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us);
 
 /*
- * claim_find -- have m->seg be the segment seg, and the places of its n items right, which were found in this shape.
- * claim_change -- settle n items that were found (claim_settle); keep: as of reclaim_spent.
- * With the lock held, claim_change with the change begun.  Return 0, or -1.
+ * claim_change -- settle n items whose places are right (claim_settle); keep: as of reclaim_spent.
+ * With the lock held and the change begun.  Returns 0, or -1.
  */
-int claim_find(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n);
 int claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us,
     uint64_t keep);
 
 /*
  * claim_message -- item i of run as a message.  It points into run, and to an open file for a large payload
  * (m->fd), which the caller closes.
- * Returns 0, or -1 (EBADMSG: the frame at rest is damaged).
+ * Returns 0, or -1.
  */
 int claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch);
 
-/* claim_payload -- item i's payload, where it stands in run; NULL for a large one.  Checks the frame.  */
+/* claim_payload -- item i's payload, where it stands in run, for one that is not large. */
 const char *claim_payload(const struct run *run, uint32_t i);
 
 #endif

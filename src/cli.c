@@ -87,6 +87,8 @@ cli_reason(int err)
 		return "the mailbox was removed";
 	case EBADMSG:
 		return "bad frame";
+	case EUCLEAN:
+		return "its file ctl is damaged: what is left can be read with cat NAME/*.log | mrecv -a -F -";
 	case ENODEV:
 		return "it is no mailbox";
 	case ETIMEDOUT:
@@ -171,6 +173,7 @@ cli_status(int err)
 	case ETIMEDOUT:
 		return CLI_TIMEOUT;
 	case EBADMSG:
+	case EUCLEAN:
 	case EMSGSIZE:
 	case EILSEQ:
 		return CLI_DATA;
@@ -311,4 +314,21 @@ cli_stopped(int signal)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(signal);
 	_exit(128 + signal);            /* where the signal was not delivered: the first process of a container */
+}
+
+void
+cli_damage(const char *name, struct damage *damage)
+{
+	if (damage->n == 0 && !damage->kept)
+		return;
+	if (damage->n == 0)
+		cli_warn("%s: part of it was damaged: set aside in files named *.damaged there", name);
+	else if (damage->n == 1)
+		cli_warn("%s: message %llu is damaged: %s", name, (unsigned long long)damage->first,
+		    damage->kept ? "set aside in a file named *.damaged there" : "nothing is left of it");
+	else
+		cli_warn("%s: %llu messages from %llu to %llu are damaged: %s", name, (unsigned long long)damage->n,
+		    (unsigned long long)damage->first, (unsigned long long)damage->last,
+		    damage->kept ? "set aside in files named *.damaged there" : "nothing is left of them");
+	*damage = (struct damage){ 0 };
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "damage.h"
+
 enum cli_status {
 	CLI_OK = 0,
 	CLI_NOT_NOW = 1,        /* nothing matched, no room */
@@ -72,5 +74,10 @@ const char *cli_source(char *buf, const char *given);
 
 /* cli_stopped -- end as the caught signal would have ended the process (128+N to a shell).  Does not return. */
 _Noreturn void cli_stopped(int signal);
+
+/*
+ * cli_damage -- say which messages of the mailbox that the user calls name were found damaged, if any; once.
+ */
+void cli_damage(const char *name, struct damage *damage);
 
 #endif

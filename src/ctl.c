@@ -62,7 +62,7 @@ ctl_read(int fd, struct ctl *c)
 				best = &two[i];
 	}
 	if (best == NULL) {
-		errno = EBADMSG;
+		errno = EUCLEAN;
 		return -1;
 	}
 	if (best->version != CTL_VERSION) {
@@ -70,7 +70,7 @@ ctl_read(int fd, struct ctl *c)
 		return -1;
 	}
 	if (!sound(best)) {
-		errno = EBADMSG;
+		errno = EUCLEAN;
 		return -1;
 	}
 	*c = *best;

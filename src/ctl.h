@@ -60,7 +60,12 @@ struct ctl {
 	uint8_t removed;                /* rmmbox has begun */
 	uint8_t policy;                 /* enum ctl_policy */
 	uint8_t expires;                /* some of what waits may expire */
-	uint8_t reserved[68];
+	uint64_t boot;                  /* the boot of the machine in which it was last found whole (boot.h) */
+	uint64_t place;                 /* which file this was then: in a copy it is another one */
+	uint64_t proven;                /* large payloads below this id are from before: checked before they are given */
+	uint64_t damaged;               /* messages that were damaged, and set aside */
+	uint8_t durable;                /* what was sent survives loss of power */
+	uint8_t reserved[35];
 	uint32_t sum;                   /* of all that stands before it */
 };
 
@@ -68,7 +73,8 @@ _Static_assert(sizeof(struct ctl) == CTL_COPY, "a copy of ctl is 256 bytes");
 
 /*
  * ctl_read -- read the copy that counts.
- * Returns 0, or -1: EBADMSG where no copy is valid, or what it says cannot be; EPROTO where it is of another version, or errno of read(2).
+ * Returns 0, or -1: EUCLEAN where no copy is valid, or what it says cannot be; EPROTO where it is of another version; or
+ * errno of read(2).
  */
 int ctl_read(int fd, struct ctl *c);
 

@@ -64,8 +64,6 @@ write_item(struct deliver *d, uint32_t i)
 
 	if (d->output->form <= OUTPUT_NULS && !(s->run.items[i].slot.flags & SLOT_BIG)) {
 		payload = claim_payload(&s->run, i);
-		if (payload == NULL)
-			return cannot_read(d);
 		r = output_payload(d->output, payload, s->run.items[i].slot.len);
 	} else if (claim_message(c, &s->run, i, &m, scratch) == -1) {
 		if (c->peek && errno == ENOENT) {

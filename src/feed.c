@@ -15,7 +15,8 @@
 enum {
 	CHUNK = 1 << 20,                /* payload bytes of a chunk, at most */
 	SMALL = 4096,                   /* fewer are copied: a reference takes a whole page of the pipe */
-	STEP = 1 << 24,                 /* bytes that one call may move into a file */
+	STEP = 1 << 20,                 /* bytes that one call may move into a file: they are summed while they are at hand */
+	PIECE = 64 * 1024,
 };
 
 /* copy -- n bytes, which are there, the plain way: they are few, or do not splice.  Returns 0, or -1. */
@@ -131,13 +132,33 @@ feed_stream(struct writer *w, int in, uint64_t *moved)
 	return r;
 }
 
+/* add_file -- add n bytes of a file, from at on, to a checksum.  Returns 0, or -1. */
+static int
+add_file(struct hash *sum, int fd, uint64_t at, size_t n)
+{
+	char piece[PIECE];
+	ssize_t got;
+
+	for (; n > 0; at += (size_t)got, n -= (size_t)got) {
+		got = io_pread(fd, piece, n < PIECE ? n : PIECE, at);
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0)
+			return -1;
+		hash_add(sum, piece, (size_t)got);
+	}
+	return 0;
+}
+
 int
-feed_file(int out, int in, uint64_t *len)
+feed_file(int out, int in, uint64_t *len, struct hash *sum)
 {
 	ssize_t n;
 
 	for (;;) {
 		n = move_into_file(in, out, *len, STEP);
+		if (n > 0 && add_file(sum, out, *len, (size_t)n) == -1)
+			return -1;
 		if (n > 0)
 			*len += (uint64_t)n;
 		else if (n == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hash: a checksum that tells torn or half-written bytes from whole ones.  No defence against malice.
+ * hash: checksums that tell torn or half-written bytes from whole ones.  No defence against malice.
  *
  * Multiply and fold, eight bytes at a time; the words are read in the host's order, the last one filled up with zeros.
- * It is inline, for every message that is sent or received goes through it.
+ * hash_sum is inline, for every message that is sent or received goes through it.
  */
 #ifndef HASH_H
 #define HASH_H
@@ -55,5 +55,17 @@ hash_sum(const void *p, size_t n)
 	sum = (uint32_t)(hash_fold(h, 0) >> 16);
 	return sum ? sum : 1;
 }
+
+/* A checksum of bytes that come in pieces: the same however they are cut. */
+struct hash {
+	uint64_t lane[4];
+	uint64_t len;
+	unsigned char rest[32];         /* the last len % 32 bytes */
+};
+
+/* hash_begin, hash_add, hash_end -- begin, add the next n bytes, get the checksum (which may go on). */
+void hash_begin(struct hash *h);
+void hash_add(struct hash *h, const void *p, size_t n);
+uint64_t hash_end(const struct hash *h);
 
 #endif

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "io.h"
 #include "reclaim.h"
+#include "verify.h"
 
 enum {
 	TOGETHER = 64,                          /* messages settled together */
@@ -30,7 +31,7 @@ settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end,
 		for (step = 0; step < TOGETHER && i + step < n && held[i + step].seg == held[i].seg
 		    && held[i + step].shape == held[i].shape; step++)
 			items[step] = held[i + step].item;
-		if (claim_find(c->m, held[i].seg, held[i].shape, items, step) == -1
+		if (settle_places(c->m, held[i].seg, held[i].shape, items, step) == -1
 		    || claim_change(c, items, step, end, delay_us, KEEP) == -1)
 			return -1;
 		if (end == CLAIM_DONE)
@@ -68,7 +69,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	*item = held->item;
 	if (mbox_lock(m, claim_deadline(c)) == -1)
 		return -1;
-	r = claim_find(m, held->seg, held->shape, item, 1);
+	r = settle_places(m, held->seg, held->shape, item, 1);
 	/* its frame may have moved with its segment */
 	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || seg_log(&m->seg) == -1))
 		r = -1;
@@ -85,5 +86,9 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	n = io_pread(m->seg.log_fd, run->log, run->log_len, run->log_at);
 	if (n != -1 && n != (ssize_t)run->log_len)
 		errno = EBADMSG;
+	if (n == (ssize_t)run->log_len && !verify_frame(run, 0)) {
+		errno = EBADMSG;
+		return -1;
+	}
 	return n == (ssize_t)run->log_len ? 0 : -1;
 }

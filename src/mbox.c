@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit.h"
+#include "boot.h"
 #include "clock.h"
 #include "file.h"
 #include "io.h"
@@ -130,12 +132,12 @@ look_at_ctl(struct mbox *m)
 	int r, ms = 1;
 
 	/* a copy that is being written may look damaged */
-	while (((r = ctl_read(m->ctl_fd, &m->ctl)) == -1 && errno == EBADMSG) || (r == 0 && m->ctl.busy))
+	while (((r = ctl_read(m->ctl_fd, &m->ctl)) == -1 && errno == EUCLEAN) || (r == 0 && m->ctl.busy))
 		if (io_nap(deadline_ns, &ms, LOOK_NAP_MS) == -1) {
 			if (errno != ETIMEDOUT)
 				return -1;
 			if (r == -1)
-				errno = EBADMSG;
+				errno = EUCLEAN;
 			break;
 		}
 	if (r == -1)
@@ -190,6 +192,30 @@ take(struct mbox *m, uint64_t deadline_ns)
 	return lock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
 }
 
+/*
+ * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
+ * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
+ */
+static int
+prove(struct mbox *m)
+{
+	struct ctl *c = &m->ctl;
+	uint64_t boot = boot_id(), place;
+
+	if (boot_place(m->ctl_fd, &place) == -1)
+		return -1;
+	if (boot != 0 && boot == c->boot && place == c->place)
+		return 0;
+	if ((place != c->place && getrandom(&c->identity, sizeof c->identity, 0) == -1)
+	    || audit(m->dir_fd, c, &m->damage) == -1)
+		return -1;
+	c->boot = boot;
+	c->place = place;
+	c->proven = c->next;
+	c->busy = 1;
+	return 0;
+}
+
 int
 mbox_lock(struct mbox *m, uint64_t deadline_ns)
 {
@@ -203,6 +229,8 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 		return unlock_with(m, errno);
 	if (m->ctl.removed)
 		return unlock_with(m, EIDRM);
+	if (!m->proven && !(m->proven = boot_marked(m->ctl_fd)) && prove(m) == -1)
+		return unlock_with(m, errno);
 	if (open_wants(m) == -1)
 		return unlock_with(m, errno);
 	m->locked = true;
@@ -212,6 +240,9 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 	if (m->ctl.busy && (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == -1
 	    || mbox_commit(m) == -1))
 		return unlock_with(m, errno);
+	if (!m->proven)
+		boot_mark(m->ctl_fd);
+	m->proven = true;
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "ctl.h"
+#include "damage.h"
 #include "seg.h"
 #include "want.h"
 
@@ -38,6 +39,7 @@ struct mbox {
 	const char *name;
 	uint64_t number;                /* this process's; 0 until it needs one */
 	bool locked;
+	bool proven;                    /* it has been through no boot since it was last found whole, and is no copy */
 	bool changing;                  /* ctl is marked busy by us */
 	struct ctl ctl;                 /* as of the last lock */
 	struct seg seg;                 /* the segment used last ... */
@@ -51,6 +53,7 @@ struct mbox {
 	bool posted;                    /* our want stands in the table, asleep or not */
 	uint32_t want_index;
 	struct want want;
+	struct damage damage;           /* what was found damaged and is to be told */
 };
 
 /* Bytes of `lock`: the mailbox lock; process numbers begin after it. */
@@ -61,7 +64,7 @@ enum { MBOX_LOCK = 0, MBOX_NUMBERS };
 /*
  * mbox_open -- open the mailbox at path.
  * Returns 0, or -1: ENOTDIR where path is no directory, ENOENT where it is none with a mailbox in it,
- * EPROTO for a mailbox of another version, EBADMSG for a damaged one, or errno of open(2).
+ * EPROTO for a mailbox of another version, EUCLEAN for a damaged one, or errno of open(2).
  */
 int mbox_open(struct mbox *m, const char *path);
 
@@ -80,10 +83,11 @@ int mbox_open_any(struct mbox *m, const char *path);
 void mbox_close(struct mbox *m);
 
 /*
- * mbox_lock -- lock the mailbox, read ctl, and make whole what a killed process left.
+ * mbox_lock -- lock the mailbox, read ctl, and make whole what a killed process left; after a boot of the machine, and
+ * in a copy, look at every message first (audit.h), what is damaged being noted in m->damage.
  * A mailbox to look at is not locked: ctl is read at a moment when nothing is being changed, or after a second.
  * Returns 0, or -1: EIDRM where the mailbox was removed, EBUSY where it is locked by another until the deadline
- * (lock.h: lock_missed), EINTR, EBADMSG, or errno.
+ * (lock.h: lock_missed), EINTR, EUCLEAN ctl is damaged, EBADMSG, or errno.
  */
 int mbox_lock(struct mbox *m, uint64_t deadline_ns);
 

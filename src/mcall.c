@@ -212,6 +212,7 @@ main(int argc, char **argv)
 	c.box.dir_fd = -1;
 	status = call(&c, args.next);
 	callbox_remove(&c.box);
+	cli_damage(c.name, &c.sink.m.damage);
 	sink_close(&c.sink);
 	if (io_stop || c.broken)
 		cli_stopped(io_stop ? io_stop : SIGPIPE);

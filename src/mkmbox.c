@@ -54,9 +54,12 @@ parse_policy(const struct args *a, enum ctl_policy *policy)
 	return cli_usage("%s: '%s' is not block, oldest or latest", a->option, a->value);
 }
 
-/* same -- whether a mailbox stands at path with these settings.  Returns 1, 0, or -1: EBUSY, EACCES. */
+/*
+ * same -- whether a mailbox stands at path, which the user calls name, with these settings.
+ * Returns 1, 0, or -1: EBUSY, EACCES.
+ */
 static int
-same(const char *path, const struct box_settings *want)
+same(const char *name, const char *path, const struct box_settings *want)
 {
 	struct mbox m;
 	int locked, is;
@@ -68,6 +71,7 @@ same(const char *path, const struct box_settings *want)
 	    && m.ctl.cap_bytes == want->cap_bytes && m.ctl.mode == want->mode
 	    && m.ctl.policy == want->policy;
 	mbox_unlock(&m);
+	cli_damage(name, &m.damage);
 	mbox_close(&m);
 	return is;
 }
@@ -98,7 +102,7 @@ make(const char *name, const struct box_settings *settings, bool present)
 		return CLI_OK;
 	err = errno;
 	if (err == EEXIST && present) {
-		is = same(path, settings);
+		is = same(name, path, settings);
 		if (is == 1)
 			return CLI_OK;
 		if (is == -1)

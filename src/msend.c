@@ -177,6 +177,7 @@ main(int argc, char **argv)
 	s.sink.m.name = name;
 	s.sink.m.held = cli_held;
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
+	cli_damage(name, &s.sink.m.damage);
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
 		status = errno == ETIMEDOUT ? CLI_TIMEOUT : CLI_IO;

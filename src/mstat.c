@@ -65,6 +65,7 @@ look_at(struct stats *t, char *name, bool listed)
 			return cli_fail("remember", name);
 		return last != NULL && last->error == now.error ? cli_status(now.error) : fail_to_look(name, now.error);
 	}
+	cli_damage(name, &s->damage);
 	now.identity = s->ctl.identity;
 	now.sent = survey_sent(s);
 	now.received = survey_received(s);

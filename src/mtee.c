@@ -124,6 +124,7 @@ finish(struct tee *t)
 			    c->missed == 1 ? "" : "s");
 			t->status = t->status == CLI_OK ? CLI_NOT_NOW : t->status;
 		}
+		cli_damage(c->sink.name, &c->sink.m.damage);
 		if (fan_close(&t->fan, c) == -1) {
 			cli_warn("%s: %llu bytes were left unread", c->sink.name, (unsigned long long)c->sink.unread);
 			fail_with(t, CLI_IO);

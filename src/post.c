@@ -465,13 +465,13 @@ adopt(struct post *p, struct batch *b)
 }
 
 int
-post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadline_ns)
+post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	char big[SEG_NAME_BYTES];
 	int r = -1, err;
 
-	batch_put_big(b, len);
+	batch_put_big(b, len, sum);
 	if (enter(p, b, deadline_ns) == -1) {
 		post_spool_drop(m, fd);
 		return -1;

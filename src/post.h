@@ -63,9 +63,10 @@ int post_spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t d
 
 /*
  * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
+ * sum: hash_end of the payload.
  * Returns as post_batch.  fd is closed; on failure the spool is removed.
  */
-int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t deadline_ns);
+int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
 
 /* post_spool_drop -- give a spool up. */
 void post_spool_drop(struct mbox *m, int fd);

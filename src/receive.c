@@ -140,6 +140,14 @@ nothing_more(const struct receive *r, uint64_t got)
 	return r->deliver.status != 0 ? r->deliver.status : got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
 }
 
+/* tell_damage -- say what was found damaged. */
+static void
+tell_damage(struct receive *r)
+{
+	for (uint32_t i = 0; i < r->sources.n; i++)
+		cli_damage(r->sources.list[i].name, &r->sources.list[i].m.damage);
+}
+
 /* ---- to the output ---- */
 
 /*
@@ -207,6 +215,7 @@ receive_output(struct receive *r)
 		if (wait_for_output(r) == -1)
 			return not_delivered(r);
 		more = next_or_flush(r, ask);
+		tell_damage(r);
 		if (more == FLUSHED)
 			continue;
 		if (more == CANNOT_WRITE)
@@ -254,6 +263,7 @@ start_next(struct receive *r, uint64_t *got)
 		most = (uint32_t)(r->count - *got);
 	r->sources.event_fd = r->jobs.running > 0 ? r->jobs.event_fd : -1;
 	more = sources_next(&r->sources, most, RUN_BYTES);
+	tell_damage(r);
 	if (more == 2)
 		return -1;
 	if (more == 0)
@@ -342,8 +352,11 @@ receive_all(struct receive *r)
 void
 receive_close(struct receive *r)
 {
+	tell_damage(r);
 	sources_close(&r->sources);
-	if (r->deliver.dead != NULL)
+	if (r->deliver.dead != NULL) {
+		cli_damage(r->dead_name, &r->dead.m.damage);
 		sink_close(&r->dead);
+	}
 	jobs_free(&r->jobs);
 }

@@ -17,19 +17,8 @@
 
 enum { BLOCK = 256 };           /* slots and states read at a time */
 
-/* The segments, in order; variant tells whose log is theirs. */
-struct listed {
-	uint64_t id;                    /* 0: removed */
-	uint32_t variant;
-};
-
-struct ids {
-	struct listed *seg;
-	size_t n, room;
-};
-
-static DIR *
-open_list(int dir_fd)
+DIR *
+recount_open_list(int dir_fd)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d;
@@ -42,9 +31,8 @@ open_list(int dir_fd)
 	return d;
 }
 
-/* next_entry -- readdir(3); r becomes -1 where it fails: what is not listed is not to be taken for missing. */
-static const struct dirent *
-next_entry(DIR *d, int *r)
+const struct dirent *
+recount_next_entry(DIR *d, int *r)
 {
 	const struct dirent *e;
 
@@ -55,8 +43,8 @@ next_entry(DIR *d, int *r)
 	return e;
 }
 
-static void
-close_list(DIR *d)
+void
+recount_close_list(DIR *d)
 {
 	int err = errno;
 
@@ -67,15 +55,15 @@ close_list(DIR *d)
 static int
 by_id(const void *a, const void *b)
 {
-	const struct listed *x = a, *y = b;
+	const struct recount_listed *x = a, *y = b;
 
 	return (x->id > y->id) - (x->id < y->id);
 }
 
 static int
-add_id(struct ids *ids, uint64_t id)
+add_id(struct recount_list *ids, uint64_t id)
 {
-	struct listed *bigger;
+	struct recount_listed *bigger;
 
 	if (ids->n == ids->room) {
 		ids->room = ids->room ? 2 * ids->room : 64;
@@ -84,26 +72,28 @@ add_id(struct ids *ids, uint64_t id)
 			return -1;
 		ids->seg = bigger;
 	}
-	ids->seg[ids->n++] = (struct listed){ id, 0 };
+	ids->seg[ids->n++] = (struct recount_listed){ id, 0 };
 	return 0;
 }
 
-/* list_segments -- the names of all segments that have an index, in order. */
-static int
-list_segments(int dir_fd, struct ids *ids)
+int
+recount_list_segments(int dir_fd, bool new, struct recount_list *ids)
 {
-	DIR *d = open_list(dir_fd);
+	DIR *d = recount_open_list(dir_fd);
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
 	int r = 0;
+	char kind;
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = next_entry(d, &r)) != NULL)
-		if (seg_parse_file(e->d_name, &id, &variant) == 'i')
+	while (r == 0 && (e = recount_next_entry(d, &r)) != NULL) {
+		kind = seg_parse_file(e->d_name, &id, &variant);
+		if (kind == 'i' || (new && kind == 'n'))
 			r = add_id(ids, id);
-	close_list(d);
+	}
+	recount_close_list(d);
 	if (ids->n > 1)
 		qsort(ids->seg, ids->n, sizeof *ids->seg, by_id);
 	return r;
@@ -149,7 +139,7 @@ count_segment(struct ctl *c, struct seg *s, uint32_t n)
 
 /* count_segments -- go through all segments, remove the spent ones, and draw the chain of the others. */
 static int
-count_segments(int dir_fd, struct ids *ids, struct ctl *c)
+count_segments(int dir_fd, struct recount_list *ids, struct ctl *c)
 {
 	struct seg s, last = SEG_CLOSED;
 	bool newest;
@@ -181,7 +171,7 @@ count_segments(int dir_fd, struct ids *ids, struct ctl *c)
 			seg_remove(&s);
 			continue;
 		}
-		ids->seg[i] = (struct listed){ id, s.h.variant };
+		ids->seg[i] = (struct recount_listed){ id, s.h.variant };
 		s.h.prev = last.h.first;
 		s.h.next = 0;
 		if (last.h.first == 0) {
@@ -214,7 +204,7 @@ end:
 
 /* message_waits -- whether message id is in a segment and not gone.  -1 where that cannot be told. */
 static int
-message_waits(int dir_fd, const struct ids *ids, const struct ctl *c, uint64_t id)
+message_waits(int dir_fd, const struct recount_list *ids, const struct ctl *c, uint64_t id)
 {
 	struct seg s;
 	uint64_t state = 0;
@@ -237,7 +227,7 @@ message_waits(int dir_fd, const struct ids *ids, const struct ctl *c, uint64_t i
 }
 
 static bool
-log_is_named(const struct ids *ids, uint64_t id, uint32_t variant)
+log_is_named(const struct recount_list *ids, uint64_t id, uint32_t variant)
 {
 	for (size_t i = 0; i < ids->n; i++)
 		if (ids->seg[i].id == id)
@@ -260,9 +250,9 @@ owner_lives(int lock_fd, uint64_t self, const char *name)
 
 /* remove_unnamed -- remove what no segment, message or living process names. */
 static int
-remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct ids *ids, const struct ctl *c)
+remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, const struct ctl *c)
 {
-	DIR *d = open_list(dir_fd);
+	DIR *d = recount_open_list(dir_fd);
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
@@ -270,7 +260,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct ids *ids, co
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = next_entry(d, &r)) != NULL) {
+	while (r == 0 && (e = recount_next_entry(d, &r)) != NULL) {
 		switch (seg_parse_file(e->d_name, &id, &variant)) {
 		case 'l':
 			keep = log_is_named(ids, id, variant);
@@ -293,7 +283,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct ids *ids, co
 		else if (keep == -1)
 			r = -1;
 	}
-	close_list(d);
+	recount_close_list(d);
 	return r;
 }
 
@@ -327,13 +317,13 @@ count_wants(int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 int
 recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
-	struct ids ids = { NULL, 0, 0 };
+	struct recount_list ids = { NULL, 0, 0 };
 	int r = -1;
 
 	c->live = c->live_bytes = c->claimed = c->delayed = 0;
 	c->first = c->head = c->next;
 	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
-	if (list_segments(dir_fd, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
+	if (recount_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
 	    && count_wants(lock_fd, want_fd, self, c) == 0
 	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0) {
 		c->shape++;

@@ -9,6 +9,10 @@
 #ifndef RECOUNT_H
 #define RECOUNT_H
 
+#include <dirent.h>
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "ctl.h"
 
 /*
@@ -17,5 +21,30 @@
  * Returns 0, or -1: EBADMSG where a segment that must be there is not, or errno.
  */
 int recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c);
+
+/* The segments, in order; variant tells whose log is theirs. */
+struct recount_listed {
+	uint64_t id;                    /* 0: removed */
+	uint32_t variant;
+};
+
+struct recount_list {
+	struct recount_listed *seg;     /* the caller frees it */
+	size_t n, room;
+};
+
+/*
+ * recount_list_segments -- the names of all segments that have an index, in order; new: or a new index, of a rewriting
+ * (then one may stand twice).  Returns 0, or -1.
+ */
+int recount_list_segments(int dir_fd, bool new, struct recount_list *list);
+
+/*
+ * recount_open_list, recount_next_entry, recount_close_list -- go through the names in the directory.
+ * r becomes -1 where readdir(3) fails: what is not listed is not to be taken for missing.
+ */
+DIR *recount_open_list(int dir_fd);
+const struct dirent *recount_next_entry(DIR *d, int *r);
+void recount_close_list(DIR *d);
 
 #endif

@@ -160,15 +160,15 @@ header_sound(const struct seg_header *h, uint64_t first)
 	    && h->names_len <= SEG_NAMES_BYTES && h->log_len <= SEG_LOG_BOUND && h->sparse <= 1;
 }
 
-int
-seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
+static int
+open_by(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const char *suffix)
 {
 	ssize_t n;
 
 	*s = (struct seg)SEG_CLOSED;
 	s->dir_fd = dir_fd;
 	s->access = access;
-	s->idx_fd = open_file(s, first, 0, "idx");
+	s->idx_fd = open_file(s, first, 0, suffix);
 	if (s->idx_fd == -1)
 		return -1;
 	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
@@ -177,6 +177,29 @@ seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
 	seg_close(s);
 	errno = EBADMSG;
 	return -1;
+}
+
+int
+seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
+{
+	return open_by(s, dir_fd, first, access, "idx");
+}
+
+int
+seg_open_new(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
+{
+	return open_by(s, dir_fd, first, access, "idx.new");
+}
+
+int
+seg_extend(const struct seg *s, uint32_t n)
+{
+	off_t need = (s->h.sparse ? AT_IDS : AT_STATES) + (off_t)n * 8;
+	struct stat st;
+
+	if (fstat(s->idx_fd, &st) == -1)
+		return -1;
+	return st.st_size >= need ? 0 : ftruncate(s->idx_fd, need);
 }
 
 int
@@ -255,11 +278,17 @@ seg_slot_sound(const struct slot *s)
 }
 
 int
+seg_read_raw(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
+{
+	return read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+}
+
+int
 seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
 {
 	bool sound = true;
 
-	if (read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots) == -1)
+	if (seg_read_raw(s, pos, n, slots) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++)
 		sound &= seg_slot_sound(&slots[i]);

@@ -151,6 +151,12 @@ int seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigne
  */
 int seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access);
 
+/* seg_open_new -- the same by the index of a rewriting, ID.idx.new. */
+int seg_open_new(struct seg *s, int dir_fd, uint64_t first, enum seg_access access);
+
+/* seg_extend -- have the entries of n places there to be read: as zeros, where the file was too short.  0, or -1. */
+int seg_extend(const struct seg *s, uint32_t n);
+
 /* seg_log -- the log's descriptor, opened at the first call.  Returns it, or -1. */
 int seg_log(struct seg *s);
 
@@ -172,6 +178,8 @@ int seg_write_done(const struct seg *s);
  * where no log reaches.
  */
 int seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
+/* seg_read_raw -- slots as they stand, sound or not. */
+int seg_read_raw(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
 int seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots);
 int seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states);
 int seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states);

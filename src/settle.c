@@ -165,3 +165,18 @@ settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *s
 	}
 	return 0;
 }
+
+int
+settle_places(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n)
+{
+	uint32_t in_seg;
+
+	if (mbox_seg(m, seg) == -1)
+		return -1;
+	if (shape == m->ctl.shape)
+		return 0;
+	in_seg = mbox_seg_n(m);
+	for (uint32_t i = 0; i < n; i++)
+		items[i].pos = seg_find(&m->seg, in_seg, items[i].id);
+	return 0;
+}

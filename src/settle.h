@@ -50,4 +50,10 @@ int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state
  */
 int settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status);
 
+/*
+ * settle_places -- make m->seg the segment seg, and the places of its n items right, which were found in this shape.
+ * Returns 0, or -1.
+ */
+int settle_places(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n);
+
 #endif

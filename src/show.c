@@ -94,8 +94,8 @@ json_mailbox(struct show *show, const char *name, const struct survey *s, const 
 	json_age(b, s->now_us, s->oldest_us);
 	outbuf_printf(b, ",\"receivers_waiting\":%u,\"senders_waiting\":%u,\"claimed\":%llu", s->receivers, s->senders,
 	    (number)c->claimed);
-	outbuf_printf(b, ",\"sent\":%llu,\"received\":%llu,\"dropped\":%llu", (number)survey_sent(s),
-	    (number)survey_received(s), (number)c->dropped);
+	outbuf_printf(b, ",\"sent\":%llu,\"received\":%llu,\"dropped\":%llu,\"damaged\":%llu",
+	    (number)survey_sent(s), (number)survey_received(s), (number)c->dropped, (number)c->damaged);
 	if (show->rates)
 		json_rates(b, rates);
 	outbuf_text(b, ",\"wants\":[");
@@ -196,8 +196,8 @@ row_mailbox(FILE *f, const char *name, const struct survey *s, const struct pace
 		fprintf(f, "\t%u%c", s->wants_n, s->receivers > 0 ? 'r' : 's');
 	else
 		fputs("\t-", f);
-	fprintf(f, "\t%llu\t%llu\t%llu\t%llu", (number)c->claimed, (number)survey_sent(s), (number)survey_received(s),
-	    (number)c->dropped);
+	fprintf(f, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)c->claimed, (number)survey_sent(s),
+	    (number)survey_received(s), (number)c->dropped, (number)c->damaged);
 	cell_rate(f, rates->known, rates->in);
 	cell_rate(f, rates->known, rates->out);
 	fputc('\n', f);
@@ -216,12 +216,13 @@ row_tag(FILE *f, const char *name, const struct survey *s, const struct survey_t
 
 /* ---- the table ---- */
 
-enum { COLUMNS = 12, DROPPED = 9, RATES = 10 };
+enum { COLUMNS = 13, DROPPED = 9, DAMAGED, RATES };
 
 static bool
 is_hidden(const struct show *show, int column)
 {
-	return !show->tags && ((column == DROPPED && !show->dropped) || (column >= RATES && !show->rates));
+	return !show->tags && ((column == DROPPED && !show->dropped) || (column == DAMAGED && !show->damaged)
+	    || (column >= RATES && !show->rates));
 }
 
 /* cell_width -- how many characters a cell of len bytes has. */
@@ -250,7 +251,7 @@ screen_lines(const struct show *show)
 static void
 put_table(struct show *show)
 {
-	const char *sides = show->tags ? "llrrl" : "lrrlllrrrrrr";
+	const char *sides = show->tags ? "llrrl" : "lrrlllrrrrrrr";
 	const char *newline = show->redraw ? "\033[K\n" : "\n";
 	int width[COLUMNS] = { 0 }, n, pad, gap = 0, column = 0;
 	unsigned lines = screen_lines(show);
@@ -287,12 +288,12 @@ show_begin(struct show *show)
 	if (show->blocks == 0)
 		outbuf_init(&show->out, STDOUT_FILENO);
 	show->mailboxes = 0;
-	show->dropped = false;
+	show->dropped = show->damaged = false;
 	show->table = open_memstream(&show->rows, &show->rows_len);
 	if (show->table == NULL)
 		return -1;
 	fputs(show->tags ? "NAME\tTAG\tMESSAGES\tBYTES\tOLDEST\n"
-	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tIN/s\tOUT/s\n",
+	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tIN/s\tOUT/s\n",
 	    show->table);
 	return 0;
 }
@@ -302,6 +303,7 @@ show_mailbox(struct show *show, const char *name, const struct survey *s, const 
 {
 	show->mailboxes++;
 	show->dropped = show->dropped || s->ctl.dropped > 0;
+	show->damaged = show->damaged || s->ctl.damaged > 0;
 	if (!show->tags && show->json)
 		json_mailbox(show, name, s, rates);
 	else if (!show->tags)

@@ -15,7 +15,8 @@ struct show {
 	bool redraw;                    /* each block takes the place of the one before, on a terminal */
 	unsigned blocks;                /* shown so far */
 	unsigned mailboxes;             /* in this block */
-	bool dropped;                   /* one of them has dropped messages */
+	bool dropped;                   /* one of them has dropped messages, */
+	bool damaged;                   /* has had damaged ones */
 	FILE *table;                    /* rows of cells, a tab between them */
 	char *rows;
 	size_t rows_len;

@@ -217,6 +217,7 @@ static int
 spool(struct sink *s)
 {
 	s->spooled = 0;
+	hash_begin(&s->sum);
 	s->fd = post_spool_open(&s->m, deadline(s));
 	return s->fd == -1 ? -1 : 0;
 }
@@ -234,6 +235,7 @@ sink_share(struct sink *s, const struct sink *from)
 	ssize_t n = 1;
 
 	s->spooled = from->spooled;
+	s->sum = from->sum;
 	s->fd = post_spool_link(&from->m, from->fd, &s->m, deadline(s));
 	if (s->fd != -1)
 		return 0;
@@ -269,6 +271,7 @@ sink_data(struct sink *s, const char *data, size_t len)
 	if (io_pwrite(s->fd, data, len, s->spooled) == -1)
 		return -1;
 	s->spooled += len;
+	hash_add(&s->sum, data, len);
 	return 0;
 }
 
@@ -281,7 +284,7 @@ sink_feed(struct sink *s, int in)
 		return meet_feed(&s->meet, in);
 	if (s->kind != CHANNEL_MAILBOX)
 		return feed_stream(set_patience(s), in, &moved);
-	return feed_file(s->fd, in, &s->spooled);
+	return feed_file(s->fd, in, &s->spooled, &s->sum);
 }
 
 int
@@ -294,7 +297,7 @@ sink_end(struct sink *s)
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_end(set_patience(s));
 	s->fd = -1;
-	if (post_big(&s->post, s->batch, fd, s->spooled, deadline(s)) == -1) {
+	if (post_big(&s->post, s->batch, fd, s->spooled, hash_end(&s->sum), deadline(s)) == -1) {
 		batch_clear(s->batch);
 		return -1;
 	}

@@ -9,6 +9,7 @@
 #define SINK_H
 
 #include "channel.h"
+#include "hash.h"
 #include "mbox.h"
 #include "meet.h"
 #include "message.h"
@@ -32,6 +33,7 @@ struct sink {
 	struct writer *writer;
 	int fd;                         /* of the channel, or of the spool of a large message */
 	uint64_t spooled;
+	struct hash sum;                /* of what was spooled */
 };
 
 /*

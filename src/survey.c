@@ -212,6 +212,7 @@ survey_look(struct survey *s, const char *path, bool tags)
 		if (io_stop)
 			break;
 	}
+	s->damage = m.damage;
 	mbox_close(&m);
 	return r;
 }

@@ -21,6 +21,7 @@ struct survey_tag {
 
 struct survey {
 	struct ctl ctl;
+	struct damage damage;           /* found by the look, to be told */
 	uint64_t now_us, now_ns;        /* the moment: since the epoch, and CLOCK_MONOTONIC */
 	uint64_t oldest_us;
 	unsigned receivers, senders, wants_n;
@@ -36,7 +37,7 @@ struct survey {
  */
 int survey_look(struct survey *s, const char *path, bool tags);
 
-/* survey_sent, survey_received -- how many messages have come in so far, and have left otherwise than by being dropped. */
+/* survey_sent, survey_received -- how many messages have come in so far, and were received: neither dropped nor damaged. */
 static inline uint64_t
 survey_sent(const struct survey *s)
 {
@@ -46,7 +47,7 @@ survey_sent(const struct survey *s)
 static inline uint64_t
 survey_received(const struct survey *s)
 {
-	return survey_sent(s) - s->ctl.live - s->ctl.dropped;
+	return survey_sent(s) - s->ctl.live - s->ctl.dropped - s->ctl.damaged;
 }
 
 #endif

@@ -533,10 +533,3 @@ damaged()
 	fails 66 rmmbox folder
 	[ -d folder ]
 }
-
-@test "a frame that was changed on the disk is refused with 65, not delivered" {
-	msend -t tag box hello
-	printf X | dd of="$(echo box/*.log)" bs=1 seek=2 conv=notrunc status=none
-	fails 65 mrecv -n box
-	[[ $error == "mrecv: cannot read box: bad frame" ]]
-}

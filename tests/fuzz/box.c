@@ -17,6 +17,7 @@
 #include "claim.h"
 #include "clock.h"
 #include "fuzz.h"
+#include "hash.h"
 #include "hold.h"
 #include "patch.h"
 #include "post.h"
@@ -66,7 +67,7 @@ static bool
 reasonable(int err)
 {
 	switch (err) {
-	case EBADMSG: case EPROTO: case EIDRM: case ENODEV: case EAGAIN: case ETIMEDOUT: case ECANCELED: case ENOTEMPTY:
+	case EBADMSG: case EUCLEAN: case EPROTO: case EIDRM: case ENODEV: case EAGAIN: case ETIMEDOUT: case ECANCELED: case ENOTEMPTY:
 	case EMSGSIZE: case ENOSPC: case EEXIST: case EXDEV:
 		return true;
 	case ENOENT: case ENXIO: case ESPIPE:
@@ -164,6 +165,7 @@ step_send_big(struct bytes *b)
 	bool expires;
 	struct message h = head(b, &tag, &expires);
 	uint32_t len = bytes_below(b, 4) * 20000;
+	struct hash sum;
 	int fd;
 
 	batch_clear(&box.batch);
@@ -177,7 +179,9 @@ step_send_big(struct bytes *b)
 		post_spool_drop(&box.m, fd);
 		return;
 	}
-	if (did(post_big(&box.post, &box.batch, fd, len, POST_NOW)))
+	hash_begin(&sum);
+	hash_add(&sum, payload, len);
+	if (did(post_big(&box.post, &box.batch, fd, len, hash_end(&sum), POST_NOW)))
 		remember(box.post.last_id, len, seed, tag, expires, true);
 }
 

@@ -35,6 +35,7 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, live), FIELD(ctl, live_bytes), FIELD(ctl, claimed), FIELD(ctl, delayed), FIELD(ctl, dropped),
 	FIELD(ctl, shape), FIELD(ctl, backs), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
 	FIELD(ctl, busy), FIELD(ctl, removed), FIELD(ctl, policy), FIELD(ctl, expires), FIELD(ctl, reserved),
+	FIELD(ctl, boot), FIELD(ctl, place), FIELD(ctl, proven), FIELD(ctl, damaged),
 };
 static const struct field header_fields[] = {
 	FIELD(seg_header, magic), FIELD(seg_header, first), FIELD(seg_header, prev), FIELD(seg_header, next),

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+/* verify: reads; a crash in setting aside leaves a claim of the dead, and the next receiver finds the damage again. */
+#include "verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "clock.h"
+#include "file.h"
+#include "frame.h"
+#include "hash.h"
+#include "io.h"
+
+enum { PIECE = 64 * 1024 };             /* bytes of a payload read at a time */
+
+enum verdict { WHOLE, DAMAGED, GONE };
+
+/* frame_of -- where item i's frame stands in run.  len: gets its bytes. */
+static const char *
+frame_of(const struct run *run, uint32_t i, size_t *len)
+{
+	const struct slot *s = &run->items[i].slot;
+
+	*len = s->head_len + (s->flags & SLOT_BIG ? 0 : (size_t)s->len) + 1;
+	return run->log + (s->off - run->log_at);
+}
+
+bool
+verify_frame(const struct run *run, uint32_t i)
+{
+	size_t len;
+	const char *frame = frame_of(run, i, &len);
+
+	return seg_bind(hash_sum(frame, len), run->salt, run->items[i].id) == run->items[i].slot.sum;
+}
+
+/* payload_sum -- the checksum of a file.  Returns 0, or -1. */
+static int
+payload_sum(int fd, uint64_t *sum)
+{
+	char piece[PIECE];
+	struct hash h;
+	ssize_t n;
+
+	hash_begin(&h);
+	while ((n = io_pread(fd, piece, sizeof piece, h.len)) > 0)
+		hash_add(&h, piece, (size_t)n);
+	*sum = hash_end(&h);
+	return n == -1 ? -1 : 0;
+}
+
+/* verify_payload -- whether a large payload is what was sent.  Returns an enum verdict, or -1. */
+static int
+verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
+{
+	const struct item *item = &run->items[i];
+	char name[SEG_NAME_BYTES];
+	uint64_t should, is;
+	struct frame f;
+	struct stat st;
+	size_t len;
+	int fd, r, err;
+
+	if (frame_parse(&f, frame_of(run, i, &len), item->slot.head_len, NULL) == -1
+	    || batch_big_take(&f.extra, &should) == -1)
+		return DAMAGED;
+	seg_file(name, item->id, 0, "big");
+	fd = file_open_plain(m->dir_fd, name, O_RDONLY);
+	if (fd == -1)
+		return errno == ENOENT ? GONE : errno == EBADMSG ? DAMAGED : -1;
+	r = fstat(fd, &st);
+	if (r == 0)
+		r = (uint64_t)st.st_size == item->slot.len ? WHOLE : DAMAGED;
+	/* who may only look cannot have looked at all of it after a boot */
+	if (r == WHOLE && (item->id < m->ctl.proven || (m->look && !boot_marked(m->ctl_fd)))) {
+		r = payload_sum(fd, &is);
+		if (r == 0)
+			r = is == should ? WHOLE : DAMAGED;
+	}
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
+/* verify -- an item's frame, and its payload where that is a file. */
+static int
+verify(const struct mbox *m, const struct run *run, uint32_t i)
+{
+	if (!verify_frame(run, i))
+		return DAMAGED;
+	return run->items[i].slot.flags & SLOT_BIG ? verify_payload(m, run, i) : WHOLE;
+}
+
+/* discard -- with the lock held: item i is damaged: set it aside, and have it gone. */
+static int
+discard(struct mbox *m, struct run *run, uint32_t i)
+{
+	struct item item = run->items[i];
+	char name[SEG_NAME_BYTES];
+	size_t len;
+	const char *frame = frame_of(run, i, &len);
+	long ours;
+
+	if (mbox_begin(m) == -1 || settle_places(m, run->seg, run->shape, &item, 1) == -1)
+		return -1;
+	ours = settle_ours(m, &item, 1);
+	if (ours < 1)
+		return (int)ours;
+	seg_file(name, item.id, 0, "big");
+	if (damage_keep(&m->damage, m->dir_fd, item.id, m->ctl.mode, frame, len) == -1
+	    || ((item.slot.flags & SLOT_BIG) && damage_keep_file(&m->damage, m->dir_fd, name) == -1)
+	    || settle_gone(m, &item, 1, STATE_CLAIMED, STATE_DROPPED, 0) == -1)
+		return -1;
+	m->ctl.dropped--;
+	m->ctl.damaged++;
+	return 0;
+}
+
+/* take_out -- leave in run what is whole; noting what is damaged. */
+static void
+take_out(struct mbox *m, bool peek, struct run *run, const unsigned char *verdicts)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		if (verdicts[i] == WHOLE)
+			run->items[n++] = run->items[i];
+		else if (verdicts[i] == DAMAGED || !peek)
+			damage_note(&m->damage, run->items[i].id);
+	}
+	run->n = n;
+}
+
+/* discard_all -- with the lock held: what is not whole. */
+static int
+discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
+{
+	for (uint32_t i = 0; i < run->n; i++)
+		if (verdicts[i] != WHOLE && discard(m, run, i) == -1)
+			return -1;
+	return m->changing ? mbox_commit(m) : 0;
+}
+
+int
+verify_run(struct mbox *m, bool peek, struct run *run)
+{
+	unsigned char verdicts[RUN_MESSAGES];
+	uint32_t whole = 0;
+	int verdict, r;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		verdict = verify(m, run, i);
+		if (verdict == -1)
+			return -1;
+		verdicts[i] = (unsigned char)verdict;
+		whole += verdict == WHOLE;
+	}
+	if (whole == run->n)
+		return 0;
+	if (run->meet_fd != -1)
+		close(run->meet_fd);
+	run->meet_fd = -1;
+	if (!peek) {
+		if (mbox_lock(m, CLOCK_NEVER) == -1)
+			return -1;
+		r = discard_all(m, run, verdicts);
+		mbox_unlock(m);
+		if (r == -1)
+			return -1;
+	}
+	take_out(m, peek, run, verdicts);
+	return 0;
+}
