@@ -32,7 +32,7 @@ MODULES = \
 	revive sync \
 	post claim hold \
 	reader writer feed channel \
-	meet pump \
+	meet pump spread \
 	source sink output fan \
 	input handler spare deliver reply \
 	jobs call callbox \

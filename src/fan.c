@@ -321,15 +321,10 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 	c->sink.patience_ns = SINK_FOREVER;
 }
 
-/* data -- some of a large message to a channel, which followers share. */
+/* give_up -- a channel failed with err in the middle of a large message, and with it those that were to share its file. */
 static void
-data(struct fan *f, struct fan_channel *c, const char *piece, size_t len)
+give_up(struct fan *f, struct fan_channel *c, int err)
 {
-	int err;
-
-	if (sink_data(&c->sink, piece, len) == 0)
-		return;
-	err = errno;
 	sink_abort(&c->sink);
 	for EACH(f, d) {
 		if (d->wanted && (d == c || d->leader == c)) {
@@ -337,6 +332,27 @@ data(struct fan *f, struct fan_channel *c, const char *piece, size_t len)
 			leave_out(f, d);
 		}
 	}
+}
+
+/* by_reference -- a large message to channels that are all pipes, nothing of it copied.  Returns as spread_message. */
+static int
+by_reference(struct fan *f, struct message *m)
+{
+	unsigned n = 0;
+	int r, err;
+
+	for EACH(f, c) {
+		if (c->wanted && is_mailbox(c))
+			return 0;
+		f->spread[n++].writer = c->wanted ? c->sink.writer : NULL;
+	}
+	r = spread_message(f->spread, n, m);
+	err = errno;
+	for (unsigned i = 0; i < n; i++)
+		if (f->spread[i].writer != NULL && f->spread[i].failed != 0)
+			give_up(f, &f->channels[i], f->spread[i].failed);
+	errno = err;
+	return r;
 }
 
 static void
@@ -378,10 +394,11 @@ copy_large(struct fan *f, struct message *m)
 	for EACH(f, c)
 		if (c->wanted)
 			begin(f, c, m);
-	while ((n = message_read(m, f->piece, FAN_PIECE)) > 0)
+	n = by_reference(f, m);
+	while (n != -1 && (n = message_read(m, f->piece, FAN_PIECE)) > 0)
 		for EACH(f, c)
-			if (c->wanted && c->leader == NULL)
-				data(f, c, f->piece, (size_t)n);
+			if (c->wanted && c->leader == NULL && sink_data(&c->sink, f->piece, (size_t)n) == -1)
+				give_up(f, c, errno);
 	if (n == -1) {
 		abort_all(f);
 		return -1;
@@ -423,7 +440,8 @@ fan_init(struct fan *f, unsigned n)
 {
 	f->gather_max = SIZE_MAX / 2;
 	f->channels = calloc(n, sizeof *f->channels);
-	return f->channels == NULL ? -1 : 0;
+	f->spread = calloc(n, sizeof *f->spread);
+	return f->channels == NULL || f->spread == NULL ? -1 : 0;
 }
 
 int

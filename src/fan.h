@@ -10,6 +10,7 @@
 
 #include "message.h"
 #include "sink.h"
+#include "spread.h"
 
 enum { FAN_PIECE = 64 * 1024 };         /* bytes of a large message read at a time */
 
@@ -34,6 +35,7 @@ struct fan {
 	void (*failed)(void *user, const char *name);
 	void *user;
 	struct fan_channel *channels;   /* each once, whatever names lead to it */
+	struct spread *spread;          /* for each of them, in a large message that goes by reference */
 	unsigned n;
 	bool streams;                   /* not all of them are mailboxes */
 	size_t gather_max, gathered;    /* bytes of frames */

@@ -123,6 +123,7 @@ feed_stream(struct writer *w, int in, uint64_t *moved)
 
 	if (!writer_direct(w) || fstat(in, &st) == -1)
 		return 0;
+	move_widen(w->fd);
 	if (S_ISFIFO(st.st_mode))
 		r = feed_pipe(w, in, moved);
 	else if (S_ISREG(st.st_mode))

@@ -35,6 +35,29 @@ impossible(void)
 	return -1;
 }
 
+int
+move_pipe(int ends[2])
+{
+	return pipe2(ends, O_CLOEXEC);
+}
+
+int
+move_set_size(int fd, size_t n)
+{
+	return fcntl(fd, F_SETPIPE_SZ, (int)n) == -1 ? -1 : 0;
+}
+
+ssize_t
+move_tee(int in, int out, size_t n)
+{
+	ssize_t moved;
+
+	do
+		moved = tee(in, out, n, 0);
+	while (moved == -1 && errno == EINTR && !io_stop);
+	return moved == -1 ? impossible() : moved;
+}
+
 ssize_t
 move_splice(int in, int out, size_t n)
 {
@@ -119,6 +142,30 @@ move_widen(int fd)
 {
 	(void)fd;
 	return 0;
+}
+
+int
+move_pipe(int ends[2])
+{
+	(void)ends;
+	errno = EINVAL;
+	return -1;
+}
+
+int
+move_set_size(int fd, size_t n)
+{
+	(void)fd, (void)n;
+	errno = EINVAL;
+	return -1;
+}
+
+ssize_t
+move_tee(int in, int out, size_t n)
+{
+	(void)in, (void)out, (void)n;
+	errno = EINVAL;
+	return -1;
 }
 
 ssize_t

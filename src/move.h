@@ -20,6 +20,13 @@ enum {
 /* move_widen -- let a pipe hold MOVE_PIPE bytes, if it may.  Returns how many it holds; 0: it is no pipe. */
 size_t move_widen(int fd);
 
+/* move_pipe -- make a pipe, close-on-exec: ends[0] to read.  move_set_size: have it hold n bytes.  Return 0, or -1. */
+int move_pipe(int ends[2]);
+int move_set_size(int fd, size_t n);
+
+/* move_tee -- the first n bytes in the pipe in to the pipe out, by reference, and leave them there.  As move_splice. */
+ssize_t move_tee(int in, int out, size_t n);
+
 /*
  * move_splice -- up to n bytes from in to out, one of them a pipe, by reference: they are whoever's they were.
  * Waits for the first of them.  Returns how many, 0 at the end of in, or -1 with errno of splice(2).

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "io.h"
@@ -87,6 +89,62 @@ pump_stream(struct reader *r, int out)
 		if (errno != EINTR || io_stop)
 			return -1;
 	}
+}
+
+/* some_of_fd -- n bytes of the stream that have not been read ahead. */
+static ssize_t
+some_of_fd(struct reader *r, int pipe, size_t n)
+{
+	struct stat st;
+	off_t at;
+	ssize_t got;
+
+	if (fstat(r->fd, &st) == -1)
+		return -1;
+	if (S_ISREG(st.st_mode) && (at = lseek(r->fd, 0, SEEK_CUR)) != -1 && st.st_size > at) {
+		n = (uint64_t)(st.st_size - at) < n ? (size_t)(st.st_size - at) : n;
+		if (move_mapped(r->fd, (uint64_t)at, pipe, n) == -1 || lseek(r->fd, (off_t)n, SEEK_CUR) == -1)
+			return -1;
+		return (ssize_t)n;
+	}
+	got = -1;
+	errno = EINVAL;
+	while (S_ISFIFO(st.st_mode) && (got = move_splice(r->fd, pipe, n)) == -1 && errno == EAGAIN
+	    && io_wait(r->fd, POLLIN, r->deadline_ns) != -1)
+		;
+	if (got == 0)
+		errno = EINVAL;         /* an end too soon: message_read says so */
+	return got > 0 ? got : -1;
+}
+
+ssize_t
+pump_some(struct message *m, int pipe, size_t n)
+{
+	struct reader *r = m->reader;
+	size_t ahead;
+	ssize_t got;
+
+	if (r == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (reader_payload(r, NULL, 0) == -1)
+		return -1;
+	if (!r->in_message)
+		return 0;
+	n = r->left < n ? (size_t)r->left : n;
+	ahead = r->end - r->start;
+	if (ahead > 0) {
+		got = (ssize_t)(ahead < n ? ahead : n);
+		if (io_write(pipe, r->buf + r->start, (size_t)got) == -1)
+			return -1;
+		r->start += (size_t)got;
+	} else if ((got = some_of_fd(r, pipe, n)) == -1) {
+		return -1;
+	}
+	r->left -= (uint64_t)got;
+	r->offset += (uint64_t)got;
+	return got;
 }
 
 int

@@ -17,4 +17,11 @@
  */
 int pump_message(struct message *m, int out);
 
+/*
+ * pump_some -- up to n bytes of m's payload, which is still in a stream, into a pipe that has room for them: from a pipe
+ * by reference, from a plain file copied.
+ * Returns how many, 0 at the payload's end, or -1: EINVAL message_read may go on, or as pump_message.
+ */
+ssize_t pump_some(struct message *m, int pipe, size_t n);
+
 #endif

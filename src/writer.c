@@ -411,6 +411,28 @@ writer_chunk_end(struct writer *w, size_t n)
 	return put_bytes(w, "\n", 1) == -1 ? fail(w) : 0;
 }
 
+bool
+writer_takes_pieces(const struct writer *w)
+{
+	return w->in_message && w->kind != WRITER_FILE && w->deadline_ns == CLOCK_NEVER
+	    && (w->chunked || w->kind == WRITER_PIPE);
+}
+
+int
+writer_pieces(struct writer *w)
+{
+	return send_gathered(w);
+}
+
+size_t
+writer_piece(struct writer *w, char *head, size_t n, bool *newline)
+{
+	if (w->left != MESSAGE_LEN_UNKNOWN)
+		w->left -= n;
+	*newline = w->chunked;
+	return w->chunked ? make_head(w, head, n, w->left > 0) : 0;
+}
+
 int
 writer_end(struct writer *w)
 {

@@ -68,6 +68,16 @@ bool writer_direct(const struct writer *w);
 int writer_chunk(struct writer *w, size_t n);
 int writer_chunk_end(struct writer *w, size_t n);
 
+/*
+ * writer_takes_pieces -- whether the caller may put the payload of the message begun into w->fd itself, on a FIFO too,
+ * if it writes each piece with what stands around it at one stroke; writer_pieces comes first.
+ * writer_piece -- what stands in front of a piece of n bytes, and whether a newline behind it.
+ * head: FRAME_HEADER_MAX bytes.  Returns the bytes of head.
+ */
+bool writer_takes_pieces(const struct writer *w);
+int writer_pieces(struct writer *w);
+size_t writer_piece(struct writer *w, char *head, size_t n, bool *newline);
+
 /* writer_abort -- give the current message up and let go of the lock: where it came from, it was cut short. */
 void writer_abort(struct writer *w);
 
