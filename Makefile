@@ -29,7 +29,9 @@ MODULES = \
 	wake render \
 	settle survey \
 	displace search verify \
-	revive sync \
+	sync \
+	offer \
+	revive \
 	post claim hold \
 	reader writer feed channel \
 	meet pump spread \

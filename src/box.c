@@ -167,11 +167,11 @@ static void
 ring_all(struct mbox *m)
 {
 	struct want w;
+	int fd;
 
-	for (uint32_t i = 0; i < m->ctl.wants && m->ringing < MBOX_RINGS; i++)
-		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0
-		    && (m->rings[m->ringing] = bell_ring_open(m->dir_fd, w.owner)) != -1)
-			m->ringing++;
+	for (uint32_t i = 0; i < m->ctl.wants; i++)
+		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0 && (fd = bell_ring_open(m->dir_fd, w.owner)) != -1)
+			mbox_ring(m, fd);
 }
 
 /* empty -- remove every file of a mailbox but `lock` and `ctl`.  Returns 0, or -1. */

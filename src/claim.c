@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "file.h"
 #include "frame.h"
 #include "io.h"
+#include "offer.h"
 #include "reclaim.h"
 #include "revive.h"
 #include "verify.h"
@@ -64,12 +66,24 @@ claim_free(struct claim *c)
 
 /* ---- the run in hand ---- */
 
+/* back_to_senders -- n offers go back to whoever made them. */
+static int
+back_to_senders(struct mbox *m, const struct item *items, uint32_t n, bool tried)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (offer_back(m, &items[i], tried) == -1)
+			return -1;
+	return 0;
+}
+
 /* change -- claim_change of items that certainly are ours. */
 static int
 change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
 	if (end == CLAIM_DONE || end == CLAIM_DROPPED)
 		return settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep);
+	if (items[0].slot.flags & SLOT_MEET)
+		return back_to_senders(c->m, items, n, end == CLAIM_FAILED);
 	if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1)
 		return -1;
 	return revive_wake(c, items, n);
@@ -118,28 +132,6 @@ trim(struct mbox *m)
 	return reclaim_spent(&m->seg, &m->ctl, KEEP_IDLE);
 }
 
-/*
- * take_offer -- an offer was found: open the FIFO that its payload comes through, and remove its name: it has one
- * reader in its life.  Returns 1, 0 where its sender is dead, or -1.
- */
-static int
-take_offer(struct claim *c, struct run *run)
-{
-	struct mbox *m = c->m;
-	char name[SEG_NAME_BYTES];
-	uint64_t sender;
-
-	seg_file(name, run->items[0].id, 0, "meet");
-	if (seg_read_due(&m->seg, run->items[0].pos, &sender) == -1 || mbox_begin(m) == -1)
-		return -1;
-	if (mbox_lives(m, sender))
-		run->meet_fd = file_open_fifo(m->dir_fd, name, O_RDONLY);
-	if (run->meet_fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-		return -1;
-	unlinkat(m->dir_fd, name, 0);
-	return run->meet_fd != -1;
-}
-
 /* drop_found -- drop the one message that was found. */
 static int
 drop_found(struct mbox *m, const struct run *run)
@@ -151,7 +143,7 @@ drop_found(struct mbox *m, const struct run *run)
 	return settle_gone(m, run->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
 }
 
-/* search -- search_backlog; what has expired is dropped on the way, and offers of the dead. */
+/* search -- search_backlog; what has expired is dropped on the way, and so are offers of the dead. */
 static int
 search(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
@@ -162,13 +154,11 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
 		offer = run->n == 1 && !c->peek && (run->items[0].slot.flags & SLOT_MEET);
-		if (run->expired ? c->take_expired && !offer : !offer)
+		if (!offer && (!run->expired || c->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
-		taken = run->expired ? 0 : take_offer(c, run);
+		taken = offer ? offer_take(c->m, &run->items[0], run->expired, &run->meet_fd) : drop_found(c->m, run);
 		if (taken != 0)
-			return taken == -1 ? -1 : 0;
-		if (drop_found(c->m, run) == -1)
-			return -1;
+			return taken == 1 ? 0 : -1;
 	}
 }
 
@@ -346,7 +336,7 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end
 	}
 	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return -1;
-	r = finish(c, run, from, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US, KEEP_IDLE);
+	r = finish(c, run, from, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US, KEEP_IDLE);
 	if (r == 0 && end == CLAIM_DONE)
 		reclaim_sparse(&c->m->seg, &c->m->ctl);
 	if (r == 0)
@@ -375,6 +365,22 @@ is_of_slot(const struct frame *f, const struct slot *s)
 	    && (!big || (f->extra.len >= 4 && memcmp(f->extra.p, "big=", 4) == 0));
 }
 
+/* kept_payload -- the payload of an offer, where it was kept.  Returns 0, or -1. */
+static int
+kept_payload(const struct run *run, struct message *m)
+{
+	struct stat st;
+
+	if (run->kept_fd == -1)
+		return 0;
+	if (fstat(run->kept_fd, &st) == -1)
+		return -1;
+	m->data = NULL;
+	m->len = (uint64_t)st.st_size;
+	m->fd = fcntl(run->kept_fd, F_DUPFD_CLOEXEC, 0);
+	return m->fd == -1 ? -1 : 0;
+}
+
 int
 claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch)
 {
@@ -399,6 +405,8 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 	m->len = item->slot.len;
 	m->data = payload;
 	m->fd = -1;
+	if (item->slot.flags & SLOT_MEET)
+		return kept_payload(run, m);
 	if (!(item->slot.flags & SLOT_BIG))
 		return 0;
 	m->data = NULL;

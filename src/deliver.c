@@ -17,7 +17,8 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 
 	d->failed_at = at;
 	d->failed_on = on;
-	sources_settle(d->sources, from, CLAIM_BACK, 0);
+	d->cut = d->sources->streamed && err == EBADMSG;
+	sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0);
 	errno = err;
 	return -1;
 }
@@ -132,11 +133,10 @@ send_copy(struct sink *to, struct message *m)
 	while ((n = message_read(m, piece, sizeof piece)) > 0)
 		if (sink_data(to, piece, (size_t)n) == -1)
 			break;
-	if (n != 0) {
-		sink_abort(to);
-		return -1;
-	}
-	return sink_end(to);
+	if (n == 0 && sink_end(to) == 0)
+		return 0;
+	sink_abort(to);
+	return -1;
 }
 
 /*

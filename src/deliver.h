@@ -17,6 +17,7 @@ struct deliver {
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */
+	bool cut;                       /* ... and whether it was a message that its sender has cut short: nothing is left of it */
 };
 
 /*

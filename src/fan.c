@@ -362,6 +362,7 @@ end(struct fan *f, struct fan_channel *c)
 
 	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
 	if (sink_end(&c->sink) == -1) {
+		sink_abort(&c->sink);
 		if (hurry && is_full(f))
 			miss(c);
 		else

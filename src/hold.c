@@ -3,6 +3,8 @@
 #include "hold.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "io.h"
@@ -14,10 +16,54 @@ enum {
 	KEEP = 4096,                            /* bytes of log that a spent segment may keep */
 };
 
-void
-hold_take(const struct run *run, uint32_t i, struct held *held)
+int
+hold_add(struct hold *h, const struct run *run)
 {
-	*held = (struct held){ .seg = run->seg, .shape = run->shape, .item = run->items[i] };
+	struct held *more;
+	uint32_t room;
+
+	if (h->n + run->n > h->room) {
+		room = (h->n + run->n) * 2;
+		more = realloc(h->list, room * sizeof *more);
+		if (more == NULL)
+			return -1;
+		h->list = more;
+		h->room = room;
+	}
+	for (uint32_t i = 0; i < run->n; i++)
+		h->list[h->n++] = (struct held){ .seg = run->seg, .shape = run->shape, .item = run->items[i],
+			.meet_fd = -1, .kept_fd = -1 };
+	return 0;
+}
+
+/* let_go -- of the descriptors that a message has. */
+static void
+let_go(struct held *held)
+{
+	if (held->meet_fd != -1)
+		close(held->meet_fd);
+	if (held->kept_fd != -1)
+		close(held->kept_fd);
+	held->meet_fd = held->kept_fd = -1;
+}
+
+void
+hold_drop(struct hold *h)
+{
+	int err = errno;
+
+	while (h->n > 0)
+		let_go(&h->list[--h->n]);
+	errno = err;
+}
+
+void
+hold_free(struct hold *h)
+{
+	hold_drop(h);
+	free(h->list);
+	h->list = NULL;
+	h->room = 0;
 }
 
 /* settle -- hold_settle, with the lock held and the change begun: neighbours in a segment together. */
@@ -41,20 +87,26 @@ settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end,
 }
 
 int
-hold_settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
+hold_settle(struct hold *h, struct claim *c, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
 {
-	int r;
+	int r, err;
 
 	if (n == 0)
 		return 0;
-	if (mbox_lock(c->m, claim_deadline(c)) == -1)
+	while ((r = mbox_lock(c->m, claim_deadline(c))) == -1 && errno == EINTR)
+		;
+	if (r == -1)
 		return -1;
 	r = mbox_begin(c->m);
 	if (r == 0)
-		r = settle(c, held, n, end, delay_us < CLAIM_DELAY_MAX_US ? delay_us : CLAIM_DELAY_MAX_US);
+		r = settle(c, h->list + from, n, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US);
 	if (r == 0)
 		r = mbox_commit(c->m);
 	mbox_unlock(c->m);
+	err = errno;
+	for (uint32_t i = 0; i < n; i++)
+		let_go(&h->list[from + i]);
+	errno = err;
 	return r;
 }
 
@@ -80,6 +132,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 		return -1;
 	run->n = 1;
 	run->expired = false;
+	run->kept_fd = held->kept_fd;
 	run->seg = held->seg;
 	run->log_at = item->slot.off;
 	run->log_len = slot_frame_len(&item->slot);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -86,7 +87,7 @@ stamp(struct input *in)
 	return 0;
 }
 
-/* begin, piece, end -- send one message in pieces. */
+/* begin -- begin one message in pieces. */
 static int
 begin(struct input *in, const struct message *head)
 {
@@ -95,18 +96,32 @@ begin(struct input *in, const struct message *head)
 	return sink_begin(in->sink, head) == -1 ? cannot_send(in) : 0;
 }
 
-static int
-piece(struct input *in, const char *data, size_t len)
+/* ---- standard input, read twice ---- */
+
+enum { UNREADABLE = 1 };                /* what the functions that send pieces return where standard input fails */
+
+/* start_of -- where standard input stands, where it can be read again from there; else -1. */
+static off_t
+start_of(void)
 {
-	return sink_data(in->sink, data, len) == -1 ? cannot_send(in) : 0;
+	struct stat st;
+
+	return fstat(STDIN_FILENO, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+	    ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
 }
 
+/*
+ * again -- sending pieces has failed: where it was for a receiver that failed, and the payload can be read again, the
+ * message is offered again, and standard input stands at the payload's start.  Returns 0, or -1, reported.
+ */
 static int
-end(struct input *in)
+again(struct input *in, const struct message *head, off_t start)
 {
-	if (sink_end(in->sink) == -1)
+	if (errno != EPIPE || start == -1)
 		return cannot_send(in);
-	return tell(in);
+	if (sink_again(in->sink, head) == -1)
+		return cannot_send(in);
+	return lseek(STDIN_FILENO, start, SEEK_SET) == -1 ? cannot_read(in) : 0;
 }
 
 /* put_any -- send one message that is in memory, of any length. */
@@ -116,9 +131,11 @@ put_any(struct input *in, const char *data, size_t len)
 	in->head.len = len;
 	if (stamp(in) == -1)
 		return -1;
-	if (len <= BATCH_INLINE)
+	if (len <= BATCH_INLINE || in->sink->handover)
 		return put(in, &in->head, data, len);
-	return begin(in, &in->head) == -1 || piece(in, data, len) == -1 ? -1 : end(in);
+	if (begin(in, &in->head) == -1)
+		return -1;
+	return sink_data(in->sink, data, len) == -1 || sink_end(in->sink) == -1 ? cannot_send(in) : tell(in);
 }
 
 /* put_record -- send one record. */
@@ -151,11 +168,28 @@ input_words(struct input *in, char *const *words)
 	return r == -1 ? -1 : flush(in);
 }
 
+/* whole_pieces -- send n bytes in in->buf and what follows them.  Returns 0, -1 not sent, or UNREADABLE. */
+static int
+whole_pieces(struct input *in, ssize_t n)
+{
+	int moved;
+
+	if (sink_data(in->sink, in->buf, (size_t)n) == -1)
+		return -1;
+	moved = sink_feed(in->sink, STDIN_FILENO);
+	/* who has had enough of it has had it all */
+	while (moved == 0 && !sink_done(in->sink) && (n = io_read(STDIN_FILENO, in->buf, INPUT_BUF)) > 0)
+		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
+			return -1;
+	return moved == -1 ? -1 : n == -1 ? UNREADABLE : sink_end(in->sink);
+}
+
 int
 input_whole(struct input *in)
 {
+	off_t start = in->sink->handover ? start_of() : -1;
 	ssize_t n = io_read_full(STDIN_FILENO, in->buf, BATCH_INLINE + 1);
-	int moved;
+	int r;
 
 	if (n == -1)
 		return cannot_read(in);
@@ -164,48 +198,68 @@ input_whole(struct input *in)
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
-	if (piece(in, in->buf, (size_t)n) == -1)
-		return -1;
-	moved = sink_feed(in->sink, STDIN_FILENO);
-	if (moved == -1)
-		return cannot_send(in);
-	while (moved == 0 && (n = io_read(STDIN_FILENO, in->buf, INPUT_BUF)) > 0)
-		if (piece(in, in->buf, (size_t)n) == -1)
+	while ((r = whole_pieces(in, n)) == -1) {
+		if (again(in, &in->head, start) == -1)
 			return -1;
-	return n == -1 ? cannot_read(in) : end(in);
+		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
+		if (n == -1)
+			return cannot_read(in);
+	}
+	return r == UNREADABLE ? cannot_read(in) : tell(in);
 }
 
 /*
- * long_record -- send in pieces a record of which in->buf is full and which goes on.
- * Leaves what follows it at the start of in->buf.  have: gets how much that is.  Returns 0, or -1.
+ * long_pieces -- send a record of which in->buf is full and which goes on.
+ * Leaves what follows it at the start of in->buf.  have: gets how much that is.  Returns as whole_pieces.
  */
 static int
-long_record(struct input *in, char mark, size_t *have)
+long_pieces(struct input *in, char mark, size_t *have)
 {
 	const char *at = NULL;
 	size_t len = INPUT_BUF;
 	ssize_t n = INPUT_BUF;
 
-	in->head.len = MESSAGE_LEN_UNKNOWN;
-	if (stamp(in) == -1 || begin(in, &in->head) == -1)
-		return -1;
 	while (at == NULL && n > 0) {
-		if (piece(in, in->buf, len) == -1)
+		if (sink_data(in->sink, in->buf, len) == -1)
 			return -1;
 		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
 		if (n == -1)
-			return cannot_read(in);
+			return UNREADABLE;
 		at = memchr(in->buf, mark, (size_t)n);
 		len = at == NULL ? (size_t)n : (size_t)(at - in->buf);
 	}
-	*have = 0;
-	if (at != NULL) {
-		if (piece(in, in->buf, len) == -1)
+	if (at != NULL && sink_data(in->sink, in->buf, len) == -1)
+		return -1;
+	if (sink_end(in->sink) == -1)
+		return -1;
+	*have = at != NULL ? (size_t)n - len - 1 : 0;
+	memmove(in->buf, at != NULL ? at + 1 : in->buf, *have);
+	return 0;
+}
+
+/* long_record -- send in pieces a record of which in->buf is full.  Leaves what follows it, as long_pieces.  0, or -1. */
+static int
+long_record(struct input *in, char mark, size_t *have)
+{
+	off_t start = in->sink->handover ? start_of() : -1;
+	ssize_t n;
+	int r;
+
+	if (start != -1)
+		start -= INPUT_BUF;
+	in->head.len = MESSAGE_LEN_UNKNOWN;
+	if (stamp(in) == -1 || begin(in, &in->head) == -1)
+		return -1;
+	while ((r = long_pieces(in, mark, have)) == -1) {
+		if (again(in, &in->head, start) == -1)
 			return -1;
-		*have = (size_t)n - len - 1;
-		memmove(in->buf, at + 1, *have);
+		n = io_read_full(STDIN_FILENO, in->buf, INPUT_BUF);
+		if (n >= 0 && n < INPUT_BUF)
+			errno = EIO;            /* the file has become shorter */
+		if (n < INPUT_BUF)
+			return cannot_read(in);
 	}
-	return end(in);
+	return r == UNREADABLE ? cannot_read(in) : tell(in);
 }
 
 /* tell_records -- whole_records where each record's number is told: one by one. */
@@ -263,29 +317,67 @@ input_records(struct input *in, char mark)
 	return flush(in);
 }
 
-/* put_frame -- send one message of the frame stream on. */
-static int
-put_frame(struct input *in, struct message *m)
+/* read_first -- the first bytes of a payload, as many as a message in memory may have and one more.  Returns them, or -1. */
+static ssize_t
+read_first(struct input *in, struct message *m)
 {
-	ssize_t n;
+	ssize_t n, have = 0;
+
+	while (have <= BATCH_INLINE && (n = message_read(m, in->buf + have, (size_t)(BATCH_INLINE + 1 - have))) != 0) {
+		if (n == -1)
+			return -1;
+		have += n;
+	}
+	return have;
+}
+
+/* frame_pieces -- send n bytes of a payload that stand in in->buf, and what follows them.  Returns as whole_pieces. */
+static int
+frame_pieces(struct input *in, struct message *m, ssize_t n)
+{
+	for (; n > 0; n = message_read(m, in->buf, INPUT_BUF))
+		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
+			return -1;
+	return n == -1 ? UNREADABLE : sink_end(in->sink);
+}
+
+/* put_frame -- send one message of the frame stream on.  base: where the stream began in standard input; -1 unknown. */
+static int
+put_frame(struct input *in, struct message *m, off_t base)
+{
+	struct reader *r = &in->reader;
+	uint64_t left = r->left, offset = r->offset;
+	bool more = r->more;
+	ssize_t n = 0;
+	int sent;
 
 	m->id = 0;
 	m->attempt = 0;
 	m->uid = -1;
-	if (m->data != NULL && m->len <= BATCH_INLINE)
-		return put(in, m, m->data, m->len);
+	if (m->data != NULL && (m->len <= BATCH_INLINE || in->sink->handover))
+		return put(in, m, m->data, (size_t)m->len);
+	if (in->sink->kind == CHANNEL_MAILBOX && (n = read_first(in, m)) <= BATCH_INLINE) {
+		m->len = (uint64_t)n;
+		return n == -1 ? cannot_read(in) : put(in, m, in->buf, (size_t)n);
+	}
 	if (begin(in, m) == -1)
 		return -1;
-	while ((n = message_read(m, in->buf, INPUT_BUF)) > 0)
-		if (piece(in, in->buf, (size_t)n) == -1)
+	if (n == 0)
+		n = message_read(m, in->buf, INPUT_BUF);
+	while ((sent = frame_pieces(in, m, n)) == -1) {
+		if (again(in, m, base == -1 ? -1 : base + (off_t)offset) == -1)
 			return -1;
-	return n == -1 ? cannot_read(in) : end(in);
+		reader_reset(r, offset, left, more);
+		n = message_read(m, in->buf, INPUT_BUF);
+	}
+	return sent == UNREADABLE ? cannot_read(in) : tell(in);
 }
 
 int
 input_frames(struct input *in)
 {
 	struct message m;
+	off_t base = in->sink->handover ? start_of() : -1;
 	int r, err;
 
 	reader_init(&in->reader, STDIN_FILENO, READER_ALL);
@@ -293,7 +385,7 @@ input_frames(struct input *in)
 		if (!reader_buffered(&in->reader) && flush(in) == -1)
 			return -1;
 		r = reader_next(&in->reader, &m);
-	} while (r == 1 && put_frame(in, &m) == 0);
+	} while (r == 1 && put_frame(in, &m, base) == 0);
 	if (r == 1)
 		return -1;
 	err = errno;

@@ -21,7 +21,6 @@ enum {
 	STATUS_OWN_FAILURE = 125,               /* what mrecv failed at is not the command's */
 };
 
-#define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is not given for 0.1 s x 2^tries */
 #define PAUSE_NS UINT64_C(100000000)            /* after a command that put its message back, before the next */
 #define ANSWER_NS UINT64_C(1000000000)          /* so long an answer waits for room */
 
@@ -29,8 +28,7 @@ enum {
 struct job {
 	pid_t pid;                      /* 0: a free slot */
 	struct source *from;
-	struct held *held;              /* what it works on, of a mailbox */
-	uint32_t n, room;
+	struct hold hold;               /* what it works on, of a mailbox */
 	int cut;                        /* errno: its input could not be read to the end; 0 none */
 	int out_fd;                     /* its output, where that is an answer; -1 */
 	struct reply reply;
@@ -75,57 +73,73 @@ void
 jobs_free(struct jobs *j)
 {
 	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
-		free(j->list[i].held);
+		hold_free(&j->list[i].hold);
 	free(j->list);
 	free(j->frames);
 }
 
 /* ---- what a job holds ---- */
 
-/* hold -- the job holds what is in the run; the run stays in hand until the job has begun. */
+/*
+ * hold -- the job holds what is in the run, and of an offer its FIFO; the run stays in hand until the job has begun.
+ * Of an offer at which the command may fail for the last time, the payload is kept.
+ */
 static int
-hold(struct job *job, const struct run *run)
+hold(struct jobs *j, struct job *job)
 {
-	struct held *more;
-	uint32_t room;
+	struct sources *s = j->deliver->sources;
+	uint32_t max = j->deliver->max_tries;
+	struct held *last;
 
-	if (job->n + run->n > job->room) {
-		room = (job->n + run->n) * 2;
-		more = realloc(job->held, room * sizeof *more);
-		if (more == NULL)
-			return -1;
-		job->held = more;
-		job->room = room;
-	}
-	for (uint32_t i = 0; i < run->n; i++)
-		hold_take(run, i, &job->held[job->n++]);
-	return 0;
+	if (hold_add(&job->hold, &s->run) == -1)
+		return -1;
+	last = &job->hold.list[job->hold.n - 1];
+	last->meet_fd = sources_take_offer(s);
+	if (last->meet_fd == -1 || max == 0 || last->item.tries + 1 < max)
+		return 0;
+	deliver_begun(j->deliver, &s->message);
+	last->kept_fd = spare_keep(&s->message);
+	return last->kept_fd == -1 ? -1 : 0;
 }
 
-/* settle_some -- settle n of what the job holds; a signal to stop does not keep it from that. */
+/* settle_some -- settle n of what the job holds. */
 static int
 settle_some(struct job *job, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
 {
-	int r;
-
-	do
-		r = job->n == 0 ? 0 : hold_settle(&job->from->claim, job->held + from, n, end, delay_us);
-	while (r == -1 && errno == EINTR);
-	return r;
+	return n == 0 ? 0 : hold_settle(&job->hold, &job->from->claim, from, n, end, delay_us);
 }
 
-/* failed -- note where.  What the job held is put back.  Returns -1, errno as it was. */
+/*
+ * failed -- note where.  What the job held is put back, but a message that its sender has cut short, the last one.
+ * Returns -1, errno as it was.
+ */
 static int
 failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
+	uint32_t n = job->hold.n;
 
-	settle_some(job, 0, job->n, CLAIM_BACK, 0);
-	job->n = 0;
+	bool offer = n > 0 && (job->hold.list[n - 1].item.slot.flags & SLOT_MEET);
+
+	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
+	if (j->deliver->cut && offer)
+		settle_some(job, --n, 1, CLAIM_DROPPED, 0);
+	settle_some(job, 0, n, CLAIM_BACK, 0);
+	hold_drop(&job->hold);
 	j->deliver->failed_at = at;
 	j->deliver->failed_on = on;
 	errno = err;
 	return -1;
+}
+
+/* not_held -- hold has failed: so has the job.  Returns -1, errno as it was. */
+static int
+not_held(struct jobs *j, struct job *job)
+{
+	if (errno == EBADMSG)
+		return failed(j, job, "read", job->from->name);
+	sources_settle(j->deliver->sources, 0, CLAIM_BACK, 0);
+	return failed(j, job, "run", j->command[0]);
 }
 
 /* ---- start ---- */
@@ -141,7 +155,7 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	job->out_fd = -1;
 	if (m != NULL && j->reply && reply_note(&job->reply, m)) {
 		/* what stands in a frame on a pipe, the kernel did not tell */
-		if (m->reader != NULL || job->n == 0)
+		if (m->reader != NULL || job->hold.n == 0)
 			job->reply.uid = -1;
 		job->out_fd = h.out_fd = spare_open();
 		if (job->out_fd == -1)
@@ -172,8 +186,10 @@ start_piped(struct jobs *j, struct job *job, struct message *m)
 	close(ends[0]);
 	if (r == 0) {
 		deliver_begun(j->deliver, m);
-		if (handler_feed(ends[1], m) == -1)
+		if (handler_feed(ends[1], m) == -1) {
 			job->cut = errno;
+			kill(job->pid, SIGTERM);        /* before it takes the end of its input for the end of the payload */
+		}
 	}
 	close(ends[1]);
 	return r;
@@ -213,6 +229,8 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 	if (s->streamed) {
 		deliver_begun(j->deliver, &s->message);
 		r = output_message(j->frames, s->from->name, &s->message);
+		if (s->message.fd != -1)
+			close(s->message.fd);
 		*n += 1;
 	}
 	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
@@ -246,13 +264,11 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 		if (*n >= most)
 			break;
 		r = sources_more(s, most - (uint32_t)*n, RUN_BYTES);
-		if (r == 1 && !(s->run.expired && !s->streamed) && hold(job, &s->run) == -1) {
-			sources_settle(s, 0, CLAIM_BACK, 0);
-			return failed(j, job, "run", j->command[0]);
-		}
+		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
+			return not_held(j, job);
 	} while (r == 1);
 	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
-		if (*n == 0 || job->n > 0)
+		if (*n == 0 || job->hold.n > 0)
 			return failed(j, job, "receive from", s->from->name);
 		job->cut = errno;       /* what came before it from a stream can not be put back */
 	}
@@ -288,13 +304,13 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 	while (job->pid != 0)
 		job++;
 	job->from = s->from;
-	job->n = 0;
+	hold_drop(&job->hold);
 	job->cut = 0;
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
 			return deliver_bury(j->deliver, "expired", s->run.items[0].tries);
-	} else if (s->from->kind == CHANNEL_MAILBOX && hold(job, &s->run) == -1) {
-		return failed(j, job, "run", j->command[0]);
+	} else if (s->from->kind == CHANNEL_MAILBOX && hold(j, job) == -1) {
+		return not_held(j, job);
 	}
 	if (j->batch > 0) {
 		r = start_batch(j, job, most, n);
@@ -310,17 +326,6 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 
 /* ---- end ---- */
 
-/* retry_delay_us -- how long a message that has failed so many times is kept back. */
-static uint64_t
-retry_delay_us(unsigned tries)
-{
-	uint64_t delay = RETRY_FIRST_US;
-
-	for (unsigned i = 0; i < tries && delay < CLAIM_DELAY_MAX_US; i++)
-		delay *= 2;
-	return delay < CLAIM_DELAY_MAX_US ? delay : CLAIM_DELAY_MAX_US;
-}
-
 /* bury -- message i of the job goes to the dead letters. */
 static int
 bury(struct jobs *j, struct job *job, uint32_t i, int status)
@@ -328,14 +333,16 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 	struct sources *s = j->deliver->sources;
 	char why[16];
 
-	if (hold_recall(&job->from->claim, &job->held[i], &s->run) == -1) {
+	const struct held *held = &job->hold.list[i];
+
+	if (hold_recall(&job->from->claim, held, &s->run) == -1) {
 		s->run.n = 0;
 		return -1;
 	}
 	s->from = job->from;
 	s->streamed = false;
 	snprintf(why, sizeof why, "%d", status);
-	return deliver_bury(j->deliver, why, job->held[i].item.tries + 1) == -1 ? -1 : 0;
+	return deliver_bury(j->deliver, why, held->item.tries + 1) == -1 ? -1 : 0;
 }
 
 /* try_again -- the job's messages have failed once more. */
@@ -346,17 +353,18 @@ try_again(struct jobs *j, struct job *job, int status)
 	const struct item *item;
 	int r = 0;
 
-	for (uint32_t i = 0; i < job->n; i++) {
-		item = &job->held[i].item;
-		if (max > 0 && item->tries + 1 >= max && !(item->slot.flags & SLOT_MEET)) {
+	for (uint32_t i = 0; i < job->hold.n; i++) {
+		item = &job->hold.list[i].item;
+		if (max > 0 && item->tries + 1 >= max) {
 			if (bury(j, job, i, status) == -1)
 				r = -1;
-		} else if (settle_some(job, i, 1, CLAIM_FAILED, retry_delay_us(item->tries + 1)) == -1) {
+		} else if (settle_some(job, i, 1, CLAIM_FAILED, settle_retry_us(item->tries + 1)) == -1) {
 			j->deliver->failed_at = "put back to";
 			j->deliver->failed_on = job->from->name;
 			r = -1;
 		}
 	}
+	hold_drop(&job->hold);
 	return r;
 }
 
@@ -400,7 +408,7 @@ settle(struct jobs *j, struct job *job, enum handler_end end, int status)
 		d->status = status;
 	if (end == HANDLER_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (settle_some(job, 0, job->n, end == HANDLER_DONE ? CLAIM_DONE : CLAIM_BACK, 0) == -1) {
+	if (settle_some(job, 0, job->hold.n, end == HANDLER_DONE ? CLAIM_DONE : CLAIM_BACK, 0) == -1) {
 		d->failed_at = end == HANDLER_DONE ? "receive from" : "put back to";
 		d->failed_on = job->from->name;
 		return -1;

@@ -279,6 +279,15 @@ mbox_commit(struct mbox *m)
 }
 
 void
+mbox_ring(struct mbox *m, int fd)
+{
+	if (m->ringing < MBOX_RINGS)
+		m->rings[m->ringing++] = fd;
+	else
+		close(fd);
+}
+
+void
 mbox_unlock(struct mbox *m)
 {
 	int err = errno;

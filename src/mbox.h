@@ -20,10 +20,7 @@
 #include "seg.h"
 #include "want.h"
 
-enum {
-	MBOX_RINGS = 256,               /* bells that one change may ring */
-	MBOX_TAKERS = 64,               /* of them, for receivers: who wakes more splits the change */
-};
+enum { MBOX_RINGS = 64 };               /* bells that one change holds open until the unlock */
 
 /* Tells somebody at a terminal that another process (lock_missed) holds the lock of the mailbox that he calls name. */
 typedef void mbox_held(const char *name);
@@ -105,6 +102,12 @@ int mbox_note(struct mbox *m);
 
 /* mbox_commit -- write m->ctl: what was changed now counts.  Returns 0, or -1. */
 int mbox_commit(struct mbox *m);
+
+/*
+ * mbox_ring -- the bell that was opened, fd, is to ring at the unlock.  Where too many are open it rings at once: whoever
+ * wakes waits for the lock.
+ */
+void mbox_ring(struct mbox *m, int fd);
 
 /* mbox_unlock -- unlock, then ring the bells that were opened.  A change not committed is left to recount. */
 void mbox_unlock(struct mbox *m);

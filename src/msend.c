@@ -117,6 +117,11 @@ failed(const struct send *s)
 		return cli_status(errno);
 	if (errno == EINTR && io_stop)
 		return CLI_OK;          /* main ends as the signal would have it */
+	if (errno == EPIPE && s->sink.handover) {
+		cli_warn("cannot send to %s: its receiver failed after %llu bytes", s->sink.name,
+		    (unsigned long long)s->sink.meet.sent);
+		return CLI_IO;
+	}
 	if (errno != EBADMSG || r->reason == NULL)
 		return cli_fail(s->input.failed_at, s->input.failed_on);
 	cli_warn("standard input: byte %llu: %s", (unsigned long long)r->offset, r->reason);

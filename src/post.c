@@ -14,6 +14,7 @@
 #include "file.h"
 #include "io.h"
 #include "mode.h"
+#include "offer.h"
 #include "reclaim.h"
 #include "sync.h"
 #include "wake.h"
@@ -223,27 +224,6 @@ write_expiries(struct mbox *m, uint32_t pos, uint32_t n, const struct batch *b)
 	return 0;
 }
 
-/*
- * make_offer -- make the FIFO of the offer that will stand at place pos, with its writing end open.
- * A kill after it is mended by recount: ctl is busy.
- */
-static int
-make_offer(struct post *p, uint32_t pos)
-{
-	struct mbox *m = p->m;
-	char name[SEG_NAME_BYTES];
-	int in;
-
-	seg_file(name, m->ctl.next, 0, "meet");
-	if (seg_write_due(&m->seg, pos, m->number) == -1
-	    || (in = file_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode))) == -1)
-		return -1;
-	p->offer_fd = file_open_fifo(m->dir_fd, name, O_WRONLY);
-	close(in);
-	/* a full pipe is waited for in write(2) */
-	return p->offer_fd == -1 ? -1 : fcntl(p->offer_fd, F_SETFL, 0);
-}
-
 /* finish_append -- commit, with the wants that an append changes. */
 static int
 finish_append(struct post *p)
@@ -273,15 +253,13 @@ append(struct post *p, struct batch *b, uint32_t n)
 
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
-	if (n > MBOX_TAKERS && c->wants > MBOX_TAKERS)
-		n = MBOX_TAKERS;
 	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
 		n = 1;          /* each waits, or displaces, for itself */
 	n = number_names(p, b, n);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (seg_log(&m->seg) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || (is_offer(m) && make_offer(p, pos) == -1) || write_expiries(m, pos, n, b) == -1
+	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1) || write_expiries(m, pos, n, b) == -1
 	    || write_slots(p, b, pos, n, &bytes) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
@@ -355,7 +333,7 @@ post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 	if (r == -1)
 		p->names_of = 0;
 	mbox_unlock(p->m);
-	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns, SYNC_END) : r;
+	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns) : r;
 }
 
 int
@@ -488,7 +466,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 			mbox_commit(m);
 		close(fd);
 		mbox_unlock(m);
-		return p->sync ? sync_await(p->m, p->last_id, deadline_ns, SYNC_END) : 0;
+		return p->sync ? sync_await(p->m, p->last_id, deadline_ns) : 0;
 	}
 	err = errno;
 	mbox_unlock(m);

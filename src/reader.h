@@ -62,6 +62,20 @@ int reader_next(struct reader *r, struct message *m);
  */
 ssize_t reader_payload(struct reader *r, void *buf, size_t n);
 
+/*
+ * reader_reset -- the stream stands again inside the current message, at this offset, as it was then: left, more.
+ * The caller has seen to it that the next read(2) gives what comes there.
+ */
+static inline void
+reader_reset(struct reader *r, uint64_t offset, uint64_t left, bool more)
+{
+	r->start = r->end = 0;
+	r->offset = offset;
+	r->left = left;
+	r->more = more;
+	r->in_message = true;
+}
+
 /* reader_buffered -- whether reader_next would give a whole message without a read(2). */
 bool reader_buffered(const struct reader *r);
 

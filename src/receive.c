@@ -126,7 +126,7 @@ not_delivered(struct receive *r)
 		cli_stopped(SIGPIPE);
 	}
 	status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
-	if (err == EBADMSG && r->follow && r->jobs.command == NULL && r->sources.streamed) {
+	if (err == EBADMSG && r->follow && r->deliver.cut) {
 		r->deliver.status = status;
 		return GO_ON;
 	}

@@ -135,8 +135,8 @@ copy(struct sink *s, struct message *m, int fd)
 		return -1;
 	while ((n = io_pread(fd, piece, sizeof piece, at)) > 0 && sink_data(s, piece, (size_t)n) == 0)
 		at += (uint64_t)n;
-	if (n == 0)
-		return sink_end(s);
+	if (n == 0 && sink_end(s) == 0)
+		return 0;
 	sink_abort(s);
 	return -1;
 }

@@ -3,11 +3,11 @@
 #include "revive.h"
 
 #include "clock.h"
+#include "offer.h"
 #include "wake.h"
 
 enum {
 	BLOCK = 256,                            /* states read at a time */
-	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep */
 	OWNERS = 16,                            /* claimers remembered in one search for the dead */
 };
 
@@ -51,19 +51,6 @@ owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
 	return known->lives[i] = mbox_lives(m, owner);
 }
 
-/* revive_offer -- an offer's receiver died: its sender sees that for himself; without one it is dropped. */
-static int
-revive_offer(struct mbox *m, const struct item *item)
-{
-	uint64_t sender;
-
-	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
-		return -1;
-	if (mbox_lives(m, sender))
-		return 0;
-	return settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP_STREAM);
-}
-
 /* revive -- the message at pos, whose claimer died, is ready again. */
 static int
 revive(struct claim *c, uint32_t pos, uint64_t state)
@@ -73,7 +60,7 @@ revive(struct claim *c, uint32_t pos, uint64_t state)
 	if (mbox_begin(c->m) == -1 || seg_read_slots(&c->m->seg, pos, 1, &item.slot) == -1)
 		return -1;
 	if (item.slot.flags & SLOT_MEET)
-		return revive_offer(c->m, &item);
+		return offer_revive(c->m, &item);
 	return settle_ready(c->m, &item, 1, true, 0) == -1 ? -1 : revive_wake(c, &item, 1);
 }
 

@@ -63,7 +63,7 @@ falls_due(struct claim *c, uint32_t pos)
 	uint64_t due, now = clock_wall_us();
 
 	/* a clock that was set back does not hold a message up */
-	if (seg_read_due(&c->m->seg, pos, &due) == -1 || due <= now || due - now > CLAIM_DELAY_MAX_US)
+	if (seg_read_due(&c->m->seg, pos, &due) == -1 || due <= now || due - now > SETTLE_DELAY_MAX_US)
 		return true;
 	if (c->due_us == 0 || due < c->due_us)
 		c->due_us = due;
@@ -284,7 +284,7 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	run->n = 0;
 	run->sure = false;
 	run->expired = false;
-	run->meet_fd = -1;
+	run->meet_fd = run->kept_fd = -1;
 	c->due_us = 0;
 	/* who looks and takes nothing need not see again what was put back */
 	if (c->backs != c->m->ctl.backs && !c->peek) {

@@ -24,6 +24,7 @@ struct run {
 	bool expired;                           /* it is one message, and it has expired */
 	bool sure;                              /* its claims were committed, and no change of them has failed */
 	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
+	int kept_fd;                            /* it is one offer, whose payload was kept in this file; else -1 */
 	uint64_t seg, shape;                    /* the segment, and the mailbox's shape when it was claimed */
 	uint64_t salt;                          /* the segment's */
 	uint64_t log_at;                        /* log[0] is this byte of the segment's log */
@@ -54,8 +55,6 @@ struct claim {
 	uint32_t ranked;
 	unsigned char tag_rank[SEG_NAMES], source_rank[SEG_NAMES];
 };
-
-#define CLAIM_DELAY_MAX_US UINT64_C(60000000)   /* no message is put back for longer */
 
 struct claim_limits {
 	uint32_t messages;                      /* at most, 1 to RUN_MESSAGES */

@@ -10,6 +10,8 @@
 #include "reclaim.h"
 #include "wake.h"
 
+#define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is not given for 0.1 s x 2^tries */
+
 /* set_states -- write the items' states, neighbours at one stroke. */
 static int
 set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries)
@@ -80,8 +82,8 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 }
 
 /* end -- what goes with a message that is more than a frame when it leaves. */
-static int
-end(struct mbox *m, const struct item *item, enum state_status now)
+static void
+end(struct mbox *m, const struct item *item)
 {
 	char file[SEG_NAME_BYTES];
 
@@ -89,12 +91,11 @@ end(struct mbox *m, const struct item *item, enum state_status now)
 		seg_file(file, item->id, 0, item->slot.flags & SLOT_BIG ? "big" : "meet");
 		unlinkat(m->dir_fd, file, 0);
 	}
-	return item->slot.flags & SLOT_SYNC ? wake_end(m, item->id, now) : 0;
 }
 
-/* end_all -- take n messages out of the counts, and what goes with them.  Returns 0, or -1. */
-static int
-end_all(struct mbox *m, const struct item *items, uint32_t n, enum state_status now)
+/* end_all -- take n messages out of the counts, and what goes with them. */
+static void
+end_all(struct mbox *m, const struct item *items, uint32_t n)
 {
 	uint64_t first = m->ctl.first, head = m->ctl.head, bytes = 0;
 
@@ -102,13 +103,12 @@ end_all(struct mbox *m, const struct item *items, uint32_t n, enum state_status 
 		bytes += batch_cost(items[i].slot.len);
 		first += first == items[i].id;
 		head += head == items[i].id;
-		if ((items[i].slot.flags & (SLOT_BIG | SLOT_MEET | SLOT_SYNC)) && end(m, &items[i], now) == -1)
-			return -1;
+		if (items[i].slot.flags & (SLOT_BIG | SLOT_MEET))
+			end(m, &items[i]);
 	}
 	m->ctl.first = first;
 	m->ctl.head = head;
 	m->ctl.live_bytes -= bytes;
-	return 0;
 }
 
 int
@@ -121,11 +121,15 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 		errno = EBADMSG;        /* what counts nothing else than these has been changed by somebody else */
 		return -1;
 	}
-	if (seg_read_links(&m->seg) == -1 || set_states(m, items, n, now, 0) == -1)
+	if (seg_read_links(&m->seg) == -1)
 		return -1;
-	/* who waits for an end must be told before the segment that holds the state can go */
-	if (end_all(m, items, n, now) == -1)
+	/* who waits for an end must be told before there is a state that recount, after a kill, removes with its segment */
+	for (uint32_t i = 0; i < n; i++)
+		if ((items[i].slot.flags & SLOT_SYNC) && wake_end(m, items[i].id, now) == -1)
+			return -1;
+	if (set_states(m, items, n, now, 0) == -1)
 		return -1;
+	end_all(m, items, n);
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
 	c->delayed -= was == STATE_DELAYED ? n : 0;
@@ -136,6 +140,16 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	if (seg_write_done(&m->seg) == -1 || reclaim_spent(&m->seg, c, keep) == -1)
 		return -1;
 	return wake_room(m);
+}
+
+uint64_t
+settle_retry_us(unsigned tries)
+{
+	uint64_t delay = RETRY_FIRST_US;
+
+	for (unsigned i = 0; i < tries && delay < SETTLE_DELAY_MAX_US; i++)
+		delay *= 2;
+	return delay < SETTLE_DELAY_MAX_US ? delay : SETTLE_DELAY_MAX_US;
 }
 
 int

@@ -128,7 +128,7 @@ meet_close(struct sink *s)
 	return 0;
 }
 
-/* hand_over -- a message that is in memory: where its receiver dies half-way, it is offered again. */
+/* hand_over -- a message that is in memory: where its receiver fails, it is offered again. */
 static int
 hand_over(struct sink *s, const struct message *head, const char *data, size_t len)
 {
@@ -136,12 +136,15 @@ hand_over(struct sink *s, const struct message *head, const char *data, size_t l
 	int r;
 
 	whole.len = len;
-	do {
-		r = meet_open(s, &whole);
-		if (r == -1)
-			return -1;
+	r = meet_open(s, &whole);
+	while (r == 0) {
 		r = meet_data(&s->meet, data, len) == -1 ? -1 : meet_close(s);
-	} while (r == -1 && errno == EPIPE);
+		if (r == 0 || errno != EPIPE)
+			break;
+		r = meet_again(&s->meet, &whole);
+	}
+	if (r == -1)
+		meet_abort(&s->meet);
 	return r;
 }
 
@@ -306,6 +309,21 @@ sink_end(struct sink *s)
 	return 0;
 }
 
+int
+sink_again(struct sink *s, const struct message *head)
+{
+	if (s->handover)
+		return meet_again(&s->meet, head);
+	errno = EPIPE;
+	return -1;
+}
+
+bool
+sink_done(const struct sink *s)
+{
+	return s->handover && s->meet.done;
+}
+
 void
 sink_abort(struct sink *s)
 {
@@ -324,6 +342,8 @@ sink_close(struct sink *s)
 {
 	int r = 0, err;
 
+	if (s->handover)
+		meet_abort(&s->meet);
 	if (s->kind == CHANNEL_MAILBOX) {
 		wake_leave(&s->m);
 		mbox_close(&s->m);

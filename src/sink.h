@@ -43,8 +43,8 @@ struct sink {
 int sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns);
 
 /*
- * sink_put -- send a message whose payload of at most BATCH_INLINE bytes is in memory.
- * It may be gathered.  head's names and headers are copied.
+ * sink_put -- send a message whose payload of at most BATCH_INLINE bytes is in memory; where it is handed over, of any
+ * length.  It may be gathered.  head's names and headers are copied.
  * Returns 0, or -1: EAGAIN no room, ETIMEDOUT, EIDRM, EMSGSIZE, EPIPE, EINTR, or errno of write(2).
  */
 int sink_put(struct sink *s, const struct message *head, const char *data, size_t len);
@@ -83,6 +83,15 @@ int sink_feed(struct sink *s, int in);
  */
 int sink_head(struct sink *s, const struct message *head);
 int sink_share(struct sink *s, const struct sink *from);
+
+/*
+ * sink_again -- sink_data or sink_end has failed with EPIPE: in a mailbox of capacity 0 the message is offered again, and
+ * its payload is to be given from its first byte.  Returns as sink_begin; EPIPE where that is not possible.
+ */
+int sink_again(struct sink *s, const struct message *head);
+
+/* sink_done -- whether the message begun has been received, whatever there is more of its payload. */
+bool sink_done(const struct sink *s);
 
 /* sink_abort -- give up the message begun: it does not exist (on a stream: it is told to be cut short). */
 void sink_abort(struct sink *s);

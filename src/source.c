@@ -93,6 +93,19 @@ lock_deadline(const struct sources *s, uint64_t deadline_ns)
 	return s->patience_ns == 0 || deadline_ns == NOT_AT_ALL ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 }
 
+/* close_offer -- the offer whose payload came last has been settled: its sender may know that nobody reads it any more. */
+static void
+close_offer(struct source *one)
+{
+	int err = errno;
+
+	if (one->kind == CHANNEL_MAILBOX && one->fd != -1) {
+		close(one->fd);
+		one->fd = -1;
+	}
+	errno = err;
+}
+
 /*
  * begin_offer -- the message in hand is an offer: get its header from its sender.
  * Returns 1, 0 where the sender died before he had sent anything, or -1 (EBADMSG: in the middle).
@@ -103,12 +116,9 @@ begin_offer(struct sources *s, struct source *one)
 	const struct item *item = &s->run.items[0];
 	int r, err;
 
+	one->fd = s->run.meet_fd;
 	if (one->reader == NULL && (one->reader = malloc(sizeof *one->reader)) == NULL)
 		return -1;
-	/* the one before has been received, or given up */
-	if (one->fd != -1)
-		close(one->fd);
-	one->fd = s->run.meet_fd;
 	reader_init(one->reader, one->fd, READER_ONE);
 	one->reader->deadline_ns = CLOCK_NEVER;
 	/* it has one reader in its life, us; and a blocking end lets splice(2) wait for whichever side it must */
@@ -117,13 +127,15 @@ begin_offer(struct sources *s, struct source *one)
 	if (r == 1) {
 		s->message.id = item->id;
 		s->message.time_us = item->slot.time_us;
-		s->message.attempt = 1;
+		s->message.attempt = item->tries + 1;
+		s->message.uid = -1;
 		s->streamed = true;
 		return 1;
 	}
 	err = errno;
-	if (claim_settle(&one->claim, &s->run, 0, CLAIM_DROPPED, 0) == -1)
+	if (claim_settle(&one->claim, &s->run, 0, r == 0 || err == EBADMSG ? CLAIM_DROPPED : CLAIM_BACK, 0) == -1)
 		return -1;
+	close_offer(one);
 	errno = err;
 	return r;
 }
@@ -142,9 +154,11 @@ next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t
 	int r;
 
 	s->streamed = false;
-	do
+	do {
 		r = claim_turn(&one->claim, &s->run, &limits);
-	while (r == 1 && s->run.meet_fd != -1 && (r = begin_offer(s, one)) == 0);
+		if (r != -1)
+			close_offer(one);
+	} while (r == 1 && s->run.meet_fd != -1 && (r = begin_offer(s, one)) == 0);
 	/* a message that is gone, or never was, is not waited for */
 	if (r == 0 && s->id != 0)
 		one->ended = !claim_waits(&one->claim, s->id);
@@ -404,9 +418,24 @@ sources_awake(struct sources *s)
 int
 sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us)
 {
+	int r;
+
 	if (s->from == NULL || s->from->kind != CHANNEL_MAILBOX)
 		return 0;
-	return claim_settle(&s->from->claim, &s->run, from, end, delay_us);
+	r = claim_settle(&s->from->claim, &s->run, from, end, delay_us);
+	if (s->run.n == 0)
+		close_offer(s->from);
+	return r;
+}
+
+int
+sources_take_offer(struct sources *s)
+{
+	int fd = s->from->kind == CHANNEL_MAILBOX && s->streamed ? s->from->fd : -1;
+
+	if (fd != -1)
+		s->from->fd = -1;
+	return fd;
 }
 
 void

@@ -21,7 +21,7 @@ struct source {
 	struct mbox m;
 	struct claim claim;
 	struct reader *reader;          /* of a stream; of a mailbox, for payloads by rendezvous */
-	int fd;
+	int fd;                         /* of a stream, or of the offer in hand; -1 */
 };
 
 struct sources {
@@ -72,6 +72,12 @@ int sources_awake(struct sources *s);
 
 /* sources_settle -- what is in hand from item `from` on is done or put back (claim_settle).  Returns 0, or -1. */
 int sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us);
+
+/*
+ * sources_take_offer -- where the message in hand is an offer, the caller has its FIFO from now on, and closes it once
+ * the offer has been settled.  It is read through s->message as before.  Returns its descriptor, or -1: it is none.
+ */
+int sources_take_offer(struct sources *s);
 
 /* sources_close -- put back what is in hand, take the wants down, and let go. */
 void sources_close(struct sources *s);

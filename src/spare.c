@@ -11,6 +11,8 @@
 
 #include "io.h"
 
+enum { PIECE = 64 * 1024 };             /* bytes copied at a time */
+
 /* open_named -- the portable way: a kill between the two calls leaves an empty file. */
 static int
 open_named(const char *dir)
@@ -63,4 +65,43 @@ spare_input(const char *data, size_t n)
 		fd = -1;
 	}
 	return fd;
+}
+
+/* copy_to -- write the payload of m to the file fd, which then stands at its start.  Returns its bytes, or -1. */
+static int64_t
+copy_to(int fd, struct message *m)
+{
+	char piece[PIECE];
+	int64_t len = 0;
+	ssize_t n;
+
+	while ((n = message_read(m, piece, sizeof piece)) > 0) {
+		if (io_write(fd, piece, (size_t)n) == -1)
+			return -1;
+		len += n;
+	}
+	return n == -1 || lseek(fd, 0, SEEK_SET) == -1 ? -1 : len;
+}
+
+int
+spare_keep(struct message *m)
+{
+	int fd = spare_open(), kept = -1, err;
+	int64_t len = fd == -1 ? -1 : copy_to(fd, m);
+
+	if (len != -1)
+		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (kept == -1) {
+		err = errno;
+		if (fd != -1)
+			close(fd);
+		errno = err;
+		return -1;
+	}
+	m->reader = NULL;
+	m->data = NULL;
+	m->fd = fd;
+	m->fd_offset = 0;
+	m->len = (uint64_t)len;
+	return kept;
 }

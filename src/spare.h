@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "message.h"
+
 /*
  * spare_open -- make a file without a name in $TMPDIR (else /tmp), for reading and writing, appended to.
  * Returns its descriptor, or -1 with errno of open(2).
@@ -17,5 +19,11 @@ int spare_open(void);
  * Returns it, or -1 with errno of pipe(2), open(2) or write(2).
  */
 int spare_input(const char *data, size_t n);
+
+/*
+ * spare_keep -- the payload of m, wherever it is, becomes a file (m->fd, which the caller closes), and is kept besides.
+ * Returns a descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
+ */
+int spare_keep(struct message *m);
 
 #endif

@@ -7,7 +7,6 @@
 #include "clock.h"
 #include "displace.h"
 #include "io.h"
-#include "settle.h"
 #include "wake.h"
 
 enum { KEEP = 4096 };                           /* bytes of log that stay when it was the last message */
@@ -18,75 +17,88 @@ sync_post(struct mbox *m, uint64_t id)
 	return wake_post(m, WANT_END, NULL, id);
 }
 
-/* withdraw -- with the lock held: take message id back, if nobody has it.  Returns 1, 0 somebody has it, or -1. */
+/* claimed_state -- what it means that somebody has claimed the message.  Returns as sync_state. */
 static int
-withdraw(struct mbox *m, uint64_t id)
+claimed_state(const struct mbox *m, const struct item *item)
 {
-	struct item item;
-	enum state_status status;
-	int r = settle_find(m, id, &item, &status);
+	uint64_t state;
 
-	if (r != 1 || (status != STATE_READY && status != STATE_DELAYED))
-		return r == -1 ? -1 : 0;
-	if (mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1)
+	if (seg_read_states(&m->seg, item->pos, 1, &state) == -1)
 		return -1;
-	return 1;
+	if (!(item->slot.flags & SLOT_MEET))
+		return SYNC_TAKEN;      /* whoever looks next makes it ready again, should its claimer be dead */
+	if (state_owner(state) == m->number)
+		return SYNC_BACK;
+	return mbox_lives(m, state_owner(state)) ? SYNC_TAKEN : SYNC_LOST;
 }
 
 int
-sync_outcome(struct mbox *m, uint64_t id)
+sync_state(struct mbox *m, uint64_t id, struct item *item)
 {
 	struct want w = { .mark = 0 };
-	struct item item;
 	enum state_status status = STATE_DONE;
 	int there;
 
 	if (m->posted && want_read(m->want_fd, m->want_index, &w) == -1)
 		return -1;
-	if (w.mark != 0)
-		return (int)w.mark;
-	there = settle_find(m, id, &item, &status);
-	if (there == 1)
-		return status == STATE_CLAIMED ? STATE_CLAIMED : 0;
-	/* gone without a word: whoever ended it was killed, or our want found no place */
-	return there == -1 ? -1 : (int)status;
-}
-
-/*
- * leave -- with the lock held: the wait for message id is over.  stop: withdraw it.
- * Takes our want down, commits and unlocks.  Leaves errno as it was, where nothing fails.
- */
-static void
-leave(struct mbox *m, uint64_t id, bool stop)
-{
-	int err = errno;
-
-	if ((stop && withdraw(m, id) == -1) || wake_down(m) == -1 || (m->changing && mbox_commit(m) == -1))
-		err = errno;
-	mbox_unlock(m);
-	errno = err;
+	if (w.mark == STATE_DONE || w.mark == STATE_DROPPED)
+		return w.mark == STATE_DONE ? SYNC_RECEIVED : SYNC_DROPPED;
+	there = settle_find(m, id, item, &status);
+	if (there == -1)
+		return -1;
+	/* gone without a word: our want has found no place */
+	if (there == 0)
+		return status == STATE_DROPPED ? SYNC_DROPPED : SYNC_RECEIVED;
+	return status == STATE_CLAIMED ? claimed_state(m, item) : SYNC_WAITS;
 }
 
 int
-sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until until)
+sync_withdraw(struct mbox *m, uint64_t id)
 {
-	uint64_t lock_ns;
-	int r, why, end;
+	struct item item;
+	enum state_status status;
+	int state = sync_state(m, id, &item);
+
+	if (state != SYNC_WAITS && state != SYNC_BACK && state != SYNC_LOST)
+		return state == -1 ? -1 : 0;
+	if (settle_find(m, id, &item, &status) != 1 || mbox_begin(m) == -1)
+		return -1;
+	return settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP);
+}
+
+int
+sync_leave(struct mbox *m)
+{
+	int r = wake_down(m) == -1 || (m->changing && mbox_commit(m) == -1) ? -1 : 0;
+
+	mbox_unlock(m);
+	return r;
+}
+
+uint64_t
+sync_lock_deadline(uint64_t deadline_ns)
+{
+	uint64_t second_ns = clock_after(WAKE_LOOK_NS);
+
+	return deadline_ns > second_ns ? deadline_ns : second_ns;
+}
+
+int
+sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
+{
+	struct item item;
+	int r, why, state;
 
 	io_catch_stop();
 	for (;;) {
 		r = wake_sleep(m, deadline_ns);
 		why = r == 0 ? ETIMEDOUT : errno;
-		lock_ns = deadline_ns == CLOCK_NEVER || (r == 1 && deadline_ns > clock_after(WAKE_LOOK_NS)) ? deadline_ns
-		    : clock_after(WAKE_LOOK_NS);
-		if ((r == -1 && why == EIDRM) || mbox_lock(m, lock_ns) == -1)
+		if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? deadline_ns : 0)) == -1)
 			return -1;
 		if (displace_expired(m) == -1)
 			why = errno;
-		end = sync_outcome(m, id);
-		if (end == STATE_CLAIMED && until == SYNC_END)
-			end = 0;
-		if (end != 0 || r != 1)
+		state = sync_state(m, id, &item);
+		if (state == -1 || state > SYNC_TAKEN || r != 1)
 			break;
 		if (sync_post(m, id) == -1 || (m->changing && mbox_commit(m) == -1)) {
 			mbox_unlock(m);
@@ -94,11 +106,14 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until un
 		}
 		mbox_unlock(m);
 	}
-	if (end == STATE_CLAIMED) {
-		mbox_unlock(m);
-		return 0;
-	}
-	errno = end == 0 ? why : end == -1 ? errno : ECANCELED;
-	leave(m, id, end == 0);
-	return end == STATE_DONE ? 0 : -1;
+	if (state == -1)
+		why = errno;
+	else if (state == SYNC_RECEIVED || state == SYNC_DROPPED)
+		why = state == SYNC_RECEIVED ? 0 : ECANCELED;
+	else if (sync_withdraw(m, id) == -1)
+		why = errno;
+	if (sync_leave(m) == -1 && why != 0)
+		why = errno;
+	errno = why;
+	return why == 0 ? 0 : -1;
 }

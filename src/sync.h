@@ -3,32 +3,46 @@
  * sync: a sender that waits for what becomes of its message.
  *
  * Its want is posted in the section in which the message is appended; whoever ends the message writes how into the
- * want's mark, before the segment with the message's state can go.
+ * want's mark, before the state that says so, and so before the segment with that state can go.
  */
 #ifndef SYNC_H
 #define SYNC_H
 
-#include "mbox.h"
+#include "settle.h"
 
-enum sync_until {
-	SYNC_END,                               /* until the message has left the mailbox */
-	SYNC_TAKEN,                             /* until somebody has claimed it */
+/* What has become of a message. */
+enum sync_state {
+	SYNC_WAITS,                             /* nobody has it */
+	SYNC_TAKEN,                             /* somebody has it */
+	SYNC_BACK,                              /* an offer: it was put back, and is in our hands */
+	SYNC_LOST,                              /* an offer: who had it has died */
+	SYNC_RECEIVED,
+	SYNC_DROPPED,                           /* it left the mailbox without being received */
 };
 
 /* sync_post -- with the lock held: post our want for the end of message id.  The caller commits.  Returns 0, or -1. */
 int sync_post(struct mbox *m, uint64_t id);
 
 /*
- * sync_outcome -- with the lock held: how message id, for which our want is posted, has ended.
- * Returns STATE_DONE or STATE_DROPPED, STATE_CLAIMED while somebody has it, 0 none of these yet, or -1.
+ * sync_state -- with the lock held: what has become of message id, for which our want is posted.
+ * item: gets it, where it has not ended.  Returns an enum sync_state, or -1.
  */
-int sync_outcome(struct mbox *m, uint64_t id);
+int sync_state(struct mbox *m, uint64_t id, struct item *item);
+
+/* sync_withdraw -- with the lock held: message id leaves the mailbox, if it has not ended and nobody has it.  0, or -1. */
+int sync_withdraw(struct mbox *m, uint64_t id);
+
+/* sync_lock_deadline -- how long to wait for the lock in a wait that ends at deadline_ns: no shorter than a second. */
+uint64_t sync_lock_deadline(uint64_t deadline_ns);
 
 /*
- * sync_await -- sleep until message id, for which our want is posted, has been received, or taken.
+ * sync_await -- sleep until message id, for which our want is posted, has been received.
  * One that nobody has when the deadline comes, or a signal, is withdrawn.
  * Returns 0, or -1: ETIMEDOUT, EINTR, EIDRM, ECANCELED (it left the mailbox without being received), or errno.
  */
-int sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns, enum sync_until until);
+int sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns);
+
+/* sync_leave -- with the lock held: the wait is over: our want comes down.  Commits, unlocks; 0, or -1 with errno. */
+int sync_leave(struct mbox *m);
 
 #endif

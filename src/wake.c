@@ -47,7 +47,7 @@ remove_want(struct mbox *m, uint32_t index, uint64_t owner)
 static int
 ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
 {
-	int fd = bell_ring_open(m->dir_fd, w->owner);
+	int fd = bell_ring_open(m->dir_fd, w->owner), err;
 
 	if (fd == -1) {
 		if (errno != ENXIO && errno != ENOENT)
@@ -55,8 +55,10 @@ ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
 		/* its owner may be alive and without a bell: it looks by itself */
 		return mbox_lives(m, w->owner) || remove_want(m, index, w->owner) == 0 ? 0 : -1;
 	}
-	m->rings[m->ringing++] = fd;
-	return want_mark(m->want_fd, index, mark) == -1 ? -1 : 1;
+	/* marked before it may ring */
+	err = want_mark(m->want_fd, index, mark);
+	mbox_ring(m, fd);
+	return err == -1 ? -1 : 1;
 }
 
 /* first_match -- the first of n messages not yet given to a waiter that w wants, n for none. */
@@ -105,12 +107,11 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
 	bool given[BATCH_MESSAGES] = { false };
 	struct want w;
 	uint32_t j, left = n;
-	unsigned limit = kind == WANT_RECEIVE ? MBOX_TAKERS : MBOX_RINGS;
 	int waiting = queue(m, kind, true, places), rung;
 
 	if (waiting == -1)
 		return -1;
-	for (int i = 0; i < waiting && left > 0 && m->ringing < limit; i++) {
+	for (int i = 0; i < waiting && left > 0; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
 			return -1;
 		if (w.owner == m->number)
@@ -169,8 +170,7 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 		if (w.object != id)
 			continue;
 		/* the mark tells; the bell only says when to look, and may be missing */
-		if (w.owner != m->number && m->ringing < MBOX_RINGS
-		    && (rung = ring(m, places[i].index, &w, (uint64_t)status)) != 0)
+		if (w.owner != m->number && (rung = ring(m, places[i].index, &w, (uint64_t)status)) != 0)
 			return rung == -1 ? -1 : 0;
 		return mbox_lives(m, w.owner) ? want_mark(m->want_fd, places[i].index, (uint64_t)status) : 0;
 	}
@@ -195,7 +195,7 @@ wake_queued(struct mbox *m)
 			continue;
 		if (w.mark == 0 && !mbox_fits(&m->ctl, w.object))
 			return 0;
-		if (w.mark == 0 && m->ringing < MBOX_RINGS) {
+		if (w.mark == 0) {
 			rung = ring(m, places[i].index, &w, 1);
 			if (rung != 0)
 				return rung == -1 ? -1 : 0;
@@ -381,9 +381,8 @@ in_hand(struct mbox *m, uint64_t id)
 	    && state_status(state) != STATE_READY;
 }
 
-/* pass_on -- wake the next receiver for message id, if it is still ready. */
-static int
-pass_on(struct mbox *m, uint64_t id)
+int
+wake_ready(struct mbox *m, uint64_t id)
 {
 	struct names names = { .n = 0 };
 	struct slice two[2];
@@ -416,7 +415,7 @@ wake_awake(struct mbox *m)
 	if (w.kind == WANT_ROOM)
 		return wake_room(m);
 	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WAKE_AWAKE)
-		return pass_on(m, w.mark);
+		return wake_ready(m, w.mark);
 	return 0;
 }
 

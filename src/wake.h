@@ -6,6 +6,7 @@
  *   - A waiter looks and posts its want in one locked section, its bell open before the unlock.
  *   - Whoever makes a message ready opens, under the lock and before its commit, the bell of the first waiter that
  *     wants it and is asleep, and marks that want with the message; the close after the unlock is the wake.
+ *     (Where one change wakes very many, some are closed before: they wait for the lock.)
  *   - A waiter that is woken looks, and takes the first match whatever its mark says.  If the message that it was
  *     woken for is still ready, it wakes the next one for it.
  *   - A want is asleep only while its owner sleeps.
@@ -23,9 +24,12 @@
 /*
  * wake_receivers -- wake a receiver for each of n messages that became ready, first_id and following.
  * slots: their slots; names: what slot.tag and slot.source are places in.
- * Wakes at most MBOX_TAKERS.  Returns 0, or -1: a bell could not be opened, nothing is to be committed.
+ * Returns 0, or -1: a bell could not be opened, nothing is to be committed.
  */
 int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot *slots, const struct slice *names);
+
+/* wake_ready -- wake a receiver for message id, if it is ready.  Returns 0, or -1. */
+int wake_ready(struct mbox *m, uint64_t id);
 
 /*
  * wake_wanted -- whether a living receiver sleeps that wants a message with this tag and source.
@@ -34,8 +38,8 @@ int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct s
 int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
 
 /*
- * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED, or an offer was taken, STATE_CLAIMED: tell the
- * sender that waits for it.
+ * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: tell the sender that waits for it.  STATE_CLAIMED: an
+ * offer was taken or put back, and its sender is to look.
  * Its want's mark becomes that status.  Returns 0, or -1.
  */
 int wake_end(struct mbox *m, uint64_t id, enum state_status status);

@@ -245,7 +245,7 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 	kill_hard "$receiver"
 	ended_with 74 "$sender"
 	[ "$(wc -l <send.err)" -eq 1 ]
-	grep -q '^msend: cannot send to box: ' send.err
+	grep -Eq '^msend: cannot send to box: its receiver failed after [1-9][0-9]+ bytes$' send.err
 	nothing_kept
 }
 
@@ -337,6 +337,190 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 	in_background msend box hello
 	[ "$(timeout "$LIMIT" mrecv box)" = hello ]
 	ended_with 0 "$child"
+	nothing_kept
+}
+
+# ---- who fails, and goes on ----
+
+@test "a file whose receiver is killed half-way is read again from where it began, for the next receiver" {
+	begin_full msend -t tag -H key=value box
+	kill_hard "$receiver"
+	mrecv -F box >frame
+	ended_with 0 "$sender"
+	head -n 1 frame | grep -Eq '^M1 [0-9]+\+? tag [^ ]+ id=1 time=[0-9.]+ try=2 key=value$'
+	mrecv - <frame >out
+	same big out
+	nothing_kept
+}
+
+@test "so is a file that has been read in part before, and a frame and a line that are in one" {
+	pattern 2000000 | tr '\n\0' .. >part
+	{ echo first; cat part; } >big
+	{ echo one; cat part; echo; echo three; } >list
+	{ printf 'M1 4 a b\nzero\nM1 1000000+ t s\n'; head -c 1000000 part; printf '\nM1 1000000\n'; tail -c 1000000 part
+	    printf '\nM1 3 c d\nend\n'; } >frames
+	for form in whole l F; do
+		mkfifo "stuck.$form"
+		exec 6<>"stuck.$form"
+		case $form in
+		whole) in_background sh -c 'read -r x; exec msend box' <big 6>&- ;;
+		l) in_background msend -l box <list 6>&- ;;
+		F) in_background msend -F box <frames 6>&- ;;
+		esac
+		sender=$child
+		[ $form = whole ] || mrecv box >before
+		in_background mrecv box >&6 6>&-
+		receiver=$child
+		head -c 10 <&6 >/dev/null
+		kill_hard "$receiver"
+		mrecv box >out
+		[ $form = whole ] || mrecv box >after
+		ended_with 0 "$sender"
+		same part out
+		exec 6>&-
+	done
+	[ "$(cat before after)" = zeroend ]
+	nothing_kept
+}
+
+@test "an offer that was put back has its number, its place and its tries still" {
+	in_background msend box one
+	one=$child
+	until_waiting box 1
+	in_background msend box two
+	two=$child
+	until_waiting box 2
+	echo '[ "$(cat)" = one ] || exit 3; echo "$MBOX_ID $MBOX_TRY" >>seen; [ "$MBOX_TRY" = 3 ] || exit 1' >command
+	for i in 1 2; do
+		run -1 mrecv box -- sh command
+		# not before its time: the next one would be taken
+		until_true sh -c 'mrecv -p -n -o "%i " box | grep -q "^1 "'
+	done
+	mrecv box -- sh command
+	ended_with 0 "$one"
+	[ "$(mrecv -o '%i %p' box)" = '2 two' ]
+	ended_with 0 "$two"
+	[ "$(cat seen)" = "$(lines '1 1' '1 2' '1 3')" ]
+	nothing_kept
+}
+
+@test "a receiver that follows gets an offer again that its command put back, and its sender knows no failure" {
+	in_background mrecv -f box -- sh -c 'echo "$MBOX_ID $MBOX_TRY $(cat)" >>seen; [ "$(wc -l <seen)" -ge 3 ] || exit 75'
+	receiver=$child
+	msend box hello
+	kill -TERM "$receiver"
+	ended_with 143 "$receiver"
+	[ "$(cat seen)" = "$(lines '1 1 hello' '1 1 hello' '1 1 hello')" ]
+	nothing_kept
+}
+
+@test "several commands at once, and batches, keep each sender until its message is settled, and get it once" {
+	echo 'cat >>got; echo >>running; until [ "$(wc -l <running)" -ge 3 ]; do sleep 0.01; done' >command
+	in_background mrecv -c 3 -j 3 box -- sh command
+	receiver=$child
+	senders=()
+	for i in 1 2 3; do
+		in_background msend box "$i"
+		senders+=("$child")
+	done
+	for pid in "${senders[@]}" "$receiver"; do
+		ended_with 0 "$pid"
+	done
+	[ "$(sort got)" = "$(seq 3)" ]
+
+	senders=()
+	for i in 1 2 3 4 5; do
+		in_background msend box "$i"
+		senders+=("$child")
+	done
+	until_waiting box 5
+	run -75 mrecv -b 9 box -- sh -c 'cat >/dev/null; exit 75'
+	until_true sh -c '[ "$(mstat -J box | jq .claimed)" = 0 ]'
+	mrecv -b 9 box -- mrecv -a - >got
+	for pid in "${senders[@]}"; do
+		ended_with 0 "$pid"
+	done
+	[ "$(sort got)" = "$(seq 5)" ]
+	nothing_kept
+}
+
+@test "a command that needs the beginning only lets its sender go when it has ended, whoever reads on" {
+	pattern 3000000 >big
+	in_background mrecv -f box -- sh -c 'head -c 3; exit 0'
+	receiver=$child
+	msend box <big
+	pattern 3000000 | msend box
+	# it would go on for ever
+	yes | msend box
+	kill -TERM "$receiver"
+	ended_with 143 "$receiver"
+	nothing_kept
+}
+
+@test "with -k and -d an offer at which commands fail is a dead letter with all of its payload, and its sender is told" {
+	mkmbox dead
+	in_background mrecv -f -k 3 -d dead box -- sh -c 'echo "$MBOX_TRY" >>tries; exit 7'
+	receiver=$child
+	fails 74 msend -t tag -s me -H key=value box hello
+	[ "$error" = 'msend: cannot send to box: it left the mailbox without being received' ]
+	[ "$(cat tries)" = "$(seq 3)" ]
+	[ "$(mrecv -n -o '%t %s %h{key} %h{status} %h{tries} %h{origin} %h{origin-id} %p' dead)" = \
+	    "tag me value 7 3 box 1 hello" ]
+	kill -TERM "$receiver"
+	ended_with 143 "$receiver"
+
+	pattern 300000 >big
+	in_background mrecv -k 1 -d dead box -- false
+	status=0
+	cat big | msend box 2>send.err || status=$?
+	[ "$status" -eq 74 ]
+	ended_with 1 "$child"
+	mrecv -n dead >out
+	same big out
+
+	# in a batch, each for itself
+	in_background msend box one
+	one=$child
+	in_background msend box two
+	until_waiting box 2
+	run -5 mrecv -b 2 -k 1 -d dead box -- sh -c 'exit 5'
+	ended_with 74 "$one"
+	ended_with 74 "$child"
+	[ "$(mrecv -n -a -o '%h{status} %p' dead | sort)" = "$(lines '5 one' '5 two')" ]
+	nothing_kept
+}
+
+@test "a signal ends a sender whose message a command works on, and the command does its work" {
+	in_background mrecv box -- sh -c "cat >out; echo >started; until [ -e go ]; do sleep 0.01; done; echo done >>out"
+	receiver=$child
+	in_background msend box hello
+	until_true exists started
+	kill -TERM "$child"
+	ended_with 143 "$child"
+	echo >go
+	ended_with 0 "$receiver"
+	[ "$(cat out)" = "$(lines hello done)" ]
+	nothing_kept
+}
+
+@test "a command whose input is cut short is ended before it can take that for the end" {
+	mkfifo in
+	exec 5<>in
+	in_background msend box <in 5>&-
+	sender=$child
+	in_background mrecv -f box -- sh -c 'cat >out; echo whole >>said' 2>receive.err 5>&-
+	receiver=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true exists out
+	kill_hard "$sender"
+	until_true exists receive.err
+	# and the receiver goes on
+	msend box next
+	until_true grep -q whole said
+	kill -TERM "$receiver"
+	ended_with 143 "$receiver"
+	[ "$(cat out said)" = "$(lines next whole)" ]
+	[ "$(wc -l <receive.err)" -eq 1 ]
 	nothing_kept
 }
 

@@ -44,3 +44,11 @@ storm()
 @test "where tools are killed at random nothing acknowledged is lost, and only what a killed receiver had comes again" {
 	storm -n 8000 -k 50 storm
 }
+
+@test "where nothing is stored every message is handed over once, whole and in order" {
+	storm -n 4000 -m 2 storm -c 0
+}
+
+@test "where nothing is stored and tools are killed at random, only what a killed receiver had comes again" {
+	storm -n 3000 -k 60 -m 2 storm -c 0
+}

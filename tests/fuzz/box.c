@@ -49,8 +49,7 @@ static struct {
 	struct batch batch;
 	struct claim claim;
 	struct run run;
-	struct held held[8];
-	uint32_t holds;
+	struct hold hold;
 	bool open, patched, removed;
 	enum ctl_policy policy;
 	struct sent sent[SENT_MAX];
@@ -198,7 +197,7 @@ step_offer(struct bytes *b)
 		return;
 	close(box.post.offer_fd);
 	if (bytes_byte(b) % 2 == 0)
-		did(sync_await(&box.m, box.post.last_id, 1, SYNC_TAKEN));
+		did(sync_await(&box.m, box.post.last_id, 1));
 	else
 		wake_leave(&box.m);
 }
@@ -319,33 +318,28 @@ step_hold(struct bytes *b)
 	struct sent *s;
 	enum claim_end end = bytes_byte(b) % 2 == 0 ? CLAIM_DONE : CLAIM_BACK;
 
-	if (box.holds == 0 && !box.claim.peek) {
-		while (box.holds < 8 && box.holds < box.run.n) {
-			hold_take(&box.run, box.holds, &box.held[box.holds]);
-			box.holds++;
-		}
-		if (box.run.n > box.holds)
-			did(claim_settle(&box.claim, &box.run, box.holds, CLAIM_BACK, 0));
+	if (box.hold.n == 0 && !box.claim.peek) {
+		MUST(hold_add(&box.hold, &box.run) == 0);
 		for (size_t i = 0; i < box.n; i++) {
 			box.sent[i].held = false;
-			for (uint32_t j = 0; j < box.holds; j++)
-				box.sent[i].held |= box.held[j].item.id == box.sent[i].id;
+			for (uint32_t j = 0; j < box.hold.n; j++)
+				box.sent[i].held |= box.hold.list[j].item.id == box.sent[i].id;
 		}
 		box.run.n = 0;
 		return;
 	}
-	if (box.holds == 0)
+	if (box.hold.n == 0)
 		return;
-	if (bytes_byte(b) % 2 == 0 && did(hold_recall(&box.claim, &box.held[0], &again))
+	if (bytes_byte(b) % 2 == 0 && did(hold_recall(&box.claim, &box.hold.list[0], &again))
 	    && did(claim_message(&box.claim, &again, 0, &m, scratch)) && m.fd != -1)
 		close(m.fd);
-	if (did(hold_settle(&box.claim, box.held, box.holds, end, 0)))
-		for (uint32_t i = 0; i < box.holds; i++)
-			if ((s = find(box.held[i].item.id)) != NULL) {
+	if (did(hold_settle(&box.hold, &box.claim, 0, box.hold.n, end, 0)))
+		for (uint32_t i = 0; i < box.hold.n; i++)
+			if ((s = find(box.hold.list[i].item.id)) != NULL) {
 				s->held = false;
 				s->gone = end == CLAIM_DONE;
 			}
-	box.holds = 0;
+	hold_drop(&box.hold);
 }
 
 static void
@@ -397,7 +391,8 @@ open_box(struct bytes *b)
 		MUST(filter_add(&f, 'T', "-") == 0 && filter_add(&f, 's', "f*") == 0);
 	memset(&box.post, 0, sizeof box.post);
 	memset(&box.claim, 0, sizeof box.claim);
-	box.run.n = box.holds = 0;
+	box.run.n = 0;
+	hold_drop(&box.hold);
 	box.run.meet_fd = box.post.offer_fd = -1;
 	for (size_t i = 0; i < box.n; i++)
 		box.sent[i].held = false;       /* who had it has died */

@@ -5,7 +5,7 @@
 # LONG=1 adds the runs marked +.  Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies wants room} "
+wanted=" ${*:-change segment rewrite copies wants room meet} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -127,6 +127,24 @@ room|bad||-DNOBUSY -DKILLR=1 -DTICK -DNS=2|
 room|bad||-DGENERATION -DSTILL -DKILLS=1 -DTICK|death of the one ahead changes no byte
 room|bad||-DGENERATION -DSTOPH=1 -DTICK|nor does a stop
 room|+bad||-DKILLR=1|recount frees room and wakes nobody: the look
+meet|ok||-DREPLAY -DFAILS=1|put back, offered again in its place
+meet|ok||-DREPLAY -DEARLY=1 -DLATE|done before it is read; FIFO closed before it is settled
+meet|ok||-DREPLAY -DKILLR=1|a receiver killed anywhere, without the look
+meet|ok||-DREPLAY -DKILLS=1 -DKILLR=1 -DTICK|
+meet|ok||-DREPLAY -DQUIT=1 -DKILLR=1 -DTICK|withdrawn, or with its receiver
+meet|ok||-DREFUSE=1 -DKILLR=1 -DTICK|dropped by its receiver
+meet|+ok||-DREPLAY -DFAILS=1 -DKILLS=1|
+meet|+ok||-DREPLAY -DFAILS=1 -DKILLR=1 -DTICK -DNG=4|
+meet|+ok||-DREPLAY -DKILLR=2 -DTICK -DNG=4|
+meet|+ok||-DREPLAY -DKILLR=1 -DQUIT=1 -DFAILS=1 -DTICK -DNG=4|
+meet|bad||-DSAMEFIFO -DREPLAY -DFAILS=1|torn, and called whole
+meet|bad||-DNOLIVES -DREPLAY -DLATE|a closed FIFO taken for a death: received twice
+meet|bad||-DMUTEBACK -DREPLAY -DFAILS=1|
+meet|bad||-DSTATEFIRST -DREFUSE=1 -DKILLR=1 -DTICK|dropped, and told to be received
+meet|bad||-DWRITTEN -DKILLR=1|
+meet|bad||-DUNLOCKED -DQUIT=1 -DREPLAY|both sides win
+meet|bad||-DDROPNAMELESS -DREPLAY -DKILLR=1 -DTICK|a receiver's death fails its sender
+wants|ok||-DINV -DNW=3 -DBATCH -DEARLYRING|bells rung before the commit, where there are too many
 TABLE
 echo "$runs runs, $failed not as expected"
 [ "$failed" -eq 0 ]

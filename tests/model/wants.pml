@@ -139,7 +139,11 @@ inline wake(p, x, b) {                                   /* under the lock of b:
 #endif
         d_step { F_WOPEN(F[Q(b,v)], ok); if :: ok -> wh[p] = wh[p] | (1 << Q(b,v)) :: else -> live[Q(b,v)] = 0; wok[Q(b,v)] = 0 fi };
         if :: ok ->
+#ifdef EARLYRING
+            d_step { wok[Q(b,v)] = x + 1; F_WCLOSE(F[Q(b,v)]); CLRBIT(wh[p], Q(b,v)) }; break
+#else
             wok[Q(b,v)] = x + 1; break
+#endif
            :: else fi
     od; v = 0; ok = 0
 }
