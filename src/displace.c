@@ -67,8 +67,9 @@ displace(struct mbox *m, struct slice tag, uint64_t cost)
 {
 	int r = 1;
 
-	if (m->ctl.policy == CTL_LATEST)
-		return drop_first(m, &tag) == -1 ? -1 : 0;
+	/* one that was put back may stand beside a newer one */
+	while (r == 1 && m->ctl.policy == CTL_LATEST)
+		r = drop_first(m, &tag);
 	while (r == 1 && m->ctl.policy == CTL_OLDEST && !mbox_fits(&m->ctl, cost))
 		r = drop_first(m, NULL);
 	return r == -1 ? -1 : 0;

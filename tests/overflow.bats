@@ -127,6 +127,20 @@ let_go()
 	[ "$(mrecv -a -o '%t %p' box)" = "$(lines 'b 2' 'a 3' '- again')" ]
 }
 
+@test "latest: what was put back beside a newer one goes with it" {
+	mkmbox -o latest box
+	msend -t a box 1
+	in_background mrecv box -- sh -c 'echo $$ >new; mv new started; until [ -e go ]; do sleep 0.02; done; exit 75'
+	receiver=$child
+	until_true exists started
+	msend -t a box 2
+	: >go
+	status_of "$receiver"
+	[ "$(mrecv -p -a box | xargs)" = "1 2" ]
+	msend -t a box 3
+	[ "$(mrecv -a box | xargs)" = 3 ]
+}
+
 @test "latest: bounds do not matter" {
 	mkmbox -o latest -c 1 -b 1 box
 	for i in 1 2 3; do

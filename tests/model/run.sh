@@ -5,7 +5,7 @@
 # LONG=1 adds the runs marked +.  Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies wants room meet} "
+wanted=" ${*:-change segment rewrite copies spool wants room meet} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -43,6 +43,16 @@ change|bad||-DNOBACKS -DFAIL=1|cursors do not learn of a put back
 change|bad||-DHEADSTAYS -DFAIL=1|
 change|bad||-DHEADRUN -DSELA=1|head passes what was not taken
 change|bad||-DNOMOVED -DKILLR=1|a claimer's death changes no byte
+change|ok||-DFAIL=1 -DDELAY=1 -DSELA=1|put back, not to be given at once
+change|+ok||-DFAIL=1 -DDELAY=1|
+change|ok||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DKILLS=1|the oldest gives way, its sender is killed
+change|+ok||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DFAIL=1 -DDELAY=1|
+change|ok||-DNS=3 -DLATEST -DNR=1 -DRUN=1 -DFAIL=1 -DTAGA=7|one of each tag, and what was put back beside it
+change|+ok||-DNS=3 -DLATEST -DNR=1 -DFAIL=1 -DDELAY=1 -DTAGA=3|
+change|bad||-DFAIL=1 -DDELAY=1 -DCURSORPAST|cursor passes what is delayed
+change|bad||-DFAIL=1 -DDELAY=1 -DNODELAYED|what falls due changes no byte
+change|bad||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DDROPCLAIMED|drops what somebody has
+change|bad||-DNS=3 -DLATEST -DNR=1 -DRUN=1 -DFAIL=1 -DTAGA=7 -DONEDROP|only the first of its tag goes
 segment|ok||-DKILLS=2|
 segment|+ok||-DKILLS=3|
 segment|ok||-DSZ=1|
@@ -71,6 +81,17 @@ copies|bad||-DLOOK -DNOSUM|torn copies are taken
 copies|bad||-DLOOK -DHALFBUSY|
 copies|bad||-DLOOK -DONCE|ctl is not read again
 copies|bad||-DLOOK -DONEVALID|read again while it is written: an old copy
+spool|ok||-DKILL=2|sender, receiver, who recounts
+spool|ok||-DQUIT=1|
+spool|ok||-DSHARE -DNS=1 -DKILL=1|one payload in two mailboxes
+spool|+ok||-DSHARE -DKILL=1|
+spool|bad||-DKILL=1 -DFILEFIRST|spool made before the want
+spool|bad||-DKILL=1 -DNOPLACE|no place for the want, a spool all the same
+spool|bad||-DKILL=2 -DFILESFIRST|recount removes files, then takes wants down
+spool|bad||-DKILL=1 -DNOBUSY|the rename begins no change
+spool|bad||-DKILL=1 -DAPPENDFIRST|named after the commit
+spool|bad||-DKILL=1 -DBIGSTAYS|
+spool|bad||-DSHARE -DMOVE -DNS=1|renamed twice, not linked
 wants|ok||-DINV -DNW=3 -DSELA=1 -DSELB=4|'a', '*', 'b'
 wants|ok||-DINV -DLOOP=1 -DSELA=1 -DSELB=2 -DFAIL=1|one -f, put back
 wants|ok||-DFINE -DINV|sections step by step
