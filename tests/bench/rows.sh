@@ -240,7 +240,7 @@ workers_1() { workers 1; }
 # crowd N -- N senders and N receivers, one message in each locked section.
 crowd()
 {
-	local each=$((200000 / SCALE / $1))
+	local each=$((48000 / SCALE / $1))
 	fresh "$MEM/crowd" -b inf && echo "$(wall_of sh -c "for i in \$(seq $1); do
 		seq $each | msend -v -l $MEM/crowd >/dev/null & mrecv -f -l -c $each -t - -t '*' $MEM/crowd >/dev/null & done
 		wait") $((each * $1))"
