@@ -72,11 +72,11 @@ bell_ring_open(int dir_fd, uint64_t number)
 	return open_end(dir_fd, number, O_WRONLY);
 }
 
-void
+int
 bell_remove(int dir_fd, uint64_t number)
 {
 	char name[BELL_NAME_MAX];
 
 	bell_name(name, number);
-	unlinkat(dir_fd, name, 0);
+	return file_remove(dir_fd, name);
 }

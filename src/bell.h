@@ -35,7 +35,7 @@ int bell_rearm(int dir_fd, uint64_t number, unsigned mode, int fd);
  */
 int bell_ring_open(int dir_fd, uint64_t number);
 
-/* bell_remove -- remove the FIFO of number. */
-void bell_remove(int dir_fd, uint64_t number);
+/* bell_remove -- remove the FIFO of number.  Returns 0, or -1 where it is still there. */
+int bell_remove(int dir_fd, uint64_t number);
 
 #endif

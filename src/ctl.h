@@ -65,7 +65,8 @@ struct ctl {
 	uint64_t proven;                /* large payloads below this id are from before: checked before they are given */
 	uint64_t damaged;               /* messages that were damaged, and set aside */
 	uint8_t durable;                /* what was sent survives loss of power */
-	uint8_t reserved[35];
+	uint8_t litter;                 /* a file could not be removed: who next takes the lock tries once more */
+	uint8_t reserved[34];
 	uint32_t sum;                   /* of all that stands before it */
 };
 

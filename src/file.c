@@ -96,3 +96,9 @@ file_make_fifo(int dir_fd, const char *name, unsigned mode)
 		return close_with(fd, errno);
 	return fd;
 }
+
+int
+file_remove(int dir_fd, const char *name)
+{
+	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
+}

@@ -36,6 +36,9 @@ int file_make(int dir_fd, const char *name, unsigned mode);
 /* file_make_fifo -- make a FIFO.  Returns a descriptor of its reading end, non-blocking, or -1: EEXIST, or errno. */
 int file_make_fifo(int dir_fd, const char *name, unsigned mode);
 
+/* file_remove -- remove a file, which need not be there.  Returns 0, or -1. */
+int file_remove(int dir_fd, const char *name);
+
 /* file_own -- give an open file its mode, and to its directory's owner what root made.  Returns 0, or -1. */
 int file_own(int dir_fd, int fd, unsigned mode);
 

@@ -160,9 +160,9 @@ mbox_held_still(const struct mbox *m)
 static int
 open_wants(struct mbox *m)
 {
-	if (m->want_fd == -1 && (m->ctl.wants > 0 || m->ctl.busy))
+	if (m->want_fd == -1 && (m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter))
 		m->want_fd = file_open_own(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
-	return m->want_fd == -1 && (m->ctl.wants > 0 || m->ctl.busy) ? -1 : 0;
+	return m->want_fd == -1 && (m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter) ? -1 : 0;
 }
 
 /* take -- take the lock; where that takes long, somebody at a terminal is told once. */
@@ -237,7 +237,7 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 	m->changing = false;
 	m->kinds_known = false;
 	m->kinds = 0;
-	if (m->ctl.busy && (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == -1
+	if ((m->ctl.busy || m->ctl.litter) && (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == -1
 	    || mbox_commit(m) == -1))
 		return unlock_with(m, errno);
 	if (!m->proven)

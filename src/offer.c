@@ -68,7 +68,7 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 			return -1;
 	}
 	if (*fd != -1) {
-		unlinkat(m->dir_fd, name, 0);
+		m->ctl.litter |= file_remove(m->dir_fd, name) == -1;
 		return 1;
 	}
 	if (!lives)

@@ -457,7 +457,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 	seg_file(big, m->ctl.next, 0, "big");
 	if (adopt(p, b) == 0) {
 		r = append(p, b, 1);
-		if (r == -1)
+		if (r == -1)            /* should that fail, the change that was begun is left to recount */
 			unlinkat(m->dir_fd, big, 0);
 	}
 	if (r == 0) {

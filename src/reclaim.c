@@ -54,7 +54,7 @@ remove_spent(struct seg *s, struct ctl *c)
 		return -1;
 	if (prev == 0)
 		c->first_seg = next;
-	seg_remove(s);
+	c->litter |= seg_remove(s) == -1;
 	c->shape++;
 	return 0;
 }
@@ -62,7 +62,7 @@ remove_spent(struct seg *s, struct ctl *c)
 static void
 remove_newest(struct seg *s, struct ctl *c)
 {
-	seg_remove(s);
+	c->litter |= seg_remove(s) == -1;
 	c->first_seg = c->last_seg = c->log_len = c->names = c->names_len = 0;
 	c->shape++;
 }
@@ -195,10 +195,9 @@ rewrite(struct seg *s, struct ctl *c)
 	seg_file(idx, s->h.first, 0, "idx");
 	if (make_new(&t, s, c->mode, log, new) == -1 || copy_messages(s, &t) == -1
 	    || renameat(s->dir_fd, new, s->dir_fd, idx) == -1) {
-		unlinkat(s->dir_fd, log, 0);
-		unlinkat(s->dir_fd, new, 0);
+		c->litter |= file_remove(s->dir_fd, log) == -1 || file_remove(s->dir_fd, new) == -1;
 	} else {
-		unlinkat(s->dir_fd, old, 0);
+		c->litter |= file_remove(s->dir_fd, old) == -1;
 		seg_close(s);
 		c->shape++;
 	}

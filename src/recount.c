@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "bell.h"
+#include "file.h"
 #include "lock.h"
 #include "seg.h"
 #include "want.h"
@@ -155,12 +156,12 @@ count_segments(int dir_fd, struct recount_list *ids, struct ctl *c)
 			if (errno != EBADMSG || id != c->next)
 				goto end;
 			s.h.first = id;
-			seg_remove(&s);
+			c->litter |= seg_remove(&s) == -1;
 			continue;
 		}
 		newest = s.h.first == c->last_seg;
 		if (!newest && (s.h.first > c->last_seg || s.h.n == 0)) {
-			seg_remove(&s);
+			c->litter |= seg_remove(&s) == -1;
 			continue;
 		}
 		if (count_segment(c, &s, newest ? (uint32_t)(c->next - c->last_seg) : s.h.n) == -1) {
@@ -168,7 +169,7 @@ count_segments(int dir_fd, struct recount_list *ids, struct ctl *c)
 			goto end;
 		}
 		if (!newest && s.h.done == s.h.n) {
-			seg_remove(&s);
+			c->litter |= seg_remove(&s) == -1;
 			continue;
 		}
 		ids->seg[i] = (struct recount_listed){ id, s.h.variant };
@@ -250,7 +251,7 @@ owner_lives(int lock_fd, uint64_t self, const char *name)
 
 /* remove_unnamed -- remove what no segment, message or living process names. */
 static int
-remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, const struct ctl *c)
+remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, struct ctl *c)
 {
 	DIR *d = recount_open_list(dir_fd);
 	const struct dirent *e;
@@ -279,7 +280,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 			keep = owner_lives(lock_fd, self, e->d_name);
 		}
 		if (keep == 0)
-			unlinkat(dir_fd, e->d_name, 0);
+			c->litter |= file_remove(dir_fd, e->d_name) == -1;
 		else if (keep == -1)
 			r = -1;
 	}
@@ -318,8 +319,10 @@ int
 recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
 	struct recount_list ids = { NULL, 0, 0 };
+	bool again = c->litter;
 	int r = -1;
 
+	c->litter = 0;
 	c->live = c->live_bytes = c->claimed = c->delayed = 0;
 	c->first = c->head = c->next;
 	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
@@ -329,6 +332,8 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 		c->shape++;
 		c->backs++;
 		c->checked_ns = 0;
+		if (again)
+			c->litter = 0;          /* what cannot be removed the second time either stays */
 		r = 0;
 	}
 	free(ids.seg);

@@ -226,19 +226,21 @@ seg_close(struct seg *s)
 	errno = err;
 }
 
-void
+int
 seg_remove(struct seg *s)
 {
 	char name[SEG_NAME_BYTES];
-	int err = errno;
+	int err = errno, r;
 
 	/* the index first: a log that no index names is removed by recount */
 	seg_file(name, s->h.first, 0, "idx");
-	unlinkat(s->dir_fd, name, 0);
+	r = file_remove(s->dir_fd, name);
 	seg_file(name, s->h.first, s->h.variant, "log");
-	unlinkat(s->dir_fd, name, 0);
+	if (file_remove(s->dir_fd, name) == -1)
+		r = -1;
 	seg_close(s);
 	errno = err;
+	return r;
 }
 
 int

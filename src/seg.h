@@ -162,8 +162,8 @@ int seg_log(struct seg *s);
 
 void seg_close(struct seg *s);
 
-/* seg_remove -- remove a segment's files. */
-void seg_remove(struct seg *s);
+/* seg_remove -- remove a segment's files, and close it.  Returns 0, or -1 where one of them is still there. */
+int seg_remove(struct seg *s);
 
 /* seg_read_links -- read again what others change in the header: prev and done.  Returns 0, or -1. */
 int seg_read_links(struct seg *s);

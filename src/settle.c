@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "clock.h"
+#include "file.h"
 #include "reclaim.h"
 #include "wake.h"
 
@@ -89,7 +90,7 @@ end(struct mbox *m, const struct item *item)
 
 	if (item->slot.flags & (SLOT_BIG | SLOT_MEET)) {
 		seg_file(file, item->id, 0, item->slot.flags & SLOT_BIG ? "big" : "meet");
-		unlinkat(m->dir_fd, file, 0);
+		m->ctl.litter |= file_remove(m->dir_fd, file) == -1;
 	}
 }
 

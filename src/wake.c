@@ -31,11 +31,9 @@ remove_want(struct mbox *m, uint32_t index, uint64_t owner)
 
 	if (mbox_begin(m) == -1 || want_void(m->want_fd, index) == -1)
 		return -1;
-	bell_remove(m->dir_fd, owner);
-	if (owner != m->number) {
-		bell_spool_name(spool, owner);
-		unlinkat(m->dir_fd, spool, 0);
-	}
+	bell_spool_name(spool, owner);
+	m->ctl.litter |= bell_remove(m->dir_fd, owner) == -1
+	    || (owner != m->number && file_remove(m->dir_fd, spool) == -1);
 	used = want_used(m->want_fd, m->ctl.wants);
 	if (used == -1)
 		return -1;

@@ -279,7 +279,8 @@ letters()
 		[ -s "$BATS_TEST_DIRNAME/../$file" ] || { echo "$file is not there"; return 1; }
 		case $file in *.bats) grep -q '^@test ' "$BATS_TEST_DIRNAME/../$file" ;; esac
 	done
-	for letter in $(grep -o '^On [A-E, and]*' <<<"$section" | grep -o '[A-E]' | sort -u); do
-		sed -n '/^\.Sh ASSUMPTIONS/,/^\.El/p' "$page" | grep -qx "\.It $letter\."
-	done
+	assumptions=$(sed -n '/^\.Sh ASSUMPTIONS/,/^\.El/p' "$page")
+	grep -o '^On [A-E, and]*' <<<"$section" | grep -o '[A-E]' | sort -u >letters
+	[ -s letters ]
+	while read -r letter; do grep -qx "\.It $letter\." <<<"$assumptions"; done <letters
 }

@@ -444,3 +444,29 @@ everything='
 		rm -rf box
 	done
 }
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a file that could not be removed is removed by whoever comes next" {
+	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
+		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
+		skip "strace is not installed, or can trace nothing here"
+	fi
+	mkmbox box
+	pattern 100000 >big
+	msend box <big
+	strace -qq -o /dev/null -e inject=unlinkat:error=EIO mrecv box | cmp - big
+	ls box/*.big
+	mstat box >/dev/null
+	[ -z "$(files_of box)" ]
+	"$BUILD/inspect" -e box
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a payload of 200 MB goes through in 24 MB of address space" {
+	mkmbox -b inf box
+	yes 0123456789abcdef | head -c 200000000 >in
+	(ulimit -v 24000; msend box) <in
+	(ulimit -v 24000; mrecv box) | cmp - in
+	(ulimit -v 24000; msend -t t -) <in | (ulimit -v 24000; mtee box) | (ulimit -v 24000; mrecv -) | cmp - in
+	(ulimit -v 24000; mrecv box) | cmp - in
+}
