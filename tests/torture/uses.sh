@@ -461,6 +461,11 @@ use_mrecv_priority() {
 # he_ends -- when nothing is there for him, he need not wait to the end of his time.
 nothing='0 0'
 he_ends() {
+	local looks=0
+	# not while timeout(1) is still about to start him: it would go, and he stay
+	until mstat -J box | grep -qE '"(receivers|senders)_waiting":[1-9]' || ! kill -0 "$other" || [ $((looks += 1)) -gt 200 ]; do
+		nap
+	done 2>/dev/null
 	[ "$("$top/inspect" -c box)" != "$nothing" ] || kill -TERM "$other" 2>/dev/null
 	wait "$other"
 	other_status=$?
