@@ -52,7 +52,7 @@ help_synopsis()
 # page_synopsis TOOL -- the synopsis of the page, as it is rendered, on one line.
 page_synopsis()
 {
-	mandoc -T ascii -O width=500 "$ROOT/man/$1.1" | sed -e 's/.\x08//g' |
+	mandoc -T ascii -O width=500 "$ROOT/man/$1.1" | sed -e "s/.$(printf '\b')//g" |
 	    sed -n '/^SYNOPSIS$/,/^DESCRIPTION$/p' | sed '1d;$d' | tr -s ' \t\n' '   ' | sed -e 's/^ //' -e 's/ $//'
 }
 

@@ -109,6 +109,13 @@ got_signals()
 	[ "$status" -eq 1 ]
 }
 
+# ended_with STATUS PID -- wait for a child of ours; it exits with STATUS.
+ended_with()
+{
+	status_of "$2"
+	[ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; }
+}
+
 ended()
 {
 	# bash takes note of its children's ends by itself
@@ -118,7 +125,25 @@ ended()
 # files_of BOX -- what is in a mailbox beyond its three files and its segments.
 files_of()
 {
-	find "$1" -mindepth 1 -printf '%f\n' | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :
+	find "$1" -mindepth 1 | sed 's|.*/||' | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :
+}
+
+# as_nobody TOOL [ARGUMENT...] -- run a tool as a user without rights: as another one where we are root, who may do
+# anything.  What it is about must lie here, where the other one can reach it.
+as_nobody()
+{
+	local tool
+	tool=$(type -P "$1")
+	shift
+	if [ "$(id -u)" -ne 0 ]; then
+		timeout "$LIMIT" "$tool" "$@"
+		return
+	fi
+	chmod go+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	# the programs may lie where only root can go
+	cp "$tool" "$BATS_TEST_TMPDIR/.tool"
+	chmod go+rx "$BATS_TEST_TMPDIR/.tool"
+	timeout "$LIMIT" chroot --userspec=65534:65534 --groups='' --skip-chdir / "$BATS_TEST_TMPDIR/.tool" "$@"
 }
 
 # pattern BYTES -- so many bytes in which no two places look alike; NULs and newlines are among them.

@@ -21,14 +21,6 @@ mode()
 	stat -c %a "$1"
 }
 
-# as_nobody COMMAND... -- run it as a user without rights.
-as_nobody()
-{
-	[ "$(id -u)" -ne 0 ] && { "$@"; return; }
-	command -v setpriv >/dev/null || skip "setpriv is not installed"
-	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
-}
-
 @test "a mailbox is made, quietly, and is empty" {
 	run -0 mkmbox box
 	[ "$output" = "" ]
@@ -140,10 +132,9 @@ as_nobody()
 
 @test "where it may not be made: 77" {
 	mkdir closed
-	chmod 755 . closed
+	chmod 555 closed
 	status=0
-	as_nobody "$(command -v mkmbox)" "$PWD/closed/box" 2>err || status=$?
-	[ "$(id -u)" -eq 0 ] || skip "this takes root"
+	as_nobody mkmbox closed/box 2>err || status=$?
 	[ "$status" -eq 77 ]
 	[ "$(wc -l <err)" -eq 1 ]
 	[ ! -e closed/box ]

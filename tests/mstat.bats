@@ -4,27 +4,14 @@
 #
 # shellcheck disable=SC2154 # run sets stderr
 
-bats_require_minimum_version 1.5.0
+load helpers
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
-	unset MBOX_DIR MBOX_SOURCE
+	common_setup
 }
 
 teardown() {
-	for pid in ${PIDS:-}; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-}
-
-# until COMMAND... -- run the command until it succeeds, for ten seconds at most.
-until_true() {
-	for _ in $(seq 1000); do
-		! "$@" || return 0
-		sleep 0.01
-	done
-	return 1
+	common_teardown
 }
 
 # cell MAILBOX COLUMN -- one cell of the table.
@@ -87,33 +74,29 @@ is_cell() {
 	is_cell box 9 2
 	is_cell box 2 3
 	mkfifo gate
-	timeout 20 mrecv box -- sh -c 'cat gate' >/dev/null 3>&- &
-	PIDS=$!
+	in_background timeout 20 mrecv box -- sh -c 'cat gate' >/dev/null
 	until_true is_cell box 7 1
 	is_cell box 2 3
 	echo >gate
-	wait $PIDS
+	wait "$child"
 	is_cell box 7 0
 	is_cell box 9 3
 }
 
 @test "who waits is counted, receivers and senders, and goes when it is killed" {
 	mkmbox -c 1 box
-	timeout 20 mrecv -t never box 3>&- &
-	PIDS=$!
+	in_background timeout 20 mrecv -t never box
 	until_true is_cell box 6 1r
 	msend -t other box full
-	timeout 20 msend -t other box more 3>&- &
-	PIDS="$PIDS $!"
+	in_background timeout 20 msend -t other box more
 	until_true sh -c "mstat box | grep -q ' 1r 1s '"
 	mstat -J box | grep -q '"receivers_waiting":1,"senders_waiting":1,'
 	mstat -J box | grep -qF '{"for":"message","peek":false,"tags":["never"],"sources":[],"not_tags":[],"not_sources":[]}'
 	mstat -J box | grep -qF '{"for":"room","bytes":5}'
-	for pid in $PIDS; do
+	for pid in "${children[@]}"; do
 		kill "$pid"
 		wait "$pid" || true
 	done
-	PIDS=
 	until_true is_cell box 6 -
 }
 
@@ -200,13 +183,11 @@ is_cell() {
 
 @test "a synchronous send that is withdrawn counts as dropped, and waits for the end" {
 	mkmbox box
-	timeout 20 msend -S box x 3>&- &
-	PIDS=$!
+	in_background timeout 20 msend -S box x
 	until_true is_cell box 6 1s
 	mstat -J box | grep -qF '"wants":[{"for":"end","id":1}]'
 	timeout 10 mrecv box
-	wait $PIDS
-	PIDS=
+	wait "$child"
 	run -124 timeout 10 msend -S -w 0.1 box x
 	mstat -J box | grep -qF '"sent":2,"received":1,"dropped":1,'
 }
@@ -215,12 +196,10 @@ is_cell() {
 	mkmbox -c 0 box
 	[ "$(cell box 4)" = 0/64M ]
 	mstat -J box | grep -qF '"capacity_messages":0,'
-	timeout 20 msend box hello 3>&- &
-	PIDS=$!
+	in_background timeout 20 msend box hello
 	until_true is_cell box 6 1s
 	timeout 10 mrecv box >out
-	wait $PIDS
-	PIDS=
+	wait "$child"
 	[ "$(cat out)" = hello ]
 	[ "$(mstat -J box | grep -o '"sent.*,"wants"')" = '"sent":1,"received":1,"dropped":0,"damaged":0,"wants"' ]
 }
@@ -283,16 +262,10 @@ is_cell() {
 }
 
 @test "without permission it is 77" {
-	[ "$(id -u)" -ne 0 ] || command -v setpriv >/dev/null || skip "needs setpriv"
 	mkmbox box
-	chmod 755 . box
-	chmod 600 box/ctl
-	as=
-	[ "$(id -u)" -ne 0 ] && chmod 000 box/ctl || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
-	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." "$BATS_RUN_TMPDIR" 2>/dev/null || true
-	cp "$(command -v mstat)" mstat-copy
-	# shellcheck disable=SC2086 # a command and its options, or nothing
-	run -77 $as "$PWD/mstat-copy" box
+	chmod 755 box
+	chmod 000 box/ctl
+	run -77 as_nobody mstat box
 }
 
 @test "an output that fails is 74" {
@@ -320,8 +293,7 @@ row() {
 @test "-f shows a block a second with rates; new mailboxes appear, removed ones vanish" {
 	mkmbox a
 	msend a before
-	timeout 20 mstat -f >out 2>err 3>&- &
-	PIDS=$!
+	in_background timeout 20 mstat -f >out 2>err
 	until_true has_blocks out 1
 	seq 1000 | msend -l a
 	until_true has_blocks out 2
@@ -330,10 +302,9 @@ row() {
 	until_true has_blocks out 3
 	rmmbox b
 	until_true has_blocks out 4
-	kill $PIDS
+	kill "$child"
 	status=0
-	wait $PIDS || status=$?
-	PIDS=
+	wait "$child" || status=$?
 	[ $status -eq 143 ]
 	[ ! -s err ]
 	grep -q ' SENT  RECEIVED  IN/s  OUT/s$' out
@@ -349,12 +320,10 @@ row() {
 
 @test "-f -J prints a line for each mailbox each second, and no empty ones" {
 	mkmbox a b
-	timeout 20 mstat --follow -J >out 3>&- &
-	PIDS=$!
+	in_background timeout 20 mstat --follow -J >out
 	until_true sh -c '[ $(wc -l <out) -ge 6 ]'
-	kill $PIDS
-	wait $PIDS || true
-	PIDS=
+	kill "$child"
+	wait "$child" || true
 	grep -q '^{"name":"a",.*"in_per_second":null,"out_per_second":null,"wants":\[\]}$' out
 	grep -q '^{"name":"b",.*"in_per_second":0.000,"out_per_second":0.000,"wants":\[\]}$' out
 	run ! grep -v '^{"name":"[ab]",' out
@@ -362,15 +331,13 @@ row() {
 
 @test "-f with names shows those that are there, and says once what fails" {
 	mkmbox a
-	timeout 20 mstat -f a b >out 2>err 3>&- &
-	PIDS=$!
+	in_background timeout 20 mstat -f a b >out 2>err
 	until_true has_blocks out 2
 	mkmbox b
 	rmmbox a
 	until_true has_blocks out 4
-	kill $PIDS
-	wait $PIDS || true
-	PIDS=
+	kill "$child"
+	wait "$child" || true
 	[ "$(cat err)" = 'mstat: cannot look into b: No such file or directory' ]
 	n=$(blocks out)
 	[ -n "$(row out a 1)" ]
@@ -388,14 +355,14 @@ row() {
 	mkfifo keys
 	# shellcheck disable=SC2016 # for the inner shell
 	timeout 20 script -qefc 'trap : INT; stty rows 4 -echo; mstat -f; echo "status $?"' /dev/null <keys >out 3>&- &
-	PIDS=$!
+	child=$!
+	children+=("$child")
 	exec 8>keys
 	until_true sh -c '[ "$(grep -c NAME out)" -ge 2 ]'
 	printf '\003' >&8
 	until_true grep -q "status 130" out
 	exec 8>&-
-	wait $PIDS || true
-	PIDS=
+	wait "$child" || true
 	tr -d '\r' <out >plain
 	esc=$(printf '\033')
 	# each drawing begins in the corner, has three lines on a screen of four, and clears what is below

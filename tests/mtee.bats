@@ -4,31 +4,18 @@
 #
 # shellcheck disable=SC2154 # run sets stderr
 
-bats_require_minimum_version 1.5.0
+load helpers
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
-	unset MBOX_DIR MBOX_SOURCE
+	common_setup
 }
 
 teardown() {
-	for pid in ${PIDS:-}; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	common_teardown
 }
 
-# until_true COMMAND... -- run the command until it succeeds, for ten seconds at most.
-until_true() {
-	for _ in $(seq 1000); do
-		! "$@" || return 0
-		sleep 0.01
-	done
-	return 1
-}
-
-# lines N... -- a frame stream with a message of one line for each N.
-lines() {
+# stream N... -- a frame stream with a message of one line for each N.
+stream() {
 	printf '%s\n' "$@" | msend -l -t "${TAG:--}" -s s -
 }
 
@@ -104,15 +91,16 @@ is_messages() {
 	mkmbox a
 	mkfifo in
 	timeout 20 mtee a <in >out 3>&- &
-	PIDS=$!
+	child=$!
+	children+=("$child")
 	exec 8>in
-	lines one >&8
+	stream one >&8
 	until_true is_messages a 1
 	until_true grep -q one out
-	lines two >&8
+	stream two >&8
 	until_true is_messages a 2
 	exec 8>&-
-	wait $PIDS
+	wait "$child"
 	[ "$(received a)" = $'one\ntwo' ]
 }
 
@@ -120,10 +108,9 @@ is_messages() {
 	mkmbox a
 	mkfifo fifo
 	head -c 300000 /dev/urandom >large
-	timeout 20 mrecv -a fifo >got 3>&- &
-	PIDS=$!
-	(lines one two; msend - <large; lines three) | timeout 20 mtee -q fifo a
-	wait $PIDS
+	in_background timeout 20 mrecv -a fifo >got
+	(stream one two; msend - <large; stream three) | timeout 20 mtee -q fifo a
+	wait "$child"
 	(printf 'one\ntwo\n'; cat large) >want
 	[ "$(tail -c 1 large | od -An -c | tr -d ' ')" = '\n' ] || echo >>want
 	echo three >>want
@@ -133,18 +120,18 @@ is_messages() {
 
 @test "a channel named twice is one channel, with the filters of both" {
 	mkmbox a
-	(TAG=x lines 1; TAG=y lines 2; TAG=z lines 3) | timeout 10 mtee -q -t x a -t y ./a -t 'x*' a
+	(TAG=x stream 1; TAG=y stream 2; TAG=z stream 3) | timeout 10 mtee -q -t x a -t y ./a -t 'x*' a
 	[ "$(received a)" = $'1\n2' ]
 }
 
 @test "MBOX_DIR is where a name without a slash lies, and - stays standard output" {
 	mkdir dir
 	mkmbox dir/a
-	lines 1 | MBOX_DIR=dir timeout 10 mtee -q a
+	stream 1 | MBOX_DIR=dir timeout 10 mtee -q a
 	[ "$(received dir/a)" = 1 ]
-	lines 1 | MBOX_DIR=dir timeout 10 mtee -q - >out
+	stream 1 | MBOX_DIR=dir timeout 10 mtee -q - >out
 	[ "$(timeout 10 mrecv - <out)" = 1 ]
-	lines 1 | MBOX_DIR=dir timeout 10 mtee - | timeout 10 mrecv -a - >out
+	stream 1 | MBOX_DIR=dir timeout 10 mtee - | timeout 10 mrecv -a - >out
 	[ "$(cat out)" = 1 ]
 }
 
@@ -215,15 +202,13 @@ is_messages() {
 	mkmbox -c 0 hand
 	mkmbox b
 	head -c 100000 /dev/urandom >in
-	(lines 1; msend - <in) | (run -1 --separate-stderr timeout 10 mtee -n -q hand b
+	(stream 1; msend - <in) | (run -1 --separate-stderr timeout 10 mtee -n -q hand b
 		[ "$stderr" = 'mtee: hand: full for 2 messages' ])
 	is_messages b 2
-	timeout 20 mrecv hand >got 3>&- &
-	PIDS=$!
+	in_background timeout 20 mrecv hand >got
 	until_true sh -c "mstat hand | grep -q ' 1r '"
 	msend - <in | timeout 10 mtee -n -q hand b
-	wait $PIDS
-	PIDS=
+	wait "$child"
 	cmp in got
 }
 
@@ -242,29 +227,29 @@ is_messages() {
 
 @test "several -t before one channel are alternatives, and standard output has no filter" {
 	mkmbox a
-	for tag in x y z; do TAG=$tag lines $tag; done | timeout 10 mtee --tag=x --tag=y a | timeout 10 mrecv -a - >out
+	for tag in x y z; do TAG=$tag stream $tag; done | timeout 10 mtee --tag=x --tag=y a | timeout 10 mrecv -a - >out
 	[ "$(cat out)" = $'x\ny\nz' ]
 	[ "$(received a)" = $'x\ny' ]
-	for tag in x y z; do TAG=$tag lines $tag; done | timeout 10 mtee -q --source='[!s]' a
+	for tag in x y z; do TAG=$tag stream $tag; done | timeout 10 mtee -q --source='[!s]' a
 	is_messages a 0
 }
 
 @test "-q writes nothing to standard output" {
 	mkmbox a
-	lines 1 | timeout 10 mtee -q a >out
+	stream 1 | timeout 10 mtee -q a >out
 	[ ! -s out ]
-	lines 1 | timeout 10 mtee --quiet a >out
+	stream 1 | timeout 10 mtee --quiet a >out
 	[ ! -s out ]
 	is_messages a 2
 }
 
 @test "a plain file is begun anew, and appended to with -a; none is made" {
 	echo junk >record
-	lines 1 | timeout 10 mtee -q record
-	lines 2 | timeout 10 mtee -q -a record
-	lines 3 | timeout 10 mtee -q --append record
+	stream 1 | timeout 10 mtee -q record
+	stream 2 | timeout 10 mtee -q -a record
+	stream 3 | timeout 10 mtee -q --append record
 	[ "$(timeout 10 mrecv -a record)" = $'1\n2\n3' ]
-	lines 4 | timeout 10 mtee -q record
+	stream 4 | timeout 10 mtee -q record
 	[ "$(timeout 10 mrecv -a record)" = 4 ]
 	run -66 --separate-stderr timeout 10 mtee none </dev/null
 	[ "$stderr" = 'mtee: cannot open none: No such file or directory' ]
@@ -272,7 +257,7 @@ is_messages() {
 }
 
 @test "where a channel is missing, no plain file has been begun anew" {
-	lines 1 >record
+	stream 1 >record
 	run -66 timeout 10 mtee -q record none </dev/null
 	[ "$(timeout 10 mrecv -a record)" = 1 ]
 }
@@ -288,7 +273,7 @@ is_messages() {
 
 @test "-1 keeps to the filters, and standard output gets every message" {
 	mkmbox a b
-	(TAG=x lines 1; TAG=y lines 2; TAG=z lines 3) | timeout 10 mtee --one -t x a -t '[xy]' b | timeout 10 mrecv -a - >out
+	(TAG=x stream 1; TAG=y stream 2; TAG=z stream 3) | timeout 10 mtee --one -t x a -t '[xy]' b | timeout 10 mrecv -a - >out
 	[ "$(cat out)" = $'1\n2\n3' ]
 	[ "$(received a)" = 1 ]
 	[ "$(received b)" = 2 ]
@@ -297,14 +282,15 @@ is_messages() {
 @test "-1 waits where none has room, and goes on where there is some" {
 	mkmbox -c 1 a b
 	seq 6 | msend -l - | timeout 30 mtee -1 -q a b 3>&- &
-	PIDS=$!
+	child=$!
+	children+=("$child")
 	until_true is_messages a 1
 	until_true is_messages b 1
 	for box in b a b a; do
 		timeout 10 mrecv $box
 		until_true is_messages $box 1
 	done >out
-	wait $PIDS
+	wait "$child"
 	[ "$(cat out)" = 2134 ]
 	[ "$(received a)" = 6 ]
 	[ "$(received b)" = 5 ]
@@ -345,7 +331,7 @@ is_messages() {
 	seq 50000 | msend -l - | (run -1 --separate-stderr timeout 20 mtee --nonblock -q a
 		[ "$stderr" = 'mtee: a: full for 49900 messages' ])
 	mkmbox -b 10 b
-	lines 12345 1234567 123 | (run -1 --separate-stderr timeout 10 mtee -nq b
+	stream 12345 1234567 123 | (run -1 --separate-stderr timeout 10 mtee -nq b
 		[ "$stderr" = 'mtee: b: full for 1 message' ])
 	[ "$(received b)" = $'12345\n123' ]
 }
@@ -364,16 +350,14 @@ is_messages() {
 	mkfifo fifo
 	exec 8<>fifo
 	head -c 20000 /dev/zero | tr '\0' x >in
-	for _ in $(seq 20); do msend -t big - <in; lines small; done >stream
+	for _ in $(seq 20); do msend -t big - <in; stream small; done >stream
 	run -74 --separate-stderr timeout 10 mtee -n -q fifo <stream
 	[[ "$stderr" == 'mtee: fifo: full for '*' messages'$'\n''mtee: fifo: '*' bytes were left unread' ]]
 	missed=${stderr#*for } missed=${missed%% messages*}
-	timeout 10 mrecv -a -o '%t %l\n' fifo >out 3>&- &
-	PIDS=$!
+	in_background timeout 10 mrecv -a -o '%t %l\n' fifo >out
 	until_true sh -c "[ \$(wc -l <out) -eq $((40 - missed)) ]"
-	kill $PIDS
-	wait $PIDS || true
-	PIDS=
+	kill "$child"
+	wait "$child" || true
 	exec 8>&-
 	run ! grep -vxE 'big 20000|- 5' out
 }
@@ -390,22 +374,23 @@ is_messages() {
 	mkmbox -c 1 slow
 	mkmbox fast
 	seq 5 | msend -l - | timeout 20 mtee slow fast >out 3>&- &
-	PIDS=$!
+	child=$!
+	children+=("$child")
 	until_true is_messages slow 1
 	until_true sh -c 'mstat fast | grep -Eq "^fast +[1-5] "'
 	until_true grep -q '^1$' out
 	for n in 1 2 3 4 5; do
 		[ "$(timeout 10 mrecv slow)" = $n ]
 	done
-	wait $PIDS
+	wait "$child"
 	[ "$(received fast)" = $'1\n2\n3\n4\n5' ]
 }
 
 @test "options stand among the channels, -- ends them" {
 	mkmbox a ./-q
-	lines 1 | timeout 10 mtee a -q >out
+	stream 1 | timeout 10 mtee a -q >out
 	[ ! -s out ]
-	lines 2 | timeout 10 mtee -t 2 a -- -q | timeout 10 mrecv -a - >out
+	stream 2 | timeout 10 mtee -t 2 a -- -q | timeout 10 mrecv -a - >out
 	[ "$(cat out)" = 2 ]
 	[ "$(received ./-q)" = 2 ]
 }
@@ -432,17 +417,18 @@ is_messages() {
 	mkmbox a b
 	mkfifo in
 	timeout 20 mtee -q a b <in 2>err 3>&- &
-	PIDS=$!
+	child=$!
+	children+=("$child")
 	exec 8>in
-	lines 1 >&8
+	stream 1 >&8
 	until_true is_messages a 1
 	rmmbox -f a
-	lines 2 3 >&8
+	stream 2 3 >&8
 	until_true is_messages b 3
-	lines 4 >&8
+	stream 4 >&8
 	exec 8>&-
 	status=0
-	wait $PIDS || status=$?
+	wait "$child" || status=$?
 	[ $status -eq 74 ]
 	[ "$(cat err)" = 'mtee: cannot write to a: the mailbox was removed' ]
 	[ "$(received b)" = $'1\n2\n3\n4' ]
@@ -452,18 +438,19 @@ is_messages() {
 	mkmbox -c 1 a
 	mkmbox b
 	seq 5 | msend -l - | timeout 20 mtee -q a b 2>err 3>&- &
-	PIDS=$!
+	child=$!
+	children+=("$child")
 	until_true sh -c "mstat a | grep -q ' 1s '"
 	rmmbox -f a
 	status=0
-	wait $PIDS || status=$?
+	wait "$child" || status=$?
 	[ $status -eq 74 ]
 	[ "$(received b)" = $'1\n2\n3\n4\n5' ]
 }
 
 @test "standard output may fail, or be closed by its reader, as any channel" {
 	mkmbox a
-	lines 1 2 >stream
+	stream 1 2 >stream
 	run -74 --separate-stderr sh -c 'timeout 10 mtee a <stream >/dev/full'
 	[ "$stderr" = 'mtee: cannot write to standard output: No space left on device' ]
 	[ "$(received a)" = $'1\n2' ]
@@ -474,20 +461,20 @@ is_messages() {
 }
 
 @test "when every channel has failed it stops reading" {
-	(lines 1; exec cat /dev/zero) | (run -74 timeout 10 mtee -q /dev/full)
+	(stream 1; exec cat /dev/zero) | (run -74 timeout 10 mtee -q /dev/full)
 }
 
 @test "what is not frames is 65, and what stood before it has been copied" {
 	mkmbox a
-	(lines 1 2; echo junk) | (run -65 --separate-stderr timeout 10 mtee -q a
-		[ "$stderr" = "mtee: standard input: byte $(lines 1 2 | wc -c): malformed header" ])
+	(stream 1 2; echo junk) | (run -65 --separate-stderr timeout 10 mtee -q a
+		[ "$stderr" = "mtee: standard input: byte $(stream 1 2 | wc -c): malformed header" ])
 	[ "$(received a)" = $'1\n2' ]
 	run -65 timeout 10 mtee -q a <<<'M1 10 t s'
 }
 
 @test "a message that is cut short is 65, and exists nowhere" {
 	mkmbox a
-	lines 1 >record
+	stream 1 >record
 	head -c 200000 /dev/zero >in
 	(printf 'M1 300000 t s\n'; cat in) >stream
 	run -65 timeout 10 mtee -q -a a record <stream
@@ -501,22 +488,17 @@ is_messages() {
 
 @test "a message whose header line is too long for a mailbox is 65, and the next one goes" {
 	mkmbox a b
-	(printf 'M1 1 t s k='; head -c 4080 /dev/zero | tr '\0' x; printf '\n1\n'; lines 2) >stream
+	(printf 'M1 1 t s k='; head -c 4080 /dev/zero | tr '\0' x; printf '\n1\n'; stream 2) >stream
 	run -65 --separate-stderr timeout 10 mtee -q a <stream
 	[ "$stderr" = "mtee: a: a message's header line is too long" ]
 	[ "$(received a)" = 2 ]
 }
 
 @test "a channel that may not be written is 77" {
-	lines 1 >stream
+	stream 1 >stream
 	: >record
 	chmod 444 record
-	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." "$BATS_RUN_TMPDIR" 2>/dev/null || true
-	cp "$(command -v mtee)" mtee-copy
-	as=
-	[ "$(id -u)" -ne 0 ] || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
-	# shellcheck disable=SC2086 # a command and its options, or nothing
-	run -77 $as "$PWD/mtee-copy" -q "$PWD/record" <stream
+	run -77 as_nobody mtee -q record <stream
 }
 
 @test "a channel that is missing, or no channel, is 66" {
@@ -531,15 +513,13 @@ is_messages() {
 	mkmbox -c 1 a
 	seq 5 | msend -l - >stream
 	for signal in TERM INT HUP; do
-		bash -c "trap - $signal; exec timeout 20 mtee -q a" <stream 3>&- &
-		PIDS=$!
+		in_background bash -c "trap - $signal; exec timeout 20 mtee -q a" <stream
 		until_true sh -c "mstat a | grep -q ' 1s '"
-		kill -$signal $(pgrep -P $PIDS)
+		kill -$signal $(pgrep -P "$child")
 		status=0
-		wait $PIDS || status=$?
+		wait "$child" || status=$?
 		[ $status -eq $((128 + $(kill -l $signal))) ]
 	done
-	PIDS=
 }
 
 @test "a command line that is wrong is 64, and says how it is used" {

@@ -16,13 +16,6 @@ teardown()
 	common_teardown
 }
 
-# ended_with STATUS PID
-ended_with()
-{
-	status_of "$2"
-	[ "$status" -eq "$1" ] || { echo "status $status, not $1"; return 1; }
-}
-
 kill_hard()
 {
 	kill -KILL "$1"
