@@ -41,14 +41,15 @@ sync_state(struct mbox *m, uint64_t id, struct item *item)
 
 	if (m->posted && want_read(m->want_fd, m->want_index, &w) == -1)
 		return -1;
-	if (w.mark == STATE_DONE || w.mark == STATE_DROPPED)
-		return w.mark == STATE_DONE ? SYNC_RECEIVED : SYNC_DROPPED;
+	if (w.mark == STATE_DONE)
+		return SYNC_RECEIVED;
 	there = settle_find(m, id, item, &status);
 	if (there == -1)
 		return -1;
-	/* gone without a word: our want has found no place */
+	/* gone; without a word where our want has found no place */
 	if (there == 0)
-		return status == STATE_DROPPED ? SYNC_DROPPED : SYNC_RECEIVED;
+		return w.mark == STATE_DROPPED || status == STATE_DROPPED ? SYNC_DROPPED : SYNC_RECEIVED;
+	/* there: whatever the mark says, whoever was to drop it was killed before he did */
 	return status == STATE_CLAIMED ? claimed_state(m, item) : SYNC_WAITS;
 }
 

@@ -31,6 +31,7 @@
 #include "message.h"
 #include "post.h"
 #include "reader.h"
+#include "sync.h"
 #include "writer.h"
 
 #define CHECK(what) \
@@ -291,71 +292,9 @@ fields_leave_and_join_the_headers(void)
 	return true;
 }
 
-static bool
-ctl_stands_still_only_where_both_copies_say_so(void)
-{
-	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 }, got;
-	char byte = 7;
-	int fd;
-	FILE *f = tmpfile();
-
-	CHECK(f != NULL);
-	fd = fileno(f);
-	CHECK(ctl_write(fd, &c) == 0 && ctl_write(fd, &c) == 0 && ctl_write(fd, &c) == 0);
-	CHECK(ctl_read(fd, &got) == 0 && got.generation == 3);
-	CHECK(ctl_still(fd, 3) && !ctl_still(fd, 2) && !ctl_still(fd, 4) && !ctl_still(fd, 1));
-	/* the next copy is being written: whoever reads this one late enough takes an old one for the newest */
-	CHECK(pwrite(fd, &byte, 1, 40) == 1);
-	CHECK(ctl_read(fd, &got) == 0 && got.generation == 3 && !ctl_still(fd, 3));
-	CHECK(ctl_write(fd, &c) == 0 && ctl_still(fd, 4));
-	CHECK(pwrite(fd, &byte, 1, 40) == 1 && pwrite(fd, &byte, 1, CTL_COPY + 40) == 1);
-	CHECK(ctl_read(fd, &got) == -1 && errno == EBADMSG && !ctl_still(fd, 4));
-	fclose(f);
-	return true;
-}
-
-/* fill_table -- post wants of our own until there is no place. */
-static int
-fill_table(struct mbox *m)
-{
-	struct want w = { .kind = WANT_PEEK };
-	int r = mbox_lock(m, CLOCK_NEVER);
-
-	if (r == 0)
-		r = mbox_number(m) == 0 && mbox_begin(m) == 0 ? 0 : -1;
-	if (r == 0)
-		m->want_fd = openat(m->dir_fd, "want", O_RDWR | O_CLOEXEC);
-	w.owner = m->number;
-	for (uint32_t i = 0; r == 0 && i < WANT_MAX; i++)
-		r = want_write(m->want_fd, i, &w);
-	m->ctl.wants = WANT_MAX;
-	if (r == 0)
-		r = mbox_commit(m);
-	mbox_unlock(m);
-	return r;
-}
-
-static bool
-no_spool_without_a_want(void)
-{
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
-	char path[] = "unit.XXXXXX", name[BELL_NAME_MAX];
-	struct mbox m;
-	int fd;
-
-	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
-	CHECK(box_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
-	errno = 0;
-	fd = post_spool_open(&m, CLOCK_NEVER);
-	bell_spool_name(name, m.number);
-	CHECK(fd == -1 && errno == ENOSPC && faccessat(m.dir_fd, name, F_OK, 0) == -1);
-	mbox_close(&m);
-	CHECK(box_remove(path, true, CLOCK_NEVER, NULL) == 0);
-	return true;
-}
-
 #include "unit_reader.h"
 #include "unit_writer.h"
+#include "unit_mbox.h"
 
 static const struct {
 	bool (*holds)(void);
@@ -371,6 +310,7 @@ static const struct {
 	{ fields_leave_and_join_the_headers, "id, time, try and uid leave the headers and join them again" },
 	{ ctl_stands_still_only_where_both_copies_say_so, "ctl stands still only where both copies say so" },
 	{ no_spool_without_a_want, "no file is made for a large payload where no want can tell whose it is" },
+	{ dropped_is_what_is_gone, "a message that is there was not dropped, whatever its sender's want says" },
 	{ split_all, "a stream may be split at any byte" },
 	{ split_shared, "a stream may be split at any byte, where receivers share it" },
 	{ split_one, "a stream may be split at any byte, where one message is taken" },

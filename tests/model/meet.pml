@@ -70,6 +70,7 @@ inline recount() { if :: offer == DONE || offer == GONE -> removed = 1 :: else f
 inline ring(p)   { d_step { F_WOPEN(bell, wopen[p]) } }
 inline silent(p) { d_step { if :: wopen[p] -> F_WCLOSE(bell); wopen[p] = 0 :: else fi } }
 #define LIVES(r) (!dead[r])
+#define GONEBY (offer == GONE || removed)       /* else whoever was to drop it was killed before he did */
 #ifdef SAMEFIFO
 #define NEXT g
 #else
@@ -92,7 +93,7 @@ wait:   if
         LOCK(S);
         if
         :: mark == DONE || (mark == 0 && (offer == DONE || removed)) -> success = 1; UNLOCK; goto over
-        :: mark == GONE || (mark == 0 && offer == GONE && !removed) -> failed = 1; UNLOCK; goto over
+        :: (mark == GONE && GONEBY) || (mark == 0 && offer == GONE && !removed) -> failed = 1; UNLOCK; goto over
         :: else ->
             if
             :: offer == TAKEN && LIVES(owner) -> back = 0; o = TAKEN
@@ -119,11 +120,11 @@ wait:   if
 hear:   LOCK(S);
         if
         :: mark == DONE || (mark == 0 && (offer == DONE || removed)) -> success = 1; UNLOCK; goto over
-        :: mark == GONE || (mark == 0 && offer == GONE && !removed) -> failed = 1; UNLOCK; goto over
+        :: (mark == GONE && GONEBY) || (mark == 0 && offer == GONE && !removed) -> failed = 1; UNLOCK; goto over
 #ifdef NOLIVES
-        :: mark == 0 && (offer == BACK || (offer == TAKEN && (back || !LIVES(owner)))) ->
+        :: mark != DONE && (offer == BACK || (offer == TAKEN && (back || !LIVES(owner)))) ->
 #else
-        :: mark == 0 && (offer == BACK || (offer == TAKEN && !LIVES(owner))) ->
+        :: mark != DONE && (offer == BACK || (offer == TAKEN && !LIVES(owner))) ->
 #endif
 again:
 #ifdef REPLAY

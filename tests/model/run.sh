@@ -5,7 +5,7 @@
 # LONG=1 adds the runs marked +.  Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies spool wants room meet} "
+wanted=" ${*:-change segment rewrite copies spool sync wants room meet} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -92,6 +92,18 @@ spool|bad||-DKILL=1 -DNOBUSY|the rename begins no change
 spool|bad||-DKILL=1 -DAPPENDFIRST|named after the commit
 spool|bad||-DKILL=1 -DBIGSTAYS|
 spool|bad||-DSHARE -DMOVE -DNS=1|renamed twice, not linked
+sync|ok||-DSYNC=3 -DQUIT=1 -DKILLR=1 -DTICK|taken back, or received; receiver killed anywhere
+sync|ok||-DSYNC=3 -DOLDEST -DKILLS=1 -DTICK|dropped by the next sender, who is killed anywhere
+sync|ok||-DSYNC=1 -DNS=3 -DOLDEST -DSTILL -DKILLS=1 -DTICK|segments go before the sender has looked
+sync|ok||-DSYNC=3 -DWANTS=1|a full table: the second does not send
+sync|+ok||-DSYNC=3 -DOLDEST -DKILLR=1 -DKILLS=1 -DQUIT=1 -DTICK|
+sync|bad||-DSYNC=3 -DOLDEST -DKILLS=1 -DTICK -DTRUST|dropped, it says, and it is received
+sync|bad||-DSYNC=1 -DNS=3 -DOLDEST -DSTILL -DKILLS=1 -DTICK -DSTATEFIRST|received, it says, and it was dropped
+sync|bad||-DSYNC=3 -DLATEPOST|want posted after its append's section
+sync|bad||-DSYNC=1 -DWANTS=0 -DNOPLACE -DOLDEST -DTICK|sent without a want
+sync|bad||-DSYNC=3 -DLATEOPEN -DKILLR=1|rings after the commit
+sync|bad||-DSYNC=3 -DUNLOCKED -DQUIT=1|withdraws by what it saw before
+sync|bad||-DSYNC=3 -DWITHDRAWCLAIMED -DQUIT=1|
 wants|ok||-DINV -DNW=3 -DSELA=1 -DSELB=4|'a', '*', 'b'
 wants|ok||-DINV -DLOOP=1 -DSELA=1 -DSELB=2 -DFAIL=1|one -f, put back
 wants|ok||-DFINE -DINV|sections step by step

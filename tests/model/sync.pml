@@ -8,7 +8,8 @@
  * (STILL: none).
  * The table of wants has WANTS places: who finds none does not send (ENOSPC), for nobody could tell him.
  * Who ends a message rings and writes how into the mark of its sender's want, writes the state, removes the segment, commits.
- * Whoever reads a mark believes it if the message is not there any more: else its writer was killed before the state.
+ * Whoever reads that it was dropped believes it if it is not there any more: else who wrote the mark was killed before the
+ * state.  Received it was, even so.
  * A ring is an open in the section and a close after it, by death too.  A look without a ring (TICK) is possible only
  * where mbox_moved says yes: ctl was written since, or messages are claimed.
  * KILLR, KILLS: the receiver, a sender killed at any step; QUIT: a sender's time is over, it takes its message back if
@@ -111,7 +112,7 @@ inline outcome(s) {
 #ifdef TRUST
 		:: up[s] && how[s] != 0 -> e = how[s]
 #else
-		:: up[s] && how[s] != 0 && GONEST(x) -> e = how[s]
+		:: up[s] && (how[s] == DONE || (how[s] == DROPPED && GONEST(x))) -> e = how[s]
 #endif
 		:: else ->
 			if
