@@ -29,7 +29,7 @@ MODULES = \
 	wake render \
 	settle survey \
 	displace search verify \
-	sync \
+	sync stable \
 	offer \
 	revive \
 	post claim hold \

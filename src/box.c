@@ -15,6 +15,7 @@
 #include "boot.h"
 #include "clock.h"
 #include "file.h"
+#include "io.h"
 #include "lock.h"
 #include "mode.h"
 #include "probe.h"
@@ -41,6 +42,7 @@ make_files(int dir_fd, int lock_fd, const struct box_settings *settings)
 	c.cap_messages = settings->cap_messages;
 	c.cap_bytes = settings->cap_bytes;
 	c.policy = (uint8_t)settings->policy;
+	c.durable = settings->durable;
 	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
 	    || make_empty(dir_fd, "want", mode_files(settings->mode)) == -1)
 		return -1;
@@ -49,7 +51,8 @@ make_files(int dir_fd, int lock_fd, const struct box_settings *settings)
 		return -1;
 	c.boot = boot_id();
 	if (boot_place(ctl_fd, &c.place) == 0 && ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
-	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0)
+	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0
+	    && (!settings->durable || io_sync(ctl_fd) == 0))
 		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
 	if (r == 0)
 		boot_mark(ctl_fd);
@@ -125,7 +128,9 @@ make_in(int dir_fd, const struct box_settings *settings)
 	if (lock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
 		if (faccessat(dir_fd, "ctl", F_OK, 0) == 0)
 			errno = EEXIST;         /* another maker was first */
-		else if (probe_file_system(dir_fd, lock_fd) == 0 && open_up(dir_fd, settings->mode) == 0)
+		else if (probe_file_system(dir_fd, lock_fd) == 0
+		    && (!settings->durable || io_sync(dir_fd) == 0)     /* `lock` before the sticky bit goes */
+		    && open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);
 	}
 	err = errno;
@@ -150,11 +155,43 @@ box_make(const char *path, const struct box_settings *settings)
 		return -1;
 	}
 	r = make_in(dir_fd, settings);
+	if (r == 0 && settings->durable)
+		r = box_sync(path);
 	err = errno;
 	if (r == -1 && err != EEXIST) {
 		remove_files(dir_fd);
 		rmdir(path);
 	}
+	close(dir_fd);
+	errno = err;
+	return r;
+}
+
+/* sync_at -- sync one file.  Returns 0, or -1. */
+static int
+sync_at(int dir_fd, const char *name, int flags)
+{
+	int fd = openat(dir_fd, name, flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r, err;
+
+	if (fd == -1)
+		return -1;
+	r = io_sync(fd);
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
+int
+box_sync(const char *path)
+{
+	int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r, err;
+
+	if (dir_fd == -1)
+		return -1;
+	r = sync_at(dir_fd, "lock", 0) == -1 || sync_at(dir_fd, "want", 0) == -1 || sync_at(dir_fd, "ctl", 0) == -1
+	    || io_sync(dir_fd) == -1 ? -1 : sync_at(dir_fd, "..", O_DIRECTORY);
+	err = errno;
 	close(dir_fd);
 	errno = err;
 	return r;

@@ -15,6 +15,7 @@ struct box_settings {
 	uint64_t cap_messages, cap_bytes;       /* CTL_UNBOUNDED */
 	unsigned mode;                          /* permission bits, see mode.h */
 	enum ctl_policy policy;
+	bool durable;
 };
 
 /*
@@ -23,6 +24,12 @@ struct box_settings {
  * EREMOTE, ENOLCK or EOPNOTSUPP where the file system is no place for one (probe.h), or errno.
  */
 int box_make(const char *path, const struct box_settings *settings);
+
+/*
+ * box_sync -- have the mailbox at path, as it was made, on stable storage, its name in the directory above included.
+ * Returns 0, or -1 with errno of open(2) or fsync(2).
+ */
+int box_sync(const char *path);
 
 /*
  * box_remove -- remove the mailbox at path and what is in it; whoever waits there is woken.

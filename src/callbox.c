@@ -85,7 +85,7 @@ remove_dead(const char *base)
 static int
 make_in(struct callbox *b, const char *base)
 {
-	static const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
+	static const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK, false };
 
 	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
 	for (int i = 0; i < TRIES; i++) {

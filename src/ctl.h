@@ -20,6 +20,7 @@
 enum {
 	CTL_VERSION = 2,
 	CTL_COPY = 256,                 /* bytes of a copy */
+	CTL_SYNCED = 64,                /* bytes behind the copies, of a durable mailbox: see stable.c */
 };
 
 /* What happens when there is no room. */

@@ -207,3 +207,25 @@ io_pwrite(int fd, const void *buf, size_t n, uint64_t offset)
 	}
 	return 0;
 }
+
+int
+io_sync_data(int fd)
+{
+	int r;
+
+	do
+		r = fdatasync(fd);
+	while (r == -1 && errno == EINTR);
+	return r;
+}
+
+int
+io_sync(int fd)
+{
+	int r;
+
+	do
+		r = fsync(fd);
+	while (r == -1 && errno == EINTR);
+	return r;
+}

@@ -62,4 +62,11 @@ ssize_t io_pread(int fd, void *buf, size_t n, uint64_t offset);
 /* io_pwrite -- write all n bytes at offset.  Returns 0, or -1 as io_pread. */
 int io_pwrite(int fd, const void *buf, size_t n, uint64_t offset);
 
+/*
+ * io_sync_data, io_sync -- fdatasync(2), fsync(2), again after EINTR.
+ * Return 0, or -1 with errno: then nothing can be said of what was written before, whatever a later call returns.
+ */
+int io_sync_data(int fd);
+int io_sync(int fd);
+
 #endif

@@ -209,6 +209,9 @@ prove(struct mbox *m)
 	if ((place != c->place && getrandom(&c->identity, sizeof c->identity, 0) == -1)
 	    || audit(m->dir_fd, c, &m->damage) == -1)
 		return -1;
+	/* what was synced then is on the disk; what has its numbers now is not */
+	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, 2 * CTL_COPY) == -1)
+		return -1;
 	c->boot = boot;
 	c->place = place;
 	c->proven = c->next;

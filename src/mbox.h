@@ -53,8 +53,8 @@ struct mbox {
 	struct damage damage;           /* what was found damaged and is to be told */
 };
 
-/* Bytes of `lock`: the mailbox lock; process numbers begin after it. */
-enum { MBOX_LOCK = 0, MBOX_NUMBERS };
+/* Bytes of `lock`: the mailbox lock, the sync lock (stable.h); process numbers begin after them. */
+enum { MBOX_LOCK = 0, MBOX_SYNC, MBOX_NUMBERS };
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1 }
 

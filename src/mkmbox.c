@@ -12,11 +12,12 @@
 #include "box.h"
 
 const char tool_name[] = "mkmbox";
-const char tool_synopsis[] = "mkmbox [-p] [-b bytes] [-c messages] [-m mode] [-o policy] name...";
+const char tool_synopsis[] = "mkmbox [-dp] [-b bytes] [-c messages] [-m mode] [-o policy] name...";
 const struct args_option tool_options[] = {
 	{ 'b', "bytes", "BYTES", "room for so many bytes of payload (default 64M; inf: no bound)" },
 	{ 'c', "capacity", "N", "room for so many messages (default inf: no bound; 0: each is handed\n"
 	    "over from sender to receiver)" },
+	{ 'd', "durable", NULL, "what was sent survives loss of power" },
 	{ 'm', "mode", "MODE", "who may do what, in octal: for owner, group, others rw (6), look only\n(4), send only (2) or nothing (default 0600 less umask)" },
 	{ 'o', "overflow", "POLICY", "when full: block the sender (default), drop the oldest; or latest:\n"
 	    "a message takes the place of the one of its tag" },
@@ -69,7 +70,7 @@ same(const char *name, const char *path, const struct box_settings *want)
 	locked = mbox_lock(&m, clock_after(UINT64_C(1000000000)));
 	is = locked == -1 ? errno == EBUSY ? -1 : 0 : m.ctl.cap_messages == want->cap_messages
 	    && m.ctl.cap_bytes == want->cap_bytes && m.ctl.mode == want->mode
-	    && m.ctl.policy == want->policy;
+	    && m.ctl.policy == want->policy && m.ctl.durable == want->durable;
 	mbox_unlock(&m);
 	cli_damage(name, &m.damage);
 	mbox_close(&m);
@@ -103,6 +104,9 @@ make(const char *name, const struct box_settings *settings, bool present)
 	err = errno;
 	if (err == EEXIST && present) {
 		is = same(name, path, settings);
+		/* it may be that who made it was killed before this */
+		if (is == 1 && settings->durable && box_sync(path) == -1)
+			return cli_fail("sync", name);
 		if (is == 1)
 			return CLI_OK;
 		if (is == -1)
@@ -121,7 +125,7 @@ make(const char *name, const struct box_settings *settings, bool present)
 int
 main(int argc, char **argv)
 {
-	struct box_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600, CTL_BLOCK };
+	struct box_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600, CTL_BLOCK, false };
 	bool present = false;
 	struct args args;
 	int opt, status = CLI_OK, one;
@@ -139,6 +143,9 @@ main(int argc, char **argv)
 		case 'c':
 			if (args_count(&args, 0, true, &settings.cap_messages) == -1)
 				return CLI_USAGE;
+			break;
+		case 'd':
+			settings.durable = true;
 			break;
 		case 'm':
 			if (parse_mode(&args, &settings.mode) != CLI_OK)
@@ -161,6 +168,12 @@ main(int argc, char **argv)
 		return cli_usage("-c 0 keeps nothing: who may only send (w) would leave messages that nobody hands over");
 	if (settings.cap_messages == 0 && settings.policy != CTL_BLOCK)
 		return cli_usage("-o says what a full mailbox drops: with -c 0 there is nothing to drop");
+	if (settings.durable && settings.cap_messages == 0)
+		return cli_usage("-d keeps what was sent through a loss of power: with -c 0 nothing is kept");
+	if (settings.durable && settings.policy != CTL_BLOCK)
+		return cli_usage("-d keeps what was sent until it is received: -o drops it");
+	if (settings.durable && mode_drops(settings.mode))
+		return cli_usage("-d waits for the disk: who may only send (w) could not");
 	for (char **name = args.operands; *name != NULL; name++) {
 		one = make(*name, &settings, present);
 		if (status == CLI_OK)

@@ -16,6 +16,7 @@
 #include "mode.h"
 #include "offer.h"
 #include "reclaim.h"
+#include "stable.h"
 #include "sync.h"
 #include "wake.h"
 
@@ -242,6 +243,17 @@ finish_append(struct post *p)
 	return mbox_commit(m);
 }
 
+/* write_extent -- after loss of power the index tells how much of it counts: ctl is not synced. */
+static int
+write_extent(struct mbox *m)
+{
+	m->seg.h.n = mbox_seg_n(m);
+	m->seg.h.names = m->ctl.names;
+	m->seg.h.names_len = m->ctl.names_len;
+	m->seg.h.log_len = m->ctl.log_len;
+	return seg_write_extent(&m->seg);
+}
+
 /* append -- write n messages of b beyond the end, wake who wants them, and commit. */
 static int
 append(struct post *p, struct batch *b, uint32_t n)
@@ -269,7 +281,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 	c->log_len += end - from;
 	c->names = p->names.n;
 	c->names_len = p->names.len;
-	if (finish_append(p) == -1)
+	if ((c->durable && write_extent(m) == -1) || finish_append(p) == -1)
 		return -1;
 	b->from += n;
 	p->last_id = c->next - 1;
@@ -321,6 +333,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 int
 post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 {
+	uint32_t from = b->from;
 	long n;
 	int r;
 
@@ -333,6 +346,11 @@ post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 	if (r == -1)
 		p->names_of = 0;
 	mbox_unlock(p->m);
+	if (r == 0 && p->m->ctl.durable && stable_wait(p->m, p->last_id + 1 - (b->from - from), p->last_id, false) == -1) {
+		p->last_id -= b->from - from;
+		b->from = from;
+		return -1;
+	}
 	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns) : r;
 }
 
@@ -450,7 +468,8 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 	int r = -1, err;
 
 	batch_put_big(b, len, sum);
-	if (enter(p, b, deadline_ns) == -1) {
+	/* the payload first: it takes long, and nobody need wait for it */
+	if ((m->ctl.durable && io_sync_data(fd) == -1) || enter(p, b, deadline_ns) == -1) {
 		post_spool_drop(m, fd);
 		return -1;
 	}
@@ -466,6 +485,8 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 			mbox_commit(m);
 		close(fd);
 		mbox_unlock(m);
+		if (m->ctl.durable && stable_wait(m, p->last_id, p->last_id, true) == -1)
+			return -1;
 		return p->sync ? sync_await(p->m, p->last_id, deadline_ns) : 0;
 	}
 	err = errno;

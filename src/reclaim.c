@@ -193,7 +193,12 @@ rewrite(struct seg *s, struct ctl *c)
 	seg_file(log, s->h.first, s->h.variant + 1, "log");
 	seg_file(new, s->h.first, 0, "idx.new");
 	seg_file(idx, s->h.first, 0, "idx");
+	/*
+	 * In a durable mailbox the new files are on the disk, by their own names, before they take the old ones' place: should
+	 * the rename be lost, and not the removal of the old log, the new index is still there (audit.c).
+	 */
 	if (make_new(&t, s, c->mode, log, new) == -1 || copy_messages(s, &t) == -1
+	    || (c->durable && (io_sync_data(t.log_fd) == -1 || io_sync_data(t.idx_fd) == -1 || io_sync(s->dir_fd) == -1))
 	    || renameat(s->dir_fd, new, s->dir_fd, idx) == -1) {
 		c->litter |= file_remove(s->dir_fd, log) == -1 || file_remove(s->dir_fd, new) == -1;
 	} else {

@@ -267,6 +267,15 @@ seg_write_header(struct seg *s)
 }
 
 int
+seg_write_extent(struct seg *s)
+{
+	size_t at = offsetof(struct seg_header, n);
+
+	s->h.sum = header_sum(&s->h);
+	return io_pwrite(s->idx_fd, &s->h.n, sizeof s->h - at, at);
+}
+
+int
 seg_write_done(const struct seg *s)
 {
 	return io_pwrite(s->idx_fd, &s->h.done, sizeof s->h.done, offsetof(struct seg_header, done));

@@ -172,6 +172,9 @@ int seg_read_links(struct seg *s);
 int seg_write_header(struct seg *s);
 int seg_write_done(const struct seg *s);
 
+/* seg_write_extent -- write how much of the segment is in use, as s->h has it, and nothing else.  0, or -1. */
+int seg_write_extent(struct seg *s);
+
 /*
  * seg_*: read or write n consecutive entries from place pos on.
  * Return 0, or -1: EBADMSG where they are missing, or a slot cannot be: one whose frame is longer than any, or stands

@@ -90,6 +90,7 @@ json_mailbox(struct show *show, const char *name, const struct survey *s, const 
 	json_bound(b, "capacity_messages", c->cap_messages);
 	json_bound(b, "capacity_bytes", c->cap_bytes);
 	outbuf_printf(b, ",\"overflow\":\"%s\"", c->policy <= CTL_LATEST ? policies[c->policy] : "unknown");
+	outbuf_printf(b, ",\"durable\":%s", c->durable ? "true" : "false");
 	outbuf_text(b, ",\"oldest\":");
 	json_age(b, s->now_us, s->oldest_us);
 	outbuf_printf(b, ",\"receivers_waiting\":%u,\"senders_waiting\":%u,\"claimed\":%llu", s->receivers, s->senders,
@@ -189,6 +190,7 @@ row_mailbox(FILE *f, const char *name, const struct survey *s, const struct pace
 	cell_bound(f, c->cap_messages, false);
 	fputc('/', f);
 	cell_bound(f, c->cap_bytes, true);
+	fputs(c->durable ? "\tyes" : "\t-", f);
 	cell_age(f, s->now_us, s->oldest_us);
 	if (s->receivers > 0 && s->senders > 0)
 		fprintf(f, "\t%ur %us", s->receivers, s->senders);
@@ -216,12 +218,13 @@ row_tag(FILE *f, const char *name, const struct survey *s, const struct survey_t
 
 /* ---- the table ---- */
 
-enum { COLUMNS = 13, DROPPED = 9, DAMAGED, RATES };
+enum { COLUMNS = 14, DURABLE = 4, DROPPED = 10, DAMAGED, RATES };
 
 static bool
 is_hidden(const struct show *show, int column)
 {
 	return !show->tags && ((column == DROPPED && !show->dropped) || (column == DAMAGED && !show->damaged)
+	    || (column == DURABLE && !show->durable)
 	    || (column >= RATES && !show->rates));
 }
 
@@ -251,7 +254,7 @@ screen_lines(const struct show *show)
 static void
 put_table(struct show *show)
 {
-	const char *sides = show->tags ? "llrrl" : "lrrlllrrrrrrr";
+	const char *sides = show->tags ? "llrrl" : "lrrllllrrrrrrr";
 	const char *newline = show->redraw ? "\033[K\n" : "\n";
 	int width[COLUMNS] = { 0 }, n, pad, gap = 0, column = 0;
 	unsigned lines = screen_lines(show);
@@ -288,12 +291,12 @@ show_begin(struct show *show)
 	if (show->blocks == 0)
 		outbuf_init(&show->out, STDOUT_FILENO);
 	show->mailboxes = 0;
-	show->dropped = show->damaged = false;
+	show->dropped = show->damaged = show->durable = false;
 	show->table = open_memstream(&show->rows, &show->rows_len);
 	if (show->table == NULL)
 		return -1;
 	fputs(show->tags ? "NAME\tTAG\tMESSAGES\tBYTES\tOLDEST\n"
-	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tIN/s\tOUT/s\n",
+	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tDURABLE\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tIN/s\tOUT/s\n",
 	    show->table);
 	return 0;
 }
@@ -304,6 +307,7 @@ show_mailbox(struct show *show, const char *name, const struct survey *s, const 
 	show->mailboxes++;
 	show->dropped = show->dropped || s->ctl.dropped > 0;
 	show->damaged = show->damaged || s->ctl.damaged > 0;
+	show->durable = show->durable || s->ctl.durable;
 	if (!show->tags && show->json)
 		json_mailbox(show, name, s, rates);
 	else if (!show->tags)

@@ -16,7 +16,8 @@ struct show {
 	unsigned blocks;                /* shown so far */
 	unsigned mailboxes;             /* in this block */
 	bool dropped;                   /* one of them has dropped messages, */
-	bool damaged;                   /* has had damaged ones */
+	bool damaged;                   /* has had damaged ones, */
+	bool durable;                   /* is durable */
 	FILE *table;                    /* rows of cells, a tab between them */
 	char *rows;
 	size_t rows_len;
