@@ -8,6 +8,9 @@
 # before the message and right after it, milliseconds apart, and a round is discarded and tried again when it took
 # longer than 0.2 s, or when so many slept anew that a tick must have fallen in.  A herd would show in every round.
 
+# A crowd of valgrinds takes minutes to gather, and gigabytes.
+# bats file_tags=no-valgrind
+
 load helpers
 
 WORKERS=64
@@ -48,7 +51,6 @@ round()
 	[ $(($(date +%s%N) - start)) -lt 200000000 ]
 }
 
-# bats test_tags=no-valgrind
 @test "a message wakes a few of $WORKERS idle workers, not all of them" {
 	status_files=()
 	for i in $(seq "$WORKERS"); do

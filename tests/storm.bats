@@ -4,6 +4,9 @@
 #
 # A longer one, by hand: build/storm -n 200000 -S 12 -R 16 -H 3 -m 20 -s $RANDOM [-k 100] DIRECTORY
 
+# Under valgrind a storm has a few messages a second: it would show nothing that the other suites do not.
+# bats file_tags=no-valgrind
+
 load helpers
 
 setup_file()

@@ -29,6 +29,8 @@ ticks()
 
 # ---- no lost wake-up ----
 
+# more processes than valgrind starts in the time that they wait
+# bats test_tags=no-valgrind
 @test "of many messages, each sent as the receiver goes to sleep, every one wakes it" {
 	mkmbox answers
 	rounds=500
@@ -57,6 +59,8 @@ ticks()
 	done
 }
 
+# more processes than valgrind starts in the time that they wait
+# bats test_tags=no-valgrind
 @test "64 receivers that wait for 64 tags get exactly their own messages" {
 	for i in {1..64}; do
 		in_background timeout "$LIMIT" mrecv -t "tag-$i" box >"out.$i"
