@@ -52,7 +52,7 @@ fill_table(struct mbox *m)
 static bool
 no_spool_without_a_want(void)
 {
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
+	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK, false };
 	char path[] = "unit.XXXXXX", name[BELL_NAME_MAX];
 	struct mbox m;
 	int fd;
@@ -103,7 +103,7 @@ stands(struct mbox *m, uint64_t mark)
 static bool
 dropped_is_what_is_gone(void)
 {
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK };
+	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK, false };
 	char path[] = "unit.XXXXXX";
 	struct mbox m;
 
