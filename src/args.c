@@ -66,13 +66,13 @@ version(void)
 void
 args_init(struct args *a, int argc, char **argv)
 {
-	char *p = a->letters;
 	size_t n = 0;
+	char *p;
 
 	signal(SIGXFSZ, SIG_IGN);       /* a file that may grow no more is an error like a full disk: EFBIG */
 	*a = (struct args){ .argc = argc, .argv = argv, .next = argv + 1, .operands = argv };
 	opterr = 0;
-	p = stpcpy(p, "-:");            /* operands in order; a value that is missing is told from an unknown option */
+	p = stpcpy(a->letters, "-:");   /* operands in order; a value that is missing is told from an unknown option */
 	for (const struct args_option *o = tool_options; o->letter != 0 && n < ARGS_MAX; o++, n++) {
 		*p++ = o->letter;
 		if (o->value != NULL)
