@@ -76,12 +76,24 @@ back_to_senders(struct mbox *m, const struct item *items, uint32_t n, bool tried
 	return 0;
 }
 
+/* drop_all -- n items leave the mailbox without having been received. */
+static int
+drop_all(struct mbox *m, const struct item *items, uint32_t n, uint64_t keep)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (settle_gone(m, &items[i], 1, STATE_CLAIMED, STATE_DROPPED, keep) == -1)
+			return -1;
+	return 0;
+}
+
 /* change -- claim_change of items that certainly are ours. */
 static int
 change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
 {
-	if (end == CLAIM_DONE || end == CLAIM_DROPPED)
-		return settle_gone(c->m, items, n, STATE_CLAIMED, end == CLAIM_DONE ? STATE_DONE : STATE_DROPPED, keep);
+	if (end == CLAIM_DONE)
+		return settle_gone(c->m, items, n, STATE_CLAIMED, STATE_DONE, keep);
+	if (end == CLAIM_DROPPED)
+		return drop_all(c->m, items, n, keep);
 	if (items[0].slot.flags & SLOT_MEET)
 		return back_to_senders(c->m, items, n, end == CLAIM_FAILED);
 	if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1)
@@ -121,15 +133,28 @@ finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint
 
 /* ---- turns ---- */
 
+/* overhangs -- whether the newest log is much longer than ctl says: an appender was killed. */
+static bool
+overhangs(const struct mbox *m)
+{
+	char name[SEG_NAME_BYTES];
+	struct stat st;
+
+	seg_file(name, m->ctl.last_seg, 0, "log");
+	return fstatat(m->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0
+	    && (uint64_t)st.st_size > m->ctl.log_len + KEEP_IDLE;
+}
+
 /* trim -- nothing was found: what a spent segment still holds can go. */
 static int
 trim(struct mbox *m)
 {
-	if (m->ctl.live > 0 || m->ctl.last_seg == 0 || m->ctl.log_len <= KEEP_IDLE)
+	if (m->ctl.live > 0 || m->ctl.last_seg == 0 || (m->ctl.log_len <= KEEP_IDLE && !overhangs(m)))
 		return 0;
 	if (mbox_begin(m) == -1 || mbox_seg(m, m->ctl.last_seg) == -1)
 		return -1;
-	return reclaim_spent(&m->seg, &m->ctl, KEEP_IDLE);
+	reclaim_newest(&m->seg, &m->ctl);
+	return 0;
 }
 
 /* drop_found -- drop the one message that was found. */
@@ -321,6 +346,9 @@ claim_waits(struct claim *c, uint64_t id)
 	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return true;
 	waits = settle_find(c->m, id, &item, &status) != 0;
+	/* what is not wanted now never will be */
+	if (waits && search_names(c) == 0)
+		waits = filter_match(&c->filter, names_get(&c->names, item.slot.tag), names_get(&c->names, item.slot.source));
 	mbox_unlock(c->m);
 	return waits;
 }
@@ -365,17 +393,18 @@ is_of_slot(const struct frame *f, const struct slot *s)
 	    && (!big || (f->extra.len >= 4 && memcmp(f->extra.p, "big=", 4) == 0));
 }
 
-/* kept_payload -- the payload of an offer, where it was kept.  Returns 0, or -1. */
+/* kept_payload -- the payload of an offer: where it was not kept, its sender has it.  Returns 0, or -1. */
 static int
 kept_payload(const struct run *run, struct message *m)
 {
 	struct stat st;
 
+	m->data = NULL;
+	m->len = MESSAGE_LEN_UNKNOWN;
 	if (run->kept_fd == -1)
 		return 0;
 	if (fstat(run->kept_fd, &st) == -1)
 		return -1;
-	m->data = NULL;
 	m->len = (uint64_t)st.st_size;
 	m->fd = fcntl(run->kept_fd, F_DUPFD_CLOEXEC, 0);
 	return m->fd == -1 ? -1 : 0;

@@ -35,7 +35,7 @@ void claim_free(struct claim *c);
  */
 int claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits);
 
-/* claim_waits -- whether message id is in the mailbox, whoever has it (true where that cannot be told). */
+/* claim_waits -- whether message id is in the mailbox, whoever has it, and wanted (true where that cannot be told). */
 bool claim_waits(struct claim *c, uint64_t id);
 
 /*

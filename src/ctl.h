@@ -67,7 +67,10 @@ struct ctl {
 	uint64_t damaged;               /* messages that were damaged, and set aside */
 	uint8_t durable;                /* what was sent survives loss of power */
 	uint8_t litter;                 /* a file could not be removed: who next takes the lock tries once more */
-	uint8_t reserved[34];
+	uint8_t spoilt;                 /* `leaving' is damaged */
+	uint8_t unused[5];
+	uint64_t leaving;               /* while busy: a message that is about to count as dropped, or damaged; 0 none */
+	uint8_t reserved[20];
 	uint32_t sum;                   /* of all that stands before it */
 };
 

@@ -7,6 +7,7 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,6 +36,13 @@ struct message {
 	ssize_t (*stream_read)(struct reader *, void *, size_t);        /* reader_payload, where reader is not NULL */
 	size_t data_read;       /* how far message_read has come in data */
 };
+
+/* message_is_head -- whether the payload is somewhere else: of an offer, with its sender. */
+static inline bool
+message_is_head(const struct message *m)
+{
+	return m->len == MESSAGE_LEN_UNKNOWN && m->reader == NULL && m->fd == -1;
+}
 
 /*
  * message_of_frame -- fill a message's head from a parsed header line: takes id, time, try and uid out of the

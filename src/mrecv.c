@@ -91,7 +91,7 @@ option(struct receive *r, const struct args *a, int opt)
 		r->follow = true;
 		return -1;
 	case 'n':
-		r->sources.patience_ns = 0;
+		r->now = true;
 		return -1;
 	case 'p':
 		r->sources.peek = true;
@@ -148,6 +148,10 @@ check(struct receive *r)
 		return cli_usage("no channel is named");
 	if (r->all && r->follow)
 		return cli_usage("-a and -f exclude each other");
+	if (r->now && r->sources.patience_ns != UINT64_MAX)
+		return cli_usage("-n and -w exclude each other");
+	if (r->now)
+		r->sources.patience_ns = 0;
 	if (r->jobs.command != NULL && r->form != 0)
 		return cli_usage("-%c chooses an output: a command takes the payload", r->form);
 	if (r->jobs.command != NULL && r->sources.peek)

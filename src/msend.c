@@ -30,6 +30,7 @@ const struct args_option tool_options[] = {
 
 struct send {
 	char form;                      /* 'm' one message, 'l' lines, '0' records, 'F' frames */
+	bool now;                       /* -n */
 	bool sync;
 	bool headed;                    /* a tag was given */
 	const char *source;             /* as given; NULL: the default */
@@ -76,7 +77,7 @@ options(struct send *s, struct args *a)
 				return CLI_USAGE;
 			break;
 		case 'n':
-			s->sink.patience_ns = SINK_NOT_AT_ALL;
+			s->now = true;
 			break;
 		case 'S':
 			s->sync = true;
@@ -166,7 +167,11 @@ main(int argc, char **argv)
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
 	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
 		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
-	if (s.sync && s.sink.patience_ns == SINK_NOT_AT_ALL)
+	if (s.now && s.sink.patience_ns != SINK_FOREVER)
+		return cli_usage("-n and -w exclude each other");
+	if (s.now)
+		s.sink.patience_ns = SINK_NOT_AT_ALL;
+	if (s.sync && s.now)
 		return cli_usage("-S waits for a receiver: it does not go with -n");
 	source = cli_source(s.source_buf, s.source);
 	if (source == NULL)

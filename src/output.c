@@ -31,6 +31,12 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	return form == OUTPUT_FORMAT && !render_format_ok(format) ? -1 : 0;
 }
 
+bool
+output_needs_payload(const struct output *o)
+{
+	return o->form != OUTPUT_JSON && (o->form != OUTPUT_FORMAT || render_format_shows(o->format));
+}
+
 size_t
 output_room(const struct output *o)
 {

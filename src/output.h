@@ -32,6 +32,9 @@ struct output {
 /* output_init -- write to fd.  Returns 0, or -1 with EINVAL: the format is malformed. */
 int output_init(struct output *o, int fd, enum output_form form, const char *format);
 
+/* output_needs_payload -- whether what is written is nothing without the payload. */
+bool output_needs_payload(const struct output *o);
+
 /*
  * output_room -- how many bytes can be written now without waiting long: a pipe's free space (at least PIPE_BUF), else
  * OUTBUF_SIZE.

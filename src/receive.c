@@ -51,6 +51,24 @@ open_channels(struct receive *r)
 	return -1;
 }
 
+/* check_offers -- who peeks into a mailbox of capacity 0 finds headers, and no payload.  Returns as open_channels. */
+static int
+check_offers(const struct receive *r)
+{
+	struct ctl c;
+
+	for (uint32_t i = 0; i < r->sources.n && r->sources.peek && output_needs_payload(&r->output); i++) {
+		if (r->sources.list[i].kind != CHANNEL_MAILBOX)
+			continue;
+		if (ctl_read(r->sources.list[i].m.ctl_fd, &c) == -1)
+			return cli_fail("receive from", r->channels[i]);
+		if (c.cap_messages == 0)
+			return cli_usage("-p: %s has capacity 0, and no payloads to look at: -J, or -o without %%p, tell the rest",
+			    r->sources.list[i].name);
+	}
+	return -1;
+}
+
 /* open_dead -- open the mailbox for dead letters. */
 static int
 open_dead(struct receive *r)
@@ -340,6 +358,8 @@ receive_open(struct receive *r)
 	r->jobs.warn = warn;
 	if (status == -1)
 		status = open_channels(r);
+	if (status == -1)
+		status = check_offers(r);
 	return status == -1 ? open_dead(r) : status;
 }
 

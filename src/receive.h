@@ -13,7 +13,7 @@
 
 struct receive {
 	uint64_t count;                 /* messages to receive; UINT64_MAX no bound */
-	bool counted, all, follow;
+	bool counted, all, follow, now; /* -c, -a, -f, -n */
 	char form;                      /* the option that chose the output; 0 none */
 	const char *format;
 	const char *dead_name;

@@ -59,8 +59,8 @@ remove_spent(struct seg *s, struct ctl *c)
 	return 0;
 }
 
-static void
-remove_newest(struct seg *s, struct ctl *c)
+void
+reclaim_newest(struct seg *s, struct ctl *c)
 {
 	c->litter |= seg_remove(s) == -1;
 	c->first_seg = c->last_seg = c->log_len = c->names = c->names_len = 0;
@@ -214,7 +214,7 @@ reclaim_spent(struct seg *s, struct ctl *c, uint64_t keep)
 {
 	if (s->h.first == c->last_seg) {
 		if (c->live == 0 && c->log_len > keep)
-			remove_newest(s, c);
+			reclaim_newest(s, c);
 		return 0;
 	}
 	return s->h.done >= s->h.n ? remove_spent(s, c) : 0;

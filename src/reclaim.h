@@ -19,6 +19,9 @@
  */
 int reclaim_spent(struct seg *s, struct ctl *c, uint64_t keep);
 
+/* reclaim_newest -- remove s, the newest segment of a mailbox that is empty, and change c to match.  s is closed. */
+void reclaim_newest(struct seg *s, struct ctl *c);
+
 /*
  * reclaim_sparse -- rewrite s if little of it waits.  s is closed where it was rewritten.
  * Called when a receiver is done with s: one that drains it in order would have the rest copied for nothing.

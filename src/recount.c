@@ -315,6 +315,22 @@ count_wants(int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 	return 0;
 }
 
+/* count_leaving -- a message that was about to be dropped, and is gone, is counted. */
+static int
+count_leaving(int dir_fd, const struct recount_list *ids, struct ctl *c)
+{
+	int waits = c->leaving == 0 ? 1 : message_waits(dir_fd, ids, c, c->leaving);
+
+	if (waits == -1)
+		return -1;
+	if (waits == 0 && c->spoilt)
+		c->damaged++;
+	else if (waits == 0)
+		c->dropped++;
+	c->leaving = c->spoilt = 0;
+	return 0;
+}
+
 int
 recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
@@ -327,7 +343,7 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 	c->first = c->head = c->next;
 	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
 	if (recount_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
-	    && count_wants(lock_fd, want_fd, self, c) == 0
+	    && count_leaving(dir_fd, &ids, c) == 0 && count_wants(lock_fd, want_fd, self, c) == 0
 	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0) {
 		c->shape++;
 		c->backs++;

@@ -171,7 +171,9 @@ put_json(struct outbuf *b, struct body *y)
 		outbuf_printf(b, ",\"length\":%llu", (unsigned long long)y->len);
 	outbuf_text(b, ",\"headers\":{");
 	put_headers(b, m->extra);
-	if (y->whole && y->piece.len <= TEXT_MAX && json_is_utf8(y->piece)) {
+	if (message_is_head(m)) {
+		outbuf_text(b, "}");
+	} else if (y->whole && y->piece.len <= TEXT_MAX && json_is_utf8(y->piece)) {
 		outbuf_text(b, "},\"payload\":");
 		json_string(b, y->piece);
 	} else {
@@ -290,6 +292,12 @@ render_format_ok(const char *format)
 	return format_count(format, 'p') != -1;
 }
 
+bool
+render_format_shows(const char *format)
+{
+	return format_count(format, 'p') > 0;
+}
+
 /* header -- the value of a header as it stands in the frame, wherever the message keeps it; empty where it has none. */
 static struct slice
 header(const struct message *m, struct slice key, char *text)
@@ -359,7 +367,7 @@ put_directive(struct outbuf *b, const char *channel, struct body *y, const char 
 	else if (p[1] == 'm')
 		put_name(b, slice_of(channel), screen);
 	else if (p[1] == 'l')
-		outbuf_number(b, y->len);
+		outbuf_slice(b, (struct slice){ text, message_is_head(m) ? 0 : frame_number(text, y->len) });
 	else if (p[1] == '%')
 		outbuf_text(b, "%");
 	else
@@ -395,7 +403,7 @@ render_message(struct outbuf *b, enum render_form form, const char *format, cons
 		put_json(b, &y);
 	else if (form == RENDER_ENV)
 		put_env(b, &y, channel);
-	else if ((y.len == MESSAGE_LEN_UNKNOWN && format_count(format, 'l') > 0)
+	else if ((y.len == MESSAGE_LEN_UNKNOWN && !message_is_head(m) && format_count(format, 'l') > 0)
 	    || (shown > 1 && m->reader != NULL && !y.whole))
 		outbuf_fail(b, EOVERFLOW);
 	else

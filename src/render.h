@@ -16,8 +16,12 @@ enum render_form {
 /* render_format_ok -- whether a format is well formed. */
 bool render_format_ok(const char *format);
 
+/* render_format_shows -- whether a format that is well formed shows the payload. */
+bool render_format_shows(const char *format);
+
 /*
- * render_message -- add a message; its payload is read to the end.
+ * render_message -- add a message; its payload is read to the end.  Of one that has none here (message_is_head) JSON leaves it out,
+ * and its length; a format has nothing in their places.
  * format: for RENDER_FORMAT and RENDER_SCREEN, well formed.  channel: the name as the user typed it.
  * What fails is kept in b->error, as output_message has it.
  */

@@ -112,6 +112,21 @@ end_all(struct mbox *m, const struct item *items, uint32_t n)
 	m->ctl.live_bytes -= bytes;
 }
 
+/*
+ * announce -- say which message is about to be dropped: where we are killed before we have counted it, recount does.
+ * No other change has it that a count of what is there does not tell.
+ */
+static int
+announce(struct mbox *m, const struct item *items, uint32_t n)
+{
+	if (n != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	m->ctl.leaving = items[0].id;
+	return mbox_note(m);
+}
+
 int
 settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_status was, enum state_status now,
     uint64_t keep)
@@ -122,7 +137,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 		errno = EBADMSG;        /* what counts nothing else than these has been changed by somebody else */
 		return -1;
 	}
-	if (seg_read_links(&m->seg) == -1)
+	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && announce(m, items, n) == -1))
 		return -1;
 	/* who waits for an end must be told before there is a state that recount, after a kill, removes with its segment */
 	for (uint32_t i = 0; i < n; i++)
@@ -134,7 +149,8 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
 	c->delayed -= was == STATE_DELAYED ? n : 0;
-	c->dropped += now == STATE_DROPPED ? n : 0;
+	c->dropped += now == STATE_DROPPED;
+	c->leaving = 0;
 	m->seg.h.done += n;
 	if (c->live == 0)
 		c->first = c->head = c->next;

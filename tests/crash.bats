@@ -326,6 +326,60 @@ need_strace()
 	enough
 }
 
+# counted USE... -- after USE was killed: what has left the mailbox unreceived is counted so, and what is received too.
+counted()
+{
+	mrecv -a -T no-such-tag "$1" >out || :
+	[ "$(mstat -J "$1" | jq .received)" = "$(wc -l <out)" ] || { echo "$(xargs <out): $(mstat -J "$1")"; return 1; }
+}
+
+@test "a message that is dropped is counted as dropped, at whichever system call its dropper is killed" {
+	need_strace
+	use=(msend full two)
+	for i in 1 2 3; do
+		case $i in
+		2) use=(msend -S -w 0.02 full two) ;;
+		3) use=(mrecv -n full) ;;
+		esac
+		kills=0
+		fresh "$i"
+		calls "${use[@]}" | grep -E '^(pwrite64|unlinkat) ' >list
+		while read -r name nth; do
+			fresh "$i"
+			killed_at "$name" "$nth" "${use[@]}"
+			counted full
+		done <list
+		[ "$kills" -ge 4 ]
+	done
+}
+
+# fresh USE -- the mailbox for the how manieth use of the test above.
+fresh()
+{
+	rm -rf full
+	case $1 in
+	1) mkmbox -c 1 -o oldest full; msend full one ;;
+	2) mkmbox full ;;
+	3) mkmbox full; msend -x 0.001 full one; sleep 0.002 ;;
+	esac
+}
+
+@test "a sender that is killed in a batch leaves no disk in use in a mailbox that is emptied" {
+	need_strace
+	seq 4000 >list
+	calls msend -l box <list | grep pwrite64 >calls
+	mrecv -a box >/dev/null
+	kills=0
+	while read -r name nth; do
+		killed_at "$name" "$nth" msend -l box <list
+		mrecv -a box >/dev/null || :
+		run -1 mrecv -n box
+		kept=$(du -s -k box | cut -f 1)
+		[ "$kept" -lt 64 ] || { echo "killed at $name $nth: $kept KB"; ls -ls box; return 1; }
+	done <calls
+	[ "$kills" -gt 8 ]
+}
+
 @test "a maker that is killed at any system call leaves a mailbox, or what mkmbox -p makes one" {
 	need_strace
 	kills=0

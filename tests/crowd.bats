@@ -136,6 +136,29 @@ round()
 	done
 }
 
+@test "100 messages put back at one stroke wake 100 sleepers, each at once" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	seq 100 | msend -l box
+	in_background strace -qq -o trace -e trace=openat mrecv -b 100 box -- sh -c 'echo $PPID >started; exec sleep 60'
+	holder=$child
+	until_true exists started
+	pids=()
+	for i in $(seq 100); do
+		in_background mrecv -l box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box 100
+	kill -TERM "$(cat started)"
+	until_true got_signals "$(cat started)"
+	kill -TERM "$(cat started)"
+	for pid in "$holder" "${pids[@]}"; do
+		status_of "$pid"
+	done
+	[ "$(cat out.* | sort -n)" = "$(seq 100)" ]
+	# not one has been left to his own look, once a second
+	[ "$(grep -c '\.wake", O_WRONLY.* = [0-9]' trace)" -eq 100 ]
+}
+
 @test "when all but one of $WORKERS sleepers are killed, the message finds the one" {
 	pids=()
 	for i in $(seq "$WORKERS"); do

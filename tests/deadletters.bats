@@ -185,6 +185,14 @@ teardown()
 @test "-i and a selection: both must hold" {
 	msend -t a box one
 	run -1 timeout "$LIMIT" mrecv -n -t b -i 1 box
+	# it will never match, and is not waited for
+	run -1 mrecv -t b -i 1 box
+	run -1 mrecv -S '*' -p -i 1 box
+	in_background mrecv box -- sh -c 'echo >started; until [ -e go ]; do sleep 0.01; done; exit 75'
+	until_true exists started
+	run -1 mrecv -t b -i 1 box
+	echo >go
+	status_of "$child"
 	[ "$(mrecv -n -t a -i 1 box)" = one ]
 }
 

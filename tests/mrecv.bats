@@ -262,6 +262,8 @@ three()
 	misused mrecv -c x box
 	misused mrecv -w x box
 	misused mrecv -a -f box
+	misused mrecv -n -w 1 box
+	misused mrecv -w 1 -n box
 	misused mrecv -l -0 box
 	misused mrecv -F -J box
 	misused mrecv -t '' box

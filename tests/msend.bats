@@ -223,6 +223,8 @@ misused_source()
 	misused msend -F -l box
 	misused msend -l box x
 	misused msend -F box x
+	misused msend -n -w 1 box x
+	misused msend -w 1 -n box x
 	misused msend -w x box x
 	misused msend -w -1 box x
 	misused msend -x x box x

@@ -210,6 +210,22 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 	ended_with 124 "$one"
 }
 
+@test "who peeks sees whose an offer is, and is told that its payload is not there" {
+	mkmbox other
+	in_background msend -t tag -s me -H key=value -x 60 box hello
+	until_waiting box
+	[ "$(mrecv -p -o '%t %s %i %h{key} [%l]' box)" = 'tag me 1 value []' ]
+	mrecv -p -J box | jq -e '.tag == "tag" and .headers.key == "value" and (has("length") or has("payload") | not)'
+	for form in '' -l -0 -F -e -a -o%p; do
+		# shellcheck disable=SC2086 # none, or one word
+		misused mrecv -p $form other box
+	done
+	run -1 mrecv -p -n -t other -J box
+	[ "$(mrecv box)" = hello ]
+	ended_with 0 "$child"
+	nothing_kept
+}
+
 # ---- who dies ----
 
 @test "a sender that is killed takes its offer with it" {
