@@ -160,7 +160,7 @@ check: all $(BUILD)/unit $(BUILD)/inspect fuzzers
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 check-sanitize: D = $(abspath build/sanitize)
 check-sanitize:
-	@rm -rf $(D)/log && mkdir -p $(D)/log $(D)/first
+	@rm -rf $(D)/log && mkdir -p $(D)/log $(D)/first && chmod 1777 $(D)/log
 	@printf '#!/bin/sh\nASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0 exec %s "$$@"\n' "$$(command -v strace)" >$(D)/first/strace
 	@chmod +x $(D)/first/strace
 	@ASAN_OPTIONS=log_path=$(D)/log/asan:exitcode=99 UBSAN_OPTIONS=log_path=$(D)/log/ubsan:print_stacktrace=1 \
@@ -171,10 +171,10 @@ check-sanitize:
 	@grep -LE 'ERROR: |runtime error' $(D)/log/* 2>/dev/null | xargs -r rm -f
 	@! cat $(D)/log/* 2>/dev/null || { echo "check-sanitize: see the reports above"; exit 1; }
 
-VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --child-silent-after-fork=yes
+VALGRIND = valgrind -q --vgdb=no --leak-check=full --error-exitcode=99 --child-silent-after-fork=yes
 check-valgrind: D = $(abspath build/valgrind)
 check-valgrind:
-	@rm -rf $(D)/log $(D)/first && mkdir -p $(D)/log $(D)/first
+	@rm -rf $(D)/log $(D)/first && mkdir -p $(D)/log $(D)/first && chmod 1777 $(D)/log
 	@for tool in $(TOOLS); do \
 		printf '#!/bin/sh\nexec %s "$$@"\n' "$(VALGRIND) --log-file=$(D)/log/$$tool.%p $(D)/bin/$$tool" \
 			>$(D)/first/$$tool && chmod +x $(D)/first/$$tool || exit 1; \

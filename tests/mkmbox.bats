@@ -135,7 +135,7 @@ mode()
 	chmod 555 closed
 	status=0
 	as_nobody mkmbox closed/box 2>err || status=$?
-	[ "$status" -eq 77 ]
+	[ "$status" -eq 77 ] || { echo "status $status: $(cat err)"; false; }
 	[ "$(wc -l <err)" -eq 1 ]
 	[ ! -e closed/box ]
 }
