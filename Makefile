@@ -5,6 +5,7 @@
 #   make torture        kill each tool at each of its system calls, and let each of them fail: all points
 #   make fuzz           feed the parsers and a mailbox's files what no program writes; FUZZ_SECONDS for each target
 #   make bench          measure it beside its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
+#   make power          cut the power at each moment of some runs; POWER="-n STATES -s SEED SCENARIO..." says how often
 #   make demo           watch it work: this machine's files as messages
 #   make lint           what is not tested but looked at: layers, warnings, linters
 #   make install        programs, manual pages and completions, below DESTDIR/PREFIX
@@ -214,6 +215,11 @@ bench bench-quick: all $(DRIVERS)
 	@BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/bench/run.sh $(if $(filter bench-quick,$@),-q) \
 		$(BENCH_OUT) $(BENCH)
 
+# tests/power.bats tries one disk state for each moment of some of the runs.
+POWER = -n 12
+power: all
+	@BIN="$(abspath $(BIN))" tests/power/power.sh $(POWER)
+
 # LINT names some of the checks in tests/lint, for a start: make lint LINT="ranks man"
 LINT =
 lint:
@@ -252,6 +258,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: all bench bench-quick fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
+.PHONY: power all bench bench-quick fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
