@@ -4,7 +4,7 @@
 #
 #     run.sh [-q] OUT [ROW...]
 #
-# -q: smaller and fewer, for a first look.  OUT: folder for table.txt, rows.tsv, bench.svg.  ROW: only those (see rows.sh).
+# -q: smaller and fewer, for a first look.  PAIRS, in the environment: so many pairs of runs for a row (7).  OUT: folder for table.txt, rows.tsv, bench.svg.  ROW: only those (see rows.sh).
 # Needs BIN, the folder of the tools, and BUILD, where the drivers are built.
 
 # shellcheck disable=SC1091,SC2034  # servers.sh and rows.sh, and what is for them
@@ -14,7 +14,7 @@ LC_ALL=C
 export LC_ALL
 here=$(cd "$(dirname "$0")" && pwd)
 
-PAIRS=7 SCALE=1
+PAIRS=${PAIRS:-7} SCALE=1
 if [ "${1:-}" = -q ]; then
 	PAIRS=3 SCALE=8
 	shift
