@@ -47,6 +47,7 @@ struct mbox {
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
 	bool kinds_known;               /* in this locked section: which kinds of wants there are, as bits */
 	uint32_t kinds;
+	bool cleared;                   /* we have looked for wants of the dead */
 	bool posted;                    /* our want stands in the table, asleep or not */
 	uint32_t want_index;
 	struct want want;

@@ -280,9 +280,15 @@ add_want(struct mbox *m)
 {
 	int place;
 
-	if (open_table(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1 || clear_dead(m) == -1)
+	if (open_table(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1)
+		return -1;
+	/* once for each process, which may come and go here for every message, and where all places are taken */
+	if (!m->cleared && clear_dead(m) == -1)
 		return -1;
 	place = want_free_place(m->want_fd, m->ctl.wants);
+	if (place >= WANT_MAX && m->cleared && clear_dead(m) == 0)
+		place = want_free_place(m->want_fd, m->ctl.wants);
+	m->cleared = true;
 	if (place == -1)
 		return -1;
 	if (place >= WANT_MAX)

@@ -43,7 +43,7 @@ lines()
 	awk -F'\t' '
 	function cost(ns) {
 		return ns >= 1e9 ? sprintf("%.2f s", ns / 1e9) : ns >= 1e6 ? sprintf("%.2f ms", ns / 1e6) : ns >= 1e3 ? sprintf("%.1f us", ns / 1e3) \
-			: ns >= 2 ? sprintf("%.0f ns", ns) : sprintf("%.2f GB/s", 1 / ns)
+			: ns >= 12 ? sprintf("%.0f ns", ns) : sprintf("%.2f GB/s", 1 / ns)
 	}
 	{
 		met = $3 == "-" ? "" : $2 == "faster" ? ($8 >= $3 ? "yes" : "no") : ($8 <= $3 ? "yes" : "no")

@@ -336,6 +336,7 @@ cost_rows()
 	fresh "$MEM/calls.box" && msend "$MEM/calls.box" first
 	calls "msend box hello" msend "$MEM/calls.box" hello
 	calls "mrecv box" mrecv "$MEM/calls.box"
+	mrecv -a "$MEM/calls.box" >/dev/null
 	calls "mrecv -n of an empty box" mrecv -n "$MEM/calls.box"
 	calls "mstat box" mstat "$MEM/calls.box"
 	calls "mkmbox box" mkmbox "$MEM/calls.new"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
 # workers.sh BOX WORKERS MESSAGES -- workers asleep at a mailbox, and messages that are each sent when the one before
-# has been received.  What it costs is for who runs it (lap.c) to tell.
+# has been received, so that all of them are asleep.  What it costs is for who runs it (lap.c) to tell.
 box=$1 workers=$2 messages=$3
 pids=()
 for ((i = 0; i < workers; i++)); do
