@@ -5,7 +5,7 @@
 # LONG=1 adds the runs marked +.  Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies spool sync wants room meet} "
+wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -178,6 +178,14 @@ meet|bad||-DWRITTEN -DKILLR=1|
 meet|bad||-DUNLOCKED -DQUIT=1 -DREPLAY|both sides win
 meet|bad||-DDROPNAMELESS -DREPLAY -DKILLR=1 -DTICK|a receiver's death fails its sender
 wants|ok||-DINV -DNW=3 -DBATCH -DEARLYRING|bells rung before the commit, where there are too many
+stable|ok||-DFAIL=1|a sync fails: nobody vouches for what it lost
+stable|ok||-DFAIL=1 -DKILLS=1|
+stable|+ok||-DNS=4|
+stable|+ok||-DFAIL=1 -DALONE=1|one does not wait for the sync lock
+stable|bad||-DLATE|vouches for what came during the sync
+stable|bad||-DEARLY -DFAIL=1|
+stable|bad||-DVOUCH -DFAIL=1|for those before it, whose error it is not told
+stable|bad||-DKEEP -DFAIL=1|
 TABLE
 echo "$runs runs, $failed not as expected"
 [ "$failed" -eq 0 ]
