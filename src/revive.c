@@ -69,20 +69,23 @@ revive_dead(struct claim *c)
 {
 	struct mbox *m = c->m;
 	struct owners known = { .n = 0 };
-	uint64_t states[BLOCK], left = m->ctl.claimed, at;
+	uint64_t states[BLOCK], left = m->ctl.claimed, at, next;
 	uint32_t n, step;
 
 	c->asked = true;
 	m->ctl.checked_ns = clock_mono_ns();
-	for (at = m->ctl.first_seg; at != 0 && left > 0; at = mbox_seg_next(m)) {
+	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
+		next = mbox_seg_next(m);
 		n = mbox_seg_n(m);
-		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0; pos += step) {
+		/* with the last offer of a dead sender its segment goes */
+		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0 && m->seg.h.first == at;
+		    pos += step) {
 			step = n - pos < BLOCK ? n - pos : BLOCK;
 			if (seg_read_states(&m->seg, pos, step, states) == -1)
 				return -1;
-			for (uint32_t i = 0; i < step; i++) {
+			for (uint32_t i = 0; i < step && m->seg.h.first == at; i++) {
 				if (state_status(states[i]) != STATE_CLAIMED)
 					continue;
 				left--;
