@@ -221,7 +221,8 @@ open_segment(struct audit *a, uint64_t id)
 		return 1;
 	if (!unusable())
 		return -1;
-	torn = a->s.idx_fd == -1 && errno == EBADMSG;
+	/* the next one may have been begun, and has nothing */
+	torn = a->s.idx_fd == -1 && errno == EBADMSG && id < a->c->next;
 	seg_close(&a->s);
 	seg_file(new, id, 0, "idx.new");
 	seg_file(idx, id, 0, "idx");

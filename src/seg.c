@@ -175,7 +175,8 @@ open_by(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const
 	if (n == (ssize_t)sizeof s->h && header_sound(&s->h, first))
 		return 0;
 	seg_close(s);
-	errno = EBADMSG;
+	if (n != -1)
+		errno = EBADMSG;
 	return -1;
 }
 

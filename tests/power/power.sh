@@ -60,7 +60,7 @@ s_roll() {
 	sent a1
 	seq 12 | awk '{ print "M1 " length + 2 " u" $0 " s"; print "q" $0 "." }' | msend -F box && mark acked $(seq -f 'q%.0f' 12)
 	sent a2
-	mark may $(seq -f 'r%.0f' 4090)
+	mark may r1 r4090
 	mrecv -a -t 't*' -T t2000 box >/dev/null
 	sent a3
 }

@@ -124,6 +124,31 @@ use_msend_big() {
 	judge=judge_send
 }
 
+use_msend_durable() {
+	mkmbox -d box
+	put box b1 b2
+	cmd=(msend -t new box new1.)
+	lines b1 b2 >../had
+	lines new1 >../new
+	judge=judge_send
+}
+
+use_msend_durable_first() {
+	mkmbox -d box
+	cmd=(msend box new1.)
+	: >../had
+	lines new1 >../new
+	judge=judge_send
+}
+
+use_msend_durable_big() {
+	use_msend_durable
+	big
+	cmd=(msend -t big box)
+	input=big
+	lines big1 >../new
+}
+
 # room_is_made -- the partner of one who waits for it.
 room_is_made() {
 	within mrecv -l box || bad "mrecv box: status $said: $(cat ../said.err)"
