@@ -277,7 +277,7 @@ removable(const struct mbox *m, const char *path)
 static int
 remove_unfinished(const char *path)
 {
-	int r, dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = errno;
+	int r, dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err;
 
 	if (dir_fd == -1)
 		return -1;

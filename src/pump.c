@@ -107,11 +107,13 @@ some_of_fd(struct reader *r, int pipe, size_t n)
 			return -1;
 		return (ssize_t)n;
 	}
-	got = -1;
-	errno = EINVAL;
-	while (S_ISFIFO(st.st_mode) && (got = move_splice(r->fd, pipe, n)) == -1 && errno == EAGAIN
-	    && io_wait(r->fd, POLLIN, r->deadline_ns) != -1)
-		;
+	if (!S_ISFIFO(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	do
+		got = move_splice(r->fd, pipe, n);
+	while (got == -1 && errno == EAGAIN && io_wait(r->fd, POLLIN, r->deadline_ns) != -1);
 	if (got == 0)
 		errno = EINVAL;         /* an end too soon: message_read says so */
 	return got > 0 ? got : -1;
