@@ -280,7 +280,7 @@ letters()
 		case $file in *.bats) grep -q '^@test ' "$BATS_TEST_DIRNAME/../$file" ;; esac
 	done
 	assumptions=$(sed -n '/^\.Sh ASSUMPTIONS/,/^\.El/p' "$page")
-	grep -o '^On [A-E, and]*' <<<"$section" | grep -o '[A-E]' | sort -u >letters
-	[ -s letters ]
-	while read -r letter; do grep -qx "\.It $letter\." <<<"$assumptions"; done <letters
+	grep -o '^On [A-E, and]*' <<<"$section" | grep -o '[A-E]' | sort -u >"$BATS_TEST_TMPDIR/letters"
+	[ -s "$BATS_TEST_TMPDIR/letters" ]
+	while read -r letter; do grep -qx "\.It $letter\." <<<"$assumptions"; done <"$BATS_TEST_TMPDIR/letters"
 }
