@@ -23,18 +23,18 @@ MODULES = \
 	str.h hash mode.h clock io move boot alarm pace file \
 	frame \
 	filter message lock bell outbuf \
-	seg want batch ctl json \
+	drop seg want batch ctl json \
 	damage \
 	reclaim recount audit probe \
-	mbox box \
+	mbox box door \
 	wake render \
 	settle survey \
 	displace search verify \
 	sync stable \
 	offer \
 	revive \
-	post claim hold \
-	reader writer feed channel \
+	spool post claim hold \
+	lineup reader writer feed leave channel intake \
 	meet pump spread \
 	source sink output fan \
 	input handler spare deliver reply \

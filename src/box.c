@@ -14,6 +14,7 @@
 #include "bell.h"
 #include "boot.h"
 #include "clock.h"
+#include "drop.h"
 #include "file.h"
 #include "io.h"
 #include "lock.h"
@@ -44,6 +45,7 @@ make_files(int dir_fd, int lock_fd, const struct box_settings *settings)
 	c.policy = (uint8_t)settings->policy;
 	c.durable = settings->durable;
 	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
+	    || (mode_drops(settings->mode) && drop_make(dir_fd, settings->mode, c.identity) == -1)
 	    || make_empty(dir_fd, "want", mode_files(settings->mode)) == -1)
 		return -1;
 	ctl_fd = file_make(dir_fd, "ctl.new", mode_files(settings->mode));
@@ -96,12 +98,21 @@ remove_file(int dir_fd, const char *name)
 	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
-/* remove_files -- what a mailbox that never was, or no longer is, consists of: `lock` last.  Returns 0, or -1. */
+/*
+ * remove_files -- what a mailbox that never was, or no longer is, consists of: `lock` last.  Returns 0, or -1.
+ * What others have put into drop/, and cannot be removed, stays; with the rest gone the name can be used again.
+ */
 static int
 remove_files(int dir_fd)
 {
-	return remove_file(dir_fd, PROBE_NAME) == -1 || remove_file(dir_fd, "ctl.new") == -1 || remove_file(dir_fd, "want") == -1
-	    || remove_file(dir_fd, "ctl") == -1 ? -1 : remove_file(dir_fd, "lock");
+	int r = drop_remove(dir_fd), err = errno;
+
+	if (remove_file(dir_fd, PROBE_NAME) == -1 || remove_file(dir_fd, "identity") == -1 || remove_file(dir_fd, "ctl.new") == -1
+	    || remove_file(dir_fd, "want") == -1 || remove_file(dir_fd, "ctl") == -1
+	    || remove_file(dir_fd, "lock") == -1)
+		return -1;
+	errno = err;
+	return r;
 }
 
 /* unfinished -- whether dir_fd is what a killed box_make or box_remove of ours left. */
@@ -227,7 +238,8 @@ empty(int dir_fd)
 		return -1;
 	}
 	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
+		    && strcmp(e->d_name, "drop") != 0)
 			r = remove_file(dir_fd, e->d_name);
 	err = errno;
 	closedir(d);
@@ -290,11 +302,32 @@ remove_unfinished(const char *path)
 	return r;
 }
 
+/*
+ * holds_messages -- whether messages wait, in drop/ too, which is shut where none do: what was left there must not be
+ * lost.  A kill, or a removal that fails, has it opened again by recount.  Returns 1, 0, or -1.
+ */
+static int
+holds_messages(struct mbox *m)
+{
+	uint64_t waiting = 0;
+
+	if (m->ctl.live > 0)
+		return 1;
+	if (!m->drops)
+		return 0;
+	if (mbox_drop(m) == -1 || mbox_begin(m) == -1 || drop_shut(m->drop_fd) == -1
+	    || drop_count(m->drop_fd, m->ctl.taken, &waiting) == -1)
+		return -1;
+	if (waiting == 0)
+		return 0;
+	return drop_unshut(m->drop_fd, m->ctl.mode) == -1 || mbox_commit(m) == -1 ? -1 : 1;
+}
+
 int
 box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
 {
 	struct mbox m;
-	int r = -1, err;
+	int r = -1, holds, err;
 
 	if (mbox_open(&m, path) == -1)
 		return errno == EACCES ? -1 : remove_unfinished(path);
@@ -308,8 +341,9 @@ box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
 			r = remove_rest(m.dir_fd, path);
 		else if (errno == EUCLEAN && force && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
 			r = remove_rest(m.dir_fd, path);
-	} else if (m.ctl.live > 0 && !force) {
-		errno = ENOTEMPTY;
+	} else if (!force && (holds = holds_messages(&m)) != 0) {
+		if (holds == 1)
+			errno = ENOTEMPTY;
 	} else {
 		ring_all(&m);
 		m.ctl.removed = 1;

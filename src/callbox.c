@@ -39,9 +39,14 @@ static void
 empty_out(const char *dir)
 {
 	char box[PATH_MAX];
+	DIR *d = opendir(dir);
+	const struct dirent *e;
 
-	if (join(box, dir, "answer") == 0)
-		box_remove(box, true, clock_after(REMOVE_NS), NULL);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && join(box, dir, e->d_name) == 0)
+			box_remove(box, true, clock_after(REMOVE_NS), NULL);
+	if (d != NULL)
+		closedir(d);
 	rmdir(dir);
 }
 
@@ -81,33 +86,6 @@ remove_dead(const char *base)
 		closedir(d);
 }
 
-/* make_in -- callbox_make, in base. */
-static int
-make_in(struct callbox *b, const char *base)
-{
-	static const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK, false };
-
-	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
-	for (int i = 0; i < TRIES; i++) {
-		if (join(b->dir, base, PATTERN) == -1 || mkdtemp(b->dir) == NULL)
-			return -1;
-		b->dir_fd = own_directory(b->dir);
-		if (b->dir_fd == -1) {
-			if (errno != EAGAIN && errno != ENOENT)
-				break;
-			continue;
-		}
-		if (join(b->path, b->dir, "answer") == 0 && box_make(b->path, &settings) == 0)
-			return 0;
-		close(b->dir_fd);
-		b->dir_fd = -1;
-		if (errno != ENOENT)
-			break;
-	}
-	rmdir(b->dir);
-	return -1;
-}
-
 /* make_secret -- random bits in hexadecimal, too many to guess. */
 static int
 make_secret(char *out)
@@ -125,8 +103,68 @@ make_secret(char *out)
 	return 0;
 }
 
+/* may_pass -- whether all may search the directories of an absolute path, and only who made a name in its last may move it. */
+static bool
+may_pass(const char *path)
+{
+	char part[PATH_MAX];
+	struct stat st;
+	const char *p = path;
+
+	do {
+		p = strchr(p + 1, '/');
+		memcpy(part, path, PATH_MAX);
+		if (p != NULL)
+			part[p - path] = '\0';
+		if (stat(part, &st) == -1 || !(st.st_mode & S_IXOTH))
+			return false;
+	} while (p != NULL);
+	return (st.st_mode & S_ISVTX) || !(st.st_mode & S_IWOTH);
+}
+
+/* make_box -- make the mailbox in b->dir, which is locked. */
+static int
+make_box(struct callbox *b, bool others, gid_t group)
+{
+	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, others ? 0622 : 0600, CTL_BLOCK, false };
+	char name[CALLBOX_SECRET + 1];
+
+	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1 || (others && fchmod(b->dir_fd, 0711) == -1)
+	    || box_make(b->path, &settings) == -1)
+		return -1;
+	/* nobody can give his file to a group that he is not in */
+	if (others && chown(b->path, (uid_t)-1, group) == -1)
+		errno = 0;
+	return 0;
+}
+
+/* make_in -- callbox_make, in base. */
+static int
+make_in(struct callbox *b, const char *base, bool others, gid_t group)
+{
+	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
+	for (int i = 0; i < TRIES; i++) {
+		if (join(b->dir, base, PATTERN) == -1 || mkdtemp(b->dir) == NULL)
+			return -1;
+		b->dir_fd = own_directory(b->dir);
+		if (b->dir_fd == -1) {
+			if (errno != EAGAIN && errno != ENOENT)
+				break;
+			continue;
+		}
+		if (make_box(b, others, group) == 0)
+			return 0;
+		close(b->dir_fd);
+		b->dir_fd = -1;
+		if (errno != ENOENT)
+			break;
+	}
+	rmdir(b->dir);
+	return -1;
+}
+
 int
-callbox_make(struct callbox *b)
+callbox_make(struct callbox *b, bool others, gid_t group)
 {
 	const char *const bases[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
 	char base[PATH_MAX];
@@ -138,7 +176,11 @@ callbox_make(struct callbox *b)
 		if (bases[i] == NULL || bases[i][0] == '\0' || realpath(bases[i], base) == NULL)
 			continue;
 		remove_dead(base);
-		r = make_in(b, base);
+		if (others && !may_pass(base)) {
+			err = EACCES;
+			continue;
+		}
+		r = make_in(b, base, others, group);
 		err = errno;
 	}
 	errno = err;

@@ -2,7 +2,7 @@
 /*
  * callbox: the private mailbox that a caller gets its answer in.
  *
- * It stands alone in a directory of its own, mcall.XXXXXX, which its owner keeps locked with flock(2); one that nobody
+ * It stands alone, by a random name, in a directory of its own, mcall.XXXXXX, which its owner keeps locked with flock(2); one that nobody
  * has locked was left by a caller that was killed, and is removed by the next caller of the same user.
  */
 #ifndef CALLBOX_H
@@ -27,9 +27,12 @@ struct callbox {
 /*
  * callbox_make -- make it, in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that will do; and remove what dead callers
  * left there.
+ * others: who answers may be another user: he may leave the answer there, by a path that nobody else can find out, and
+ * that leads through directories which all may search.  group: that of the mailbox which is called, by which who
+ * answers sees that the caller is in it.
  * Returns 0, or -1 with errno; b->dir says where.  callbox_remove comes after it, whatever it returned.
  */
-int callbox_make(struct callbox *b);
+int callbox_make(struct callbox *b, bool others, gid_t group);
 
 /*
  * callbox_next -- wait for the answer as long as that; 0: not at all.  What does not bear the secret is dropped.

@@ -100,6 +100,14 @@ cli_reason(int err)
 	}
 }
 
+int
+cli_only_sends(const char *name, char option)
+{
+	cli_warn("%s: -%c: who may only send there cannot be told whether %s", name, option,
+	    option == 'S' ? "it was received" : "there is room");
+	return CLI_PERMISSION;
+}
+
 /* is_stopped -- whether /proc says of a process that a signal has stopped it. */
 static bool
 is_stopped(int pid)

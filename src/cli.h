@@ -47,6 +47,9 @@ int cli_fail(const char *what, const char *object);
 /* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mbox_held). */
 void cli_held(const char *name);
 
+/* cli_only_sends -- say that option asks of mailbox name what who may only send there cannot know.  Returns CLI_PERMISSION. */
+int cli_only_sends(const char *name, char option);
+
 /* cli_reason -- the words for an errno of the library: strerror(3)'s, but for EIDRM, EBADMSG and ETIMEDOUT. */
 const char *cli_reason(int err);
 

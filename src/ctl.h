@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drop.h"
+
 #define CTL_MAGIC "MAILBOX\n"
 #define CTL_UNBOUNDED UINT64_MAX
 
@@ -68,9 +70,10 @@ struct ctl {
 	uint8_t durable;                /* what was sent survives loss of power */
 	uint8_t litter;                 /* a file could not be removed: who next takes the lock tries once more */
 	uint8_t spoilt;                 /* `leaving' is damaged */
-	uint8_t unused[5];
+	uint8_t from_drop;              /* the last message came from drop/ */
+	uint32_t refused;               /* drops that were none */
 	uint64_t leaving;               /* while busy: a message that is about to count as dropped, or damaged; 0 none */
-	uint8_t reserved[20];
+	uint8_t taken[DROP_ID];         /* the drop that came in last: its file goes before another comes in */
 	uint32_t sum;                   /* of all that stands before it */
 };
 

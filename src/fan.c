@@ -230,6 +230,8 @@ room_in(struct fan *f, struct fan_channel *c)
 	uint64_t room = 0;
 	int events;
 
+	if (c->sink.kind == CHANNEL_DROP)
+		return UINT64_MAX;
 	if (!is_mailbox(c)) {
 		events = c->sink.kind == CHANNEL_FILE ? POLLOUT : io_wait(c->sink.fd, POLLOUT, 0);
 		if (events == -1)

@@ -57,7 +57,7 @@ file_open_own(int dir_fd, const char *name, int access)
 int
 file_open_fifo(int dir_fd, const char *name, int access)
 {
-	return open_kind(dir_fd, name, access, S_IFIFO, 1);
+	return open_kind(dir_fd, name, access, S_IFIFO, (nlink_t)-1);
 }
 
 int

@@ -150,11 +150,12 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 {
 	struct handler h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
 		.in_fd = in_fd, .out_fd = -1 };
+	const struct mbox *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->m : NULL;
 	int err;
 
 	job->out_fd = -1;
-	if (m != NULL && j->reply && reply_note(&job->reply, m)) {
-		/* what stands in a frame on a pipe, the kernel did not tell */
+	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
+		/* what stands in a frame on a pipe, or comes by rendezvous, the kernel did not tell */
 		if (m->reader != NULL || job->hold.n == 0)
 			job->reply.uid = -1;
 		job->out_fd = h.out_fd = spare_open();

@@ -11,9 +11,11 @@
 #include "audit.h"
 #include "boot.h"
 #include "clock.h"
+#include "drop.h"
 #include "file.h"
 #include "io.h"
 #include "lock.h"
+#include "mode.h"
 #include "recount.h"
 
 enum { LOOK_NAP_MS = 20 };
@@ -47,6 +49,9 @@ open_files(struct mbox *m, const char *path)
 	m->ino = st.st_ino;
 	m->uid = st.st_uid;
 	m->gid = st.st_gid;
+	/* members may write in the directory; who may only send may search it, and that is all */
+	m->shared = mode_class(st.st_mode, 0) == 7 || mode_class(st.st_mode, 3) == 7;
+	m->drops = !m->look && (mode_class(st.st_mode, 0) == 1 || mode_class(st.st_mode, 3) == 1);
 	return 0;
 }
 
@@ -84,12 +89,24 @@ mbox_open_any(struct mbox *m, const char *path)
 	return mbox_look(m, path);
 }
 
+int
+mbox_drop(struct mbox *m)
+{
+	if (m->drop_fd == -1 && m->drops)
+		m->drop_fd = drop_open(m->dir_fd, m->uid);
+	return m->drop_fd;
+}
+
 void
 mbox_close(struct mbox *m)
 {
+	const int drops[3] = { m->drop_fd, m->door.bell_fd, m->door.own_fd };
 	int err = errno;
 
 	seg_close(&m->seg);
+	for (int i = 0; m->drops && i < 3; i++)
+		if (drops[i] != -1)
+			close(drops[i]);
 	if (m->bell_fd != -1)
 		close(m->bell_fd);
 	if (m->want_fd != -1)
@@ -160,9 +177,12 @@ mbox_held_still(const struct mbox *m)
 static int
 open_wants(struct mbox *m)
 {
-	if (m->want_fd == -1 && (m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter))
-		m->want_fd = file_open_own(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
-	return m->want_fd == -1 && (m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter) ? -1 : 0;
+	bool needed = m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter;
+
+	if (m->want_fd == -1 && needed)
+		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? file_open_own(m->dir_fd, "want", O_RDWR)
+		    : file_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
+	return m->want_fd == -1 && needed ? -1 : 0;
 }
 
 /* take -- take the lock; where that takes long, somebody at a terminal is told once. */
@@ -398,4 +418,48 @@ mbox_seg_names(const struct mbox *m, uint32_t *names, uint32_t *len)
 
 	*names = newest ? m->ctl.names : m->seg.h.names;
 	*len = newest ? m->ctl.names_len : m->seg.h.names_len;
+}
+
+/* in_hand -- whether message id is in the segment that we hold, and not ready. */
+static bool
+in_hand(struct mbox *m, uint64_t id)
+{
+	uint64_t state;
+	uint32_t n, pos;
+
+	if (m->seg.idx_fd == -1 || m->shape != m->ctl.shape || id < m->seg.h.first)
+		return false;
+	n = mbox_seg_n(m);
+	pos = seg_find(&m->seg, n, id);
+	return pos < n && seg_id(&m->seg, pos) == id && seg_read_states(&m->seg, pos, 1, &state) == 0
+	    && state_status(state) != STATE_READY;
+}
+
+bool
+mbox_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names)
+{
+	struct seg s;
+	uint64_t state, at = m->ctl.first_seg;
+	uint32_t n, pos;
+	bool ready = false, newest;
+
+	/* mostly it is what we have just claimed, in the segment that we hold */
+	if (in_hand(m, id))
+		return false;
+	while (at != 0 && at <= id && seg_open(&s, m->dir_fd, at, seg_access(m->ctl.mode)) == 0) {
+		newest = at == m->ctl.last_seg;
+		n = newest ? (uint32_t)(m->ctl.next - at) : s.h.n;
+		pos = seg_find(&s, n, id);
+		if (pos < n) {
+			ready = seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
+			    && state_status(state) == STATE_READY && seg_read_slots(&s, pos, 1, slot) == 0
+			    && names_read(names, &s, newest ? m->ctl.names : s.h.names,
+			    newest ? m->ctl.names_len : s.h.names_len) == 0;
+			seg_close(&s);
+			break;
+		}
+		at = newest ? 0 : s.h.next;
+		seg_close(&s);
+	}
+	return ready;
 }

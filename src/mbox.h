@@ -44,6 +44,14 @@ struct mbox {
 	int rings[MBOX_RINGS];          /* bells to be rung at the unlock */
 	unsigned ringing;
 	int bell_fd;                    /* our own bell, -1 */
+	bool shared;                    /* there are members besides the owner */
+	bool drops;                     /* there are some who may only send, to drop/ */
+	int drop_fd;                    /* drop/, -1 */
+	struct door {
+		int bell_fd, own_fd;    /* drop/bell, where we keep the door, and a writing end of ours; -1 */
+		unsigned vain;          /* rings for nothing since vain_ns */
+		uint64_t vain_ns;
+	} door;
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
 	bool kinds_known;               /* in this locked section: which kinds of wants there are, as bits */
 	uint32_t kinds;
@@ -54,10 +62,11 @@ struct mbox {
 	struct damage damage;           /* what was found damaged and is to be told */
 };
 
-/* Bytes of `lock`: the mailbox lock, the sync lock (stable.h); process numbers begin after them. */
-enum { MBOX_LOCK = 0, MBOX_SYNC, MBOX_NUMBERS };
+/* Bytes of `lock`: the mailbox lock, the sync lock (stable.h), the door (door.h); process numbers begin after them. */
+enum { MBOX_LOCK = 0, MBOX_SYNC, MBOX_DOOR, MBOX_NUMBERS };
 
-#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1 }
+#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1, \
+	.drop_fd = -1, .door = { .bell_fd = -1, .own_fd = -1 } }
 
 /*
  * mbox_open -- open the mailbox at path.
@@ -76,6 +85,9 @@ int mbox_look(struct mbox *m, const char *path);
  * mbox_open_any -- mbox_open; where that is not permitted, mbox_look.  Returns as mbox_open.
  */
 int mbox_open_any(struct mbox *m, const char *path);
+
+/* mbox_drop -- drop/, opened at the first call.  Returns its descriptor, or -1: there is none, or errno of open(2). */
+int mbox_drop(struct mbox *m);
 
 /* mbox_close -- let go of everything. */
 void mbox_close(struct mbox *m);
@@ -141,5 +153,11 @@ uint64_t mbox_seg_next(const struct mbox *m);
 /* mbox_seg_n -- how many messages m->seg has; mbox_seg_names: what its table of names has. */
 uint32_t mbox_seg_n(const struct mbox *m);
 void mbox_seg_names(const struct mbox *m, uint32_t *names, uint32_t *len);
+
+/*
+ * mbox_ready -- whether message id is ready; with its slot, and the names that the slot's numbers are of.
+ * With the lock held.  Leaves m->seg as it is.  names->n: 0 before.
+ */
+bool mbox_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names);
 
 #endif

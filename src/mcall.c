@@ -2,6 +2,7 @@
 /* mcall: send a request to a mailbox and print the answer. */
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -89,14 +90,19 @@ static int
 prepare(struct caller *c)
 {
 	static char path[PATH_MAX];
+	struct stat st;
+	bool others;
 
 	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->patience_ns) == -1)
 		return own_failure("open", c->name);
-	if (c->sink.kind != CHANNEL_MAILBOX)
+	if (sink_dir(&c->sink) == -1)
 		return cli_usage("%s is no mailbox", c->name);
+	if (fstat(sink_dir(&c->sink), &st) == -1)
+		return own_failure("look into", c->name);
+	others = c->sink.kind == CHANNEL_DROP || c->sink.m.shared || st.st_uid != geteuid();
 	c->sink.m.name = c->name;
 	c->sink.m.held = cli_held;
-	if (callbox_make(&c->box) == -1)
+	if (callbox_make(&c->box, others, st.st_gid) == -1)
 		return own_failure("make a mailbox in", c->box.dir);
 	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
 		return own_failure("send to", c->name);
@@ -148,6 +154,13 @@ end_of_wait(struct caller *c, const char *why)
 	return status == -1 ? CLI_OWN_FAILURE : status;
 }
 
+/* withdraw -- take the request back, unless somebody has it.  Returns 1, 0, or -1. */
+static int
+withdraw(struct caller *c)
+{
+	return c->sink.kind == CHANNEL_DROP ? leave_withdraw(&c->sink.leave) : call_withdraw(&c->sink.m, c->sink.last_id);
+}
+
 /* await_answer -- wait until the answer comes, or it is clear that none will.  Returns the exit status. */
 static int
 await_answer(struct caller *c)
@@ -163,7 +176,9 @@ await_answer(struct caller *c)
 		if (status != -1)
 			return status;
 		if (left <= LOOK_NS)
-			return call_withdraw(m, c->sink.last_id) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
+			return withdraw(c) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
+		if (c->sink.kind == CHANNEL_DROP)
+			continue;       /* what becomes of the request is not for us to see */
 		look = call_look(m, c->sink.last_id, c->input.head.tag, c->input.head.source);
 		if (look == CALL_LOST)
 			return end_of_wait(c, "the server died");
@@ -188,7 +203,7 @@ call(struct caller *c, char *const *words)
 		return own_failure(c->input.failed_at, c->input.failed_on);
 	status = await_answer(c);
 	if (io_stop)
-		call_withdraw(&c->sink.m, c->sink.last_id);
+		withdraw(c);
 	return status;
 }
 

@@ -24,6 +24,10 @@ take_header(struct message *m, struct slice key, struct slice value)
 			m->time_us = n;
 		return true;
 	}
+	if (slice_is(key, "to")) {
+		m->to = value;
+		return true;
+	}
 	if (!slice_is(key, "id") && !slice_is(key, "try") && !slice_is(key, "uid"))
 		return false;
 	number = frame_parse_number(value, &n) == 0;

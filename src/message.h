@@ -21,7 +21,8 @@ struct reader;
 struct message {
 	struct slice tag;
 	struct slice source;
-	struct slice extra;     /* further headers, without id, time, try and uid */
+	struct slice extra;     /* further headers, without id, time, try, uid and to */
+	struct slice to;        /* of a drop: which mailbox it is for; len 0: it does not say */
 	uint64_t id;            /* sequence number in the mailbox it came from; 0 none */
 	uint64_t time_us;       /* when it was sent, microseconds since the epoch; 0 unknown */
 	uint32_t attempt;       /* the how manieth delivery this is, from 1; 0 unknown */
@@ -45,7 +46,7 @@ message_is_head(const struct message *m)
 }
 
 /*
- * message_of_frame -- fill a message's head from a parsed header line: takes id, time, try and uid out of the
+ * message_of_frame -- fill a message's head from a parsed header line: takes id, time, try, uid and to out of the
  * headers into their fields (a value that is not of their form is dropped).
  * scratch: FRAME_HEADER_MAX bytes that m->extra may point into; must live as long as m.
  */

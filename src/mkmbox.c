@@ -164,6 +164,8 @@ main(int argc, char **argv)
 		return cli_usage("no mailbox is named");
 	if (mode_wrong(settings.mode) != NULL)
 		return cli_usage("the umask leaves the owner less than read and write permission: give a mode with -m");
+	if (settings.durable && mode_drops(settings.mode))
+		return cli_usage("-d: who may only send (w) could not tell that his message is on stable storage");
 	if (settings.cap_messages == 0 && mode_drops(settings.mode))
 		return cli_usage("-c 0 keeps nothing: who may only send (w) would leave messages that nobody hands over");
 	if (settings.cap_messages == 0 && settings.policy != CTL_BLOCK)

@@ -183,6 +183,8 @@ main(int argc, char **argv)
 		return cli_usage("-S: %s is no mailbox", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
+	if (s.sink.kind == CHANNEL_DROP && (s.sync || s.sink.patience_ns == SINK_NOT_AT_ALL))
+		return cli_only_sends(name, s.sync ? 'S' : 'n');
 	s.sink.post.sync = s.sync;
 	s.sink.m.name = name;
 	s.sink.m.held = cli_held;

@@ -154,6 +154,8 @@ open_all(struct tee *t)
 		if (cli_path(path, t->routes[i].name) == -1
 		    || fan_open(&t->fan, t->routes[i].name, path, !t->append, &t->routes[i].channel) == -1)
 			return cli_fail("open", t->routes[i].name);
+		else if (t->fan.nonblock && t->fan.channels[t->routes[i].channel].sink.kind == CHANNEL_DROP)
+			return cli_only_sends(t->routes[i].name, 'n');
 	for (unsigned i = 0; i < t->fan.n; i++) {
 		t->fan.channels[i].sink.m.name = t->fan.channels[i].sink.name;
 		t->fan.channels[i].sink.m.held = cli_held;

@@ -16,6 +16,7 @@
 #include "mode.h"
 #include "offer.h"
 #include "reclaim.h"
+#include "spool.h"
 #include "stable.h"
 #include "sync.h"
 #include "wake.h"
@@ -28,6 +29,7 @@ post_init(struct post *p, struct mbox *m)
 	p->names.n = p->names.len = 0;
 	p->last_id = 0;
 	p->sync = false;
+	p->drop = NULL;
 	p->offer_fd = -1;
 }
 
@@ -232,7 +234,7 @@ finish_append(struct post *p)
 	struct mbox *m = p->m;
 
 	/* we are admitted: the next in the queue may fit as well */
-	if ((m->posted ? wake_awake(m) : wake_room(m)) == -1)
+	if ((m->posted && p->drop == NULL ? wake_awake(m) : wake_room(m)) == -1)
 		return -1;
 	if ((p->sync || is_offer(m)) && sync_post(m, m->ctl.next - 1) == -1)
 		return -1;
@@ -240,6 +242,9 @@ finish_append(struct post *p)
 		errno = ENOSPC;         /* nobody could tell us how it ended */
 		return -1;
 	}
+	m->ctl.from_drop = p->drop != NULL;
+	if (p->drop != NULL)
+		memcpy(m->ctl.taken, p->drop, sizeof m->ctl.taken);
 	return mbox_commit(m);
 }
 
@@ -379,72 +384,6 @@ post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
 
 /* ---- large payloads ---- */
 
-/* want_spool -- post the want that tells whose file the spool is, should we die; it comes before the file. */
-static int
-want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
-{
-	int r = -1;
-
-	if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
-		return -1;
-	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
-		r = m->changing ? mbox_commit(m) : 0;
-	if (r == 0 && !m->posted) {
-		errno = ENOSPC;         /* nobody could tell whose file it is */
-		r = -1;
-	}
-	mbox_unlock(m);
-	bell_spool_name(name, m->number);
-	return r;
-}
-
-int
-post_spool_open(struct mbox *m, uint64_t deadline_ns)
-{
-	char name[BELL_NAME_MAX];
-	int fd;
-
-	if (want_spool(m, name, deadline_ns) == -1)
-		return -1;
-	fd = file_make(m->dir_fd, name, mode_files(m->ctl.mode));
-	if (fd == -1)
-		wake_leave(m);
-	io_catch_stop();
-	return fd;
-}
-
-int
-post_spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns)
-{
-	char name[BELL_NAME_MAX], source[BELL_NAME_MAX];
-	int copy = -1;
-
-	if (want_spool(to, name, deadline_ns) == -1)
-		return -1;
-	bell_spool_name(source, from->number);
-	if (from->ctl.mode != to->ctl.mode || from->uid != to->uid || from->gid != to->gid)
-		errno = EPERM;
-	else if (linkat(from->dir_fd, source, to->dir_fd, name, 0) == 0)
-		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (copy == -1)
-		post_spool_drop(to, -1);
-	return copy;
-}
-
-void
-post_spool_drop(struct mbox *m, int fd)
-{
-	char name[BELL_NAME_MAX];
-	int err = errno;
-
-	if (fd != -1)
-		close(fd);
-	bell_spool_name(name, m->number);
-	unlinkat(m->dir_fd, name, 0);
-	wake_leave(m);
-	errno = err;
-}
-
 /* adopt -- give the spool the name of the message to come.  A kill after it is mended by recount: ctl is busy. */
 static int
 adopt(struct post *p, struct batch *b)
@@ -470,7 +409,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 	batch_put_big(b, len, sum);
 	/* the payload first: it takes long, and nobody need wait for it */
 	if ((m->ctl.durable && io_sync_data(fd) == -1) || enter(p, b, deadline_ns) == -1) {
-		post_spool_drop(m, fd);
+		spool_drop(m, fd);
 		return -1;
 	}
 	seg_file(big, m->ctl.next, 0, "big");
@@ -492,6 +431,38 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 	err = errno;
 	mbox_unlock(m);
 	errno = err;
-	post_spool_drop(m, fd);
+	spool_drop(m, fd);
+	return -1;
+}
+
+/* ---- what was left in drop/ ---- */
+
+int
+post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big)
+{
+	struct mbox *m = p->m;
+	const struct slot *slot = &b->slots[b->from];
+	char file[SEG_NAME_BYTES];
+	int ahead = wake_ahead(m), r;
+
+	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
+		return ahead == -1 ? -1 : 0;
+	if (!mbox_fits(&m->ctl, batch_cost(slot->len)) && displace_expired(m) == -1)
+		return -1;
+	if (displace(m, b->name[slot->tag], batch_cost(slot->len)) == -1)
+		return -1;
+	if (admitted(&m->ctl, b) == 0)
+		return 0;
+	if (newest_segment(p) == -1 || (big && adopt(p, b) == -1))
+		return -1;
+	seg_file(file, m->ctl.next, 0, "big");
+	p->drop = drop;
+	r = append(p, b, 1);
+	p->drop = NULL;
+	if (r == 0)
+		return 1;
+	p->names_of = 0;
+	if (big)
+		unlinkat(m->dir_fd, file, 0);
 	return -1;
 }

@@ -19,6 +19,7 @@ struct post {
 	struct names names;
 	uint64_t last_id;               /* of the message appended last */
 	bool sync;                              /* return only when a message has been received */
+	const unsigned char *drop;              /* the drop that is being taken in; NULL none */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
 	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
 	struct slot slots[POST_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
@@ -48,27 +49,18 @@ int post_batch(struct post *p, struct batch *b, uint64_t deadline_ns);
 int post_offer(struct post *p, struct batch *b, uint64_t deadline_ns);
 
 /*
- * post_spool_open -- begin a payload too large for a batch: a file to write it to.
- * deadline_ns: for the lock; POST_NOW: a second.
- * Returns its descriptor, or -1.  A crash leaves a file that goes with the want of its owner.
- */
-int post_spool_open(struct mbox *m, uint64_t deadline_ns);
-
-/*
- * post_spool_link -- begin a payload that is the same as from's spool, which fd is and which is whole: the same file.
- * Nobody ever writes to one that has been sent, so two mailboxes may share it.
- * Returns its descriptor, or -1: EPERM where the mailboxes' owners, groups or modes differ, or errno of link(2) (EXDEV, EMLINK, EPERM).
- */
-int post_spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns);
-
-/*
  * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
  * sum: hash_end of the payload.
  * Returns as post_batch.  fd is closed; on failure the spool is removed.
  */
 int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
 
-/* post_spool_drop -- give a spool up. */
-void post_spool_drop(struct mbox *m, int fd);
+/*
+ * post_take -- append the message of b, which was left in drop/ by this name (DROP_ID bytes), if there is room now; with
+ * the lock held.  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
+ * Where others wait for room, one drop at most goes before each of them.
+ * Returns 1, 0 no room, or -1; the caller commits what has been begun, and unlocks.
+ */
+int post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big);
 
 #endif

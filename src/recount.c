@@ -11,8 +11,10 @@
 
 #include "batch.h"
 #include "bell.h"
+#include "drop.h"
 #include "file.h"
 #include "lock.h"
+#include "mode.h"
 #include "seg.h"
 #include "want.h"
 
@@ -331,6 +333,25 @@ count_leaving(int dir_fd, const struct recount_list *ids, struct ctl *c)
 	return 0;
 }
 
+/* open_drop -- let messages be left again, should rmmbox have been killed that had stopped it. */
+static int
+open_drop(int dir_fd, const struct ctl *c)
+{
+	struct stat st;
+	int fd, r, err;
+
+	if (c->removed || fstat(dir_fd, &st) == -1)
+		return c->removed ? 0 : -1;
+	fd = drop_open(dir_fd, st.st_uid);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	r = drop_unshut(fd, c->mode);
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
 int
 recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
@@ -344,7 +365,8 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
 	if (recount_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
 	    && count_leaving(dir_fd, &ids, c) == 0 && count_wants(lock_fd, want_fd, self, c) == 0
-	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0) {
+	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0
+	    && (!mode_drops(c->mode) || open_drop(dir_fd, c) == 0)) {
 		c->shape++;
 		c->backs++;
 		c->checked_ns = 0;

@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "mode.h"
 
 int
-reply_note(struct reply *r, const struct message *request)
+reply_note(struct reply *r, const struct message *request, const struct mbox *box)
 {
 	struct slice path, call = { NULL, 0 };
 	long n;
@@ -34,6 +35,7 @@ reply_note(struct reply *r, const struct message *request)
 	memcpy(r->text + r->path_len + 1 + call.len, request->tag.p, request->tag.len);
 	r->id = request->id;
 	r->uid = request->uid;
+	r->box = box;
 	return 1;
 }
 
@@ -53,11 +55,22 @@ is_open(const struct stat *st, const struct source *busy, uint32_t n, const stru
 	return dead != NULL && dead->m.dev == st->st_dev && dead->m.ino == st->st_ino;
 }
 
-/* is_requesters -- whether a mailbox belongs to who asked: whom the kernel named, else ourselves. */
+/*
+ * is_requesters -- whether a mailbox belongs to who asked: whom the kernel named, else a member of the mailbox that the
+ * request came from: ourselves, its owner, root; in one for all anybody; in one for a group, who has given his mailbox
+ * to that group, as nobody can who is not in it.
+ */
 static bool
 is_requesters(const struct reply *r, const struct stat *st)
 {
-	return r->uid >= 0 ? st->st_uid == (uint64_t)r->uid : st->st_uid == geteuid();
+	unsigned members = r->box != NULL ? mode_members(r->box->ctl.mode) : 0;
+
+	if (r->uid >= 0)
+		return st->st_uid == (uint64_t)r->uid;
+	if (st->st_uid == geteuid() || (members & 0006) != 0)
+		return true;
+	return r->box != NULL && (st->st_uid == r->box->uid || st->st_uid == 0
+	    || ((members & 0060) != 0 && st->st_gid == r->box->gid));
 }
 
 /* is_gone -- whether an errno says that the mailbox is not there any more. */
@@ -82,8 +95,8 @@ open_reply(struct sink *s, const struct reply *r, uint64_t patience_ns, const st
 	}
 	if (sink_open(s, r->text, r->text, false, patience_ns) == -1)
 		return is_gone(errno) ? 0 : -1;
-	if (s->kind == CHANNEL_MAILBOX && fstat(s->m.dir_fd, &st) == 0 && is_requesters(r, &st)) {
-		if (!is_open(&st, busy, n, dead))
+	if (sink_dir(s) != -1 && fstat(sink_dir(s), &st) == 0 && is_requesters(r, &st)) {
+		if (s->kind == CHANNEL_DROP || !is_open(&st, busy, n, dead))
 			return 1;
 		/* it was put in place just now: to close it would drop the locks that we hold there */
 		s->m = (struct mbox)MBOX_CLOSED;
@@ -154,7 +167,7 @@ reply_send(const struct reply *r, int fd, int status, const char *source, uint64
 	if (sent == 1 && (head(&m, r, status, source, extra) == -1 || copy(&s, &m, fd) == -1))
 		sent = is_gone(errno) ? 0 : -1;
 	err = errno;
-	if (s.kind == CHANNEL_MAILBOX)
+	if (sink_dir(&s) != -1)
 		sink_close(&s);
 	else if (s.fd != -1)
 		close(s.fd);

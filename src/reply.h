@@ -15,12 +15,17 @@
 struct reply {
 	uint64_t id;
 	int64_t uid;                    /* the requester, where the kernel told it; else -1 */
+	const struct mbox *box;         /* else he is a member of this mailbox; NULL: all that is known is who we are */
 	size_t path_len, call_len, tag_len;
 	char text[FRAME_HEADER_MAX + 1];        /* path and its NUL, call as it stands in the header, tag */
 };
 
-/* reply_note -- take from a request what its answer needs.  Returns 1, or 0: it asks for no answer. */
-int reply_note(struct reply *r, const struct message *request);
+/*
+ * reply_note -- take from a request what its answer needs.
+ * box: the mailbox that it came from, which stays open; NULL where it came otherwise.
+ * Returns 1, or 0: it asks for no answer.
+ */
+int reply_note(struct reply *r, const struct message *request, const struct mbox *box);
 
 /* reply_path -- where the answer goes. */
 const char *reply_path(const struct reply *r);

@@ -84,13 +84,14 @@ seg_access(unsigned mode)
 	return mode_shared(mode) ? SEG_SHARED : SEG_ALONE;
 }
 
+/* open_file -- open a log or an index.  An index that is another's file is told by its header, a log by nothing. */
 static int
 open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suffix)
 {
 	char name[SEG_NAME_BYTES];
 
 	seg_file(name, first, variant, suffix);
-	if (s->access == SEG_SHARED)
+	if (s->access == SEG_SHARED && *suffix == 'l')
 		return file_open_own(s->dir_fd, name, O_RDWR);
 	return file_open(s->dir_fd, name, s->access == SEG_LOOK ? O_RDONLY : O_RDWR);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "mode.h"
 
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
@@ -97,6 +98,10 @@ json_mailbox(struct show *show, const char *name, const struct survey *s, const 
 	    (number)c->claimed);
 	outbuf_printf(b, ",\"sent\":%llu,\"received\":%llu,\"dropped\":%llu,\"damaged\":%llu",
 	    (number)survey_sent(s), (number)survey_received(s), (number)c->dropped, (number)c->damaged);
+	if (s->outside != SURVEY_UNKNOWN)
+		outbuf_printf(b, ",\"outside\":%llu", (number)s->outside);
+	if (mode_drops(c->mode))
+		outbuf_printf(b, ",\"refused\":%llu", (number)c->refused);
 	if (show->rates)
 		json_rates(b, rates);
 	outbuf_text(b, ",\"wants\":[");
@@ -200,6 +205,10 @@ row_mailbox(FILE *f, const char *name, const struct survey *s, const struct pace
 		fputs("\t-", f);
 	fprintf(f, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)c->claimed, (number)survey_sent(s),
 	    (number)survey_received(s), (number)c->dropped, (number)c->damaged);
+	if (s->outside == SURVEY_UNKNOWN)
+		fputs("\t-", f);
+	else
+		fprintf(f, "\t%llu", (number)s->outside);
 	cell_rate(f, rates->known, rates->in);
 	cell_rate(f, rates->known, rates->out);
 	fputc('\n', f);
@@ -218,13 +227,13 @@ row_tag(FILE *f, const char *name, const struct survey *s, const struct survey_t
 
 /* ---- the table ---- */
 
-enum { COLUMNS = 14, DURABLE = 4, DROPPED = 10, DAMAGED, RATES };
+enum { COLUMNS = 15, DURABLE = 4, DROPPED = 10, DAMAGED, OUTSIDE, RATES };
 
 static bool
 is_hidden(const struct show *show, int column)
 {
 	return !show->tags && ((column == DROPPED && !show->dropped) || (column == DAMAGED && !show->damaged)
-	    || (column == DURABLE && !show->durable)
+	    || (column == DURABLE && !show->durable) || (column == OUTSIDE && !show->outside)
 	    || (column >= RATES && !show->rates));
 }
 
@@ -254,7 +263,7 @@ screen_lines(const struct show *show)
 static void
 put_table(struct show *show)
 {
-	const char *sides = show->tags ? "llrrl" : "lrrllllrrrrrrr";
+	const char *sides = show->tags ? "llrrl" : "lrrllllrrrrrrrr";
 	const char *newline = show->redraw ? "\033[K\n" : "\n";
 	int width[COLUMNS] = { 0 }, n, pad, gap = 0, column = 0;
 	unsigned lines = screen_lines(show);
@@ -291,12 +300,12 @@ show_begin(struct show *show)
 	if (show->blocks == 0)
 		outbuf_init(&show->out, STDOUT_FILENO);
 	show->mailboxes = 0;
-	show->dropped = show->damaged = show->durable = false;
+	show->dropped = show->damaged = show->durable = show->outside = false;
 	show->table = open_memstream(&show->rows, &show->rows_len);
 	if (show->table == NULL)
 		return -1;
 	fputs(show->tags ? "NAME\tTAG\tMESSAGES\tBYTES\tOLDEST\n"
-	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tDURABLE\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tIN/s\tOUT/s\n",
+	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tDURABLE\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tOUTSIDE\tIN/s\tOUT/s\n",
 	    show->table);
 	return 0;
 }
@@ -308,6 +317,7 @@ show_mailbox(struct show *show, const char *name, const struct survey *s, const 
 	show->dropped = show->dropped || s->ctl.dropped > 0;
 	show->damaged = show->damaged || s->ctl.damaged > 0;
 	show->durable = show->durable || s->ctl.durable;
+	show->outside = show->outside || s->outside != SURVEY_UNKNOWN;
 	if (!show->tags && show->json)
 		json_mailbox(show, name, s, rates);
 	else if (!show->tags)

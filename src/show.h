@@ -18,6 +18,7 @@ struct show {
 	bool dropped;                   /* one of them has dropped messages, */
 	bool damaged;                   /* has had damaged ones, */
 	bool durable;                   /* is durable */
+	bool outside;                   /* one of them has a drop/ that we may list */
 	FILE *table;                    /* rows of cells, a tab between them */
 	char *rows;
 	size_t rows_len;

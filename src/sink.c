@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "feed.h"
 #include "io.h"
+#include "spool.h"
 #include "wake.h"
 
 enum { COPY_PIECE = 64 * 1024 };        /* bytes copied at a time where a payload can not be linked to */
@@ -36,6 +37,23 @@ open_handover(struct sink *s)
 	return s->writer == NULL ? -1 : 0;
 }
 
+/* open_drop -- the mailbox may not be opened, but messages may be left there. */
+static int
+open_drop(struct sink *s, const char *path)
+{
+	if (leave_open(&s->leave, path) == -1) {
+		if (errno == ENOENT)
+			errno = EACCES;         /* nobody may only send there */
+		return -1;
+	}
+	s->kind = CHANNEL_DROP;
+	s->writer = malloc(sizeof *s->writer);
+	if (s->writer != NULL)
+		return 0;
+	leave_close(&s->leave);
+	return -1;
+}
+
 int
 sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns)
 {
@@ -53,8 +71,10 @@ sink_open(struct sink *s, const char *name, const char *path, bool truncate, uin
 	if (s->kind == CHANNEL_MAILBOX) {
 		if (s->batch == NULL)
 			s->batch = malloc(sizeof *s->batch);
-		if (s->batch == NULL || mbox_open(&s->m, path) == -1)
+		if (s->batch == NULL)
 			return -1;
+		if (mbox_open(&s->m, path) == -1)
+			return errno == EACCES ? open_drop(s, path) : -1;
 		batch_clear(s->batch);
 		return open_handover(s);
 	}
@@ -178,6 +198,8 @@ sink_put(struct sink *s, const struct message *head, const char *data, size_t le
 		return hand_over(s, head, data, len);
 	if (s->kind == CHANNEL_MAILBOX)
 		return put_batch(s, head, data, len);
+	if (s->kind == CHANNEL_DROP)
+		return leave_put(&s->leave, set_patience(s), head, data, len);
 	return writer_put(set_patience(s), head, data, len);
 }
 
@@ -208,7 +230,7 @@ int
 sink_flush(struct sink *s)
 {
 	s->first_id = s->last_id = 0;
-	if (s->handover)
+	if (s->handover || s->kind == CHANNEL_DROP)
 		return 0;
 	if (s->kind == CHANNEL_MAILBOX)
 		return flush_batch(s);
@@ -221,7 +243,7 @@ spool(struct sink *s)
 {
 	s->spooled = 0;
 	hash_begin(&s->sum);
-	s->fd = post_spool_open(&s->m, deadline(s));
+	s->fd = spool_open(&s->m, deadline(s));
 	return s->fd == -1 ? -1 : 0;
 }
 
@@ -239,7 +261,7 @@ sink_share(struct sink *s, const struct sink *from)
 
 	s->spooled = from->spooled;
 	s->sum = from->sum;
-	s->fd = post_spool_link(&from->m, from->fd, &s->m, deadline(s));
+	s->fd = spool_link(&from->m, from->fd, &s->m, deadline(s));
 	if (s->fd != -1)
 		return 0;
 	if (spool(s) == -1)
@@ -259,6 +281,8 @@ sink_begin(struct sink *s, const struct message *head)
 {
 	if (s->handover)
 		return meet_open(s, head);
+	if (s->kind == CHANNEL_DROP)
+		return leave_begin(&s->leave, set_patience(s), head);
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_begin(set_patience(s), head);
 	return sink_head(s, head) == -1 ? -1 : spool(s);
@@ -297,6 +321,8 @@ sink_end(struct sink *s)
 
 	if (s->handover)
 		return meet_close(s);
+	if (s->kind == CHANNEL_DROP)
+		return leave_end(&s->leave, set_patience(s));
 	if (s->kind != CHANNEL_MAILBOX)
 		return writer_end(set_patience(s));
 	s->fd = -1;
@@ -329,12 +355,21 @@ sink_abort(struct sink *s)
 {
 	if (s->handover) {
 		meet_abort(&s->meet);
+	} else if (s->kind == CHANNEL_DROP) {
+		if (s->leave.fd != -1)
+			leave_abort(&s->leave, s->writer);
 	} else if (s->kind != CHANNEL_MAILBOX) {
 		writer_abort(s->writer);
 	} else if (s->fd != -1) {
-		post_spool_drop(&s->m, s->fd);
+		spool_drop(&s->m, s->fd);
 		s->fd = -1;
 	}
+}
+
+int
+sink_dir(const struct sink *s)
+{
+	return s->kind == CHANNEL_MAILBOX ? s->m.dir_fd : s->kind == CHANNEL_DROP ? s->leave.dir_fd : -1;
 }
 
 int
@@ -347,6 +382,8 @@ sink_close(struct sink *s)
 	if (s->kind == CHANNEL_MAILBOX) {
 		wake_leave(&s->m);
 		mbox_close(&s->m);
+	} else if (s->kind == CHANNEL_DROP) {
+		leave_close(&s->leave);
 	} else if (s->fd != -1) {
 		r = writer_drain(set_patience(s), &s->unread);
 		err = errno;

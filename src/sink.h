@@ -11,6 +11,7 @@
 #include "channel.h"
 #include "hash.h"
 #include "mbox.h"
+#include "leave.h"
 #include "meet.h"
 #include "message.h"
 #include "post.h"
@@ -31,6 +32,7 @@ struct sink {
 	struct meet meet;
 	struct batch *batch;            /* set before sink_open: the caller's memory; NULL: to be allocated */
 	struct writer *writer;
+	struct leave leave;             /* CHANNEL_DROP */
 	int fd;                         /* of the channel, or of the spool of a large message */
 	uint64_t spooled;
 	struct hash sum;                /* of what was spooled */
@@ -38,6 +40,7 @@ struct sink {
 
 /*
  * sink_open -- open the channel at path for sending.  truncate: a plain file is begun anew.
+ * Of a mailbox to which we may only send s->kind becomes CHANNEL_DROP: nobody can tell whether it has room, and no id.
  * Returns 0, or -1: EAGAIN or ETIMEDOUT where nobody reads a FIFO, or errno.
  */
 int sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns);
@@ -95,6 +98,9 @@ bool sink_done(const struct sink *s);
 
 /* sink_abort -- give up the message begun: it does not exist (on a stream: it is told to be cut short). */
 void sink_abort(struct sink *s);
+
+/* sink_dir -- the descriptor of the mailbox's directory; -1 where it is no mailbox. */
+int sink_dir(const struct sink *s);
 
 /* sink_close -- wait until a FIFO was read, and let go.  Returns 0, or -1 with s->unread set. */
 int sink_close(struct sink *s);

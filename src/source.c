@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "door.h"
 #include "io.h"
 #include "wake.h"
 
@@ -34,6 +35,8 @@ add_mailbox(struct sources *s, struct source *new)
 	new->claim.take_expired = s->expired;
 	if (s->id != 0)
 		new->below = s->id + 1;
+	if (new->m.drops && (new->intake = intake_new(&new->m)) == NULL)
+		return -1;
 	return claim_init(&new->claim, &new->m, &s->filter, s->peek, s->patience_ns);
 }
 
@@ -155,7 +158,8 @@ next_in_mailbox(struct sources *s, struct source *one, uint32_t messages, size_t
 
 	s->streamed = false;
 	do {
-		r = claim_turn(&one->claim, &s->run, &limits);
+		r = one->intake == NULL ? claim_turn(&one->claim, &s->run, &limits)
+		    : intake_turn(one->intake, &one->claim, &s->run, &limits, s->all && one->below == UINT64_MAX);
 		if (r != -1)
 			close_offer(one);
 	} while (r == 1 && s->run.meet_fd != -1 && (r = begin_offer(s, one)) == 0);
@@ -285,6 +289,8 @@ look_again(struct sources *s)
 		if (one->kind != CHANNEL_MAILBOX)
 			return 1;
 		r = mbox_moved(&one->m, one->m.ctl.generation);
+		if (r == 0 && one->intake != NULL)
+			r = intake_look(one->intake);
 		if (r != 0) {
 			s->from = one;
 			return r;
@@ -324,6 +330,10 @@ watch(const struct sources *s, struct pollfd *polled)
 	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
 	for (uint32_t i = 0; i < s->n && n < POLLED; i++) {
 		fd = s->list[i].kind == CHANNEL_MAILBOX ? s->list[i].m.bell_fd : s->list[i].fd;
+		if (!s->list[i].ended && s->list[i].intake != NULL && n < POLLED && door_fd(&s->list[i].m) != -1)
+			polled[n++] = (struct pollfd){ .fd = door_fd(&s->list[i].m), .events = POLLIN };
+		if (n == POLLED)
+			break;
 		/* a plain file is always readable */
 		if (!s->list[i].ended && fd != -1 && !(s->list[i].reader != NULL && s->list[i].reader->follow))
 			polled[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
@@ -449,6 +459,7 @@ sources_close(struct sources *s)
 			wake_leave(&one->m);
 			mbox_close(&one->m);
 			claim_free(&one->claim);
+			intake_free(one->intake);
 		}
 		if (one->fd != -1)
 			close(one->fd);

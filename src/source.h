@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "claim.h"
+#include "intake.h"
 #include "reader.h"
 
 struct source {
@@ -20,6 +21,7 @@ struct source {
 	uint64_t below;                 /* with all: the ids that were there at the start */
 	struct mbox m;
 	struct claim claim;
+	struct intake *intake;          /* of a mailbox with a drop/ */
 	struct reader *reader;          /* of a stream; of a mailbox, for payloads by rendezvous */
 	int fd;                         /* of a stream, or of the offer in hand; -1 */
 };

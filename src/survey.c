@@ -172,6 +172,7 @@ forget(struct survey *s)
 		free(s->tags[--s->tags_n].tag);
 	s->receivers = s->senders = s->wants_n = 0;
 	s->oldest_us = SURVEY_EMPTY;
+	s->outside = SURVEY_UNKNOWN;
 }
 
 /* look_once -- survey_look, of a mailbox that is open. */
@@ -187,6 +188,8 @@ look_once(struct survey *s, struct mbox *m, bool tags)
 	s->now_us = clock_wall_us();
 	s->now_ns = clock_mono_ns();
 	r = look_at_wants(m, s) == 0 ? look_at_messages(m, s, tags) : -1;
+	if (r == 0 && m->drops)
+		r = mbox_drop(m) == -1 ? -1 : drop_count(m->drop_fd, m->ctl.taken, &s->outside);
 	mbox_unlock(m);
 	return r;
 }

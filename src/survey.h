@@ -10,6 +10,7 @@
 
 #include "mbox.h"
 
+#define SURVEY_UNKNOWN UINT64_MAX
 #define SURVEY_EMPTY UINT64_MAX         /* oldest_us where there is no message */
 
 /* What the messages of one tag come to. */
@@ -24,6 +25,7 @@ struct survey {
 	struct damage damage;           /* found by the look, to be told */
 	uint64_t now_us, now_ns;        /* the moment: since the epoch, and CLOCK_MONOTONIC */
 	uint64_t oldest_us;
+	uint64_t outside;               /* messages in drop/; SURVEY_UNKNOWN where there is none, or it may not be listed */
 	unsigned receivers, senders, wants_n;
 	struct want wants[WANT_MAX];    /* of those who wait */
 	struct survey_tag *tags;        /* sorted by tag */

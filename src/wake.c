@@ -10,6 +10,7 @@
 #include "batch.h"
 #include "bell.h"
 #include "clock.h"
+#include "door.h"
 #include "file.h"
 #include "io.h"
 #include "mode.h"
@@ -270,7 +271,8 @@ static int
 open_table(struct mbox *m)
 {
 	if (m->want_fd == -1)
-		m->want_fd = file_open_own(m->dir_fd, "want", O_RDWR);
+		m->want_fd = mode_shared(m->ctl.mode) ? file_open_own(m->dir_fd, "want", O_RDWR)
+		    : file_open_plain(m->dir_fd, "want", O_RDWR);
 	return m->want_fd == -1 ? -1 : 0;
 }
 
@@ -343,48 +345,6 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	return 0;
 }
 
-/* still_ready -- whether message id is ready; its slot, and its names. */
-static bool
-still_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names)
-{
-	struct seg s;
-	uint64_t state, at = m->ctl.first_seg;
-	uint32_t n, pos;
-	bool ready = false, newest;
-
-	while (at != 0 && at <= id && seg_open(&s, m->dir_fd, at, seg_access(m->ctl.mode)) == 0) {
-		newest = at == m->ctl.last_seg;
-		n = newest ? (uint32_t)(m->ctl.next - at) : s.h.n;
-		pos = seg_find(&s, n, id);
-		if (pos < n) {
-			ready = seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
-			    && state_status(state) == STATE_READY && seg_read_slots(&s, pos, 1, slot) == 0
-			    && names_read(names, &s, newest ? m->ctl.names : s.h.names,
-			    newest ? m->ctl.names_len : s.h.names_len) == 0;
-			seg_close(&s);
-			break;
-		}
-		at = newest ? 0 : s.h.next;
-		seg_close(&s);
-	}
-	return ready;
-}
-
-/* in_hand -- whether message id is in the segment that we hold, and not ready. */
-static bool
-in_hand(struct mbox *m, uint64_t id)
-{
-	uint64_t state;
-	uint32_t n, pos;
-
-	if (m->seg.idx_fd == -1 || m->shape != m->ctl.shape || id < m->seg.h.first)
-		return false;
-	n = mbox_seg_n(m);
-	pos = seg_find(&m->seg, n, id);
-	return pos < n && seg_id(&m->seg, pos) == id && seg_read_states(&m->seg, pos, 1, &state) == 0
-	    && state_status(state) != STATE_READY;
-}
-
 int
 wake_ready(struct mbox *m, uint64_t id)
 {
@@ -392,10 +352,7 @@ wake_ready(struct mbox *m, uint64_t id)
 	struct slice two[2];
 	struct slot slot;
 
-	/* mostly it is what we have just claimed, in the segment that we hold */
-	if (in_hand(m, id))
-		return 0;
-	if (!still_ready(m, id, &slot, &names))
+	if (!mbox_ready(m, id, &slot, &names))
 		return 0;
 	two[0] = names_get(&names, slot.tag);
 	two[1] = names_get(&names, slot.source);
@@ -404,11 +361,49 @@ wake_ready(struct mbox *m, uint64_t id)
 	return wake_receivers(m, id, 1, &slot, two);
 }
 
+/* hand_on_door -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last. */
+static OUT_OF_LINE int
+hand_on_door(struct mbox *m)
+{
+	static const enum want_kind kinds[] = { WANT_RECEIVE, WANT_PEEK };
+	struct want_place places[WANT_MAX];
+	struct want w;
+	int waiting, rung;
+
+	for (int k = 0; k < 2; k++) {
+		waiting = queue(m, kinds[k], true, places);
+		if (waiting == -1)
+			return -1;
+		for (int i = 0; i < waiting; i++) {
+			if (want_read(m->want_fd, places[i].index, &w) == -1)
+				return -1;
+			if (w.owner == m->number)
+				continue;
+			rung = ring(m, places[i].index, &w, WAKE_DOOR);
+			if (rung != 0)
+				return rung == -1 ? -1 : 0;
+		}
+	}
+	return 0;
+}
+
+/* leave_door -- keep the door no longer; somebody else is to. */
+static int
+leave_door(struct mbox *m)
+{
+	if (m->door.bell_fd == -1)
+		return 0;
+	door_leave(m);
+	return m->ctl.wants == 0 ? 0 : hand_on_door(m);
+}
+
 int
 wake_awake(struct mbox *m)
 {
 	struct want w;
 
+	if (leave_door(m) == -1)
+		return -1;
 	if (!m->posted || m->want.mark == WAKE_AWAKE)
 		return 0;
 	if (want_read_head(m->want_fd, m->want_index, &w) == -1)
@@ -416,6 +411,8 @@ wake_awake(struct mbox *m)
 	m->want.mark = WAKE_AWAKE;
 	if (want_mark(m->want_fd, m->want_index, WAKE_AWAKE) == -1)
 		return -1;
+	if (w.mark == WAKE_DOOR)
+		return door_kept(m) ? 0 : hand_on_door(m);
 	if (w.kind == WANT_ROOM)
 		return wake_room(m);
 	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WAKE_AWAKE)
@@ -444,8 +441,8 @@ wake_leave(struct mbox *m)
 {
 	int err = errno;
 
-	if (m->posted && mbox_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
-		if (wake_down(m) == 0)
+	if ((m->posted || m->door.bell_fd != -1) && mbox_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
+		if ((m->posted ? wake_down(m) : wake_awake(m)) == 0 && m->changing)
 			mbox_commit(m);
 		mbox_unlock(m);
 	}

@@ -10,6 +10,7 @@
  *   - A waiter that is woken looks, and takes the first match whatever its mark says.  If the message that it was
  *     woken for is still ready, it wakes the next one for it.
  *   - A want is asleep only while its owner sleeps.
+ *   - Who keeps the door (door.h) and wakes, or was woken to keep it and does not, wakes the next that sleeps for it.
  * All functions are called with the mailbox locked; those that change it begin the change, the caller commits.
  */
 #ifndef WAKE_H
@@ -18,6 +19,7 @@
 #include "mbox.h"
 
 #define WAKE_AWAKE UINT64_MAX           /* the mark of a want whose owner is not asleep */
+#define WAKE_DOOR (UINT64_MAX - 1)      /* the mark of one that was woken to keep the door (door.h) */
 #define WAKE_LOOK_NS UINT64_C(1000000000)       /* a waiter looks by itself after so long */
 #define WAKE_STOPPED_NS (2 * WAKE_LOOK_NS)      /* one that has not looked for so long is stopped */
 
@@ -56,7 +58,7 @@ int wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, 
 
 /*
  * wake_awake -- our want, if it stands, is not to be woken any more; what it was woken for and is still ready goes
- * to the next.  Returns 0, or -1.
+ * to the next, and so does the door, if we keep it.  Returns 0, or -1.
  */
 int wake_awake(struct mbox *m);
 

@@ -136,7 +136,7 @@ letters()
 	same 'mrecv -i' "$(complete_bash mrecv jobs -i '')" expected '1 2'
 	same 'mrecv -d' "$(complete_bash mrecv -d '')" expected 'jobs other/'
 	same 'mrecv --dead=' "$(complete_bash mrecv --dead = "$PWD/jo")" expected "$PWD/jobs"
-	same 'mkmbox -m' "$(complete_bash mkmbox -m '')" expected '0600 0640 0644 0660 0664 0666'
+	same 'mkmbox -m' "$(complete_bash mkmbox -m '')" expected '0600 0620 0622 0640 0644 0660 0664 0666'
 	same 'mkmbox -o' "$(complete_bash mkmbox -o '')" expected 'block oldest latest'
 	same 'MBOX_DIR' "$(cd /; MBOX_DIR=$BATS_TEST_TMPDIR complete_bash mstat '')" expected 'jobs'
 	# completing takes nothing away
@@ -156,7 +156,7 @@ letters()
 	same 'mrecv -i' "$(complete_fish 'mrecv -i ')" expected '1'
 	same 'mrecv -d' "$(complete_fish 'mrecv -d ')" expected 'jobs other/'
 	same 'mrecv --dead=' "$(complete_fish "mrecv --dead=$PWD/jo")" expected "--dead=$PWD/jobs"
-	same 'mkmbox -m' "$(complete_fish 'mkmbox -m ')" expected '0600 0640 0644 0660 0664 0666'
+	same 'mkmbox -m' "$(complete_fish 'mkmbox -m ')" expected '0600 0620 0622 0640 0644 0660 0664 0666'
 	same 'mkmbox -o' "$(complete_fish 'mkmbox -o ')" expected 'block latest oldest'
 }
 

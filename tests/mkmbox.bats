@@ -108,6 +108,7 @@ mode()
 	misused mkmbox -b 9999999999G box
 	misused mkmbox -m 0400 box
 	misused mkmbox -m 0620 -c 0 box
+	misused mkmbox -m 0622 -d box
 	misused mkmbox -m 0610 box
 	misused mkmbox -m 0606 box
 	misused mkmbox -m 0646 box

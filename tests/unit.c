@@ -31,6 +31,7 @@
 #include "message.h"
 #include "post.h"
 #include "reader.h"
+#include "spool.h"
 #include "sync.h"
 #include "writer.h"
 

@@ -60,7 +60,7 @@ no_spool_without_a_want(void)
 	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
 	CHECK(box_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
 	errno = 0;
-	fd = post_spool_open(&m, CLOCK_NEVER);
+	fd = spool_open(&m, CLOCK_NEVER);
 	bell_spool_name(name, m.number);
 	CHECK(fd == -1 && errno == ENOSPC && faccessat(m.dir_fd, name, F_OK, 0) == -1);
 	mbox_close(&m);

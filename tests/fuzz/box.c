@@ -22,6 +22,7 @@
 #include "patch.h"
 #include "post.h"
 #include "recount.h"
+#include "spool.h"
 #include "survey.h"
 #include "sync.h"
 #include "wake.h"
@@ -169,13 +170,13 @@ step_send_big(struct bytes *b)
 
 	batch_clear(&box.batch);
 	MUST(batch_head(&box.batch, &h) == 1);
-	fd = post_spool_open(&box.m, clock_after(1000000));
+	fd = spool_open(&box.m, clock_after(1000000));
 	if (!did(fd))
 		return;
 	fill(payload, len, seed);
 	MUST(pwrite(fd, payload, len, 0) == (ssize_t)len);
 	if (seed == 255) {
-		post_spool_drop(&box.m, fd);
+		spool_drop(&box.m, fd);
 		return;
 	}
 	hash_begin(&sum);

@@ -35,7 +35,7 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, live), FIELD(ctl, live_bytes), FIELD(ctl, claimed), FIELD(ctl, delayed), FIELD(ctl, dropped),
 	FIELD(ctl, shape), FIELD(ctl, backs), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
 	FIELD(ctl, busy), FIELD(ctl, removed), FIELD(ctl, policy), FIELD(ctl, expires), FIELD(ctl, boot), FIELD(ctl, place),
-	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, litter), FIELD(ctl, reserved),
+	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, litter), FIELD(ctl, refused), FIELD(ctl, taken),
 	FIELD(ctl, boot), FIELD(ctl, place), FIELD(ctl, proven), FIELD(ctl, damaged),
 };
 static const struct field header_fields[] = {

@@ -5,7 +5,7 @@
 # LONG=1 adds the runs marked +.  Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable} "
+wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -177,6 +177,21 @@ meet|bad||-DSTATEFIRST -DREFUSE=1 -DKILLR=1 -DTICK|dropped, and told to be recei
 meet|bad||-DWRITTEN -DKILLR=1|
 meet|bad||-DUNLOCKED -DQUIT=1 -DREPLAY|both sides win
 meet|bad||-DDROPNAMELESS -DREPLAY -DKILLR=1 -DTICK|a receiver's death fails its sender
+door|ok|||
+door|ok||-DSEL|each wants another
+door|ok||-DKILLD=1 -DTICK|a sender killed before it rings
+door|ok||-DKILLR=1 -DTICK|a receiver killed anywhere
+door|+ok||-DKILLR=1 -DTICK -DSEL|
+door|+ok||-DLOOP=2|
+door|bad||-DUNLINKFIRST -DKILLR=1 -DTICK|the file goes before the commit: lost
+door|bad||-DNOTAKEN -DKILLR=1 -DTICK|ctl does not name it: received twice
+door|bad||-DKEEPOLD -DKILLR=1 -DTICK|the next is named before the last is gone
+door|bad||-DRINGFIRST|
+door|bad||-DNOLOOK|door kept, and not looked again
+door|bad||-DNOHAND -DSEL|
+door|bad||-DLATEHEAR|
+door|bad||-DKILLD=1|without the look
+door|+bad||-DKILLR=1|
 wants|ok||-DINV -DNW=3 -DBATCH -DEARLYRING|bells rung before the commit, where there are too many
 stable|ok||-DFAIL=1|a sync fails: nobody vouches for what it lost
 stable|ok||-DFAIL=1 -DKILLS=1|

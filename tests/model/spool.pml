@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * spool: large payloads in files of their own (post.c want_spool, post_spool_open, post_spool_link, post_big, adopt,
+ * spool: large payloads in files of their own (spool.c want_spool, spool_open, spool_link, post_big, adopt,
  * wake.c remove_want, clear_dead, settle.c end, recount.c remove_unnamed, count_wants).
  *
  * NB mailboxes; NS senders, each of one message, to mailbox 0, or (SHARE) to both with one payload.  A sender posts a want,

@@ -415,7 +415,7 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	fi
 	src=$here/../../src
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -I"$src" -o "$TORTURE_TOP/inspect" \
-		"$here/inspect.c" "$src"/{ctl,seg,want,io,file,frame,filter,clock}.c || exit
+		"$here/inspect.c" "$src"/{ctl,drop,seg,want,io,file,frame,filter,clock}.c || exit
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -o "$TORTURE_TOP/short" "$here/short.c" ||
 		echo "torture: no call is made short: how is not known here"
 	[ $# -eq 1 ] || {

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/* drop: see drop.h. */
+#include "drop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "frame.h"
+#include "io.h"
+#include "mode.h"
+
+#define BEGUN "tmp."
+
+static const char digits[] = "0123456789abcdef";
+
+void
+drop_name(char *name, const unsigned char *id, bool begun)
+{
+	if (begun) {
+		memcpy(name, BEGUN, sizeof BEGUN - 1);
+		name += sizeof BEGUN - 1;
+	}
+	for (int i = 0; i < DROP_ID; i++) {
+		*name++ = digits[id[i] >> 4];
+		*name++ = digits[id[i] & 15];
+	}
+	*name = '\0';
+}
+
+bool
+drop_parse(const char *name, unsigned char *id)
+{
+	const char *high, *low;
+
+	if (strlen(name) != 2 * DROP_ID)
+		return false;
+	for (int i = 0; i < DROP_ID; i++) {
+		high = strchr(digits, name[2 * i]);
+		low = strchr(digits, name[2 * i + 1]);
+		if (high == NULL || low == NULL)
+			return false;
+		id[i] = (unsigned char)((high - digits) << 4 | (low - digits));
+	}
+	return true;
+}
+
+bool
+drop_begun(const char *name)
+{
+	return strncmp(name, BEGUN, sizeof BEGUN - 1) == 0;
+}
+
+size_t
+drop_to(char *to, uint64_t identity, uid_t owner)
+{
+	for (int i = 0; i < 16; i++)
+		to[i] = digits[identity >> (60 - 4 * i) & 15];
+	to[16] = '.';
+	return 17 + frame_number(to + 17, owner);
+}
+
+/* ---- make, open, remove ---- */
+
+/* class_bits -- so many bits for each class that may only send. */
+static mode_t
+class_bits(unsigned mode, unsigned bits)
+{
+	mode_t m = 0;
+
+	for (unsigned shift = 0; shift < 6; shift += 3)
+		m |= mode_class(mode, shift) == MODE_DROP ? bits << shift : 0;
+	return m;
+}
+
+static int
+close_with(int fd, int err)
+{
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+int
+drop_open(int dir_fd, uid_t owner)
+{
+	int fd = openat(dir_fd, "drop", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1)
+		return close_with(fd, errno);
+	return st.st_uid == owner ? fd : close_with(fd, EBADMSG);
+}
+
+int
+drop_shut(int drop_fd)
+{
+	return fchmod(drop_fd, S_ISVTX | 0700);
+}
+
+int
+drop_unshut(int drop_fd, unsigned mode)
+{
+	return fchmod(drop_fd, S_ISVTX | 0700 | class_bits(mode, 3));
+}
+
+/* list -- begin to list the directory.  Returns NULL with errno. */
+static DIR *
+list(int drop_fd)
+{
+	int fd = openat(drop_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+
+	if (d == NULL && fd != -1)
+		close_with(fd, errno);
+	return d;
+}
+
+/* clear -- remove what can be removed: nobody but its maker can empty a directory.  Returns 0, or -1 with errno. */
+static int
+clear(int drop_fd)
+{
+	const struct dirent *e;
+	bool gone = true;
+	int err = 0;
+	DIR *d;
+
+	/* what is removed while it is listed may hide another */
+	while (gone && err == 0) {
+		gone = false;
+		d = list(drop_fd);
+		if (d == NULL)
+			return -1;
+		while ((errno = 0, e = readdir(d)) != NULL)
+			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0
+			    && (unlinkat(drop_fd, e->d_name, 0) == 0 || unlinkat(drop_fd, e->d_name, AT_REMOVEDIR) == 0))
+				gone = true;
+		err = errno;
+		closedir(d);
+	}
+	errno = err;
+	return err == 0 ? 0 : -1;
+}
+
+/* make_identity -- write what is to stand in to=. */
+static int
+make_identity(int dir_fd, unsigned mode, uint64_t identity)
+{
+	int fd = file_make(dir_fd, "identity", 0600 | class_bits(mode, 4));
+	char text[DROP_TO_BYTES];
+	size_t n;
+
+	if (fd == -1)
+		return -1;
+	n = drop_to(text, identity, geteuid());
+	text[n++] = '\n';
+	if (io_pwrite(fd, text, n, 0) == -1)
+		return close_with(fd, errno);
+	return close(fd);
+}
+
+int
+drop_make(int dir_fd, unsigned mode, uint64_t identity)
+{
+	int fd, bell_fd;
+
+	if (make_identity(dir_fd, mode, identity) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
+		return -1;
+	fd = drop_open(dir_fd, geteuid());
+	if (fd == -1)
+		return -1;
+	if (drop_shut(fd) == -1 || clear(fd) == -1
+	    || (bell_fd = file_make_fifo(fd, "bell", 0600 | class_bits(mode, 2))) == -1)
+		return close_with(fd, errno);
+	close(bell_fd);
+	if (drop_unshut(fd, mode) == -1)
+		return close_with(fd, errno);
+	return close(fd);
+}
+
+int
+drop_remove(int dir_fd)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(dir_fd, &st) == -1)
+		return -1;
+	fd = drop_open(dir_fd, st.st_uid);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (drop_shut(fd) == -1 || clear(fd) == -1)
+		return close_with(fd, errno);
+	close(fd);
+	if (unlinkat(dir_fd, "drop", AT_REMOVEDIR) == 0)
+		return 0;
+	if (errno == ENOTEMPTY || errno == EEXIST)
+		errno = EPERM;
+	return -1;
+}
+
+/* ---- what is there ---- */
+
+int
+drop_count(int drop_fd, const unsigned char *taken, uint64_t *n)
+{
+	unsigned char id[DROP_ID];
+	const struct dirent *e;
+	DIR *d = list(drop_fd);
+	int err;
+
+	if (d == NULL)
+		return -1;
+	*n = 0;
+	while ((errno = 0, e = readdir(d)) != NULL)
+		if (drop_parse(e->d_name, id) && memcmp(id, taken, sizeof id) != 0)
+			++*n;
+	err = errno;
+	closedir(d);
+	errno = err;
+	return err == 0 ? 0 : -1;
+}
+
+void
+drop_ring(int drop_fd)
+{
+	int fd = file_open_fifo(drop_fd, "bell", O_WRONLY);
+
+	/* ENXIO: nobody listens; EAGAIN: it rings as loud as it can.  Who does not hear it looks once a second */
+	if (fd == -1)
+		return;
+	if (write(fd, "", 1) == -1)
+		errno = 0;
+	close(fd);
+}

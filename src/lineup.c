@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/* lineup: see lineup.h. */
+#include "lineup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "drop.h"
+#include "file.h"
+
+enum {
+	REFUSALS = 1024,                /* what is no drop is removed, so many at a time */
+	OLD_S = 60,                     /* a drop that was begun, and is not locked so long after, was given up */
+	WRITABLE = 022,                 /* permission bits with which others than its owner could have filled it in */
+};
+
+void
+lineup_forget(struct lineup *line)
+{
+	while (line->users_n > 0)
+		free(line->users[--line->users_n].list);
+	line->turn = 0;
+}
+
+void
+lineup_refuse(struct lineup *line, const char *name)
+{
+	if (line->refused < REFUSALS && (unlinkat(line->m->drop_fd, name, 0) == 0
+	    || unlinkat(line->m->drop_fd, name, AT_REMOVEDIR) == 0))
+		line->refused++;
+}
+
+/* remove_begun -- remove a drop that was begun, where its writer has died. */
+static void
+remove_begun(struct lineup *line, const char *name)
+{
+	int drop_fd = line->m->drop_fd, fd;
+	struct stat st;
+
+	if (fstatat(drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1
+	    || (uint64_t)st.st_ctime + OLD_S > clock_wall_us() / 1000000)
+		return;
+	fd = S_ISREG(st.st_mode) ? file_open_plain(drop_fd, name, O_RDONLY) : -1;
+	if (fd == -1 || flock(fd, LOCK_SH | LOCK_NB) == 0)
+		lineup_refuse(line, name);
+	if (fd != -1)
+		close(fd);
+}
+
+/* order -- a user's place in the order of turns, another one for each listing. */
+static uint32_t
+order(const struct lineup *line, uid_t uid)
+{
+	return (uid ^ line->salt) * UINT32_C(0x9e3779b1);
+}
+
+/* user_of -- the place of a user; where there is none left, that of one whose turn comes later.  NULL: not this time. */
+static struct user *
+user_of(struct lineup *line, uid_t uid)
+{
+	struct user *u, *latest = NULL;
+
+	for (u = line->users; u < line->users + line->users_n; u++) {
+		if (u->uid == uid)
+			return u;
+		if (latest == NULL || order(line, u->uid) > order(line, latest->uid))
+			latest = u;
+	}
+	if (line->users_n < LINEUP_USERS) {
+		u->list = malloc(LINEUP_EACH * sizeof *u->list);
+		if (u->list == NULL)
+			return NULL;
+		line->users_n++;
+	} else if (order(line, uid) < order(line, latest->uid)) {
+		u = latest;
+	} else {
+		return NULL;
+	}
+	u->uid = uid;
+	u->n = u->at = 0;
+	return u;
+}
+
+static bool
+before(const struct left *a, const struct left *b)
+{
+	if (a->changed_ns != b->changed_ns)
+		return a->changed_ns < b->changed_ns;
+	return memcmp(a->id, b->id, sizeof a->id) < 0;
+}
+
+/* keep -- keep a drop in mind, unless there are enough older ones. */
+static void
+keep(struct user *u, const struct left *l)
+{
+	uint32_t i;
+
+	if (u->n == LINEUP_EACH && !before(l, &u->list[LINEUP_EACH - 1]))
+		return;
+	if (u->n < LINEUP_EACH)
+		u->n++;
+	for (i = u->n - 1; i > 0 && before(l, &u->list[i - 1]); i--)
+		u->list[i] = u->list[i - 1];
+	u->list[i] = *l;
+}
+
+bool
+lineup_may_be(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & WRITABLE) && (st->st_mode & 0004);
+}
+
+/* see -- one entry of drop/. */
+static void
+see(struct lineup *line, const char *name)
+{
+	struct left l;
+	struct stat st;
+	struct user *u;
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "bell") == 0)
+		return;
+	if (drop_begun(name)) {
+		remove_begun(line, name);
+	} else if (!drop_parse(name, l.id)) {
+		lineup_refuse(line, name);
+	} else if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!lineup_may_be(&st)) {
+			lineup_refuse(line, name);
+			return;
+		}
+		line->seen++;
+		l.ino = st.st_ino;
+		l.changed_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec;
+		u = user_of(line, st.st_uid);
+		if (u != NULL)
+			keep(u, &l);
+	}
+}
+
+void
+lineup_count_refused(struct lineup *line, uint64_t deadline_ns)
+{
+	struct mbox *m = line->m;
+
+	if (line->refused == 0 || mbox_lock(m, deadline_ns) == -1)
+		return;
+	m->ctl.refused += line->refused;
+	if (mbox_commit(m) == 0)
+		line->refused = 0;
+	mbox_unlock(m);
+}
+
+int
+lineup_list(struct lineup *line)
+{
+	int fd = openat(line->m->drop_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	lineup_forget(line);
+	line->seen = 0;
+	if (getrandom(&line->salt, sizeof line->salt, 0) == -1)
+		return -1;
+	if (d == NULL) {
+		err = errno;
+		if (fd != -1)
+			close(fd);
+		errno = err;
+		return -1;
+	}
+	while ((errno = 0, e = readdir(d)) != NULL)
+		see(line, e->d_name);
+	err = errno;
+	closedir(d);
+	for (uint32_t i = 1; i < line->users_n; i++)
+		if (order(line, line->users[i].uid) < order(line, line->users[line->turn].uid))
+			line->turn = i;
+	errno = err;
+	return err == 0 ? 0 : -1;
+}
+
+/* next_of -- the user's next: of one process's the one that it left first, whatever the clock did. */
+static struct left
+next_of(struct user *u)
+{
+	struct left *first = &u->list[u->at], l;
+
+	for (uint32_t i = u->at + 1; i < u->n; i++)
+		if (memcmp(u->list[i].id, first->id, DROP_RANDOM) == 0 && memcmp(u->list[i].id, first->id, DROP_ID) < 0)
+			first = &u->list[i];
+	l = *first;
+	memmove(u->list + u->at + 1, u->list + u->at, (size_t)(first - (u->list + u->at)) * sizeof l);
+	u->at++;
+	return l;
+}
+
+int
+lineup_next(struct lineup *line, uid_t *uid, struct left *l)
+{
+	struct user *u;
+
+	for (uint32_t i = 0; i < line->users_n; i++) {
+		u = &line->users[(line->turn + i) % line->users_n];
+		if (u->at < u->n) {
+			line->turn = (uint32_t)(u - line->users) + 1;
+			*uid = u->uid;
+			*l = next_of(u);
+			return 1;
+		}
+	}
+	return 0;
+}
