@@ -337,9 +337,8 @@ box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
 		;
 	} else if (mbox_lock(&m, deadline_ns) == -1) {
 		/* EIDRM with the lock held: a removal that was killed */
-		if (errno == EIDRM && m.ctl.removed && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
-			r = remove_rest(m.dir_fd, path);
-		else if (errno == EUCLEAN && force && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
+		if (((errno == EIDRM && m.ctl.removed) || (errno == EUCLEAN && force))
+		    && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
 			r = remove_rest(m.dir_fd, path);
 	} else if (!force && (holds = holds_messages(&m)) != 0) {
 		if (holds == 1)

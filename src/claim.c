@@ -46,7 +46,7 @@ claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool pe
 	c->patience_ns = patience_ns;
 	c->source_ranks = sources > 0 ? sources : 1;
 	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
-	c->cursor = c->ranks == 1 ? c->only_cursor : calloc(2 * c->ranks, sizeof *c->cursor);
+	c->cursor = c->ranks == 1 ? c->only_cursor : calloc((size_t)2 * c->ranks, sizeof *c->cursor);
 	return c->cursor == NULL ? -1 : 0;
 }
 

@@ -37,9 +37,9 @@ drop_parse(const char *name, unsigned char *id)
 {
 	const char *high, *low;
 
-	if (strlen(name) != 2 * DROP_ID)
+	if (strlen(name) != (size_t)2 * DROP_ID)
 		return false;
-	for (int i = 0; i < DROP_ID; i++) {
+	for (size_t i = 0; i < DROP_ID; i++) {
 		high = strchr(digits, name[2 * i]);
 		low = strchr(digits, name[2 * i + 1]);
 		if (high == NULL || low == NULL)

@@ -155,9 +155,13 @@ input_words(struct input *in, char *const *words)
 	for (char *const *w = words; *w != NULL; w++)
 		len += strlen(*w) + 1;
 	/* what nothing has been read into serves as well as malloc(3), which is dear to begin with */
-	p = text = len < INPUT_BUF ? in->buf : malloc(len + 1);
-	if (text == NULL)
-		return cannot_send(in);
+	text = in->buf;
+	if (len >= INPUT_BUF) {
+		text = malloc(len + 1);
+		if (text == NULL)
+			return cannot_send(in);
+	}
+	p = text;
 	for (char *const *w = words; *w != NULL; w++) {
 		p = stpcpy(p, *w);
 		*p++ = w[1] != NULL ? ' ' : '\n';

@@ -230,7 +230,7 @@ prove(struct mbox *m)
 	    || audit(m->dir_fd, c, &m->damage) == -1)
 		return -1;
 	/* what was synced then is on the disk; what has its numbers now is not */
-	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, 2 * CTL_COPY) == -1)
+	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)
 		return -1;
 	c->boot = boot;
 	c->place = place;

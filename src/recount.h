@@ -37,7 +37,7 @@ struct recount_list {
  * recount_list_segments -- the names of all segments that have an index, in order; new: or a new index, of a rewriting
  * (then one may stand twice).  Returns 0, or -1.
  */
-int recount_list_segments(int dir_fd, bool new, struct recount_list *list);
+int recount_list_segments(int dir_fd, bool new, struct recount_list *ids);
 
 /*
  * recount_open_list, recount_next_entry, recount_close_list -- go through the names in the directory.

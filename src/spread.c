@@ -53,7 +53,7 @@ open_pipes(struct spread *to, unsigned n)
 		size = move_widen(to[i].in);
 		least = size < least ? size : least;
 	}
-	return least >= SLOTS_MIN * PAGE ? least : 0;
+	return least >= (size_t)SLOTS_MIN * PAGE ? least : 0;
 }
 
 /*

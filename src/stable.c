@@ -53,7 +53,7 @@ lead(struct mbox *m, uint64_t first, uint64_t last, bool named)
 	struct ctl now;
 	uint64_t seg = m->seg.h.first, to = last + 1;
 
-	if (io_pread(m->ctl_fd, &w, sizeof w, 2 * CTL_COPY) == -1)
+	if (io_pread(m->ctl_fd, &w, sizeof w, (uint64_t)2 * CTL_COPY) == -1)
 		return -1;
 	if (covers(&w, seg, first, last, named))
 		return 0;
@@ -69,7 +69,7 @@ lead(struct mbox *m, uint64_t first, uint64_t last, bool named)
 	extend(&w.from, &w.to, first, to);
 	if (named)
 		extend(&w.names_from, &w.names_to, first, to);
-	return io_pwrite(m->ctl_fd, &w, sizeof w, 2 * CTL_COPY);
+	return io_pwrite(m->ctl_fd, &w, sizeof w, (uint64_t)2 * CTL_COPY);
 }
 
 int

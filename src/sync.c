@@ -107,11 +107,9 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 		}
 		mbox_unlock(m);
 	}
-	if (state == -1)
-		why = errno;
-	else if (state == SYNC_RECEIVED || state == SYNC_DROPPED)
+	if (state == SYNC_RECEIVED || state == SYNC_DROPPED)
 		why = state == SYNC_RECEIVED ? 0 : ECANCELED;
-	else if (sync_withdraw(m, id) == -1)
+	else if (state == -1 || sync_withdraw(m, id) == -1)
 		why = errno;
 	if (sync_leave(m) == -1 && why != 0)
 		why = errno;

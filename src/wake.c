@@ -90,7 +90,7 @@ queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *place
 {
 	int n;
 
-	if (m->kinds_known && (m->kinds & 1u << kind) == 0)
+	if (m->kinds_known && (m->kinds & 1U << kind) == 0)
 		return 0;
 	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->kinds);
 	m->kinds_known = n != -1;
@@ -325,7 +325,7 @@ wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 		m->want.ticket = ++m->ctl.ticket;
 	}
 	m->want.kind = (uint32_t)kind;
-	m->kinds |= 1u << kind;
+	m->kinds |= 1U << kind;
 	m->want.mark = 0;
 	m->want.looked_ns = clock_mono_ns();
 	m->want.object = object;

@@ -97,10 +97,10 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_pla
 	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
 		if (i % HEADS == 0 && read_heads(fd, i, n - i < HEADS ? n - i : HEADS, entries) == -1)
 			return -1;
-		memcpy(&w, entries + i % HEADS * WANT_SIZE, WANT_HEAD);
+		memcpy(&w, entries + (size_t)(i % HEADS) * WANT_SIZE, WANT_HEAD);
 		if (w.owner == 0)
 			continue;
-		*kinds |= w.kind < 32 ? 1u << w.kind : 0;
+		*kinds |= w.kind < 32 ? 1U << w.kind : 0;
 		if (w.kind != (uint32_t)kind || (asleep && w.mark != 0))
 			continue;
 		for (j = found++; j > 0 && places[j - 1].ticket > w.ticket; j--)
