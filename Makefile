@@ -36,7 +36,7 @@ MODULES = \
 	spool post claim hold \
 	lineup reader writer feed leave channel intake \
 	meet pump spread \
-	source sink output fan \
+	source sources sink output fan \
 	input handler spare deliver reply \
 	jobs call callbox \
 	cli args header \

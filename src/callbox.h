@@ -10,7 +10,7 @@
 
 #include <limits.h>
 
-#include "source.h"
+#include "sources.h"
 
 enum { CALLBOX_SECRET = 32 };           /* hexadecimal digits: 128 random bits */
 

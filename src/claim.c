@@ -178,7 +178,7 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 	for (;;) {
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
-		offer = run->n == 1 && !c->peek && (run->items[0].slot.flags & SLOT_MEET);
+		offer = run->n == 1 && !c->peek && !limits->probe && (run->items[0].slot.flags & SLOT_MEET);
 		if (!offer && (!run->expired || c->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
 		taken = offer ? offer_take(c->m, &run->items[0], run->expired, &run->meet_fd) : drop_found(c->m, run);
@@ -240,6 +240,8 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return nothing(c, limits);
 	if (seg_log(&m->seg) == -1)
 		return -1;
+	if (limits->probe)
+		return 0;
 	if (!c->peek && (mbox_number(m) == -1 || mbox_begin(m) == -1 || settle_claim(m, run->items, run->n) == -1))
 		return -1;
 	if (run->meet_fd != -1 && wake_end(m, run->items[0].id, STATE_CLAIMED) == -1)
@@ -325,8 +327,8 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		mbox_unlock(m);
 		if (r == -1)
 			return -1;
-		if (run->n == 0)
-			return 0;
+		if (run->n == 0 || limits->probe)
+			return run->n > 0;
 		run->sure = !c->peek;
 		if (limits->messages > 1)
 			search_ahead(c, run);

@@ -28,7 +28,8 @@ uint64_t claim_deadline(const struct claim *c);
 void claim_free(struct claim *c);
 
 /*
- * claim_turn -- in one locked section: what is in run is done, and run gets what comes next.
+ * claim_turn -- in one locked section: what is in run is done, and run gets what comes next; limits->probe: that is not
+ * claimed, and run tells of its first message alone.
  * What is damaged is taken out and set aside (verify.h).
  * Returns 1 with messages in run; 0 with none (limits->wait: our want is posted); or -1: EIDRM, EBUSY, EINTR,
  * or errno.

@@ -7,7 +7,7 @@
 
 #include "output.h"
 #include "sink.h"
-#include "source.h"
+#include "sources.h"
 
 struct deliver {
 	struct sources *sources;

@@ -9,7 +9,7 @@
 #define REPLY_H
 
 #include "sink.h"
-#include "source.h"
+#include "sources.h"
 
 /* What of a request its answer needs, after the request itself has left the memory. */
 struct reply {

@@ -110,6 +110,10 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 		s->full = true;
 		return false;
 	}
+	if (run->n > 0 && s->limits->until_us != 0 && slot->time_us > s->limits->until_us) {
+		s->full = true;
+		return false;
+	}
 	run->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
 	run->log_len = (uint32_t)(slot->off + len - run->log_at);
 	return true;
@@ -269,6 +273,11 @@ search_rank(struct claim *c, struct run *run, const struct claim_limits *limits,
 		if (search_segment(&s, from) == -1)
 			return -1;
 	}
+	if (run->n > 0 && limits->probe) {
+		last = run->items[0].id;
+		c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
+		return 0;
+	}
 	last = run->n > 0 ? run->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
 	c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
 	if (run->n > 0 && from == m->ctl.head && !c->peek)
@@ -294,8 +303,10 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	/* with a preference every message is chosen anew */
 	if (c->ranks > 1)
 		one.messages = 1;
-	for (uint32_t rank = 0; rank < c->ranks && run->n == 0; rank++)
-		if (search_rank(c, run, &one, rank) == -1)
+	for (run->rank = 0;; run->rank++) {
+		if (search_rank(c, run, &one, run->rank) == -1)
 			return -1;
-	return 0;
+		if (run->n > 0 || run->rank + 1 == c->ranks)
+			return 0;
+	}
 }

@@ -22,6 +22,7 @@ enum {
 struct run {
 	uint32_t n;
 	bool expired;                           /* it is one message, and it has expired */
+	uint32_t rank;                          /* of all of it */
 	bool sure;                              /* its claims were committed, and no change of them has failed */
 	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
 	int kept_fd;                            /* it is one offer, whose payload was kept in this file; else -1 */
@@ -61,7 +62,9 @@ struct claim_limits {
 	uint32_t bytes;                         /* of frames, unless the first message is longer */
 	uint64_t from, below;                   /* only ids from this one on, and below that; UINT64_MAX: any */
 	uint64_t deadline_ns;                   /* for the lock */
+	uint64_t until_us;                      /* after the first only those sent until then; 0: any */
 	bool wait;                              /* nothing there: post our want, to sleep */
+	bool probe;                             /* only see what comes next: claim nothing, and write no position */
 };
 
 /*

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * source: where messages come from: mailboxes, FIFOs, pipes, files, several at once.
- *
- * What was taken from a mailbox stays claimed until the next source_next, which marks it done, or source_settle.
- */
+/* source: a channel that messages come from: a mailbox, a FIFO, a pipe, a file; one of several (sources.h). */
 #ifndef SOURCE_H
 #define SOURCE_H
 
@@ -18,6 +14,7 @@ struct source {
 	enum channel_kind kind;
 	bool named;                     /* not standard input: its end is not the end of everything */
 	bool ended;                     /* nothing will come from it any more */
+	uint32_t passed;                /* how often it had something, and another mailbox was asked */
 	uint64_t below;                 /* with all: the ids that were there at the start */
 	struct mbox m;
 	struct claim claim;
@@ -29,6 +26,7 @@ struct source {
 struct sources {
 	struct source *list;
 	uint32_t n;
+	uint32_t mailboxes;             /* how many of them are that: what comes first in any of them is taken first */
 	uint32_t turn;                  /* which one is asked first */
 	struct filter filter;
 	bool peek;
@@ -48,40 +46,30 @@ struct sources {
 	struct message message;
 };
 
-/*
- * sources_add -- open the channel at path and add it; s->list has room, all zeros.
- * Returns 0, or -1 with errno: EINVAL for a stream with peek or id.
- */
-int sources_add(struct sources *s, const char *name, const char *path);
+/* How a mailbox is asked. */
+struct source_ask {
+	bool probe;                     /* only whether there is something, and what */
+	uint64_t until_us;              /* of several messages only those sent until then; 0 any */
+};
+
+enum { SOURCE_LOOK = 0 };               /* a deadline: look, and do not wait */
 
 /*
- * sources_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
- * Returns 1: s->from is set, and messages are in s->run, or one is in s->message (s->streamed).
- * Returns 2: event_fd can be read; the next call goes on with the wait.
- * Returns 0: nothing now (all, or no patience), every stream has ended, or the message with s->id is gone.
- * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
+ * source_open -- open the channel new->path, for s.
+ * Returns 0, 1 where s has it already, by another name; or -1 with errno: EINVAL for a stream with peek or id.
  */
-int sources_next(struct sources *s, uint32_t messages, size_t bytes);
+int source_open(struct sources *s, struct source *new);
 
 /*
- * sources_more -- what more there is now where the messages in hand came from, which the caller has taken over
- * (s->run.n is 0).  Does not wait.  Returns 1, 0 or -1, as sources_next.
+ * source_mailbox -- ask a mailbox for at most `messages`, of about `bytes`, and where there is nothing and a wait is to
+ * follow, post our want.  source_stream -- ask a stream for the next message.
+ * Return 1 (s->run, or s->message), 0 nothing now (one->ended: nor ever), or -1 as sources_next.
  */
-int sources_more(struct sources *s, uint32_t messages, size_t bytes);
+int source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uint32_t messages, size_t bytes,
+    uint64_t deadline_ns);
+int source_stream(struct sources *s, struct source *one, uint64_t deadline_ns);
 
-/* sources_awake -- nothing is to be taken at present: whoever waits besides us is woken instead.  Returns 0, or -1. */
-int sources_awake(struct sources *s);
-
-/* sources_settle -- what is in hand from item `from` on is done or put back (claim_settle).  Returns 0, or -1. */
-int sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us);
-
-/*
- * sources_take_offer -- where the message in hand is an offer, the caller has its FIFO from now on, and closes it once
- * the offer has been settled.  It is read through s->message as before.  Returns its descriptor, or -1: it is none.
- */
-int sources_take_offer(struct sources *s);
-
-/* sources_close -- put back what is in hand, take the wants down, and let go. */
-void sources_close(struct sources *s);
+/* source_close_offer -- the offer in hand, if any, has been settled: its sender may know that nobody reads any more. */
+void source_close_offer(struct source *one);
 
 #endif

@@ -81,6 +81,37 @@ teardown()
 	[ "$(timeout "$LIMIT" mrecv box)" = one ]
 }
 
+@test "from several mailboxes comes first what was sent first, and before that what is wanted first" {
+	mkmbox other third
+	for i in 1 2 3 4; do
+		msend -t "t$((i % 2))" box "box $i"
+		msend -t "t$((i % 2))" third "third $i"
+		msend -t "t$((i % 2))" other "other $i"
+	done
+	for i in 1 2 3 4; do
+		lines "box $i" "third $i" "other $i"
+	done >sent
+	mrecv -p -a other box third >peeked
+	same sent peeked
+	[ "$(mrecv -n -c 2 other third box)" = "$(head -n 2 sent)" ]
+	mrecv -a -t t0 -t t1 third other box >out
+	grep '[24]$' sent >expected
+	tail -n +3 sent | grep '[13]$' >>expected
+	same expected out
+}
+
+@test "a mailbox whose messages bear a wrong time, or that nobody floods, is not starved by another" {
+	mkmbox other
+	printf 'M1 4 - - time=4000000000.000000\nlate\n' | msend -F other
+	seq 100 | while read -r i; do echo "$i"; done | msend -l box
+	# one at a time
+	mrecv -c 80 -s "*" -s none other box >out
+	grep -qx late out
+	[ "$(mrecv -a other box | wc -l)" -eq 21 ]
+	grep -vx late out >rest
+	[ "$(cat rest)" = "$(seq 79)" ]
+}
+
 @test "the numbers of messages rise by one, whoever sends" {
 	msend -v box a >ids
 	lines b c d | msend -v -l box >>ids
