@@ -9,6 +9,15 @@ enum { BLOCK = 256 };           /* states read at a time */
 
 #define LOCK_NS UINT64_C(1000000000)
 
+/* is_offerer -- whether who has claimed the message at place pos is its sender: an offer that he has back. */
+static bool
+is_offerer(const struct mbox *m, uint32_t pos, uint64_t owner)
+{
+	uint64_t sender;
+
+	return m->ctl.cap_messages == 0 && seg_read_due(&m->seg, pos, &sender) == 0 && sender == owner;
+}
+
 /* has_claimer -- whether somebody alive has claimed a message, this one or another.  Returns 1, 0 or -1. */
 static int
 has_claimer(struct mbox *m)
@@ -28,7 +37,7 @@ has_claimer(struct mbox *m)
 				if (state_status(states[i]) != STATE_CLAIMED)
 					continue;
 				left--;
-				if (state_owner(states[i]) == dead)
+				if (state_owner(states[i]) == dead || is_offerer(m, pos + i, state_owner(states[i])))
 					continue;
 				if (mbox_lives(m, state_owner(states[i])))
 					return 1;
@@ -39,9 +48,8 @@ has_claimer(struct mbox *m)
 	return 0;
 }
 
-/* has_receiver -- whether somebody alive waits for such a message, or has waited and is at work.  1, 0 or -1. */
-static int
-has_receiver(struct mbox *m, struct slice tag, struct slice source)
+int
+call_served(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want w;
 
@@ -94,7 +102,7 @@ call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 	if (found == 0) {
 		r = CALL_GONE;
 	} else if (found == 1 && (lost || (status != STATE_CLAIMED && item.tries > 0))) {
-		r = has_receiver(m, tag, source);
+		r = call_served(m, tag, source);
 		if (r == 0) {
 			/* looking for others may have moved m->seg */
 			r = find(m, id, &item, &status, &lost) == -1 || drop(m, &item, status) == -1 ? -1 : CALL_LOST;

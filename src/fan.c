@@ -8,11 +8,8 @@
 #include "fan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,7 +54,10 @@ leave_out(struct fan *f, struct fan_channel *c)
 	c->wanted = false;
 	if (errno == EINTR && io_stop)
 		return;
-	c->dead = errno != EMSGSIZE;
+	/* handed over, a large message fails with its receiver, and the next one may have another */
+	if (c->sink.handover && errno == EPIPE)
+		errno = ECANCELED;
+	c->dead = errno != EMSGSIZE && !(c->sink.handover && errno == ECANCELED);
 	f->failed(f->user, c->sink.name);
 }
 
@@ -200,57 +200,26 @@ copy_small(struct fan *f, const struct message *m, size_t cost)
 
 /* ---- large messages ---- */
 
-/*
- * pipe_room -- how many bytes can go through a pipe without waiting for its reader.
- * One that is empty takes any message: there is none so large that it is never sent.  Else at most every second byte
- * of a page may be in use, as a frame is never split between two; and the same holds for what we write.
- */
+/* room_in -- sink_room; a channel that fails has none, and is left out. */
 static uint64_t
-pipe_room(int fd)
+room_in(struct fan *f, struct fan_channel *c, const struct message *m)
 {
-	int size = 16 * PIPE_BUF, used = 0, pages;
+	uint64_t room = 0;
 
-	if (ioctl(fd, FIONREAD, &used) == -1 || used == 0)
-		return UINT64_MAX;
-#ifdef F_GETPIPE_SZ
-	size = fcntl(fd, F_GETPIPE_SZ);
-	if (size == -1)                 /* no pipe: what is unread is not what we wrote */
-		return UINT64_MAX;
-#endif
-	pages = size / PIPE_BUF - 2 * (used / PIPE_BUF + 1);
-	return pages > 0 ? (uint64_t)pages * PIPE_BUF / 2 : 0;
+	if (sink_room(&c->sink, m, &room) == -1 && !is_full(f))
+		leave_out(f, c);
+	return room;
 }
 
-/* room_in -- how many bytes a channel has room for at this moment.  Leaves the channel out where it fails. */
-static uint64_t
-room_in(struct fan *f, struct fan_channel *c)
+/* meets -- a channel that hands over begins with a large message, if a receiver is there still. */
+static bool
+meets(struct fan *f, struct fan_channel *c, const struct message *m)
 {
-	struct mbox *m = &c->sink.m;
-	const struct ctl *ctl = &m->ctl;
-	uint64_t room = 0;
-	int events;
-
-	if (c->sink.kind == CHANNEL_DROP)
-		return UINT64_MAX;
-	if (!is_mailbox(c)) {
-		events = c->sink.kind == CHANNEL_FILE ? POLLOUT : io_wait(c->sink.fd, POLLOUT, 0);
-		if (events == -1)
-			return 0;
-		if ((events & POLLERR) == 0)
-			return pipe_room(c->sink.fd);
-		errno = EPIPE;
-	} else if (mbox_lock(m, clock_after(LONG_NS)) == 0) {
-		if (ctl->live == 0)
-			room = UINT64_MAX;
-		else if (ctl->live < ctl->cap_messages && ctl->live_bytes < ctl->cap_bytes)
-			room = ctl->cap_bytes - ctl->live_bytes;
-		mbox_unlock(m);
-		return room;
-	} else if (is_full(f)) {
-		return 0;
-	}
-	leave_out(f, c);
-	return 0;
+	c->sink.patience_ns = SINK_NOT_AT_ALL;
+	c->begun = sink_begin(&c->sink, m) == 0;
+	if (!c->begun && !is_full(f))
+		leave_out(f, c);
+	return c->begun;
 }
 
 /*
@@ -269,13 +238,15 @@ choose(struct fan *f, const struct message *m)
 		left = false;
 		most = 0;
 		for EACH(f, c) {
-			room = c->wanted && !c->is_out ? room_in(f, c) : 0;
+			room = c->wanted && !c->is_out ? room_in(f, c, m) : 0;
 			if (room >= least && room > most && (chosen == NULL || m->len == MESSAGE_LEN_UNKNOWN)) {
 				chosen = c;
 				most = room;
 			}
 			left = left || (c->wanted && !c->is_out);
 		}
+		if (chosen != NULL && chosen->sink.handover && !meets(f, chosen, m))
+			chosen = NULL;
 		if (chosen == NULL && left && (f->nonblock || io_nap(CLOCK_NEVER, &ms, 1000) == -1))
 			break;
 	}
@@ -308,6 +279,11 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 {
 	bool hurry = f->nonblock && !f->one && !c->is_out && !keeps(c);
 
+	if (c->begun) {
+		c->begun = false;
+		c->leader = NULL;
+		return;
+	}
 	c->leader = leader_of(f, c);
 	/* a message that a stream has begun to take is finished, whatever time it takes */
 	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
@@ -316,7 +292,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 			miss(c);
 		else
 			leave_out(f, c);
-	} else if (hurry && !is_mailbox(c) && room_in(f, c) < (m->len == MESSAGE_LEN_UNKNOWN ? FAN_PIECE : m->len)) {
+	} else if (hurry && !is_mailbox(c) && room_in(f, c, m) < (m->len == MESSAGE_LEN_UNKNOWN ? FAN_PIECE : m->len)) {
 		sink_abort(&c->sink);
 		miss(c);
 	}
@@ -412,7 +388,7 @@ copy_large(struct fan *f, struct message *m)
 	/* who has room does not wait for who has not */
 	for (int later = 0; later <= 1; later++)
 		for EACH(f, c)
-			if (c->wanted && (later || !keeps(c) || room_in(f, c) >= c->sink.spooled))
+			if (c->wanted && (later || !keeps(c) || room_in(f, c, m) >= c->sink.spooled))
 				end(f, c);
 	return 0;
 }

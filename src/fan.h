@@ -23,6 +23,7 @@ struct fan_channel {
 	mode_t mode;
 	bool is_out;                    /* standard output, which has no filter, and which `one` and `nonblock` are not about */
 	bool dead;                      /* it failed, and was left out */
+	bool begun;                     /* the large message at hand has been begun there */
 	bool wanted;                    /* the message at hand goes there */
 	struct fan_channel *leader;     /* who writes the large message at hand, which is linked here; NULL: nobody */
 	uint64_t missed;                /* messages for which it was full */
@@ -31,7 +32,7 @@ struct fan_channel {
 struct fan {
 	bool one;                       /* each message to one channel: the first with room */
 	bool nonblock;                  /* channels that are full miss the message */
-	/* failed -- told of a channel that fails, with errno; EMSGSIZE is the message's fault: the channel stays. */
+	/* failed -- told of a channel that fails, with errno; EMSGSIZE and ECANCELED are a message's: the channel stays. */
 	void (*failed)(void *user, const char *name);
 	void *user;
 	struct fan_channel *channels;   /* each once, whatever names lead to it */

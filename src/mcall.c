@@ -90,13 +90,16 @@ static int
 prepare(struct caller *c)
 {
 	static char path[PATH_MAX];
+	enum channel_kind kind;
 	struct stat st;
 	bool others;
 
+	if (cli_path(path, c->name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+		return cli_usage("%s is no mailbox", c->name);
 	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->patience_ns) == -1)
 		return own_failure("open", c->name);
-	if (sink_dir(&c->sink) == -1)
-		return cli_usage("%s is no mailbox", c->name);
+	c->sink.meet.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;
+	c->sink.meet.stay = call_served;
 	if (fstat(sink_dir(&c->sink), &st) == -1)
 		return own_failure("look into", c->name);
 	others = c->sink.kind == CHANNEL_DROP || c->sink.m.shared || st.st_uid != geteuid();
@@ -199,8 +202,12 @@ call(struct caller *c, char *const *words)
 
 	if (status != -1)
 		return status;
-	if ((*words != NULL ? input_words(&c->input, words) : input_whole(&c->input)) == -1)
+	if ((*words != NULL ? input_words(&c->input, words) : input_whole(&c->input)) == -1) {
+		/* by rendezvous it is sent only once the server has done with it */
+		if (c->sink.handover && (errno == EOWNERDEAD || errno == EPIPE))
+			return end_of_wait(c, "the server died");
 		return own_failure(c->input.failed_at, c->input.failed_on);
+	}
 	status = await_answer(c);
 	if (io_stop)
 		withdraw(c);

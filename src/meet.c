@@ -91,7 +91,7 @@ ours_again(struct meet *t, int state, struct item *item)
 static int
 may_stay(struct meet *t)
 {
-	return t->tries == 0 || t->stay == NULL ? 1 : t->stay(t->user);
+	return t->tries == 0 || t->stay == NULL ? 1 : t->stay(t->post->m, t->tag, t->source);
 }
 
 /* offer_anew -- with the lock held, the offer in our hands: it is ready again.  Unlocks.  Returns 0, or -1. */
@@ -186,7 +186,7 @@ begin_writing(struct meet *t, const struct message *head)
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
 	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
-	t->writer->deadline_ns = CLOCK_NEVER;
+	t->writer->deadline_ns = t->end_ns != 0 ? t->end_ns : CLOCK_NEVER;
 	return writer_begin(t->writer, head);
 }
 
@@ -204,6 +204,8 @@ meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t
 		return -1;
 	t->fd = p->offer_fd;
 	t->offered = true;
+	t->tag = head->tag;
+	t->source = head->source;
 	t->done = t->back = false;
 	t->tries = 0;
 	t->pause_ns = 0;

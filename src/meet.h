@@ -27,12 +27,12 @@ struct meet {
 	bool offered;                   /* our offer stands in the mailbox */
 	bool done;                      /* it has been received: what there is more of the payload, nobody wants */
 	bool back;                      /* it is in our hands again */
+	struct slice tag, source;       /* of the message */
 	/*
 	 * set by the caller, may be NULL: asked, with the lock held, where a receiver has failed, whether to wait for another.
 	 * Returns 1, 0, or -1 with errno.
 	 */
-	int (*stay)(void *user);
-	void *user;
+	int (*stay)(struct mbox *m, struct slice tag, struct slice source);
 };
 
 /*

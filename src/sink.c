@@ -3,7 +3,11 @@
 #include "sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -348,6 +352,59 @@ bool
 sink_done(const struct sink *s)
 {
 	return s->handover && s->meet.done;
+}
+
+/*
+ * pipe_room -- how many bytes can go through a pipe without waiting for its reader.
+ * One that is empty takes any message: there is none so large that it is never sent.  Else at most every second byte
+ * of a page may be in use, as a frame is never split between two; and the same holds for what we write.
+ */
+static uint64_t
+pipe_room(int fd)
+{
+	int size = 16 * PIPE_BUF, used = 0, pages;
+
+	if (ioctl(fd, FIONREAD, &used) == -1 || used == 0)
+		return UINT64_MAX;
+#ifdef F_GETPIPE_SZ
+	size = fcntl(fd, F_GETPIPE_SZ);
+	if (size == -1)                 /* no pipe: what is unread is not what we wrote */
+		return UINT64_MAX;
+#endif
+	pages = size / PIPE_BUF - 2 * (used / PIPE_BUF + 1);
+	return pages > 0 ? (uint64_t)pages * PIPE_BUF / 2 : 0;
+}
+
+int
+sink_room(struct sink *s, const struct message *m, uint64_t *room)
+{
+	const struct ctl *ctl = &s->m.ctl;
+	int events;
+
+	*room = s->kind == CHANNEL_DROP ? UINT64_MAX : 0;
+	if (s->kind == CHANNEL_DROP)
+		return 0;
+	if (s->kind != CHANNEL_MAILBOX) {
+		events = s->kind == CHANNEL_FILE ? POLLOUT : io_wait(s->fd, POLLOUT, 0);
+		if (events == -1)
+			return -1;
+		if (events & POLLERR) {
+			errno = EPIPE;
+			return -1;
+		}
+		*room = pipe_room(s->fd);
+		return 0;
+	}
+	if (mbox_lock(&s->m, clock_after(WAKE_LOOK_NS)) == -1)
+		return -1;
+	if (s->handover)
+		*room = wake_wanted(&s->m, m->tag, m->source) == 1 ? UINT64_MAX : 0;
+	else if (ctl->live == 0)
+		*room = UINT64_MAX;
+	else if (ctl->live < ctl->cap_messages && ctl->live_bytes < ctl->cap_bytes)
+		*room = ctl->cap_bytes - ctl->live_bytes;
+	mbox_unlock(&s->m);
+	return 0;
 }
 
 void

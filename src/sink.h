@@ -96,6 +96,12 @@ int sink_again(struct sink *s, const struct message *head);
 /* sink_done -- whether the message begun has been received, whatever there is more of its payload. */
 bool sink_done(const struct sink *s);
 
+/*
+ * sink_room -- how many bytes the channel has room for at this moment, UINT64_MAX any; where a message is handed over,
+ * that is if a receiver waits for m.  Returns 0, or -1: EAGAIN and ETIMEDOUT none, EPIPE, or errno.
+ */
+int sink_room(struct sink *s, const struct message *m, uint64_t *room);
+
 /* sink_abort -- give up the message begun: it does not exist (on a stream: it is told to be cut short). */
 void sink_abort(struct sink *s);
 

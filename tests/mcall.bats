@@ -79,18 +79,23 @@ serve()
 	[ "$(cat answer)" = 'try 1' ]
 }
 
-@test "fifty calls at once against -j 8 get their own answers" {
-	serve -j 8 -- sh -c 'read n; echo "for $n"'
-	for i in $(seq 50); do
-		timeout "$LIMIT" mcall calc "$i" >"answer.$i" 3>&- &
-		calls[i]=$!
+@test "200 calls at once against -j 8 get their own answers, through a mailbox and by rendezvous" {
+	mkmbox -c 0 zero
+	for box in calc zero; do
+		in_background mrecv -f -r -j 8 "$box" -- sh -c 'read n; echo "for $n"'
+		for i in $(seq 200); do
+			timeout 60 mcall "$box" "$i" >"answer.$i" 3>&- &
+			calls[i]=$!
+		done
+		for i in $(seq 200); do
+			wait "${calls[i]}"
+			[ "$(cat "answer.$i")" = "for $i" ]
+		done
+		kill -TERM "$child"
+		status_of "$child"
+		none_left
+		run -1 mrecv -n "$box"
 	done
-	for i in $(seq 50); do
-		wait "${calls[i]}"
-		[ "$(cat "answer.$i")" = "for $i" ]
-	done
-	none_left
-	run -1 mrecv -n calc
 }
 
 @test "a server may call another" {
@@ -264,6 +269,51 @@ serve()
 	kill -KILL "$(cat pid)"
 }
 
+@test "by rendezvous, too: time runs out with a server at work, and one that dies is told from one that is slow" {
+	mkmbox -c 0 zero
+	in_background mrecv -f -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; cat >/dev/null; exec sleep 60'
+	server=$child
+	run -124 timeout "$LIMIT" mcall -w 0.5 zero slow
+	kill -KILL "$server" "$(cat at-work)"
+	status_of "$server"
+	none_left
+
+	rm at-work
+	in_background mrecv -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; exec sleep 60'
+	server=$child
+	# more than a pipe holds, and nobody reads it
+	pattern 3000000 >large
+	in_background sh -c 'mcall -w 0.5 zero <large'
+	until_true exists at-work
+	status_of "$child"
+	[ "$status" -eq 124 ]
+	kill -KILL "$(cat at-work)"
+	status_of "$server"
+
+	rm at-work
+	in_background mrecv -f -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; exec sleep 60'
+	server=$child
+	in_background sh -c 'mcall zero hello 2>err; echo $? >status'
+	until_true exists at-work
+	kill -KILL "$server" "$(cat at-work)"
+	status_of "$child"
+	[ "$(cat status)" -eq 125 ]
+	[ "$(cat err)" = 'mcall: zero: the server died' ]
+
+	rm at-work
+	in_background mrecv -f -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; exec sleep 60'
+	server=$child
+	in_background sh -c 'mcall zero hello >out'
+	call=$child
+	until_true exists at-work
+	in_background mrecv -r zero -- sh -c 'echo "$(cat), try $MBOX_TRY"'
+	until_waiting zero 2
+	kill -KILL "$server" "$(cat at-work)"
+	status_of "$call"
+	[ "$(cat out)" = 'hello, try 2' ]
+	none_left
+}
+
 @test "a server that takes the request and does not answer: 125" {
 	in_background timeout "$LIMIT" mrecv calc
 	fails 125 mcall calc hello
@@ -294,6 +344,8 @@ serve()
 }
 
 @test "a command line that is wrong is 64" {
+	mkfifo pipe
+	misused mcall pipe hello
 	misused mcall
 	misused mcall -H reply=/x calc
 	misused mcall -H call=1 calc

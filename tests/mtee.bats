@@ -448,6 +448,52 @@ is_messages() {
 	[ "$(received b)" = $'1\n2\n3\n4\n5' ]
 }
 
+@test "-1 gives a message, small or large, to the mailbox of capacity 0 where somebody waits for it" {
+	mkmbox -c 0 a b
+	pattern 300000 >large
+	in_background mrecv -t small b >small
+	one=$child
+	until_waiting b
+	TAG=small stream hello | timeout 20 mtee -1 -q a b
+	status_of "$one"
+	[ "$(cat small)" = hello ]
+	msend -t large - <large >frame
+	in_background mrecv -t large b >got
+	until_waiting b
+	timeout 20 mtee -1 -q a b <frame
+	status_of "$child"
+	same large got
+	run -1 timeout 20 mtee -1 -q -n a b <frame
+	run -1 timeout 20 mtee -q -n a b <frame
+	in_background mrecv -t other a
+	until_waiting a
+	run -1 timeout 20 mtee -1 -q -n a b <frame
+}
+
+@test "a large message whose receiver is killed half-way is lost to that mailbox of capacity 0, and the next one goes there" {
+	mkmbox -c 0 a
+	mkmbox b
+	pattern 3000000 >large
+	mkfifo stuck
+	exec 6<>stuck
+	in_background mrecv a >&6 6>&-
+	receiver=$child
+	until_waiting a
+	{ msend - <large; stream next; } >frames
+	in_background sh -c 'mtee -q a b <frames 2>err' 6>&-
+	tee=$child
+	head -c 10 <&6 >/dev/null
+	kill -KILL "$receiver"
+	[ "$(timeout 20 mrecv a)" = next ]
+	status_of "$tee"
+	[ "$status" -eq 74 ]
+	[ "$(cat err)" = 'mtee: cannot write to a: it left the mailbox without being received' ]
+	timeout 20 mrecv -n b >got
+	same large got
+	[ "$(mrecv -n b)" = next ]
+	exec 6>&-
+}
+
 @test "standard output may fail, or be closed by its reader, as any channel" {
 	mkmbox a
 	stream 1 2 >stream
