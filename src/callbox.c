@@ -215,7 +215,7 @@ callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
 	for (;;) {
 		r = sources_next(&b->sources, 1, RUN_BYTES);
 		if (r != 1)
-			return r == -1 && errno != ETIMEDOUT ? -1 : 0;
+			return r == -1 && errno != ETIMEDOUT && errno != EBUSY ? -1 : 0;
 		r = is_answer(b, m);
 		if (r != 0)
 			return r;

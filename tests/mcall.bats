@@ -306,8 +306,9 @@ serve()
 	in_background sh -c 'mcall zero hello >out'
 	call=$child
 	until_true exists at-work
+	bells=(zero/*.wake)
 	in_background mrecv -r zero -- sh -c 'echo "$(cat), try $MBOX_TRY"'
-	until_waiting zero 2
+	until_waiting zero $((${#bells[@]} + 1))
 	kill -KILL "$server" "$(cat at-work)"
 	status_of "$call"
 	[ "$(cat out)" = 'hello, try 2' ]
