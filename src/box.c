@@ -107,7 +107,8 @@ remove_files(int dir_fd)
 {
 	int r = drop_remove(dir_fd), err = errno;
 
-	if (remove_file(dir_fd, PROBE_NAME) == -1 || remove_file(dir_fd, "identity") == -1 || remove_file(dir_fd, "ctl.new") == -1
+	if (remove_file(dir_fd, PROBE_NAME) == -1 || remove_file(dir_fd, "identity") == -1
+	    || remove_file(dir_fd, "identity.new") == -1 || remove_file(dir_fd, "ctl.new") == -1
 	    || remove_file(dir_fd, "want") == -1 || remove_file(dir_fd, "ctl") == -1
 	    || remove_file(dir_fd, "lock") == -1)
 		return -1;
@@ -170,6 +171,8 @@ box_make(const char *path, const struct box_settings *settings)
 		r = box_sync(path);
 	err = errno;
 	if (r == -1 && err != EEXIST) {
+		/* should not all of it go, it is seen to be unfinished */
+		fchmod(dir_fd, S_ISVTX | 0700);
 		remove_files(dir_fd);
 		rmdir(path);
 	}

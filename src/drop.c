@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -148,21 +149,21 @@ clear(int drop_fd)
 	return err == 0 ? 0 : -1;
 }
 
-/* make_identity -- write what is to stand in to=. */
-static int
-make_identity(int dir_fd, unsigned mode, uint64_t identity)
+int
+drop_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
 {
-	int fd = file_make(dir_fd, "identity", 0600 | class_bits(mode, 4));
+	int fd = file_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
 	char text[DROP_TO_BYTES];
 	size_t n;
 
 	if (fd == -1)
 		return -1;
-	n = drop_to(text, identity, geteuid());
+	n = drop_to(text, identity, owner);
 	text[n++] = '\n';
 	if (io_pwrite(fd, text, n, 0) == -1)
 		return close_with(fd, errno);
-	return close(fd);
+	close(fd);
+	return renameat(dir_fd, "identity.new", dir_fd, "identity");
 }
 
 int
@@ -170,7 +171,7 @@ drop_make(int dir_fd, unsigned mode, uint64_t identity)
 {
 	int fd, bell_fd;
 
-	if (make_identity(dir_fd, mode, identity) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
+	if (drop_identify(dir_fd, mode, identity, geteuid()) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
 		return -1;
 	fd = drop_open(dir_fd, geteuid());
 	if (fd == -1)

@@ -2,7 +2,7 @@
 /*
  * drop: drop/ in a mailbox, where those who may only send leave messages, and `identity` beside it.
  *
- *     drop/ID         a message: one frame, with to= in its header; ID: 32 random hexadecimal digits and 8 of a count
+ *     drop/ID         a message: one frame, with to= in its header; ID: 24 random hexadecimal digits and 16 of the time
  *     drop/tmp.ID     one that is being written; its writer holds flock(2) on it
  *     drop/bell       the FIFO that its writer rings then, for the one receiver that listens (door.h)
  *     identity        what to= must say: which mailbox, and whose
@@ -19,8 +19,8 @@
 #include <sys/types.h>
 
 enum {
-	DROP_RANDOM = 16,               /* bytes of an ID that are random, the same for all of one process */
-	DROP_ID = DROP_RANDOM + 4,      /* and those that count, the highest first */
+	DROP_RANDOM = 12,               /* bytes of an ID that are random, the same for all of one process, */
+	DROP_ID = DROP_RANDOM + 8,      /* and those of the time, in microseconds, the highest first */
 	DROP_NAME_BYTES = 48,           /* "tmp." and an ID in digits, and its NUL */
 	DROP_TO_BYTES = 32,
 };
@@ -39,6 +39,9 @@ size_t drop_to(char *to, uint64_t identity, uid_t owner);
 
 /* drop_make -- make drop/ and `identity` in a mailbox's directory, for this mode.  Returns 0, or -1. */
 int drop_make(int dir_fd, unsigned mode, uint64_t identity);
+
+/* drop_identify -- write `identity` anew: for a copy of a mailbox, which may have another owner.  Returns 0, or -1. */
+int drop_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner);
 
 /* drop_remove -- remove drop/ and all that can be removed in it.  Returns 0, or -1: EPERM where something stays. */
 int drop_remove(int dir_fd);

@@ -71,6 +71,16 @@ file_own(int dir_fd, int fd, unsigned mode)
 	return fchmod(fd, (mode_t)mode);
 }
 
+/* unmake -- what was made could not be given its mode. */
+static int
+unmake(int dir_fd, const char *name, int fd)
+{
+	int err = errno;
+
+	unlinkat(dir_fd, name, 0);
+	return close_with(fd, err);
+}
+
 int
 file_make(int dir_fd, const char *name, unsigned mode)
 {
@@ -80,7 +90,7 @@ file_make(int dir_fd, const char *name, unsigned mode)
 	if (fd == -1 && errno == EEXIST && unlinkat(dir_fd, name, 0) == 0)
 		fd = openat(dir_fd, name, flags, 0600);
 	if (fd != -1 && file_own(dir_fd, fd, mode) == -1)
-		return close_with(fd, errno);
+		return unmake(dir_fd, name, fd);
 	return fd;
 }
 
@@ -93,7 +103,7 @@ file_make_fifo(int dir_fd, const char *name, unsigned mode)
 		return -1;
 	fd = file_open_fifo(dir_fd, name, O_RDONLY);
 	if (fd != -1 && file_own(dir_fd, fd, mode) == -1)
-		return close_with(fd, errno);
+		return unmake(dir_fd, name, fd);
 	return fd;
 }
 

@@ -40,7 +40,7 @@ struct intake {
 };
 
 /* What becomes of one drop. */
-enum outcome { TAKEN, PASSED, NO_ROOM, FAILED };
+enum outcome { TAKEN, PASSED, WAITS, NO_ROOM, FAILED };
 
 struct intake *
 intake_new(struct mbox *m)
@@ -74,7 +74,7 @@ intake_free(struct intake *in)
 static bool
 not_now(void)
 {
-	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
 }
 
 static enum outcome
@@ -159,7 +159,9 @@ append(struct intake *in, const struct left *l, const char *name, bool big)
 
 	if (gone_before(in) == -1)
 		return FAILED;
-	if (fstatat(m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || st.st_ino != l->ino)
+	if (fstatat(m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? PASSED : FAILED;
+	if (st.st_ino != l->ino)
 		return PASSED;          /* another receiver has taken it in, or its sender has taken it back */
 	r = post_take(&in->post, &in->batch, l->id, big);
 	if (r == -1)
@@ -239,7 +241,7 @@ take_big(struct intake *in, const struct left *l, const char *name, int fd, stru
 
 	/* another receiver copies it, or its sender has locked it */
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-		return errno == EWOULDBLOCK ? PASSED : failed();
+		return errno == EWOULDBLOCK ? WAITS : failed();
 	spool = begin_spool(m, deadline_ns);
 	if (spool == -1)
 		return failed();
@@ -264,11 +266,16 @@ take_big(struct intake *in, const struct left *l, const char *name, int fd, stru
 	return out;
 }
 
-/* is_sparse -- whether a file has holes: its sender would have us write what he did not. */
-static bool
+/* is_sparse -- whether a file has holes: its sender would have us write what he did not.  1, 0, or -1. */
+static int
 is_sparse(int fd, const struct stat *st)
 {
-	return lseek(fd, 0, SEEK_HOLE) < st->st_size || lseek(fd, 0, SEEK_SET) == -1;
+	off_t hole = lseek(fd, 0, SEEK_HOLE);
+
+	/* where holes are not known there are none */
+	if (hole == -1 && errno != EINVAL)
+		return -1;
+	return lseek(fd, 0, SEEK_SET) == -1 ? -1 : hole != -1 && hole < st->st_size;
 }
 
 /* take_open -- take in the drop that fd is. */
@@ -278,6 +285,7 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 	struct message msg;
 	struct stat st;
 	bool big;
+	int sparse;
 
 	if (fstat(fd, &st) == -1)
 		return failed();
@@ -287,7 +295,10 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 	/* what has no room now is not copied for nothing */
 	if (big && !mbox_fits(&in->m->ctl, (uint64_t)st.st_size) && in->m->ctl.policy == CTL_BLOCK)
 		return NO_ROOM;
-	if (!lineup_may_be(&st) || (big && is_sparse(fd, &st)))
+	sparse = big ? is_sparse(fd, &st) : 0;
+	if (sparse == -1)
+		return failed();
+	if (!lineup_may_be(&st) || sparse)
 		errno = EBADMSG;
 	else if (read_head(in, fd, uid, &msg) == 0)
 		return msg.data != NULL && msg.len <= BATCH_INLINE ? take_small(in, l, name, &msg, deadline_ns)
@@ -354,6 +365,9 @@ take_some(struct intake *in, uint64_t deadline_ns)
 			taken++;
 			break;
 		case PASSED:
+			break;
+		case WAITS:
+			lineup_skip(line, uid);
 			break;
 		case NO_ROOM:
 			lineup_forget(line);
@@ -437,5 +451,6 @@ intake_look(struct intake *in)
 
 	if (door_keep(in->m) == 1)
 		return 1;
-	return drop_count(in->m->drop_fd, in->m->ctl.taken, &n) == 0 && n > 0;
+	/* what fails here is told by the look */
+	return drop_count(in->m->drop_fd, in->m->ctl.taken, &n) == -1 || n > 0;
 }

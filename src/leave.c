@@ -84,10 +84,11 @@ static int
 make(struct leave *l)
 {
 	char name[DROP_NAME_BYTES];
+	uint64_t now = clock_wall_us();
 
-	l->count++;
-	for (int i = 0; i < 4; i++)
-		l->id[DROP_RANDOM + i] = (unsigned char)(l->count >> (24 - 8 * i));
+	l->time_us = now > l->time_us ? now : l->time_us + 1;
+	for (int i = 0; i < 8; i++)
+		l->id[DROP_RANDOM + i] = (unsigned char)(l->time_us >> (56 - 8 * i));
 	drop_name(name, l->id, true);
 	l->fd = openat(l->drop_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (l->fd == -1)
@@ -191,9 +192,9 @@ leave_withdraw(struct leave *l)
 	char name[DROP_NAME_BYTES];
 
 	drop_name(name, l->id, false);
-	if (l->count > 0 && unlinkat(l->drop_fd, name, 0) == 0)
+	if (l->time_us > 0 && unlinkat(l->drop_fd, name, 0) == 0)
 		return 1;
-	return l->count == 0 || errno == ENOENT ? 0 : -1;
+	return l->time_us == 0 || errno == ENOENT ? 0 : -1;
 }
 
 void

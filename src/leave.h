@@ -15,7 +15,7 @@ struct leave {
 	int dir_fd, drop_fd;            /* the mailbox and its drop/, to go through and no more */
 	int fd;                         /* of the message begun; -1 */
 	unsigned char id[DROP_ID];      /* of that one, or of the last */
-	uint32_t count;                 /* messages left */
+	uint64_t time_us;               /* when; no two of a process are of the same microsecond */
 	char to[DROP_TO_BYTES];
 	size_t to_len;
 };

@@ -87,12 +87,13 @@ user_of(struct lineup *line, uid_t uid)
 	return u;
 }
 
+/* before -- by the times in the names: who lies about his puts his own messages in disorder. */
 static bool
 before(const struct left *a, const struct left *b)
 {
-	if (a->changed_ns != b->changed_ns)
-		return a->changed_ns < b->changed_ns;
-	return memcmp(a->id, b->id, sizeof a->id) < 0;
+	int order = memcmp(a->id + DROP_RANDOM, b->id + DROP_RANDOM, DROP_ID - DROP_RANDOM);
+
+	return order != 0 ? order < 0 : memcmp(a->id, b->id, DROP_RANDOM) < 0;
 }
 
 /* keep -- keep a drop in mind, unless there are enough older ones. */
@@ -116,32 +117,42 @@ lineup_may_be(const struct stat *st)
 	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & WRITABLE) && (st->st_mode & 0004);
 }
 
-/* see -- one entry of drop/. */
-static void
-see(struct lineup *line, const char *name)
+/* see -- one entry of drop/: at the first listing, for newest; at the second, up to that.  Returns 0, or -1. */
+static int
+see(struct lineup *line, const char *name, struct left *newest, bool first)
 {
 	struct left l;
 	struct stat st;
 	struct user *u;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "bell") == 0)
-		return;
+		return 0;
 	if (drop_begun(name)) {
 		remove_begun(line, name);
-	} else if (!drop_parse(name, l.id)) {
-		lineup_refuse(line, name);
-	} else if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (!lineup_may_be(&st)) {
-			lineup_refuse(line, name);
-			return;
-		}
-		line->seen++;
-		l.ino = st.st_ino;
-		l.changed_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec;
-		u = user_of(line, st.st_uid);
-		if (u != NULL)
-			keep(u, &l);
+		return 0;
 	}
+	if (!drop_parse(name, l.id)) {
+		lineup_refuse(line, name);
+		return 0;
+	}
+	if (first) {
+		if (line->seen++ == 0 || before(newest, &l))
+			*newest = l;
+		return 0;
+	}
+	if (before(newest, &l))
+		return 0;
+	if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!lineup_may_be(&st)) {
+		lineup_refuse(line, name);
+		return 0;
+	}
+	l.ino = st.st_ino;
+	u = user_of(line, st.st_uid);
+	if (u != NULL)
+		keep(u, &l);
+	return 0;
 }
 
 void
@@ -157,17 +168,14 @@ lineup_count_refused(struct lineup *line, uint64_t deadline_ns)
 	mbox_unlock(m);
 }
 
-int
-lineup_list(struct lineup *line)
+/* list -- go through drop/ once. */
+static int
+list(struct lineup *line, struct left *newest, bool first)
 {
-	int fd = openat(line->m->drop_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	int fd = openat(line->m->drop_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, err;
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
-	lineup_forget(line);
-	line->seen = 0;
-	if (getrandom(&line->salt, sizeof line->salt, 0) == -1)
-		return -1;
 	if (d == NULL) {
 		err = errno;
 		if (fd != -1)
@@ -175,30 +183,35 @@ lineup_list(struct lineup *line)
 		errno = err;
 		return -1;
 	}
-	while ((errno = 0, e = readdir(d)) != NULL)
-		see(line, e->d_name);
+	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
+		r = see(line, e->d_name, newest, first);
 	err = errno;
 	closedir(d);
+	errno = err;
+	return r == 0 && err == 0 ? 0 : -1;
+}
+
+/*
+ * lineup_list lists twice: a file that appears while it is listed may be seen, and one that stood before it not.  What
+ * the first listing has seen stood before the second began, and so did whatever came before that.
+ */
+int
+lineup_list(struct lineup *line)
+{
+	struct left newest;
+
+	lineup_forget(line);
+	line->seen = 0;
+	if (getrandom(&line->salt, sizeof line->salt, 0) == -1 || list(line, &newest, true) == -1)
+		return -1;
+	if (line->seen > 0 && list(line, &newest, false) == -1) {
+		lineup_forget(line);
+		return -1;
+	}
 	for (uint32_t i = 1; i < line->users_n; i++)
 		if (order(line, line->users[i].uid) < order(line, line->users[line->turn].uid))
 			line->turn = i;
-	errno = err;
-	return err == 0 ? 0 : -1;
-}
-
-/* next_of -- the user's next: of one process's the one that it left first, whatever the clock did. */
-static struct left
-next_of(struct user *u)
-{
-	struct left *first = &u->list[u->at], l;
-
-	for (uint32_t i = u->at + 1; i < u->n; i++)
-		if (memcmp(u->list[i].id, first->id, DROP_RANDOM) == 0 && memcmp(u->list[i].id, first->id, DROP_ID) < 0)
-			first = &u->list[i];
-	l = *first;
-	memmove(u->list + u->at + 1, u->list + u->at, (size_t)(first - (u->list + u->at)) * sizeof l);
-	u->at++;
-	return l;
+	return 0;
 }
 
 int
@@ -211,9 +224,17 @@ lineup_next(struct lineup *line, uid_t *uid, struct left *l)
 		if (u->at < u->n) {
 			line->turn = (uint32_t)(u - line->users) + 1;
 			*uid = u->uid;
-			*l = next_of(u);
+			*l = u->list[u->at++];
 			return 1;
 		}
 	}
 	return 0;
+}
+
+void
+lineup_skip(struct lineup *line, uid_t uid)
+{
+	for (struct user *u = line->users; u < line->users + line->users_n; u++)
+		if (u->uid == uid)
+			u->at = u->n;
 }

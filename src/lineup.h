@@ -23,7 +23,6 @@ enum {
 struct left {
 	unsigned char id[DROP_ID];
 	ino_t ino;
-	uint64_t changed_ns;            /* when it got its name, as the kernel told it */
 };
 
 /* One user's, oldest first. */
@@ -47,6 +46,9 @@ int lineup_list(struct lineup *line);
 
 /* lineup_next -- whose turn it is, and with what.  Returns 1, or 0: nobody has any more. */
 int lineup_next(struct lineup *line, uid_t *uid, struct left *l);
+
+/* lineup_skip -- this user has no more, this time: what he left first cannot be had now. */
+void lineup_skip(struct lineup *line, uid_t uid);
 
 /* lineup_may_be -- whether a file can be a drop: a plain one, with no other name, that others could not have filled in. */
 bool lineup_may_be(const struct stat *st);

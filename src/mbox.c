@@ -212,6 +212,16 @@ take(struct mbox *m, uint64_t deadline_ns)
 	return lock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
 }
 
+/* identify -- a copy gets an identity of its own; one that some may only send to keeps it, and says whose it is now. */
+static int
+identify(struct mbox *m)
+{
+	/* what waits in drop/ is for this one */
+	if (mode_drops(m->ctl.mode))
+		return drop_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid);
+	return getrandom(&m->ctl.identity, sizeof m->ctl.identity, 0) == -1 ? -1 : 0;
+}
+
 /*
  * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
  * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
@@ -226,8 +236,7 @@ prove(struct mbox *m)
 		return -1;
 	if (boot != 0 && boot == c->boot && place == c->place)
 		return 0;
-	if ((place != c->place && getrandom(&c->identity, sizeof c->identity, 0) == -1)
-	    || audit(m->dir_fd, c, &m->damage) == -1)
+	if ((place != c->place && identify(m) == -1) || audit(m->dir_fd, c, &m->damage) == -1)
 		return -1;
 	/* what was synced then is on the disk; what has its numbers now is not */
 	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)

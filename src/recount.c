@@ -279,7 +279,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 			keep = 1;
 			break;
 		default:
-			keep = owner_lives(lock_fd, self, e->d_name);
+			keep = strcmp(e->d_name, "identity.new") != 0 && owner_lives(lock_fd, self, e->d_name);
 		}
 		if (keep == 0)
 			c->litter |= file_remove(dir_fd, e->d_name) == -1;

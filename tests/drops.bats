@@ -55,6 +55,10 @@ outside()
 	seq 2000 | as other msend -l own/box
 	as owner mrecv -a own/box >got
 	seq 2000 | same - got
+	# of one process after another, too
+	as other sh -c 'for i in $(seq 200); do msend own/box "$i" || exit; done'
+	as owner mrecv -a own/box >got
+	seq 200 | same - got
 	# and among others', one by one
 	for who in other third fourth; do
 		(seq 300 | as $who msend -l -t $who own/box) 3>&- &
@@ -190,6 +194,16 @@ keeper()
 	as owner rmmbox -f own/box
 	[ ! -e own/box ]
 	run -66 as other msend own/box gone
+}
+
+@test "a copy of a mailbox takes in what waits in it, and what is left there later" {
+	as other msend own/box before
+	cp -a own/box own/copy
+	as other msend own/copy after
+	[ "$(as owner mrecv -a own/copy | xargs)" = "before after" ]
+	as other msend own/copy later
+	[ "$(as owner mrecv own/copy)" = later ]
+	[ "$(as owner mrecv own/box)" = before ]
 }
 
 @test "the tools that cannot be told what became of a message say so" {

@@ -25,6 +25,7 @@
 
 #include "batch.h"
 #include "ctl.h"
+#include "drop.h"
 #include "hash.h"
 #include "seg.h"
 #include "want.h"
@@ -189,6 +190,23 @@ is_named(const struct found *f, char kind, uint64_t id, uint32_t variant)
 	return false;
 }
 
+/* check_drop -- in drop/ nothing waits, but what a sender has begun who was killed. */
+static void
+check_drop(int dir_fd, bool empty)
+{
+	int fd = openat(dir_fd, "drop", O_RDONLY | O_DIRECTORY);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	while (d != NULL && empty && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "bell") != 0 && !drop_begun(e->d_name))
+			complain("left is drop/%s", e->d_name);
+	if (d == NULL)
+		complain("drop/ cannot be listed");
+	else
+		closedir(d);
+}
+
 static void
 check_files(int dir_fd, const struct found *f, bool empty)
 {
@@ -203,6 +221,12 @@ check_files(int dir_fd, const struct found *f, bool empty)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lock") == 0
 		    || strcmp(e->d_name, "ctl") == 0 || strcmp(e->d_name, "want") == 0)
 			continue;
+		if (strcmp(e->d_name, "identity") == 0)
+			continue;
+		if (strcmp(e->d_name, "drop") == 0) {
+			check_drop(dir_fd, empty);
+			continue;
+		}
 		kind = seg_parse_file(e->d_name, &id, &variant);
 		if (kind == 0 ? empty : !is_named(f, kind, id, variant))
 			complain("nothing names %s", e->d_name);

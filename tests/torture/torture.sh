@@ -134,7 +134,7 @@ run_tool() {
 	if [ -n "$before" ]; then
 		"$before"
 	fi
-	timeout -s KILL "$((LIMIT + 2))" "$@" "${cmd[@]}" <"$input" >../out 2>../err &
+	timeout -s KILL "$((LIMIT + 2))" "${as[@]}" "$@" "${cmd[@]}" <"$input" >../out 2>../err &
 	pid=$!
 	if [ -n "$partner" ]; then
 		[ -z "$waits_at" ] || until_asleep "$pid" "$waits_at"
@@ -344,7 +344,7 @@ torture() {
 	use=$1 work=$top/$1
 	mkdir -p "$work/template" && cd "$work/template" || exit
 	# what a use sets
-	boxes=(box) input=/dev/null normally=0 partner='' before='' after='' waits_at=box
+	boxes=(box) as=() input=/dev/null normally=0 partner='' before='' after='' waits_at=box
 	hides='' warns='' skips='' displaces='' hands_over='' judge=judge_nothing
 	"use_$use" || { echo "$use: it could not be prepared"; return 1; }
 	cp -a . ../now && cd ../now && list_calls || return 1

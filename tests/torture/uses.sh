@@ -4,6 +4,7 @@
 #
 # use_NAME runs in an empty directory, makes there what the tool needs, and sets: cmd, the tool and its arguments, and
 #   boxes       the mailboxes that are looked at afterwards (box)
+#   as          a command that runs it as another user
 #   input       the tool's standard input
 #   normally    the status that says that all went well (0)
 #   before      a function that runs first, and leaves its process in the background
@@ -859,6 +860,128 @@ judge_tags() {
 	cmp -s ../had ../left.box || bad "left are $(wc -l <../left.box)"
 	[ "$acked" -eq 0 ] || [ "$(wc -l <../out)" -eq 4201 ] || bad "success, and it said $(wc -l <../out) lines"
 }
+
+# ---- a mailbox that some may only send to; it takes root to be several users
+
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+
+# a box that nobody may leave messages in; where he stands, he can come, and be traced
+open_box() {
+	mkmbox -m 0622 box
+	chmod 711 "$top" "$work"
+	: >../trace
+	chmod 666 ../trace
+}
+
+# leave NAME... -- leave them there.
+leave() {
+	printf '%s.\n' "$@" | "${nobody[@]}" msend -l box
+}
+
+use_drop_leave() {
+	open_box
+	as=("${nobody[@]}")
+	cmd=(msend box new1.)
+	# what waits outside comes in later
+	displaces=1
+	: >../had
+	lines new1 >../new
+	judge=judge_send
+}
+
+use_drop_leave_big() {
+	use_drop_leave
+	big
+	cmd=(msend box)
+	input=big
+	lines big1 >../new
+}
+
+use_mrecv_drops() {
+	open_box
+	leave b1 b2 b3
+	cmd=(mrecv -l box)
+	displaces=1
+	lines b1 b2 b3 >../had
+	lines b1 >../due
+	judge=judge_receive
+}
+
+use_mrecv_drops_all() {
+	use_mrecv_drops
+	cmd=(mrecv -a box)
+	lines b1 b2 b3 >../due
+}
+
+use_mrecv_drop_big() {
+	open_box
+	big
+	"${nobody[@]}" msend box <big
+	leave b1
+	cmd=(mrecv -t - -i 1 box)
+	displaces=1
+	lines big1 b1 >../had
+	lines big1 >../due
+	judge=judge_receive_big
+}
+
+one_is_left() {
+	within "${nobody[@]}" msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
+}
+
+use_mrecv_drop_woken() {
+	open_box
+	cmd=(mrecv -l box)
+	displaces=1
+	partner=one_is_left
+	lines b1 >../had
+	lines b1 >../due
+	judge=judge_receive
+}
+
+use_mkmbox_drops() {
+	boxes=()
+	cmd=(mkmbox -c 5 -m 0622 box)
+	judge=judge_made_drops
+}
+
+judge_made_drops() {
+	chmod 711 "$top" "$work" ../now
+	[ "$acked" -eq 0 ] || [ -e box ] || bad "success, and it is not there"
+	within mkmbox -p -c 5 -m 0622 box || bad "mkmbox -p: status $said: $(cat ../said.err)"
+	within "${nobody[@]}" msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
+	within mrecv -n box || bad "mrecv box: status $said: $(cat ../said.err)"
+	[ "$(ls -A)" = box ] || bad "there are $(ls -A)"
+}
+
+use_rmmbox_drops() {
+	open_box
+	leave b1 b2
+	boxes=()
+	cmd=(rmmbox -f box)
+	judge=judge_removed
+}
+
+use_rmmbox_outside() {
+	open_box
+	leave b1 b2
+	cmd=(rmmbox box)
+	skips='*:[EHS]*'         # it says why it does not, and a kill does not
+	normally=1
+	displaces=1
+	judge=judge_kept
+}
+
+# nothing is lost, and messages can be left on
+judge_kept() {
+	[ "$(xargs <../left.box)" = 'b1 b2' ] || bad "left are $(xargs <../left.box)"
+	within "${nobody[@]}" msend box b3. || bad "msend box: status $said: $(cat ../said.err)"
+	within mrecv -n box || bad "mrecv box: status $said: $(cat ../said.err)"
+}
+
+fi
 
 # ---- what a killed process left is made whole by a process that is killed
 
