@@ -201,7 +201,10 @@ refused()
 	in_background as owner mrecv -f own/box >heard
 	until_waiting own/box
 	receiver=$(pgrep -P "$child")
-	in_background as third perl -MFcntl -e 'sysopen(B, shift, O_WRONLY | O_NONBLOCK) or die; while (1) { syswrite(B, "x" x 4096) }' $drop/bell
+	in_background as third perl -MFcntl -MErrno -e '$SIG{PIPE} = "IGNORE"; while (1) {
+		sysopen(B, $ARGV[0], O_WRONLY | O_NONBLOCK) or next;
+		1 while defined syswrite(B, "x" x 4096) or $!{EAGAIN};
+	}' $drop/bell
 	for i in 1 2 3; do
 		as other msend own/box "$i"
 		read -r -t "$LIMIT" -u 5 got
