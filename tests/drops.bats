@@ -133,7 +133,7 @@ keeper()
 {
 	local pid
 	for pid in $(pgrep -x mrecv); do
-		if find "/proc/$pid/fd" -lname "*/own/box/drop/bell" 2>/dev/null | grep -q .; then
+		if find "/proc/$pid/fd" -lname "$PWD/own/box/drop/bell" 2>/dev/null | grep -q .; then
 			echo "$pid"
 		fi
 	done

@@ -27,6 +27,8 @@ export BIN LIMIT
 [ -n "${TORTURE_PATH:-}" ] || { PATH=$BIN:$PATH; export PATH TORTURE_PATH=1; }
 unset MBOX_DIR MBOX_SOURCE
 export MBOX_SOURCE=torture
+# the leak checker cannot work in a process that is traced
+[ -z "${ASAN_OPTIONS:-}" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 
 # ---- what can fail, and how: errnos that the call may give, by its page; with + those that stay
 
