@@ -91,9 +91,9 @@ user_of(struct lineup *line, uid_t uid)
 static bool
 before(const struct left *a, const struct left *b)
 {
-	int order = memcmp(a->id + DROP_RANDOM, b->id + DROP_RANDOM, DROP_ID - DROP_RANDOM);
+	int times = memcmp(a->id + DROP_RANDOM, b->id + DROP_RANDOM, DROP_ID - DROP_RANDOM);
 
-	return order != 0 ? order < 0 : memcmp(a->id, b->id, DROP_RANDOM) < 0;
+	return times != 0 ? times < 0 : memcmp(a->id, b->id, DROP_RANDOM) < 0;
 }
 
 /* keep -- keep a drop in mind, unless there are enough older ones. */
