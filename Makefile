@@ -184,7 +184,9 @@ check-valgrind:
 		FIRST='$(D)/first' CFLAGS='-O1 -g' TESTS='$(TESTS)' \
 		BATSFLAGS='--filter-tags !no-valgrind $(BATSFLAGS)'
 	@find $(D)/log -size 0 -exec rm {} +
-	@! cat $(D)/log/* 2>/dev/null || { echo "check-valgrind: see the reports above"; exit 1; }
+	@# valgrind does not know the write hints of an inode, and passes them on
+	@! grep -hv 'Warning: unimplemented fcntl command: 103[56]$$' $(D)/log/* 2>/dev/null || { \
+		echo "check-valgrind: see the reports above"; exit 1; }
 
 # tests/torture.bats tries a sample of the points; TORTURE names some of the uses: make torture TORTURE="msend mrecv"
 TORTURE =
