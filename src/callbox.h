@@ -36,8 +36,8 @@ int callbox_make(struct callbox *b, bool others, gid_t group);
 
 /*
  * callbox_next -- wait for the answer as long as that; 0: not at all.  What does not bear the secret is dropped.
- * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come, or somebody holds the lock; or -1:
- * EINTR, EIDRM, or errno.
+ * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come, or somebody
+ * holds the lock; or -1: EINTR, EIDRM, or errno.
  */
 int callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m);
 
