@@ -3,6 +3,7 @@
 #   make                build the programs into bin/
 #   make check          build, then run every test
 #   make torture        kill each tool at each of its system calls, and let each of them fail: all points
+#   make storm          kill senders, receivers, handlers and callers by the ten thousand, and account for each message
 #   make fuzz           feed the parsers and a mailbox's files what no program writes; FUZZ_SECONDS for each target
 #   make bench          measure it beside its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
 #   make power          cut the power at each moment of some runs; POWER="-n STATES -s SEED SCENARIO..." says how often
@@ -111,6 +112,17 @@ $(BUILD)/inspect: $(BUILD)/torture/inspect.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
+# The storm, and the tools as it disturbs them.
+STORM = main content tool send receive command call judge
+storm-parts: $(BUILD)/storm/storm $(TOOLS:%=$(BUILD)/storm/bin/%)
+$(BUILD)/storm/storm: $(STORM:%=$(BUILD)/storm/%.o)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+$(BUILD)/storm/bin/%: $(BUILD)/%.o $(BUILD)/storm/spray.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -Wl,--wrap=clock_gettime -o $@ $^
+
 # A fuzz target over what is in its corpus; with libFuzzer in place of run.c (make fuzz) it finds more.
 FUZZERS = frame stream box render words
 FUZZ_PARTS = fuzz patch
@@ -152,7 +164,7 @@ TESTS = tests/*.bats
 BATSFLAGS =
 JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
-check: all $(BUILD)/unit $(BUILD)/inspect fuzzers
+check: all $(BUILD)/unit $(BUILD)/inspect fuzzers storm-parts
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
 		tests/run.sh -j $(JOBS) $(BATSFLAGS) -- $(TESTS)
 
@@ -192,6 +204,11 @@ check-valgrind:
 TORTURE =
 torture: all
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" tests/torture/torture.sh $(TORTURE)
+
+# tests/storm.bats is the short form.  STORM_ARGS is for all parts of it: make storm STORM_ARGS="-s 7"
+STORM_ARGS =
+storm: all storm-parts
+	@PATH="$(FIRST):$$PATH" BUILD="$(abspath $(BUILD))" tests/storm/long.sh $(STORM_ARGS)
 
 # Each target in turn, one process; what they find is in build/libfuzzer/found, what they learn in .../corpus.
 FUZZ_SECONDS = 60
@@ -260,6 +277,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: power all bench bench-quick fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
+.PHONY: power storm storm-parts all bench bench-quick fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
