@@ -3,7 +3,6 @@
 #include "args.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,7 +68,6 @@ args_init(struct args *a, int argc, char **argv)
 	size_t n = 0;
 	char *p;
 
-	signal(SIGXFSZ, SIG_IGN);       /* a file that may grow no more is an error like a full disk: EFBIG */
 	*a = (struct args){ .argc = argc, .argv = argv, .next = argv + 1, .operands = argv };
 	opterr = 0;
 	p = stpcpy(a->letters, "-:");   /* operands in order; a value that is missing is told from an unknown option */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "file.h"
 #include "frame.h"
 #include "hash.h"
 #include "io.h"
@@ -184,7 +185,7 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 static int
 keep_logs(struct audit *a, uint64_t id)
 {
-	DIR *d = recount_open_list(a->dir_fd);
+	DIR *d = file_list_open(a->dir_fd);
 	const struct dirent *e;
 	uint64_t is;
 	uint32_t variant;
@@ -192,10 +193,10 @@ keep_logs(struct audit *a, uint64_t id)
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = recount_next_entry(d, &r)) != NULL)
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
 		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && is == id)
 			r = damage_keep_file(a->d, a->dir_fd, e->d_name);
-	recount_close_list(d);
+	file_list_close(d);
 	return r;
 }
 

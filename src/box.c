@@ -92,12 +92,6 @@ open_up(int dir_fd, unsigned mode)
 	return -1;
 }
 
-static int
-remove_file(int dir_fd, const char *name)
-{
-	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
-}
-
 /*
  * remove_files -- what a mailbox that never was, or no longer is, consists of: `lock` last.  Returns 0, or -1.
  * What others have put into drop/, and cannot be removed, stays; with the rest gone the name can be used again.
@@ -107,10 +101,10 @@ remove_files(int dir_fd)
 {
 	int r = drop_remove(dir_fd), err = errno;
 
-	if (remove_file(dir_fd, PROBE_NAME) == -1 || remove_file(dir_fd, "identity") == -1
-	    || remove_file(dir_fd, "identity.new") == -1 || remove_file(dir_fd, "ctl.new") == -1
-	    || remove_file(dir_fd, "want") == -1 || remove_file(dir_fd, "ctl") == -1
-	    || remove_file(dir_fd, "lock") == -1)
+	if (file_remove(dir_fd, PROBE_NAME) == -1 || file_remove(dir_fd, "identity") == -1
+	    || file_remove(dir_fd, "identity.new") == -1 || file_remove(dir_fd, "ctl.new") == -1
+	    || file_remove(dir_fd, "want") == -1 || file_remove(dir_fd, "ctl") == -1
+	    || file_remove(dir_fd, "lock") == -1)
 		return -1;
 	errno = err;
 	return r;
@@ -229,25 +223,18 @@ ring_all(struct mbox *m)
 static int
 empty(int dir_fd)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, err;
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = file_list_open(dir_fd);
 	const struct dirent *e;
+	int r = 0;
 
-	if (d == NULL) {
-		err = errno;
-		if (fd != -1)
-			close(fd);
-		errno = err;
+	if (d == NULL)
 		return -1;
-	}
-	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
 		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
 		    && strcmp(e->d_name, "drop") != 0)
-			r = remove_file(dir_fd, e->d_name);
-	err = errno;
-	closedir(d);
-	errno = err;
-	return r == 0 && err != 0 && e == NULL ? -1 : r;
+			r = file_remove(dir_fd, e->d_name);
+	file_list_close(d);
+	return r;
 }
 
 /* remove_rest -- the end of a removal, with the lock held or nobody there to hold it. */

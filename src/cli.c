@@ -23,6 +23,12 @@
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
 
+void
+cli_begin(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 /* escape -- put s into out, what is not printable ASCII as \xHH.  Returns the bytes written, at most 4 * len. */
 static size_t
 escape(char *out, const char *s, size_t len)

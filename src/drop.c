@@ -78,14 +78,6 @@ class_bits(unsigned mode, unsigned bits)
 	return m;
 }
 
-static int
-close_with(int fd, int err)
-{
-	close(fd);
-	errno = err;
-	return -1;
-}
-
 int
 drop_open(int dir_fd, uid_t owner)
 {
@@ -95,8 +87,8 @@ drop_open(int dir_fd, uid_t owner)
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == -1)
-		return close_with(fd, errno);
-	return st.st_uid == owner ? fd : close_with(fd, EBADMSG);
+		return file_close_with(fd, errno);
+	return st.st_uid == owner ? fd : file_close_with(fd, EBADMSG);
 }
 
 int
@@ -111,42 +103,28 @@ drop_unshut(int drop_fd, unsigned mode)
 	return fchmod(drop_fd, S_ISVTX | 0700 | class_bits(mode, 3));
 }
 
-/* list -- begin to list the directory.  Returns NULL with errno. */
-static DIR *
-list(int drop_fd)
-{
-	int fd = openat(drop_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-
-	if (d == NULL && fd != -1)
-		close_with(fd, errno);
-	return d;
-}
-
 /* clear -- remove what can be removed: nobody but its maker can empty a directory.  Returns 0, or -1 with errno. */
 static int
 clear(int drop_fd)
 {
 	const struct dirent *e;
 	bool gone = true;
-	int err = 0;
+	int r = 0;
 	DIR *d;
 
 	/* what is removed while it is listed may hide another */
-	while (gone && err == 0) {
+	while (gone && r == 0) {
 		gone = false;
-		d = list(drop_fd);
+		d = file_list_open(drop_fd);
 		if (d == NULL)
 			return -1;
-		while ((errno = 0, e = readdir(d)) != NULL)
+		while ((e = file_list_next(d, &r)) != NULL)
 			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0
 			    && (unlinkat(drop_fd, e->d_name, 0) == 0 || unlinkat(drop_fd, e->d_name, AT_REMOVEDIR) == 0))
 				gone = true;
-		err = errno;
-		closedir(d);
+		file_list_close(d);
 	}
-	errno = err;
-	return err == 0 ? 0 : -1;
+	return r;
 }
 
 int
@@ -161,7 +139,7 @@ drop_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
 	n = drop_to(text, identity, owner);
 	text[n++] = '\n';
 	if (io_pwrite(fd, text, n, 0) == -1)
-		return close_with(fd, errno);
+		return file_close_with(fd, errno);
 	close(fd);
 	return renameat(dir_fd, "identity.new", dir_fd, "identity");
 }
@@ -178,10 +156,10 @@ drop_make(int dir_fd, unsigned mode, uint64_t identity)
 		return -1;
 	if (drop_shut(fd) == -1 || clear(fd) == -1
 	    || (bell_fd = file_make_fifo(fd, "bell", 0600 | class_bits(mode, 2))) == -1)
-		return close_with(fd, errno);
+		return file_close_with(fd, errno);
 	close(bell_fd);
 	if (drop_unshut(fd, mode) == -1)
-		return close_with(fd, errno);
+		return file_close_with(fd, errno);
 	return close(fd);
 }
 
@@ -197,7 +175,7 @@ drop_remove(int dir_fd)
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	if (drop_shut(fd) == -1 || clear(fd) == -1)
-		return close_with(fd, errno);
+		return file_close_with(fd, errno);
 	close(fd);
 	if (unlinkat(dir_fd, "drop", AT_REMOVEDIR) == 0)
 		return 0;
@@ -213,19 +191,17 @@ drop_count(int drop_fd, const unsigned char *taken, uint64_t *n)
 {
 	unsigned char id[DROP_ID];
 	const struct dirent *e;
-	DIR *d = list(drop_fd);
-	int err;
+	DIR *d = file_list_open(drop_fd);
+	int r = 0;
 
 	if (d == NULL)
 		return -1;
 	*n = 0;
-	while ((errno = 0, e = readdir(d)) != NULL)
+	while ((e = file_list_next(d, &r)) != NULL)
 		if (drop_parse(e->d_name, id) && memcmp(id, taken, sizeof id) != 0)
 			++*n;
-	err = errno;
-	closedir(d);
-	errno = err;
-	return err == 0 ? 0 : -1;
+	file_list_close(d);
+	return r;
 }
 
 void

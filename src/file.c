@@ -10,8 +10,8 @@
 /* O_NONBLOCK: to open(2), a FIFO that was planted is one that somebody may never open the other end of */
 enum { CAREFUL = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC };
 
-static int
-close_with(int fd, int err)
+int
+file_close_with(int fd, int err)
 {
 	close(fd);
 	errno = err;
@@ -38,8 +38,8 @@ open_kind(int dir_fd, const char *name, int access, mode_t kind, nlink_t names)
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == -1)
-		return close_with(fd, errno);
-	return (st.st_mode & S_IFMT) == kind && st.st_nlink <= names ? fd : close_with(fd, EBADMSG);
+		return file_close_with(fd, errno);
+	return (st.st_mode & S_IFMT) == kind && st.st_nlink <= names ? fd : file_close_with(fd, EBADMSG);
 }
 
 int
@@ -78,7 +78,7 @@ unmake(int dir_fd, const char *name, int fd)
 	int err = errno;
 
 	unlinkat(dir_fd, name, 0);
-	return close_with(fd, err);
+	return file_close_with(fd, err);
 }
 
 int
@@ -111,4 +111,39 @@ int
 file_remove(int dir_fd, const char *name)
 {
 	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+DIR *
+file_list_open(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d;
+
+	if (fd == -1)
+		return NULL;
+	d = fdopendir(fd);
+	if (d == NULL)
+		close(fd);
+	return d;
+}
+
+const struct dirent *
+file_list_next(DIR *d, int *r)
+{
+	const struct dirent *e;
+
+	errno = 0;
+	e = readdir(d);
+	if (e == NULL && errno != 0)
+		*r = -1;
+	return e;
+}
+
+void
+file_list_close(DIR *d)
+{
+	int err = errno;
+
+	closedir(d);
+	errno = err;
 }

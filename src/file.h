@@ -10,6 +10,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 
 /*
@@ -41,5 +42,16 @@ int file_remove(int dir_fd, const char *name);
 
 /* file_own -- give an open file its mode, and to its directory's owner what root made.  Returns 0, or -1. */
 int file_own(int dir_fd, int fd, unsigned mode);
+
+/* file_close_with -- close fd after an error.  Returns -1 with errno err. */
+int file_close_with(int fd, int err);
+
+/*
+ * file_list_open, file_list_next, file_list_close -- go through the names in a directory, from its start.
+ * r becomes -1 where readdir(3) fails: what is not listed is not to be taken for missing.  The close leaves errno.
+ */
+DIR *file_list_open(int dir_fd);
+const struct dirent *file_list_next(DIR *d, int *r);
+void file_list_close(DIR *d);
 
 #endif

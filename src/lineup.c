@@ -172,23 +172,16 @@ lineup_count_refused(struct lineup *line, uint64_t deadline_ns)
 static int
 list(struct lineup *line, struct left *newest, bool first)
 {
-	int fd = openat(line->m->drop_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, err;
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = file_list_open(line->m->drop_fd);
 	const struct dirent *e;
+	int r = 0;
 
-	if (d == NULL) {
-		err = errno;
-		if (fd != -1)
-			close(fd);
-		errno = err;
+	if (d == NULL)
 		return -1;
-	}
-	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
 		r = see(line, e->d_name, newest, first);
-	err = errno;
-	closedir(d);
-	errno = err;
-	return r == 0 && err == 0 ? 0 : -1;
+	file_list_close(d);
+	return r == 0 ? 0 : -1;
 }
 
 /*

@@ -223,6 +223,7 @@ main(int argc, char **argv)
 
 	c.patience_ns = SINK_FOREVER;
 	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
+	cli_begin();
 	args_init(&args, argc, argv);
 	status = options(&c, &args);
 	if (status != -1)

@@ -133,6 +133,7 @@ main(int argc, char **argv)
 
 	umask(mask);
 	settings.mode &= ~(unsigned)mask;
+	cli_begin();
 	args_init(&args, argc, argv);
 	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {

@@ -118,6 +118,7 @@ arguments(struct receive *r, int argc, char **argv)
 	int opt, status;
 	uint32_t n = 0;
 
+	cli_begin();
 	args_init(&a, argc, argv);
 	r->channels = argv;
 	while ((opt = args_next(&a)) != 0) {

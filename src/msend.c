@@ -158,6 +158,7 @@ main(int argc, char **argv)
 	s.sink.batch = &batch;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
+	cli_begin();
 	args_init(&args, argc, argv);
 	status = options(&s, &args);
 	if (status != -1)

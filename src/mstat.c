@@ -166,6 +166,7 @@ main(int argc, char **argv)
 	struct args args;
 	int opt;
 
+	cli_begin();
 	args_init(&args, argc, argv);
 	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {

@@ -20,41 +20,6 @@
 
 enum { BLOCK = 256 };           /* slots and states read at a time */
 
-DIR *
-recount_open_list(int dir_fd)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d;
-
-	if (fd == -1)
-		return NULL;
-	d = fdopendir(fd);
-	if (d == NULL)
-		close(fd);
-	return d;
-}
-
-const struct dirent *
-recount_next_entry(DIR *d, int *r)
-{
-	const struct dirent *e;
-
-	errno = 0;
-	e = readdir(d);
-	if (e == NULL && errno != 0)
-		*r = -1;
-	return e;
-}
-
-void
-recount_close_list(DIR *d)
-{
-	int err = errno;
-
-	closedir(d);
-	errno = err;
-}
-
 static int
 by_id(const void *a, const void *b)
 {
@@ -82,7 +47,7 @@ add_id(struct recount_list *ids, uint64_t id)
 int
 recount_list_segments(int dir_fd, bool new, struct recount_list *ids)
 {
-	DIR *d = recount_open_list(dir_fd);
+	DIR *d = file_list_open(dir_fd);
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
@@ -91,12 +56,12 @@ recount_list_segments(int dir_fd, bool new, struct recount_list *ids)
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = recount_next_entry(d, &r)) != NULL) {
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL) {
 		kind = seg_parse_file(e->d_name, &id, &variant);
 		if (kind == 'i' || (new && kind == 'n'))
 			r = add_id(ids, id);
 	}
-	recount_close_list(d);
+	file_list_close(d);
 	if (ids->n > 1)
 		qsort(ids->seg, ids->n, sizeof *ids->seg, by_id);
 	return r;
@@ -255,7 +220,7 @@ owner_lives(int lock_fd, uint64_t self, const char *name)
 static int
 remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, struct ctl *c)
 {
-	DIR *d = recount_open_list(dir_fd);
+	DIR *d = file_list_open(dir_fd);
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
@@ -263,7 +228,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = recount_next_entry(d, &r)) != NULL) {
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL) {
 		switch (seg_parse_file(e->d_name, &id, &variant)) {
 		case 'l':
 			keep = log_is_named(ids, id, variant);
@@ -286,7 +251,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 		else if (keep == -1)
 			r = -1;
 	}
-	recount_close_list(d);
+	file_list_close(d);
 	return r;
 }
 

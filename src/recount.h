@@ -9,7 +9,6 @@
 #ifndef RECOUNT_H
 #define RECOUNT_H
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,13 +37,5 @@ struct recount_list {
  * (then one may stand twice).  Returns 0, or -1.
  */
 int recount_list_segments(int dir_fd, bool new, struct recount_list *ids);
-
-/*
- * recount_open_list, recount_next_entry, recount_close_list -- go through the names in the directory.
- * r becomes -1 where readdir(3) fails: what is not listed is not to be taken for missing.
- */
-DIR *recount_open_list(int dir_fd);
-const struct dirent *recount_next_entry(DIR *d, int *r);
-void recount_close_list(DIR *d);
 
 #endif

@@ -35,6 +35,7 @@ main(int argc, char **argv)
 	struct args args;
 	int opt, status = CLI_OK, one;
 
+	cli_begin();
 	args_init(&args, argc, argv);
 	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {
