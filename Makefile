@@ -28,7 +28,7 @@ MODULES = \
 	damage \
 	reclaim recount audit probe \
 	mbox box door \
-	wake render \
+	ready wake render \
 	settle survey \
 	displace search verify \
 	sync stable \

@@ -238,7 +238,7 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (run->n == 0)
 		return nothing(c, limits);
-	if (seg_log(&m->seg) == -1)
+	if (mbox_seg_log(m) == -1)
 		return -1;
 	if (limits->probe)
 		return 0;
@@ -443,7 +443,8 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 	m->data = NULL;
 	seg_file(big, item->id, 0, "big");
 	m->fd = file_open_plain(c->m->dir_fd, big, O_RDONLY);
+	/* nobody else takes away what we have claimed */
 	if (m->fd == -1 && errno == ENOENT && !c->peek)
-		errno = EBADMSG;        /* nobody else takes away what we have claimed */
+		return mbox_missing(c->m);
 	return m->fd == -1 ? -1 : 0;
 }

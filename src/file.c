@@ -81,6 +81,15 @@ unmake(int dir_fd, const char *name, int fd)
 	return file_close_with(fd, err);
 }
 
+/* not_made -- a file that cannot be made for want of its directory: that was removed. */
+static int
+not_made(void)
+{
+	if (errno == ENOENT)
+		errno = EIDRM;
+	return -1;
+}
+
 int
 file_make(int dir_fd, const char *name, unsigned mode)
 {
@@ -89,9 +98,9 @@ file_make(int dir_fd, const char *name, unsigned mode)
 	/* never into one that is there: it might be a link to somebody's own file */
 	if (fd == -1 && errno == EEXIST && unlinkat(dir_fd, name, 0) == 0)
 		fd = openat(dir_fd, name, flags, 0600);
-	if (fd != -1 && file_own(dir_fd, fd, mode) == -1)
-		return unmake(dir_fd, name, fd);
-	return fd;
+	if (fd == -1)
+		return not_made();
+	return file_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
 }
 
 int
@@ -100,11 +109,11 @@ file_make_fifo(int dir_fd, const char *name, unsigned mode)
 	int fd;
 
 	if (mkfifoat(dir_fd, name, 0600) == -1)
-		return -1;
+		return not_made();
 	fd = file_open_fifo(dir_fd, name, O_RDONLY);
-	if (fd != -1 && file_own(dir_fd, fd, mode) == -1)
-		return unmake(dir_fd, name, fd);
-	return fd;
+	if (fd == -1)
+		return not_made();
+	return file_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
 }
 
 int

@@ -29,7 +29,8 @@ int file_open_own(int dir_fd, const char *name, int access);
 int file_open_fifo(int dir_fd, const char *name, int access);
 
 /*
- * file_make -- make a plain file; what stands in its place goes.  Returns its descriptor, O_RDWR, or -1 with errno.
+ * file_make -- make a plain file; what stands in its place goes.
+ * Returns its descriptor, O_RDWR, or -1 with errno: EIDRM where the directory was removed.
  * mode: permission bits, as they are to be.
  */
 int file_make(int dir_fd, const char *name, unsigned mode);

@@ -123,7 +123,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 		return -1;
 	r = settle_places(m, held->seg, held->shape, item, 1);
 	/* its frame may have moved with its segment */
-	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || seg_log(&m->seg) == -1))
+	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || mbox_seg_log(m) == -1))
 		r = -1;
 	run->shape = m->ctl.shape;
 	run->salt = m->seg.h.salt;

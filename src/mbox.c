@@ -173,16 +173,47 @@ mbox_held_still(const struct mbox *m)
 	return !m->look || ctl_still(m->ctl_fd, m->ctl.generation);
 }
 
+int
+mbox_missing(const struct mbox *m)
+{
+	uint64_t deadline_ns = clock_after(LOOK_NS);
+	int ms = 1;
+
+	while (!removed(m))
+		if (m->look || io_nap(deadline_ns, &ms, LOOK_NAP_MS) == -1) {
+			if (m->look || errno == ETIMEDOUT)
+				errno = EBADMSG;
+			return -1;
+		}
+	errno = EIDRM;
+	return -1;
+}
+
+int
+mbox_wants(struct mbox *m)
+{
+	if (m->want_fd == -1)
+		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? file_open_own(m->dir_fd, "want", O_RDWR)
+		    : file_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
+	if (m->want_fd == -1)
+		return errno == ENOENT ? mbox_missing(m) : -1;
+	return 0;
+}
+
 /* open_wants -- the table of wants, which a killed process may have left something in. */
 static int
 open_wants(struct mbox *m)
 {
-	bool needed = m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter;
+	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter ? mbox_wants(m) : 0;
+}
 
-	if (m->want_fd == -1 && needed)
-		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? file_open_own(m->dir_fd, "want", O_RDWR)
-		    : file_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
-	return m->want_fd == -1 && needed ? -1 : 0;
+/* mend -- what a killed process left. */
+static int
+mend(struct mbox *m)
+{
+	if (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
+		return mbox_commit(m);
+	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
 }
 
 /* take -- take the lock; where that takes long, somebody at a terminal is told once. */
@@ -269,8 +300,7 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 	m->changing = false;
 	m->kinds_known = false;
 	m->kinds = 0;
-	if ((m->ctl.busy || m->ctl.litter) && (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == -1
-	    || mbox_commit(m) == -1))
+	if ((m->ctl.busy || m->ctl.litter) && mend(m) == -1)
 		return unlock_with(m, errno);
 	if (!m->proven)
 		boot_mark(m->ctl_fd);
@@ -396,16 +426,20 @@ mbox_seg(struct mbox *m, uint64_t first)
 		return 0;
 	seg_close(&m->seg);
 	m->shape = m->ctl.shape;
-	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1) {
-		if (errno == ENOENT)
-			errno = EBADMSG;        /* what ctl or a neighbour names must be there */
-		return -1;
-	}
+	/* what ctl or a neighbour names must be there */
+	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1)
+		return errno == ENOENT ? mbox_missing(m) : -1;
 	if (first == m->ctl.last_seg || (m->seg.h.next != 0 && m->seg.h.next <= m->ctl.last_seg))
 		return 0;
 	seg_close(&m->seg);
 	errno = EBADMSG;                        /* the chain ends before the newest */
 	return -1;
+}
+
+int
+mbox_seg_log(struct mbox *m)
+{
+	return seg_log(&m->seg) == -1 ? (errno == ENOENT ? mbox_missing(m) : -1) : 0;
 }
 
 uint64_t
@@ -427,48 +461,4 @@ mbox_seg_names(const struct mbox *m, uint32_t *names, uint32_t *len)
 
 	*names = newest ? m->ctl.names : m->seg.h.names;
 	*len = newest ? m->ctl.names_len : m->seg.h.names_len;
-}
-
-/* in_hand -- whether message id is in the segment that we hold, and not ready. */
-static bool
-in_hand(struct mbox *m, uint64_t id)
-{
-	uint64_t state;
-	uint32_t n, pos;
-
-	if (m->seg.idx_fd == -1 || m->shape != m->ctl.shape || id < m->seg.h.first)
-		return false;
-	n = mbox_seg_n(m);
-	pos = seg_find(&m->seg, n, id);
-	return pos < n && seg_id(&m->seg, pos) == id && seg_read_states(&m->seg, pos, 1, &state) == 0
-	    && state_status(state) != STATE_READY;
-}
-
-bool
-mbox_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names)
-{
-	struct seg s;
-	uint64_t state, at = m->ctl.first_seg;
-	uint32_t n, pos;
-	bool ready = false, newest;
-
-	/* mostly it is what we have just claimed, in the segment that we hold */
-	if (in_hand(m, id))
-		return false;
-	while (at != 0 && at <= id && seg_open(&s, m->dir_fd, at, seg_access(m->ctl.mode)) == 0) {
-		newest = at == m->ctl.last_seg;
-		n = newest ? (uint32_t)(m->ctl.next - at) : s.h.n;
-		pos = seg_find(&s, n, id);
-		if (pos < n) {
-			ready = seg_id(&s, pos) == id && seg_read_states(&s, pos, 1, &state) == 0
-			    && state_status(state) == STATE_READY && seg_read_slots(&s, pos, 1, slot) == 0
-			    && names_read(names, &s, newest ? m->ctl.names : s.h.names,
-			    newest ? m->ctl.names_len : s.h.names_len) == 0;
-			seg_close(&s);
-			break;
-		}
-		at = newest ? 0 : s.h.next;
-		seg_close(&s);
-	}
-	return ready;
 }

@@ -147,17 +147,27 @@ int mbox_moved(struct mbox *m, uint64_t generation);
  */
 int mbox_seg(struct mbox *m, uint64_t first);
 
+/* mbox_seg_log -- have the log of m->seg open.  With the lock held.  Returns 0, or -1. */
+int mbox_seg_log(struct mbox *m);
+
+/*
+ * mbox_wants -- have m->want_fd, the table of wants.
+ * With the lock held.  Returns 0, or -1.
+ */
+int mbox_wants(struct mbox *m);
+
+/*
+ * mbox_missing -- what to call it that a file is not there which must be.  rm -r takes the files of a mailbox one by
+ * one: for a second it is waited for the lock to go too.
+ * With the lock held.  Returns -1: EIDRM where the mailbox is being removed, EBADMSG where it stays, EINTR.
+ */
+int mbox_missing(const struct mbox *m);
+
 /* mbox_seg_next -- the segment after m->seg; 0 after the newest. */
 uint64_t mbox_seg_next(const struct mbox *m);
 
 /* mbox_seg_n -- how many messages m->seg has; mbox_seg_names: what its table of names has. */
 uint32_t mbox_seg_n(const struct mbox *m);
 void mbox_seg_names(const struct mbox *m, uint32_t *names, uint32_t *len);
-
-/*
- * mbox_ready -- whether message id is ready; with its slot, and the names that the slot's numbers are of.
- * With the lock held.  Leaves m->seg as it is.  names->n: 0 before.
- */
-bool mbox_ready(struct mbox *m, uint64_t id, struct slot *slot, struct names *names);
 
 #endif

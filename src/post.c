@@ -274,7 +274,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 		n = 1;          /* each waits, or displaces, for itself */
 	n = number_names(p, b, n);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
-	if (seg_log(&m->seg) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
+	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
 	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1) || write_expiries(m, pos, n, b) == -1
 	    || write_slots(p, b, pos, n, &bytes) == -1

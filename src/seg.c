@@ -209,8 +209,6 @@ seg_log(struct seg *s)
 {
 	if (s->log_fd == -1)
 		s->log_fd = open_file(s, s->h.first, s->h.variant, "log");
-	if (s->log_fd == -1 && errno == ENOENT)
-		errno = EBADMSG;
 	return s->log_fd;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,10 +138,12 @@ take_out(struct mbox *m, bool peek, struct run *run, const unsigned char *verdic
 	run->n = n;
 }
 
-/* discard_all -- with the lock held: what is not whole. */
+/* discard_all -- with the lock held: what is not whole; where it is not that rm -r takes all. */
 static int
 discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 {
+	if (memchr(verdicts, GONE, run->n) != NULL && mbox_missing(m) == -1 && errno != EBADMSG)
+		return -1;
 	for (uint32_t i = 0; i < run->n; i++)
 		if (verdicts[i] != WHOLE && discard(m, run, i) == -1)
 			return -1;

@@ -14,6 +14,7 @@
 #include "file.h"
 #include "io.h"
 #include "mode.h"
+#include "ready.h"
 
 /*
  * What queues wants needs room on the stack for all of them: such functions are kept out of line and called only where
@@ -266,23 +267,13 @@ clear_dead(struct mbox *m)
 	return 0;
 }
 
-/* open_table -- have m->want_fd. */
-static int
-open_table(struct mbox *m)
-{
-	if (m->want_fd == -1)
-		m->want_fd = mode_shared(m->ctl.mode) ? file_open_own(m->dir_fd, "want", O_RDWR)
-		    : file_open_plain(m->dir_fd, "want", O_RDWR);
-	return m->want_fd == -1 ? -1 : 0;
-}
-
 /* add_want -- find a place for our want.  Returns 1, 0 where the table is full, or -1. */
 static int
 add_want(struct mbox *m)
 {
 	int place;
 
-	if (open_table(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1)
+	if (mbox_wants(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1)
 		return -1;
 	/* once for each process, which may come and go here for every message, and where all places are taken */
 	if (!m->cleared && clear_dead(m) == -1)
@@ -352,7 +343,7 @@ wake_ready(struct mbox *m, uint64_t id)
 	struct slice two[2];
 	struct slot slot;
 
-	if (!mbox_ready(m, id, &slot, &names))
+	if (!ready_find(m, id, &slot, &names))
 		return 0;
 	two[0] = names_get(&names, slot.tag);
 	two[1] = names_get(&names, slot.source);

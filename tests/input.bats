@@ -37,11 +37,11 @@ is_ascii()
 	run -1 grep -av '^[ -~]*$' "$1"
 }
 
-# on_terminal COMMAND -- what a shell's command writes to a terminal, byte by byte, in the file screen.
+# on_terminal COMMAND -- what a bash command writes to a terminal, byte by byte, in the file screen.
 on_terminal()
 {
 	command -v script >/dev/null || skip "needs script"
-	timeout "$LIMIT" script -qec "$1" screen.raw >/dev/null </dev/null
+	SHELL=$BASH timeout "$LIMIT" script -qec "$1" screen.raw >/dev/null </dev/null
 	grep -av '^Script \(started\|done\)\|^.$' screen.raw | tr -d '\r' >screen
 }
 

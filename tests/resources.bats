@@ -422,6 +422,25 @@ everything='
 	fails 66 msend box x
 }
 
+@test "a mailbox half of which rm -r has removed yet: who comes waits for the rest to go, and has 69; where it stays, 65" {
+	for gone in '*.idx' '*.log' '*.big'; do
+		mkmbox box
+		head -c 1000000 /dev/zero | msend box
+		rm box/$gone
+		in_background mrecv box >/dev/null 2>err
+		until_true sh -c "ls -l /proc/$child/fd | grep -q 'box/lock'"
+		rm -r box
+		status_of "$child"
+		[ "$status" -eq 69 ]
+		same err <(echo 'mrecv: cannot receive from box: the mailbox was removed')
+	done
+	mkmbox box
+	msend box x
+	rm box/*.idx
+	fails 65 mrecv box
+	fails 65 msend box x
+}
+
 @test "rm -r under everybody's feet: each ends with 69 or 66, or had no more to do" {
 	for round in 1 2 3 4 5; do
 		mkmbox -c 50 box
