@@ -260,23 +260,16 @@ static int
 count_wants(int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
 	struct want w;
-	struct stat st;
-	int used;
+	int used = want_used(want_fd, WANT_MAX);
 
-	if (fstat(want_fd, &st) == -1)
-		return -1;
-	c->wants = (uint32_t)((st.st_size + WANT_SIZE - 1) / WANT_SIZE);
-	if (c->wants > WANT_MAX)
-		c->wants = WANT_MAX;
-	for (uint32_t i = 0; i < c->wants; i++) {
+	for (uint32_t i = 0; used != -1 && i < (uint32_t)used; i++) {
 		if (want_read(want_fd, i, &w) == 0
 		    && (w.owner == 0 || w.owner == self || lock_holder(lock_fd, w.owner) != -1))
 			continue;
 		if (want_void(want_fd, i) == -1)
 			return -1;
 	}
-	used = want_used(want_fd, c->wants);
-	if (used == -1)
+	if (used == -1 || (used = want_used(want_fd, (uint32_t)used)) == -1)
 		return -1;
 	c->wants = (uint32_t)used;
 	return 0;

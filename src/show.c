@@ -2,8 +2,12 @@
 /* show: see show.h.  A block goes out in one write where it fits in the buffer, so that a terminal is never left half-way. */
 #include "show.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -128,101 +132,126 @@ json_tag(struct show *show, const char *name, const struct survey *s, const stru
 
 /* ---- rows of the table ---- */
 
+/* rows_printf -- add to the rows; where there is no memory for it, they have failed. */
+static void __attribute__((format(printf, 2, 3)))
+rows_printf(struct rows *r, const char *format, ...)
+{
+	char *bigger;
+	va_list args;
+	int len;
+
+	for (;;) {
+		va_start(args, format);
+		len = vsnprintf(r->text == NULL ? NULL : r->text + r->len, r->room - r->len, format, args);
+		va_end(args);
+		if (len < 0 || (size_t)len < r->room - r->len)
+			break;
+		bigger = realloc(r->text, 2 * (r->room + (size_t)len + 1));
+		if (bigger == NULL) {
+			r->failed = true;
+			return;
+		}
+		r->text = bigger;
+		r->room = 2 * (r->room + (size_t)len + 1);
+	}
+	r->len += len > 0 ? (size_t)len : 0;
+}
+
 /* cell_text -- what somebody else named: what is no printable character is \xHH, a byte at a time. */
 static void
-cell_text(FILE *f, const char *text)
+cell_text(struct rows *r, const char *text)
 {
 	size_t len;
 
 	for (const char *p = text, *end = p + strlen(p); p < end; p += len > 0 ? len : 1) {
 		len = json_plain(p, (size_t)(end - p));
 		if (len > 0)
-			fprintf(f, "%.*s", (int)len, p);
+			rows_printf(r, "%.*s", (int)len, p);
 		else
-			fprintf(f, "\\x%02x", (unsigned char)*p);
+			rows_printf(r, "\\x%02x", (unsigned char)*p);
 	}
 }
 
 /* cell_bound -- a capacity; with units, in the largest one that divides it. */
 static void
-cell_bound(FILE *f, uint64_t n, bool units)
+cell_bound(struct rows *r, uint64_t n, bool units)
 {
 	static const char *const unit[] = { "", "K", "M", "G" };
 	int i = 0;
 
 	if (n == CTL_UNBOUNDED) {
-		fputs("inf", f);
+		rows_printf(r, "inf");
 		return;
 	}
 	for (; units && i < 3 && n > 0 && n % 1024 == 0; i++)
 		n /= 1024;
-	fprintf(f, "%llu%s", (number)n, unit[i]);
+	rows_printf(r, "%llu%s", (number)n, unit[i]);
 }
 
 /* cell_age -- in the largest unit that there are two of. */
 static void
-cell_age(FILE *f, uint64_t now_us, uint64_t sent_us)
+cell_age(struct rows *r, uint64_t now_us, uint64_t sent_us)
 {
 	static const unsigned units[] = { 86400, 3600, 60, 1 };
 	uint64_t seconds = now_us > sent_us ? (now_us - sent_us) / 1000000 : 0;
 	int i = 0;
 
 	if (sent_us == SURVEY_EMPTY) {
-		fputs("\t-", f);
+		rows_printf(r, "\t-");
 		return;
 	}
 	while (i < 3 && seconds < UINT64_C(2) * units[i])
 		i++;
-	fprintf(f, "\t%llu%c", (number)(seconds / units[i]), "dhms"[i]);
+	rows_printf(r, "\t%llu%c", (number)(seconds / units[i]), "dhms"[i]);
 }
 
 static void
-cell_rate(FILE *f, bool known, double rate)
+cell_rate(struct rows *r, bool known, double rate)
 {
 	if (known)
-		fprintf(f, "\t%.*f", rate < 10 ? 1 : 0, rate);
+		rows_printf(r, "\t%.*f", rate < 10 ? 1 : 0, rate);
 	else
-		fputs("\t-", f);
+		rows_printf(r, "\t-");
 }
 
 static void
-row_mailbox(FILE *f, const char *name, const struct survey *s, const struct pace_rates *rates)
+row_mailbox(struct rows *r, const char *name, const struct survey *s, const struct pace_rates *rates)
 {
 	const struct ctl *c = &s->ctl;
 
-	cell_text(f, name);
-	fprintf(f, "\t%llu\t%llu\t", (number)c->live, (number)c->live_bytes);
-	cell_bound(f, c->cap_messages, false);
-	fputc('/', f);
-	cell_bound(f, c->cap_bytes, true);
-	fputs(c->durable ? "\tyes" : "\t-", f);
-	cell_age(f, s->now_us, s->oldest_us);
+	cell_text(r, name);
+	rows_printf(r, "\t%llu\t%llu\t", (number)c->live, (number)c->live_bytes);
+	cell_bound(r, c->cap_messages, false);
+	rows_printf(r, "/");
+	cell_bound(r, c->cap_bytes, true);
+	rows_printf(r, "\t%s", c->durable ? "yes" : "-");
+	cell_age(r, s->now_us, s->oldest_us);
 	if (s->receivers > 0 && s->senders > 0)
-		fprintf(f, "\t%ur %us", s->receivers, s->senders);
+		rows_printf(r, "\t%ur %us", s->receivers, s->senders);
 	else if (s->wants_n > 0)
-		fprintf(f, "\t%u%c", s->wants_n, s->receivers > 0 ? 'r' : 's');
+		rows_printf(r, "\t%u%c", s->wants_n, s->receivers > 0 ? 'r' : 's');
 	else
-		fputs("\t-", f);
-	fprintf(f, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)c->claimed, (number)survey_sent(s),
+		rows_printf(r, "\t-");
+	rows_printf(r, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)c->claimed, (number)survey_sent(s),
 	    (number)survey_received(s), (number)c->dropped, (number)c->damaged);
 	if (s->outside == SURVEY_UNKNOWN)
-		fputs("\t-", f);
+		rows_printf(r, "\t-");
 	else
-		fprintf(f, "\t%llu", (number)s->outside);
-	cell_rate(f, rates->known, rates->in);
-	cell_rate(f, rates->known, rates->out);
-	fputc('\n', f);
+		rows_printf(r, "\t%llu", (number)s->outside);
+	cell_rate(r, rates->known, rates->in);
+	cell_rate(r, rates->known, rates->out);
+	rows_printf(r, "\n");
 }
 
 static void
-row_tag(FILE *f, const char *name, const struct survey *s, const struct survey_tag *t)
+row_tag(struct rows *r, const char *name, const struct survey *s, const struct survey_tag *t)
 {
-	cell_text(f, name);
-	fputc('\t', f);
-	cell_text(f, t->tag);
-	fprintf(f, "\t%llu\t%llu", (number)t->messages, (number)t->bytes);
-	cell_age(f, s->now_us, t->oldest_us);
-	fputc('\n', f);
+	cell_text(r, name);
+	rows_printf(r, "\t");
+	cell_text(r, t->tag);
+	rows_printf(r, "\t%llu\t%llu", (number)t->messages, (number)t->bytes);
+	cell_age(r, s->now_us, t->oldest_us);
+	rows_printf(r, "\n");
 }
 
 /* ---- the table ---- */
@@ -269,13 +298,13 @@ put_table(struct show *show)
 	unsigned lines = screen_lines(show);
 	size_t len;
 
-	for (const char *p = show->rows; *p != '\0'; p += len + 1) {
+	for (const char *p = show->rows.text; *p != '\0'; p += len + 1) {
 		len = strcspn(p, "\t\n");
 		n = cell_width(p, len);
 		width[column] = n > width[column] ? n : width[column];
 		column = p[len] == '\n' ? 0 : column + 1;
 	}
-	for (const char *p = show->rows; *p != '\0' && lines > 0; p += len + 1) {
+	for (const char *p = show->rows.text; *p != '\0' && lines > 0; p += len + 1) {
 		len = strcspn(p, "\t\n");
 		if (!is_hidden(show, column)) {
 			pad = width[column] - cell_width(p, len);
@@ -294,20 +323,16 @@ put_table(struct show *show)
 
 /* ---- blocks ---- */
 
-int
+void
 show_begin(struct show *show)
 {
 	if (show->blocks == 0)
 		outbuf_init(&show->out, STDOUT_FILENO);
 	show->mailboxes = 0;
 	show->dropped = show->damaged = show->durable = show->outside = false;
-	show->table = open_memstream(&show->rows, &show->rows_len);
-	if (show->table == NULL)
-		return -1;
-	fputs(show->tags ? "NAME\tTAG\tMESSAGES\tBYTES\tOLDEST\n"
-	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tDURABLE\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tOUTSIDE\tIN/s\tOUT/s\n",
-	    show->table);
-	return 0;
+	show->rows = (struct rows){ NULL, 0, 0, false };
+	rows_printf(&show->rows, "%s\n", show->tags ? "NAME\tTAG\tMESSAGES\tBYTES\tOLDEST"
+	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tDURABLE\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tOUTSIDE\tIN/s\tOUT/s");
 }
 
 void
@@ -321,21 +346,19 @@ show_mailbox(struct show *show, const char *name, const struct survey *s, const 
 	if (!show->tags && show->json)
 		json_mailbox(show, name, s, rates);
 	else if (!show->tags)
-		row_mailbox(show->table, name, s, rates);
+		row_mailbox(&show->rows, name, s, rates);
 	for (size_t i = 0; i < s->tags_n; i++) {
 		if (show->json)
 			json_tag(show, name, s, &s->tags[i]);
 		else
-			row_tag(show->table, name, s, &s->tags[i]);
+			row_tag(&show->rows, name, s, &s->tags[i]);
 	}
 }
 
 int
 show_end(struct show *show, bool headings)
 {
-	bool failed = ferror(show->table) != 0;
-
-	failed = fclose(show->table) == EOF || failed;
+	bool failed = show->rows.failed;
 
 	if (!failed && !show->json && (show->mailboxes > 0 || headings)) {
 		/* no line goes on below while they are drawn: where they would is not known */
@@ -347,8 +370,10 @@ show_end(struct show *show, bool headings)
 		if (show->redraw)
 			outbuf_text(&show->out, "\033[J\033[?7h");
 	}
-	free(show->rows);
+	free(show->rows.text);
 	show->blocks++;
+	if (failed)
+		errno = ENOMEM;
 	if (failed || outbuf_result(&show->out) == -1)
 		return -1;
 	return outbuf_flush(&show->out);

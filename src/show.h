@@ -3,11 +3,19 @@
 #ifndef SHOW_H
 #define SHOW_H
 
-#include <stdio.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "outbuf.h"
 #include "pace.h"
 #include "survey.h"
+
+/* Rows of cells, a tab between them.  Not open_memstream(3): that of musl loses what it has no memory for, and is silent. */
+struct rows {
+	char *text;
+	size_t len, room;               /* bytes in use, and in all */
+	bool failed;
+};
 
 struct show {
 	bool json, tags;
@@ -19,21 +27,19 @@ struct show {
 	bool damaged;                   /* has had damaged ones, */
 	bool durable;                   /* is durable */
 	bool outside;                   /* one of them has a drop/ that we may list */
-	FILE *table;                    /* rows of cells, a tab between them */
-	char *rows;
-	size_t rows_len;
+	struct rows rows;
 	struct outbuf out;
 };
 
-/* show_begin -- begin a block of mailboxes.  Returns 0, or -1. */
-int show_begin(struct show *show);
+/* show_begin -- begin a block of mailboxes. */
+void show_begin(struct show *show);
 
 /* show_mailbox -- add a mailbox to the block. */
 void show_mailbox(struct show *show, const char *name, const struct survey *s, const struct pace_rates *rates);
 
 /*
  * show_end -- print the block.  headings: with headings too where it has no mailbox.
- * Returns 0, or -1 with errno of write(2).
+ * Returns 0, or -1 with errno of write(2), or ENOMEM.
  */
 int show_end(struct show *show, bool headings);
 

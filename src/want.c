@@ -1,41 +1,60 @@
 /* SPDX-License-Identifier: ISC */
-/* want: entries of fixed size.  A crash leaves an entry whose owner is dead; it is void, and goes when it is met. */
+/* want: heads of fixed size, then texts.  A crash leaves an entry whose owner is dead; it is void, and goes when it is met. */
 #include "want.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "io.h"
 
-/* The part of an entry that is read to find its place in the queue. */
-#define WANT_HEAD offsetof(struct want, filter)
+/*
+ * Heads come first, one after another, so that a few calls look through all of them; then the texts of the filters,
+ * which few wants have and few readers need.
+ */
+#define HEAD_LEN offsetof(struct want, filter.text)
 
-enum { HEADS = 16 };                    /* entries read at a time by who looks through all of them */
+enum {
+	HEADS = 64,                     /* read at a time */
+	TEXT_SIZE = 1024,
+};
+
+_Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && (int)FILTER_TEXT_MAX <= (int)TEXT_SIZE, "a want has its place");
 
 static uint64_t
-at(uint32_t index)
+head_at(uint32_t index)
 {
-	return (uint64_t)index * WANT_SIZE;
+	return (uint64_t)index * WANT_HEAD;
 }
 
-static int
-read_bytes(int fd, uint32_t index, void *buf, size_t n)
+static uint64_t
+text_at(uint32_t index)
 {
-	ssize_t got = io_pread(fd, buf, n, at(index));
+	return (uint64_t)WANT_MAX * WANT_HEAD + (uint64_t)index * TEXT_SIZE;
+}
+
+/* read_bytes -- n bytes; beyond the end of the file there are zeros. */
+static int
+read_bytes(int fd, uint64_t at, void *buf, size_t n)
+{
+	ssize_t got = io_pread(fd, buf, n, at);
 
 	if (got == -1)
 		return -1;
-	if ((size_t)got < n)
-		memset((char *)buf + got, 0, n - (size_t)got);
+	memset((char *)buf + got, 0, n - (size_t)got);
 	return 0;
 }
 
 int
 want_read(int fd, uint32_t index, struct want *w)
 {
-	if (read_bytes(fd, index, w, sizeof *w) == -1)
+	if (want_read_head(fd, index, w) == -1)
 		return -1;
-	if (w->owner == 0 || filter_ok(&w->filter))
+	if (w->owner == 0 || w->filter.len == 0)
+		return 0;
+	if (w->filter.len <= FILTER_TEXT_MAX && read_bytes(fd, text_at(index), w->filter.text, w->filter.len) == -1)
+		return -1;
+	if (filter_ok(&w->filter))
 		return 0;
 	errno = EBADMSG;
 	return -1;
@@ -44,25 +63,27 @@ want_read(int fd, uint32_t index, struct want *w)
 int
 want_read_head(int fd, uint32_t index, struct want *w)
 {
-	return read_bytes(fd, index, w, WANT_HEAD);
+	return read_bytes(fd, head_at(index), w, HEAD_LEN);
 }
 
 int
 want_write(int fd, uint32_t index, const struct want *w)
 {
-	return io_pwrite(fd, w, sizeof *w, at(index));
+	if (w->filter.len > 0 && io_pwrite(fd, w->filter.text, w->filter.len, text_at(index)) == -1)
+		return -1;
+	return io_pwrite(fd, w, HEAD_LEN, head_at(index));
 }
 
 int
 want_mark(int fd, uint32_t index, uint64_t mark)
 {
-	return io_pwrite(fd, &mark, sizeof mark, at(index) + offsetof(struct want, mark));
+	return io_pwrite(fd, &mark, sizeof mark, head_at(index) + offsetof(struct want, mark));
 }
 
 int
 want_looked(int fd, uint32_t index, uint64_t looked_ns)
 {
-	return io_pwrite(fd, &looked_ns, sizeof looked_ns, at(index) + offsetof(struct want, looked_ns));
+	return io_pwrite(fd, &looked_ns, sizeof looked_ns, head_at(index) + offsetof(struct want, looked_ns));
 }
 
 int
@@ -70,42 +91,50 @@ want_void(int fd, uint32_t index)
 {
 	static const uint64_t none;
 
-	return io_pwrite(fd, &none, sizeof none, at(index) + offsetof(struct want, owner));
+	return io_pwrite(fd, &none, sizeof none, head_at(index) + offsetof(struct want, owner));
 }
 
-/* read_heads -- the heads of n entries from index on, HEADS at most, in entries of WANT_SIZE.  Returns 0, or -1. */
-static int
-read_heads(int fd, uint32_t index, uint32_t n, char *entries)
-{
-	size_t len = n == 1 ? WANT_HEAD : (size_t)n * WANT_SIZE;
-	ssize_t got = io_pread(fd, entries, len, at(index));
+/* A block of heads, and the want that was read last from it. */
+struct heads {
+	char *block;                    /* HEADS * WANT_HEAD bytes */
+	uint32_t from, n;               /* which are in it */
+	struct want w;
+};
 
-	if (got == -1)
-		return -1;
-	memset(entries + got, 0, len - (size_t)got);
+/* head -- the head of entry index, as heads->w, its block read where it is not the one in hand.  Returns 0, or -1. */
+static int
+head(int fd, uint32_t index, uint32_t n, struct heads *heads)
+{
+	if (index < heads->from || index >= heads->from + heads->n) {
+		heads->from = index - index % HEADS;
+		heads->n = n - heads->from < HEADS ? n - heads->from : HEADS;
+		if (read_bytes(fd, head_at(heads->from), heads->block, (size_t)heads->n * WANT_HEAD) == -1)
+			return -1;
+	}
+	memcpy(&heads->w, heads->block + (size_t)(index - heads->from) * WANT_HEAD, HEAD_LEN);
 	return 0;
 }
 
 int
 want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places, uint32_t *kinds)
 {
-	char entries[HEADS * WANT_SIZE];
-	struct want w;
+	char block[HEADS * WANT_HEAD];
+	struct heads heads = { .block = block };
+	const struct want *w = &heads.w;
 	int found = 0, j;
 
 	*kinds = 0;
 	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
-		if (i % HEADS == 0 && read_heads(fd, i, n - i < HEADS ? n - i : HEADS, entries) == -1)
+		if (head(fd, i, n, &heads) == -1)
 			return -1;
-		memcpy(&w, entries + (size_t)(i % HEADS) * WANT_SIZE, WANT_HEAD);
-		if (w.owner == 0)
+		if (w->owner == 0)
 			continue;
-		*kinds |= w.kind < 32 ? 1U << w.kind : 0;
-		if (w.kind != (uint32_t)kind || (asleep && w.mark != 0))
+		*kinds |= w->kind < 32 ? 1U << w->kind : 0;
+		if (w->kind != (uint32_t)kind || (asleep && w->mark != 0))
 			continue;
-		for (j = found++; j > 0 && places[j - 1].ticket > w.ticket; j--)
+		for (j = found++; j > 0 && places[j - 1].ticket > w->ticket; j--)
 			places[j] = places[j - 1];
-		places[j] = (struct want_place){ w.ticket, i };
+		places[j] = (struct want_place){ w->ticket, i };
 	}
 	return found;
 }
@@ -113,12 +142,13 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_pla
 int
 want_free_place(int fd, uint32_t n)
 {
-	struct want w;
+	char block[HEADS * WANT_HEAD];
+	struct heads heads = { .block = block };
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (read_bytes(fd, i, &w, WANT_HEAD) == -1)
+		if (head(fd, i, n, &heads) == -1)
 			return -1;
-		if (w.owner == 0)
+		if (heads.w.owner == 0)
 			return (int)i;
 	}
 	return (int)n;
@@ -127,12 +157,13 @@ want_free_place(int fd, uint32_t n)
 int
 want_used(int fd, uint32_t n)
 {
-	struct want w;
+	char block[HEADS * WANT_HEAD];
+	struct heads heads = { .block = block };
 
 	for (; n > 0; n--) {
-		if (read_bytes(fd, n - 1, &w, WANT_HEAD) == -1)
+		if (head(fd, n - 1, n, &heads) == -1)
 			return -1;
-		if (w.owner != 0)
+		if (heads.w.owner != 0)
 			break;
 	}
 	return (int)n;

@@ -23,7 +23,7 @@ enum want_kind {
 };
 
 enum {
-	WANT_SIZE = 1024,               /* bytes of an entry */
+	WANT_HEAD = 64,                 /* bytes of the head of an entry */
 	WANT_MAX = 1024,                /* entries; who finds no place looks once a second */
 };
 
@@ -37,8 +37,6 @@ struct want {
 	uint16_t unused;
 	struct filter filter;
 };
-
-_Static_assert(sizeof(struct want) <= WANT_SIZE, "an entry holds a want");
 
 /* A want's place in the queue. */
 struct want_place {

@@ -283,6 +283,7 @@ patch_want(int dir_fd, struct bytes *b)
 	struct want w;
 	int fd = open_file(dir_fd, "want");
 	struct slice text;
+	uint16_t len;
 
 	if (fd == -1)
 		return;
@@ -295,7 +296,11 @@ patch_want(int dir_fd, struct bytes *b)
 	} else {
 		set_field(&w, want_fields, COUNT(want_fields), b);
 	}
+	len = w.filter.len;
+	if (len > FILTER_TEXT_MAX)
+		w.filter.len = FILTER_TEXT_MAX;
 	MUST(want_write(fd, index, &w) == 0);
+	MUST(pwrite(fd, &len, sizeof len, (off_t)index * WANT_HEAD + (off_t)offsetof(struct want, filter.len)) == sizeof len);
 	close(fd);
 }
 

@@ -160,15 +160,10 @@ static void
 check_wants(int fd, const struct ctl *c, bool empty)
 {
 	struct want w;
-	struct stat st;
-	uint32_t entries;
 
-	if (fstat(fd, &st) == -1)
-		return;
-	entries = (uint32_t)((st.st_size + WANT_SIZE - 1) / WANT_SIZE);
-	if (c->wants > entries)
-		complain("wants: ctl says %" PRIu32 ", the table has %" PRIu32, c->wants, entries);
-	for (uint32_t i = 0; i < entries; i++) {
+	if (c->wants > WANT_MAX)
+		complain("wants: ctl says %" PRIu32 ", the table has place for %d", c->wants, WANT_MAX);
+	for (uint32_t i = 0; i < WANT_MAX; i++) {
 		if (want_read(fd, i, &w) == -1)
 			complain("want %" PRIu32 " is damaged", i);
 		else if (w.owner != 0 && i >= c->wants)
