@@ -19,7 +19,8 @@ enum {
 	TEXT_SIZE = 1024,
 };
 
-_Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && (int)FILTER_TEXT_MAX <= (int)TEXT_SIZE, "a want has its place");
+_Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && sizeof(struct want) >= (size_t)WANT_HEAD
+    && (int)FILTER_TEXT_MAX <= (int)TEXT_SIZE, "a want has its place");
 
 static uint64_t
 head_at(uint32_t index)
@@ -71,7 +72,8 @@ want_write(int fd, uint32_t index, const struct want *w)
 {
 	if (w->filter.len > 0 && io_pwrite(fd, w->filter.text, w->filter.len, text_at(index)) == -1)
 		return -1;
-	return io_pwrite(fd, w, HEAD_LEN, head_at(index));
+	/* all of its place: who reads several at once meets no end of the file among them */
+	return io_pwrite(fd, w, WANT_HEAD, head_at(index));
 }
 
 int

@@ -310,6 +310,8 @@ static const struct {
 	{ durations_are_read, "durations are read with their units, and nothing else is" },
 	{ fields_leave_and_join_the_headers, "id, time, try and uid leave the headers and join them again" },
 	{ ctl_stands_still_only_where_both_copies_say_so, "ctl stands still only where both copies say so" },
+	{ ctl_that_cannot_be_is_refused, "a ctl that cannot be is refused, whichever field says so" },
+	{ slots_that_cannot_be_are_refused, "slots that cannot be are refused, whichever field says so" },
 	{ no_spool_without_a_want, "no file is made for a large payload where no want can tell whose it is" },
 	{ dropped_is_what_is_gone, "a message that is there was not dropped, whatever its sender's want says" },
 	{ split_all, "a stream may be split at any byte" },

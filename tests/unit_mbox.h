@@ -28,6 +28,102 @@ ctl_stands_still_only_where_both_copies_say_so(void)
 	return true;
 }
 
+#define FIELD(of, field, value) { offsetof(struct of, field), sizeof(((struct of *)0)->field), value }
+
+/* A field, and what it cannot be. */
+struct impossible {
+	size_t at, size;
+	uint64_t value;
+};
+
+/* spoil -- a copy of n bytes of good, in bad, with one field other. */
+static void
+spoil(void *bad, const void *good, size_t n, const struct impossible *i)
+{
+	const uint8_t u8 = (uint8_t)i->value;
+	const uint16_t u16 = (uint16_t)i->value;
+	const uint32_t u32 = (uint32_t)i->value;
+
+	memcpy(bad, good, n);
+	memcpy((char *)bad + i->at, i->size == 1 ? (const void *)&u8 : i->size == 2 ? (const void *)&u16
+	    : i->size == 4 ? (const void *)&u32 : &i->value, i->size);
+}
+
+/* ctl_refuses -- whether each of n changes makes of good, a ctl that is read, one that is refused. */
+static bool
+ctl_refuses(struct ctl good, const struct impossible *wrong, size_t n)
+{
+	struct ctl bad, got;
+	FILE *f = tmpfile();
+
+	CHECK(f != NULL);
+	for (size_t i = 0; i < n; i++) {
+		CHECK(ctl_write(fileno(f), &good) == 0 && ctl_read(fileno(f), &got) == 0);
+		spoil(&bad, &good, sizeof bad, &wrong[i]);
+		CHECK(ctl_write(fileno(f), &bad) == 0);
+		if (ctl_read(fileno(f), &got) != -1 || errno != EUCLEAN) {
+			fprintf(stderr, "%llu at %zu was taken\n", (unsigned long long)wrong[i].value, wrong[i].at);
+			return false;
+		}
+		good.generation = bad.generation;
+	}
+	fclose(f);
+	return true;
+}
+
+static bool
+ctl_that_cannot_be_is_refused(void)
+{
+	static const struct impossible with_messages[] = {
+		FIELD(ctl, next, 10 + SEG_MESSAGES + 1), FIELD(ctl, first_seg, 0), FIELD(ctl, first_seg, 11),
+		FIELD(ctl, last_seg, 0), FIELD(ctl, last_seg, 31), FIELD(ctl, log_len, SEG_LOG_BOUND + 1),
+		FIELD(ctl, names, SEG_NAMES + 1), FIELD(ctl, names_len, SEG_NAMES_BYTES + 1), FIELD(ctl, first, 31),
+		FIELD(ctl, head, 31), FIELD(ctl, live, 30), FIELD(ctl, claimed, 5), FIELD(ctl, delayed, 5),
+		FIELD(ctl, dropped, 30), FIELD(ctl, wants, WANT_MAX + 1), FIELD(ctl, mode, 01000),
+		FIELD(ctl, policy, CTL_LATEST + 1),
+	};
+	static const struct impossible with_none[] = {
+		FIELD(ctl, first_seg, 1), FIELD(ctl, log_len, 1), FIELD(ctl, names, 1), FIELD(ctl, names_len, 1),
+		FIELD(ctl, live, 1),
+	};
+	/* amid a change the counts are not asked */
+	static const struct impossible amid_a_change[] = { FIELD(ctl, next, 0), FIELD(ctl, next, UINT64_MAX) };
+	struct ctl good = { .magic = CTL_MAGIC, .version = CTL_VERSION, .mode = 0600, .next = 30, .first = 30, .head = 30 };
+
+	CHECK(ctl_refuses(good, with_none, sizeof with_none / sizeof with_none[0]));
+	good.busy = 1;
+	CHECK(ctl_refuses(good, amid_a_change, sizeof amid_a_change / sizeof amid_a_change[0]));
+	good.busy = 0;
+	good.first_seg = good.last_seg = good.first = good.head = 10;
+	good.live = good.live_bytes = 4;
+	CHECK(ctl_refuses(good, with_messages, sizeof with_messages / sizeof with_messages[0]));
+	return true;
+}
+
+static bool
+slots_that_cannot_be_are_refused(void)
+{
+	static const struct impossible wrong[] = {
+		FIELD(slot, len, SEG_PAYLOAD + 1), FIELD(slot, len, UINT64_MAX), FIELD(slot, head_len, 0),
+		FIELD(slot, head_len, FRAME_HEADER_MAX + 1), FIELD(slot, off, SEG_LOG_BOUND), FIELD(slot, off, UINT32_MAX),
+	};
+	const struct slot good = { .len = SEG_PAYLOAD, .time_us = 1, .off = 4096, .head_len = 9 };
+	struct slot bad;
+
+	CHECK(seg_slot_sound(&good));
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		spoil(&bad, &good, sizeof bad, &wrong[i]);
+		CHECK(!seg_slot_sound(&bad));
+	}
+	bad = good;
+	bad.flags = SLOT_BIG;
+	bad.len = UINT64_MAX;
+	CHECK(!seg_slot_sound(&bad));
+	bad.len = INT64_MAX;
+	CHECK(seg_slot_sound(&bad));
+	return true;
+}
+
 /* fill_table -- post wants of our own until there is no place. */
 static int
 fill_table(struct mbox *m)
