@@ -189,15 +189,20 @@ mbox_missing(const struct mbox *m)
 	return -1;
 }
 
+/* not_opened -- a file that must be there could not be opened. */
+static int
+not_opened(const struct mbox *m)
+{
+	return errno == ENOENT ? mbox_missing(m) : -1;
+}
+
 int
 mbox_wants(struct mbox *m)
 {
 	if (m->want_fd == -1)
 		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? file_open_own(m->dir_fd, "want", O_RDWR)
 		    : file_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
-	if (m->want_fd == -1)
-		return errno == ENOENT ? mbox_missing(m) : -1;
-	return 0;
+	return m->want_fd == -1 ? not_opened(m) : 0;
 }
 
 /* open_wants -- the table of wants, which a killed process may have left something in. */
@@ -428,7 +433,7 @@ mbox_seg(struct mbox *m, uint64_t first)
 	m->shape = m->ctl.shape;
 	/* what ctl or a neighbour names must be there */
 	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1)
-		return errno == ENOENT ? mbox_missing(m) : -1;
+		return not_opened(m);
 	if (first == m->ctl.last_seg || (m->seg.h.next != 0 && m->seg.h.next <= m->ctl.last_seg))
 		return 0;
 	seg_close(&m->seg);
@@ -439,7 +444,7 @@ mbox_seg(struct mbox *m, uint64_t first)
 int
 mbox_seg_log(struct mbox *m)
 {
-	return seg_log(&m->seg) == -1 ? (errno == ENOENT ? mbox_missing(m) : -1) : 0;
+	return seg_log(&m->seg) == -1 ? not_opened(m) : 0;
 }
 
 uint64_t

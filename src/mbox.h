@@ -147,19 +147,16 @@ int mbox_moved(struct mbox *m, uint64_t generation);
  */
 int mbox_seg(struct mbox *m, uint64_t first);
 
-/* mbox_seg_log -- have the log of m->seg open.  With the lock held.  Returns 0, or -1. */
+/* mbox_seg_log -- have m->seg.log_fd open.  With the lock held.  Returns 0, or -1 with errno, of mbox_missing too. */
 int mbox_seg_log(struct mbox *m);
 
-/*
- * mbox_wants -- have m->want_fd, the table of wants.
- * With the lock held.  Returns 0, or -1.
- */
+/* mbox_wants -- have m->want_fd open, the table of wants.  With the lock held.  Returns as mbox_seg_log. */
 int mbox_wants(struct mbox *m);
 
 /*
- * mbox_missing -- what to call it that a file is not there which must be.  rm -r takes the files of a mailbox one by
- * one: for a second it is waited for the lock to go too.
- * With the lock held.  Returns -1: EIDRM where the mailbox is being removed, EBADMSG where it stays, EINTR.
+ * mbox_missing -- tell why a file that must be there is not: rm -r takes the files of a mailbox one by one.  Waits up to
+ * a second for it to take the lock file too; who only looks does not wait.  With or without the lock held.
+ * Returns -1: EIDRM where the mailbox was removed, EBADMSG where it stays, or EINTR.
  */
 int mbox_missing(const struct mbox *m);
 

@@ -137,6 +137,7 @@ static void __attribute__((format(printf, 2, 3)))
 rows_printf(struct rows *r, const char *format, ...)
 {
 	char *bigger;
+	size_t room;
 	va_list args;
 	int len;
 
@@ -146,13 +147,14 @@ rows_printf(struct rows *r, const char *format, ...)
 		va_end(args);
 		if (len < 0 || (size_t)len < r->room - r->len)
 			break;
-		bigger = realloc(r->text, 2 * (r->room + (size_t)len + 1));
+		room = 2 * (r->room + (size_t)len + 1);
+		bigger = realloc(r->text, room);
 		if (bigger == NULL) {
 			r->failed = true;
 			return;
 		}
 		r->text = bigger;
-		r->room = 2 * (r->room + (size_t)len + 1);
+		r->room = room;
 	}
 	r->len += len > 0 ? (size_t)len : 0;
 }

@@ -138,7 +138,7 @@ take_out(struct mbox *m, bool peek, struct run *run, const unsigned char *verdic
 	run->n = n;
 }
 
-/* discard_all -- with the lock held: what is not whole; where it is not that rm -r takes all. */
+/* discard_all -- with the lock held: discard what is not whole; but not what is missing since rm -r is at work: EIDRM. */
 static int
 discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 {

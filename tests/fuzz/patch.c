@@ -296,6 +296,7 @@ patch_want(int dir_fd, struct bytes *b)
 	} else {
 		set_field(&w, want_fields, COUNT(want_fields), b);
 	}
+	/* a length beyond its text, which no program writes, goes in by itself */
 	len = w.filter.len;
 	if (len > FILTER_TEXT_MAX)
 		w.filter.len = FILTER_TEXT_MAX;
