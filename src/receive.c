@@ -143,7 +143,13 @@ not_delivered(struct receive *r)
 		sources_close(&r->sources);
 		cli_stopped(SIGPIPE);
 	}
-	status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
+	if (err == EBADMSG && r->deliver.cut && r->sources.from->reader->reason != NULL) {
+		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
+		    (unsigned long long)r->sources.from->reader->offset, r->sources.from->reader->reason);
+		status = CLI_DATA;
+	} else {
+		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
+	}
 	if (err == EBADMSG && r->follow && r->deliver.cut) {
 		r->deliver.status = status;
 		return GO_ON;
