@@ -28,7 +28,7 @@ MODULES = \
 	damage \
 	reclaim recount audit probe \
 	mbox box door \
-	ready wake render \
+	ready wake wait render \
 	settle survey \
 	displace search verify \
 	sync stable \

@@ -21,6 +21,7 @@
 #include "reclaim.h"
 #include "revive.h"
 #include "verify.h"
+#include "wait.h"
 #include "wake.h"
 
 enum {
@@ -212,7 +213,8 @@ nothing(struct claim *c, const struct claim_limits *limits)
 		return -1;
 	if (!limits->wait)
 		return 0;
-	return wake_post(c->m, c->peek ? WANT_PEEK : WANT_RECEIVE, &c->filter, 0);
+	/* who waits for one message by its number leaves the others */
+	return wait_post(c->m, c->peek || limits->from != 0 ? WANT_PEEK : WANT_RECEIVE, &c->filter, 0);
 }
 
 /* turn -- claim_turn, with the lock held. */
@@ -246,7 +248,7 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (run->meet_fd != -1 && wake_end(m, run->items[0].id, STATE_CLAIMED) == -1)
 		return -1;
-	return wake_awake(m);
+	return wait_awake(m);
 }
 
 /* read_run -- read the run's frames, after the unlock: nobody changes what is in a log. */

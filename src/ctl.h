@@ -20,7 +20,7 @@
 #define CTL_UNBOUNDED UINT64_MAX
 
 enum {
-	CTL_VERSION = 3,
+	CTL_VERSION = 4,
 	CTL_COPY = 256,                 /* bytes of a copy */
 	CTL_SYNCED = 64,                /* bytes behind the copies, of a durable mailbox: see stable.c */
 };

@@ -19,7 +19,7 @@
 #include "lineup.h"
 #include "reader.h"
 #include "spool.h"
-#include "wake.h"
+#include "wait.h"
 
 enum {
 	FEW = 64,                       /* so many messages may wait before drops come in one from each user a turn, */
@@ -202,7 +202,7 @@ begin_spool(struct mbox *m, uint64_t deadline_ns)
 	if (m->posted) {
 		if (mbox_lock(m, deadline_ns) == -1)
 			return -1;
-		r = wake_awake(m);
+		r = wait_awake(m);
 		if (r == 0 && m->changing)
 			r = mbox_commit(m);
 		mbox_unlock(m);
@@ -253,7 +253,7 @@ take_big(struct intake *in, const struct left *l, const char *name, int fd, stru
 	if (mbox_lock(m, deadline_ns) == 0) {
 		out = append(in, l, name, true);
 		/* the message is in: should this fail, what is left of the want goes with its owner */
-		if (out == TAKEN && wake_down(m) == 0 && m->changing)
+		if (out == TAKEN && wait_down(m) == 0 && m->changing)
 			mbox_commit(m);
 	}
 	err = errno;

@@ -14,6 +14,7 @@
 #include "move.h"
 #include "offer.h"
 #include "sync.h"
+#include "wait.h"
 #include "wake.h"
 
 enum { PIPE_WORTH = 64 * 1024 };        /* a longer message is worth a larger pipe */
@@ -115,7 +116,7 @@ offer_anew(struct meet *t)
 }
 
 /*
- * look -- the offer is not taken yet: see how it stands.  r: wake_sleep's.
+ * look -- the offer is not taken yet: see how it stands.  r: wait_sleep's.
  * Returns 1 it is taken, or has been received, 0 go on waiting, or -1.
  */
 static int
@@ -163,7 +164,7 @@ await_taken(struct meet *t)
 	io_catch_stop();
 	do {
 		until = t->back && t->pause_ns < t->deadline_ns ? t->pause_ns : t->deadline_ns;
-		r = wake_sleep(t->post->m, until);
+		r = wait_sleep(t->post->m, until);
 		/* the end of the pause is no end of patience */
 		r = look(t, r == 0 && until < t->deadline_ns ? 1 : r);
 	} while (r == 0);

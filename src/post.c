@@ -19,6 +19,7 @@
 #include "spool.h"
 #include "stable.h"
 #include "sync.h"
+#include "wait.h"
 #include "wake.h"
 
 void
@@ -73,19 +74,19 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 		return -1;
 	}
 	io_catch_stop();
-	r = wake_post(m, WANT_ROOM, NULL, need_bytes);
+	r = wait_post(m, WANT_ROOM, NULL, need_bytes);
 	if (r == 0 && m->changing)
 		r = mbox_commit(m);
 	mbox_unlock(m);
 	if (r == 0) {
-		r = wake_sleep(m, deadline_ns);
+		r = wait_sleep(m, deadline_ns);
 		if (r == 1)
 			return 0;
 		if (r == 0)
 			errno = ETIMEDOUT;
 	}
 	if (errno != EIDRM)
-		wake_leave(m);
+		wait_leave(m);
 	return -1;
 }
 
@@ -234,7 +235,7 @@ finish_append(struct post *p)
 	struct mbox *m = p->m;
 
 	/* we are admitted: the next in the queue may fit as well */
-	if ((m->posted && p->drop == NULL ? wake_awake(m) : wake_room(m)) == -1)
+	if ((m->posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1)
 		return -1;
 	if ((p->sync || is_offer(m)) && sync_post(m, m->ctl.next - 1) == -1)
 		return -1;
@@ -326,7 +327,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 		if (ahead == -1 || n > 0) {
 			err = errno;
 			mbox_unlock(m);
-			wake_leave(m);
+			wait_leave(m);
 			errno = err;
 			return -1;
 		}
@@ -420,7 +421,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 	}
 	if (r == 0) {
 		/* the message is in: should this fail, what is left of the want goes with its owner */
-		if (!p->sync && wake_down(m) == 0 && m->changing)
+		if (!p->sync && wait_down(m) == 0 && m->changing)
 			mbox_commit(m);
 		close(fd);
 		mbox_unlock(m);

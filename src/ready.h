@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ready: whether a message that is named by its id may be received now.  Changes nothing.
+ * ready: which message may be received now, of those that came last.  Changes nothing, and leaves m->seg as it is.
  */
 #ifndef READY_H
 #define READY_H
@@ -11,10 +11,17 @@
 #include "mbox.h"
 #include "seg.h"
 
+/* A message that is ready. */
+struct ready {
+	uint64_t id;
+	struct slot slot;
+	struct names names;                     /* that slot.tag and slot.source are numbers of */
+};
+
 /*
- * ready_find -- whether message id is ready; with its slot, and the names that the slot's numbers are of.
- * With the lock held.  Leaves m->seg as it is.  names->n: 0 before.
+ * ready_first -- the first ready message in [from, below) that the filter matches.
+ * With the lock held.  Returns whether there is one; one that cannot be read is none.
  */
-bool ready_find(struct mbox *m, uint64_t id, struct slot *slot, struct names *names);
+bool ready_first(const struct mbox *m, uint64_t from, uint64_t below, const struct filter *filter, struct ready *found);
 
 #endif

@@ -73,11 +73,11 @@ is_requesters(const struct reply *r, const struct stat *st)
 	    || ((members & 0060) != 0 && st->st_gid == r->box->gid));
 }
 
-/* is_gone -- whether an errno says that the mailbox is not there any more. */
+/* is_gone -- whether an errno says that the mailbox is not there any more; ENODEV: its directory, half removed, still is. */
 static bool
 is_gone(int err)
 {
-	return err == ENOENT || err == ENOTDIR || err == EIDRM;
+	return err == ENOENT || err == ENOTDIR || err == EIDRM || err == ENODEV;
 }
 
 /* open_reply -- open the mailbox for the answer, if it may be answered to.  Returns as reply_send. */

@@ -14,6 +14,7 @@
 #include "feed.h"
 #include "io.h"
 #include "spool.h"
+#include "wait.h"
 #include "wake.h"
 
 enum { COPY_PIECE = 64 * 1024 };        /* bytes copied at a time where a payload can not be linked to */
@@ -437,7 +438,7 @@ sink_close(struct sink *s)
 	if (s->handover)
 		meet_abort(&s->meet);
 	if (s->kind == CHANNEL_MAILBOX) {
-		wake_leave(&s->m);
+		wait_leave(&s->m);
 		mbox_close(&s->m);
 	} else if (s->kind == CHANNEL_DROP) {
 		leave_close(&s->leave);

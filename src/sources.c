@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "door.h"
 #include "io.h"
+#include "wait.h"
 #include "wake.h"
 
 enum {
@@ -45,11 +46,11 @@ wants_awake(struct sources *s, const struct source *but)
 
 	for (uint32_t i = 0; i < s->n; i++) {
 		one = &s->list[i];
-		if (one == but || !one->m.posted || one->m.want.mark == WAKE_AWAKE)
+		if (one == but || !one->m.posted || one->m.want.mark == WANT_AWAKE)
 			continue;
 		if (mbox_lock(&one->m, claim_deadline(&one->claim)) == -1)
 			return -1;
-		r = wake_awake(&one->m);
+		r = wait_awake(&one->m);
 		if (r == 0 && one->m.changing)
 			r = mbox_commit(&one->m);
 		mbox_unlock(&one->m);
@@ -362,7 +363,7 @@ sources_close(struct sources *s)
 		struct source *one = &s->list[i];
 
 		if (one->kind == CHANNEL_MAILBOX) {
-			wake_leave(&one->m);
+			wait_leave(&one->m);
 			mbox_close(&one->m);
 			claim_free(&one->claim);
 			intake_free(one->intake);

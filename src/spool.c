@@ -11,6 +11,7 @@
 #include "file.h"
 #include "io.h"
 #include "mode.h"
+#include "wait.h"
 #include "wake.h"
 
 /* want_spool -- post the want that tells whose file the spool is, should we die; it comes before the file. */
@@ -21,7 +22,7 @@ want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
 
 	if (mbox_lock(m, deadline_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns) == -1)
 		return -1;
-	if (mbox_number(m) == 0 && wake_post(m, WANT_SPOOL, NULL, 0) == 0)
+	if (mbox_number(m) == 0 && wait_post(m, WANT_SPOOL, NULL, 0) == 0)
 		r = m->changing ? mbox_commit(m) : 0;
 	if (r == 0 && !m->posted) {
 		errno = ENOSPC;         /* nobody could tell whose file it is */
@@ -42,7 +43,7 @@ spool_open(struct mbox *m, uint64_t deadline_ns)
 		return -1;
 	fd = file_make(m->dir_fd, name, mode_files(m->ctl.mode));
 	if (fd == -1)
-		wake_leave(m);
+		wait_leave(m);
 	io_catch_stop();
 	return fd;
 }
@@ -75,6 +76,6 @@ spool_drop(struct mbox *m, int fd)
 		close(fd);
 	bell_spool_name(name, m->number);
 	unlinkat(m->dir_fd, name, 0);
-	wake_leave(m);
+	wait_leave(m);
 	errno = err;
 }

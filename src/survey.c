@@ -8,7 +8,6 @@
 #include "batch.h"
 #include "clock.h"
 #include "io.h"
-#include "wake.h"
 
 #define LOCK_NS UINT64_C(1000000000)    /* how long the mailbox may be locked by others */
 
@@ -154,7 +153,7 @@ look_at_wants(struct mbox *m, struct survey *s)
 		w = &s->wants[s->wants_n];
 		if (want_read(m->want_fd, i, w) == -1)
 			return -1;
-		if (w->owner == 0 || w->kind == WANT_SPOOL || w->mark == WAKE_AWAKE || !mbox_lives(m, w->owner))
+		if (w->owner == 0 || w->kind == WANT_SPOOL || w->mark == WANT_AWAKE || !mbox_lives(m, w->owner))
 			continue;
 		s->wants_n++;
 		if (w->kind == WANT_RECEIVE || w->kind == WANT_PEEK)

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "displace.h"
 #include "io.h"
+#include "wait.h"
 #include "wake.h"
 
 enum { KEEP = 4096 };                           /* bytes of log that stay when it was the last message */
@@ -14,7 +15,7 @@ enum { KEEP = 4096 };                           /* bytes of log that stay when i
 int
 sync_post(struct mbox *m, uint64_t id)
 {
-	return wake_post(m, WANT_END, NULL, id);
+	return wait_post(m, WANT_END, NULL, id);
 }
 
 /* claimed_state -- what it means that somebody has claimed the message.  Returns as sync_state. */
@@ -70,7 +71,7 @@ sync_withdraw(struct mbox *m, uint64_t id)
 int
 sync_leave(struct mbox *m)
 {
-	int r = wake_down(m) == -1 || (m->changing && mbox_commit(m) == -1) ? -1 : 0;
+	int r = wait_down(m) == -1 || (m->changing && mbox_commit(m) == -1) ? -1 : 0;
 
 	mbox_unlock(m);
 	return r;
@@ -92,7 +93,7 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 
 	io_catch_stop();
 	for (;;) {
-		r = wake_sleep(m, deadline_ns);
+		r = wait_sleep(m, deadline_ns);
 		why = r == 0 ? ETIMEDOUT : errno;
 		if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? deadline_ns : 0)) == -1)
 			return -1;

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* wake: the table of wants at work.  A crash leaves wants of the dead, which whoever meets them removes. */
+/* wake: a crash leaves wants of the dead, which whoever meets them removes. */
 #include "wake.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include "batch.h"
 #include "bell.h"
 #include "clock.h"
-#include "door.h"
 #include "file.h"
-#include "io.h"
-#include "mode.h"
 #include "ready.h"
 
 /*
@@ -22,11 +16,8 @@
  */
 #define OUT_OF_LINE __attribute__((noinline))
 
-/* ---- waking others ---- */
-
-/* remove_want -- take down a want, ours or a dead process's, with what its owner left in the directory. */
-static int
-remove_want(struct mbox *m, uint32_t index, uint64_t owner)
+int
+wake_remove(struct mbox *m, uint32_t index, uint64_t owner)
 {
 	char spool[BELL_NAME_MAX];
 	int used;
@@ -53,10 +44,11 @@ ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
 		if (errno != ENXIO && errno != ENOENT)
 			return -1;
 		/* its owner may be alive and without a bell: it looks by itself */
-		return mbox_lives(m, w->owner) || remove_want(m, index, w->owner) == 0 ? 0 : -1;
+		return mbox_lives(m, w->owner) || wake_remove(m, index, w->owner) == 0 ? 0 : -1;
 	}
 	/* marked before it may ring */
-	err = want_mark(m->want_fd, index, mark);
+	err = w->kind == WANT_RECEIVE ? want_wake(m->want_fd, index, mark, clock_mono_ns())
+	    : want_mark(m->want_fd, index, mark);
 	mbox_ring(m, fd);
 	return err == -1 ? -1 : 1;
 }
@@ -87,15 +79,24 @@ first_match(const struct want *w, uint32_t n, const struct slot *slots, const st
  * places: room for WANT_MAX.
  */
 static int
-queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *places)
+queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *places, struct want_crowd *crowd)
 {
 	int n;
 
 	if (m->kinds_known && (m->kinds & 1U << kind) == 0)
 		return 0;
-	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->kinds);
+	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, crowd);
+	m->kinds = crowd->kinds;
 	m->kinds_known = n != -1;
 	return n;
+}
+
+/* sees -- whether who was woken last will see message id, has the filter of this sum, and is about to look. */
+static bool
+sees(const struct mbox *m, const struct want_woken *w, uint32_t filter_sum, uint64_t id)
+{
+	return w->owner != 0 && w->filter_sum == filter_sum && w->mark <= id
+	    && clock_mono_ns() - w->woken_ns < WAKE_SOON_NS && mbox_lives(m, w->owner);
 }
 
 /* wake_kind -- wake the sleeping wants of one kind; takers have a message each, peekers need not. */
@@ -104,13 +105,17 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
     const struct slice *names)
 {
 	struct want_place places[WANT_MAX];
+	struct want_crowd crowd;
 	bool given[BATCH_MESSAGES] = { false };
 	struct want w;
 	uint32_t j, left = n;
-	int waiting = queue(m, kind, true, places), rung;
+	int waiting = queue(m, kind, true, places, &crowd), rung;
 
 	if (waiting == -1)
 		return -1;
+	/* where all that sleep are alike, the one that is about to look sees all that they want, and wakes the next */
+	if (kind == WANT_RECEIVE && waiting > 0 && crowd.alike && sees(m, &crowd.woken, crowd.filter_sum, first_id))
+		return 0;
 	for (int i = 0; i < waiting && left > 0; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
 			return -1;
@@ -124,7 +129,7 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
 			return -1;
 		if (rung == 1 && kind == WANT_RECEIVE) {
 			given[j] = true;
-			left--;
+			left = crowd.alike ? 0 : left - 1;
 		}
 	}
 	return 0;
@@ -145,7 +150,8 @@ wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
-	int waiting = queue(m, WANT_RECEIVE, true, places);
+	struct want_crowd crowd;
+	int waiting = queue(m, WANT_RECEIVE, true, places, &crowd);
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -161,8 +167,8 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
-	int rung;
-	int waiting = queue(m, WANT_END, false, places);
+	struct want_crowd crowd;
+	int waiting = queue(m, WANT_END, false, places, &crowd), rung;
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -182,16 +188,17 @@ static OUT_OF_LINE int
 wake_queued(struct mbox *m)
 {
 	struct want_place places[WANT_MAX];
+	struct want_crowd crowd;
 	struct want w;
 	int waiting, rung;
 
-	waiting = queue(m, WANT_ROOM, false, places);
+	waiting = queue(m, WANT_ROOM, false, places, &crowd);
 	if (waiting == -1)
 		return -1;
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
 			return -1;
-		if (w.mark == WAKE_AWAKE || w.owner == m->number)
+		if (w.mark == WANT_AWAKE || w.owner == m->number)
 			continue;
 		if (w.mark == 0 && !mbox_fits(&m->ctl, w.object))
 			return 0;
@@ -201,7 +208,7 @@ wake_queued(struct mbox *m)
 				return rung == -1 ? -1 : 0;
 		} else if (mbox_lives(m, w.owner)) {
 			return 0;
-		} else if (remove_want(m, places[i].index, w.owner) == -1) {
+		} else if (wake_remove(m, places[i].index, w.owner) == -1) {
 			return -1;
 		}
 	}
@@ -219,23 +226,24 @@ static OUT_OF_LINE int
 queued_ahead(struct mbox *m)
 {
 	struct want_place places[WANT_MAX];
+	struct want_crowd crowd;
 	struct want w;
 	uint64_t now;
 	int waiting;
 
-	waiting = queue(m, WANT_ROOM, false, places);
+	waiting = queue(m, WANT_ROOM, false, places, &crowd);
 	if (waiting == -1)
 		return -1;
 	now = waiting > 0 ? clock_mono_ns() : 0;
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
 			return -1;
-		if (w.mark == WAKE_AWAKE)
+		if (w.mark == WANT_AWAKE)
 			continue;
 		if (w.owner == m->number)
 			return 0;
 		if (!mbox_lives(m, w.owner)) {
-			if (remove_want(m, places[i].index, w.owner) == -1)
+			if (wake_remove(m, places[i].index, w.owner) == -1)
 				return -1;
 		} else if (w.looked_ns > now || now - w.looked_ns < WAKE_STOPPED_NS) {
 			return 1;
@@ -250,119 +258,73 @@ wake_ahead(struct mbox *m)
 	return m->ctl.wants == 0 ? 0 : queued_ahead(m);
 }
 
-/* ---- our own want ---- */
-
-/* clear_dead -- remove the wants of the dead, before a new one is added. */
+/* wake_for -- wake a receiver for one message that is ready. */
 static int
-clear_dead(struct mbox *m)
+wake_for(struct mbox *m, const struct ready *r)
 {
-	struct want w;
+	const struct slice two[2] = { names_get(&r->names, r->slot.tag), names_get(&r->names, r->slot.source) };
+	struct slot slot = r->slot;
 
-	for (uint32_t i = 0; i < m->ctl.wants; i++) {
-		if (want_read(m->want_fd, i, &w) == -1 || w.owner == 0 || mbox_lives(m, w.owner))
-			continue;
-		if (remove_want(m, i, w.owner) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* add_want -- find a place for our want.  Returns 1, 0 where the table is full, or -1. */
-static int
-add_want(struct mbox *m)
-{
-	int place;
-
-	if (mbox_wants(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1)
-		return -1;
-	/* once for each process, which may come and go here for every message, and where all places are taken */
-	if (!m->cleared && clear_dead(m) == -1)
-		return -1;
-	place = want_free_place(m->want_fd, m->ctl.wants);
-	if (place >= WANT_MAX && m->cleared && clear_dead(m) == 0)
-		place = want_free_place(m->want_fd, m->ctl.wants);
-	m->cleared = true;
-	if (place == -1)
-		return -1;
-	if (place >= WANT_MAX)
-		return 0;
-	m->want_index = (uint32_t)place;
-	m->want.owner = m->number;
-	m->want.ticket = ++m->ctl.ticket;
-	if (m->ctl.wants <= m->want_index)
-		m->ctl.wants = m->want_index + 1;
-	return 1;
-}
-
-int
-wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
-{
-	bool had_bell = m->bell_fd != -1;
-
-	if (m->look)
-		return 0;
-	if (!m->posted) {
-		m->want = (struct want){ .kind = (uint32_t)kind };
-		switch (add_want(m)) {
-		case -1:
-			return -1;
-		case 0:
-			return 0;
-		}
-	} else if (m->want.mark == WAKE_AWAKE || (kind == WANT_ROOM && m->want.kind != WANT_ROOM)) {
-		/* it got what it waited for, or did not wait in this queue: it queues anew */
-		if (mbox_begin(m) == -1)
-			return -1;
-		m->want.ticket = ++m->ctl.ticket;
-	}
-	m->want.kind = (uint32_t)kind;
-	m->kinds |= 1U << kind;
-	m->want.mark = 0;
-	m->want.looked_ns = clock_mono_ns();
-	m->want.object = object;
-	if (filter != NULL)
-		m->want.filter = *filter;
-	if (want_write(m->want_fd, m->want_index, &m->want) == -1) {
-		if (m->posted || (errno != ENOSPC && errno != EDQUOT))
-			return -1;
-		m->ctl.wants = (uint32_t)want_used(m->want_fd, m->ctl.wants);
-		return 0;
-	}
-	m->posted = true;
-	if (had_bell)
-		m->bell_fd = bell_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->bell_fd);
-	else if (kind != WANT_SPOOL)
-		m->bell_fd = bell_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
-	return 0;
-}
-
-int
-wake_ready(struct mbox *m, uint64_t id)
-{
-	struct names names = { .n = 0 };
-	struct slice two[2];
-	struct slot slot;
-
-	if (!ready_find(m, id, &slot, &names))
-		return 0;
-	two[0] = names_get(&names, slot.tag);
-	two[1] = names_get(&names, slot.source);
 	slot.tag = 0;
 	slot.source = 1;
-	return wake_receivers(m, id, 1, &slot, two);
+	return wake_receivers(m, r->id, 1, &slot, two);
 }
 
-/* hand_on_door -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last. */
+OUT_OF_LINE int
+wake_ready(struct mbox *m, uint64_t id)
+{
+	static const struct filter every = { .len = 0 };
+	struct ready r;
+
+	return ready_first(m, id, id + 1, &every, &r) ? wake_for(m, &r) : 0;
+}
+
+/* wake_alike -- wake the first that sleeps with a filter like ours, for message id, unless one is about to look. */
 static OUT_OF_LINE int
-hand_on_door(struct mbox *m)
+wake_alike(struct mbox *m, uint64_t id)
+{
+	struct want_place places[WANT_MAX];
+	struct want_crowd crowd;
+	struct want w;
+	int waiting = queue(m, WANT_RECEIVE, true, places, &crowd), rung;
+
+	if (waiting > 0 && sees(m, &crowd.woken, m->want.filter_sum, id))
+		return 0;
+	for (int i = 0; i < waiting; i++) {
+		if (want_read_head(m->want_fd, places[i].index, &w) == -1)
+			return -1;
+		if (w.owner == m->number || w.filter_sum != m->want.filter_sum)
+			continue;
+		rung = ring(m, places[i].index, &w, id);
+		if (rung != 0)
+			return rung == -1 ? -1 : 0;
+	}
+	return waiting == -1 ? -1 : 0;
+}
+
+OUT_OF_LINE int
+wake_next(struct mbox *m, uint64_t mark)
+{
+	struct ready r;
+
+	if (!ready_first(m, mark, UINT64_MAX, &m->want.filter, &r))
+		return 0;
+	if (r.id == mark && wake_for(m, &r) == -1)
+		return -1;
+	return wake_alike(m, r.id);
+}
+
+OUT_OF_LINE int
+wake_door(struct mbox *m)
 {
 	static const enum want_kind kinds[] = { WANT_RECEIVE, WANT_PEEK };
 	struct want_place places[WANT_MAX];
+	struct want_crowd crowd;
 	struct want w;
 	int waiting, rung;
 
 	for (int k = 0; k < 2; k++) {
-		waiting = queue(m, kinds[k], true, places);
+		waiting = queue(m, kinds[k], true, places, &crowd);
 		if (waiting == -1)
 			return -1;
 		for (int i = 0; i < waiting; i++) {
@@ -370,99 +332,10 @@ hand_on_door(struct mbox *m)
 				return -1;
 			if (w.owner == m->number)
 				continue;
-			rung = ring(m, places[i].index, &w, WAKE_DOOR);
+			rung = ring(m, places[i].index, &w, WANT_DOOR);
 			if (rung != 0)
 				return rung == -1 ? -1 : 0;
 		}
 	}
 	return 0;
-}
-
-/* leave_door -- keep the door no longer; somebody else is to. */
-static int
-leave_door(struct mbox *m)
-{
-	if (m->door.bell_fd == -1)
-		return 0;
-	door_leave(m);
-	return m->ctl.wants == 0 ? 0 : hand_on_door(m);
-}
-
-int
-wake_awake(struct mbox *m)
-{
-	struct want w;
-
-	if (leave_door(m) == -1)
-		return -1;
-	if (!m->posted || m->want.mark == WAKE_AWAKE)
-		return 0;
-	if (want_read_head(m->want_fd, m->want_index, &w) == -1)
-		return -1;
-	m->want.mark = WAKE_AWAKE;
-	if (want_mark(m->want_fd, m->want_index, WAKE_AWAKE) == -1)
-		return -1;
-	if (w.mark == WAKE_DOOR)
-		return door_kept(m) ? 0 : hand_on_door(m);
-	if (w.kind == WANT_ROOM)
-		return wake_room(m);
-	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WAKE_AWAKE)
-		return wake_ready(m, w.mark);
-	return 0;
-}
-
-int
-wake_down(struct mbox *m)
-{
-	if (!m->posted)
-		return 0;
-	if (mbox_begin(m) == -1 || wake_awake(m) == -1)
-		return -1;
-	if (remove_want(m, m->want_index, m->number) == -1)
-		return -1;
-	m->posted = false;
-	if (m->bell_fd != -1)
-		close(m->bell_fd);
-	m->bell_fd = -1;
-	return 0;
-}
-
-void
-wake_leave(struct mbox *m)
-{
-	int err = errno;
-
-	if ((m->posted || m->door.bell_fd != -1) && mbox_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
-		if ((m->posted ? wake_down(m) : wake_awake(m)) == 0 && m->changing)
-			mbox_commit(m);
-		mbox_unlock(m);
-	}
-	errno = err;
-}
-
-int
-wake_sleep(struct mbox *m, uint64_t deadline_ns)
-{
-	struct pollfd pfd = { .fd = m->bell_fd, .events = POLLIN };
-	uint64_t generation = m->ctl.generation;
-	int r, ms;
-
-	for (;;) {
-		if (io_stop) {
-			errno = EINTR;
-			return -1;
-		}
-		ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
-		if (ms == 0)
-			return 0;
-		r = poll(&pfd, 1, ms);
-		if (r == 1)
-			return 1;
-		if (r == -1 && errno != EINTR)
-			return -1;
-		if (r == 0 && (r = m->behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
-			return r;
-		if (m->posted)
-			want_looked(m->want_fd, m->want_index, clock_mono_ns());
-	}
 }

@@ -8,7 +8,10 @@
  *     wants it and is asleep, and marks that want with the message; the close after the unlock is the wake.
  *     (Where one change wakes very many, some are closed before: they wait for the lock.)
  *   - A waiter that is woken looks, and takes the first match whatever its mark says.  If the message that it was
- *     woken for is still ready, it wakes the next one for it.
+ *     woken for is still ready, it wakes the next one for it; and if any from that one on is that it wants, the next
+ *     that sleeps with the same filter.
+ *   - So where all that sleep have one filter, and one with that filter was woken a moment ago and has not looked yet,
+ *     nobody is woken besides it: a burst wakes as many as take part in it, not as many as there are messages.
  *   - A want is asleep only while its owner sleeps.
  *   - Who keeps the door (door.h) and wakes, or was woken to keep it and does not, wakes the next that sleeps for it.
  * All functions are called with the mailbox locked; those that change it begin the change, the caller commits.
@@ -18,9 +21,8 @@
 
 #include "mbox.h"
 
-#define WAKE_AWAKE UINT64_MAX           /* the mark of a want whose owner is not asleep */
-#define WAKE_DOOR (UINT64_MAX - 1)      /* the mark of one that was woken to keep the door (door.h) */
 #define WAKE_LOOK_NS UINT64_C(1000000000)       /* a waiter looks by itself after so long */
+#define WAKE_SOON_NS UINT64_C(10000000)         /* one that was woken so long ago and has not looked may be stopped */
 #define WAKE_STOPPED_NS (2 * WAKE_LOOK_NS)      /* one that has not looked for so long is stopped */
 
 /*
@@ -32,6 +34,12 @@ int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct s
 
 /* wake_ready -- wake a receiver for message id, if it is ready.  Returns 0, or -1. */
 int wake_ready(struct mbox *m, uint64_t id);
+
+/*
+ * wake_next -- we were woken for message mark, and look no more: what we leave of it and of what came after it, which
+ * nobody else may have been woken for, is for the next.  Returns 0, or -1.
+ */
+int wake_next(struct mbox *m, uint64_t mark);
 
 /*
  * wake_wanted -- whether a living receiver sleeps that wants a message with this tag and source.
@@ -50,34 +58,15 @@ int wake_end(struct mbox *m, uint64_t id, enum state_status status);
 int wake_room(struct mbox *m);
 
 /*
- * wake_post -- post our want, or post it again after a look that found nothing; then its owner may sleep.
- * Where there is no place or no disk for it, or the mailbox is only looked at, m->bell_fd stays -1 and the owner lives on its own looks.
- * Returns 0, or -1.
- */
-int wake_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object);
-
-/*
- * wake_awake -- our want, if it stands, is not to be woken any more; what it was woken for and is still ready goes
- * to the next, and so does the door, if we keep it.  Returns 0, or -1.
- */
-int wake_awake(struct mbox *m);
-
-/* wake_down -- take our want down for good.  Returns 0, or -1. */
-int wake_down(struct mbox *m);
-
-/* wake_leave -- lock, take our want down, commit and unlock: for who gives up waiting. */
-void wake_leave(struct mbox *m);
-
-/*
  * wake_ahead -- whether a living sender waits for room in front of us (stopped ones aside).
  * Returns 1 or 0, or -1.
  */
 int wake_ahead(struct mbox *m);
 
-/*
- * wake_sleep -- sleep on our bell: until it rings, until it is time to look, or until the deadline.
- * Without the lock.  Returns 1 look, 0 deadline passed, -1: EINTR (io_stop), EIDRM.
- */
-int wake_sleep(struct mbox *m, uint64_t deadline_ns);
+/* wake_door -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last.  Returns 0, or -1. */
+int wake_door(struct mbox *m);
+
+/* wake_remove -- take down a want, ours or a dead process's, with what its owner left in the directory.  0, or -1. */
+int wake_remove(struct mbox *m, uint32_t index, uint64_t owner);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 
 _Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && sizeof(struct want) >= (size_t)WANT_HEAD
     && (int)FILTER_TEXT_MAX <= (int)TEXT_SIZE, "a want has its place");
+_Static_assert(offsetof(struct want, looked_ns) == offsetof(struct want, mark) + sizeof(uint64_t), "want_wake");
 
 static uint64_t
 head_at(uint32_t index)
@@ -83,6 +84,14 @@ want_mark(int fd, uint32_t index, uint64_t mark)
 }
 
 int
+want_wake(int fd, uint32_t index, uint64_t mark, uint64_t woken_ns)
+{
+	const uint64_t two[2] = { mark, woken_ns };
+
+	return io_pwrite(fd, two, sizeof two, head_at(index) + offsetof(struct want, mark));
+}
+
+int
 want_looked(int fd, uint32_t index, uint64_t looked_ns)
 {
 	return io_pwrite(fd, &looked_ns, sizeof looked_ns, head_at(index) + offsetof(struct want, looked_ns));
@@ -117,22 +126,40 @@ head(int fd, uint32_t index, uint32_t n, struct heads *heads)
 	return 0;
 }
 
+/* see -- what one want of the kind tells of the crowd. */
+static void
+see(struct want_crowd *crowd, const struct want *w, bool first)
+{
+	if (w->mark == 0) {
+		crowd->alike = first || (crowd->alike && crowd->filter_sum == w->filter_sum);
+		crowd->filter_sum = w->filter_sum;
+	} else if (w->mark != WANT_AWAKE && w->mark != WANT_DOOR && w->looked_ns >= crowd->woken.woken_ns) {
+		crowd->woken = (struct want_woken){ w->owner, w->mark, w->looked_ns, w->filter_sum };
+	}
+}
+
 int
-want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places, uint32_t *kinds)
+want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
+    struct want_crowd *crowd)
 {
 	char block[HEADS * WANT_HEAD];
 	struct heads heads = { .block = block };
 	const struct want *w = &heads.w;
+	bool first = true;
 	int found = 0, j;
 
-	*kinds = 0;
+	*crowd = (struct want_crowd){ .kinds = 0 };
 	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
 		if (head(fd, i, n, &heads) == -1)
 			return -1;
 		if (w->owner == 0)
 			continue;
-		*kinds |= w->kind < 32 ? 1U << w->kind : 0;
-		if (w->kind != (uint32_t)kind || (asleep && w->mark != 0))
+		crowd->kinds |= w->kind < 32 ? 1U << w->kind : 0;
+		if (w->kind != (uint32_t)kind)
+			continue;
+		see(crowd, w, first);
+		first = first && w->mark != 0;
+		if (asleep && w->mark != 0)
 			continue;
 		for (j = found++; j > 0 && places[j - 1].ticket > w->ticket; j--)
 			places[j] = places[j - 1];

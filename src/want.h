@@ -27,13 +27,18 @@ enum {
 	WANT_MAX = 1024,                /* entries; who finds no place looks once a second */
 };
 
+/* Marks that are no message's. */
+#define WANT_AWAKE UINT64_MAX           /* its owner is not asleep */
+#define WANT_DOOR (UINT64_MAX - 1)      /* it was woken to keep the door (door.h) */
+
 struct want {
 	uint64_t owner;                 /* process number; 0: void */
 	uint64_t ticket;
 	uint64_t mark;                  /* message it was woken for; for room 1; for an end the status; 0: asleep */
-	uint64_t looked_ns;             /* the owner's last look by itself (CLOCK_MONOTONIC) */
+	uint64_t looked_ns;             /* the owner's last look by itself, or when it was woken for a message (CLOCK_MONOTONIC) */
 	uint64_t object;
 	uint32_t kind;
+	uint32_t filter_sum;            /* hash_sum of the filter: wants with the same one are alike */
 	uint16_t unused;
 	struct filter filter;
 };
@@ -49,17 +54,31 @@ int want_read(int fd, uint32_t index, struct want *w);
 int want_read_head(int fd, uint32_t index, struct want *w);     /* all but the filter */
 int want_write(int fd, uint32_t index, const struct want *w);
 
-/* want_mark, want_void -- change one field of an entry.  Return 0, or -1. */
+/* What want_queue has seen of all wants of the kind, on its way. */
+struct want_crowd {
+	uint32_t kinds;                 /* which kinds there are at all, as bits 1 << kind */
+	bool alike;                     /* some are asleep, and all those have the filter of this sum */
+	uint32_t filter_sum;
+	/* the one that was woken for a message last, and has not looked since; woken.owner 0: none */
+	struct want_woken {
+		uint64_t owner, mark, woken_ns;
+		uint32_t filter_sum;
+	} woken;
+};
+
+/* want_mark, want_void -- change one field of an entry; want_wake: its mark, and when.  Return 0, or -1. */
 int want_mark(int fd, uint32_t index, uint64_t mark);
+int want_wake(int fd, uint32_t index, uint64_t mark, uint64_t woken_ns);
 int want_looked(int fd, uint32_t index, uint64_t looked_ns);
 int want_void(int fd, uint32_t index);
 
 /*
  * want_queue -- the places of the wants of a kind, in the order of their tickets.
  * n: entries in use (ctl.wants); asleep: only those without a mark.
- * places: room for WANT_MAX.  kinds: gets which kinds there are at all, as bits 1 << kind.  Returns how many, or -1.
+ * places: room for WANT_MAX.  Returns how many, or -1.
  */
-int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places, uint32_t *kinds);
+int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
+    struct want_crowd *crowd);
 
 /* want_free_place -- the first void entry, of n in use (n where there is none).  -1 on error. */
 int want_free_place(int fd, uint32_t n);

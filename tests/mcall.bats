@@ -150,6 +150,12 @@ serve()
 	run -0 timeout "$LIMIT" mrecv -r calc -- cat
 	[ -z "$output" ]
 	run -1 mrecv -n calc
+	# half gone: its directory is still there
+	mkdir half
+	msend -H reply="$PWD/half" calc two
+	run -0 timeout "$LIMIT" mrecv -r calc -- cat
+	[ -z "$output" ]
+	run -1 mrecv -n calc
 }
 
 @test "where the mailbox for the answer stays full, the request is put back as failed" {

@@ -25,7 +25,7 @@
 #include "spool.h"
 #include "survey.h"
 #include "sync.h"
-#include "wake.h"
+#include "wait.h"
 
 enum {
 	STEPS = 48,                     /* at most, in an input */
@@ -200,7 +200,7 @@ step_offer(struct bytes *b)
 	if (bytes_byte(b) % 2 == 0)
 		did(sync_await(&box.m, box.post.last_id, 1));
 	else
-		wake_leave(&box.m);
+		wait_leave(&box.m);
 }
 
 /* check_payload -- the payload of a message that was received. */

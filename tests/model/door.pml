@@ -63,7 +63,7 @@ inline ring(as, m) {
 	:: else
 	fi
 }
-/* wake_awake */
+/* wait_awake */
 inline awake() {
 	was = mark[me]; mark[me] = AWAKE;
 	if

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * room: senders that wait for room (wake.c wake_room, wake_ahead, wake_sleep; post.c enter, append).
+ * room: senders that wait for room (wake.c wake_room, wake_ahead, wait_sleep; post.c enter, append).
  *
  * NS senders; sender 0 sends messages of BIG units, the others of 1; those in the mask LOOP send two, one after the
  * other.  CAP units fit, and one message always in an empty mailbox.  A receiver for ever (STILL: none; TAKES: so many messages), whose own waiting

@@ -132,6 +132,13 @@ wants|+bad||-DARMLATE -DFINE -DLOOP=3|
 wants|bad|np|-DNOREARM -DLOOP=1|spins
 wants|bad||-DNOCLEAR -DIDLE=1|
 wants|bad||-DNOPASS -DNW=3 -DSELA=1 -DSELB=4|takes another, passes nothing on
+wants|ok||-DINV -DNM=3 -DBATCH|one append of three, alike
+wants|ok||-DINV -DNM=3 -DBATCH -DSELA=2 -DTAGA=5 -DFAIL=1|of two tags, put back
+wants|+ok||-DINV -DNM=3 -DNW=3 -DBATCH -DSELA=4 -DTAGA=3 -DQUIT=1|
+wants|+ok||-DINV -DNM=3 -DNW=3 -DSELA=5 -DTAGA=5 -DLOOP=1 -DFAIL=1|
+wants|bad||-DINV -DBATCH -DNOREST|what came after goes to nobody
+wants|bad||-DINV -DSELA=1 -DTAGA=1 -DUNLIKE|who was woken does not want it
+wants|bad||-DINV -DNW=3 -DFAIL=1 -DQUIT=1 -DOLDER|put back, below what he was woken for
 wants|bad||-DMUTELEAVE -DQUIT=1 -DNM=1|
 wants|bad||-DMUTEPUT -DFAIL=1 -DNM=1|
 wants|bad||-DSTAYASLEEP -DLOOP=1 -DSTOPD=1|not AWAKE while it delivers

@@ -7,20 +7,25 @@
  * TAGA: messages of tag a; LOOP: receivers for ever (-f).  Who is woken is chosen freely among the sleeping wants that
  * match: what holds here holds for the order of tickets.
  * An entry stands from its first posting until its owner leaves: mark 0 asleep, m + 1 woken for m, AWAKE.
- * Who takes a message, or gives up, while the one that he was woken for is ready, wakes the next for that one.
+ * Who takes a message, or gives up, while the one that he was woken for is ready, wakes the next for that one; and
+ * where any from that one on is ready that he wants, the next that sleeps with his filter, unless such a one was woken
+ * and has not looked.  Where all that sleep are alike, and one like them was woken for this message or one before and has
+ * not looked, nobody need be woken (in wake.c: for 10 ms; here at will).
  * A sleeper's own look (-DTICK) is possible only when it would find something and mbox_moved says yes: ctl was
  * written since the look before, or messages are claimed.
  * Budgets: KILLS senders, KILLW receivers killed anywhere; STOPC stopped for ever between unlock and close; STOPW
  * stopped once woken; STOPD stopped while it delivers; FAIL put back; QUIT leaves with nothing; IDLE looks in vain.
  *
- * With -DINV, at each unlock: a ready message is in a living want's mark, or no sleeping want matches it.
+ * With -DINV, at each unlock: one who wants the ready message was woken for it or one before it and has not looked, or
+ * no sleeping want matches it.
  * At each delivery: not more than 1 + deaths.  When nobody can move: nobody sleeps on a message of his.
  *
  * Mutants: MARKFIRST marks, then opens; LATEOPEN opens after the commit; POSTLATE looks and posts in two sections;
  * ARMLATE clears the mark in the section and opens anew after it; NOREARM polls the old descriptor again; NOCLEAR
  * leaves the mark when it sleeps again; NOPASS takes another message and passes nothing on; MUTELEAVE, MUTEPUT;
  * STAYASLEEP is not marked AWAKE while it delivers; KEEPOTHER the same in its other mailbox; NOMOVED a look only
- * when ctl was written, which the death of a claimer does not do; OLDFIFO a FIFO that a stopped waker holds is kept
+ * when ctl was written, which the death of a claimer does not do; NOREST passes on only the one that it was woken for;
+ * UNLIKE leaves it to who was woken, whatever those that sleep want; OLDER even where he was woken for a later one; OLDFIFO a FIFO that a stopped waker holds is kept
  */
 #include "fifo.h"
 #ifndef NW
@@ -113,24 +118,48 @@ hidden byte h1, h2, h3, h4;
 #define LOCK(b,p)  atomic { lk[b] == 0 -> lk[b] = (p) + 1 }
 #define CAND(b,v,x) (live[Q(b,v)] && wok[Q(b,v)] == 0 && MATCH(v,x))
 #define TELL(b) h1 = 0; do :: h1 < NW -> moved[Q(b,h1)] = 1; h1++ :: else -> break od; h1 = 0
+#define CLS(i)     (BIT(SELA,i) + 2 * BIT(SELB,i))
+#define WOKEN(b,v) (live[Q(b,v)] && wok[Q(b,v)] != 0 && wok[Q(b,v)] != AWAKE)
+#ifdef OLDER
+#define SEES(b,v,x) (WOKEN(b,v) && !dead[v])
+#else
+#define SEES(b,v,x) (WOKEN(b,v) && !dead[v] && wok[Q(b,v)] <= (x) + 1)
+#endif
+#ifdef UNLIKE
+#define SAME(b,v,u) 1
+#else
+#define SAME(b,v,u) (!(live[Q(b,u)] && wok[Q(b,u)] == 0) || CLS(u) == CLS(v))
+#endif
+#if NW > 2
+#define ALIKE(b,v) (SAME(b,v,0) && SAME(b,v,1) && SAME(b,v,2))
+#define SEEN(b,x)  ((SEES(b,0,x) && ALIKE(b,0)) || (SEES(b,1,x) && ALIKE(b,1)) || (SEES(b,2,x) && ALIKE(b,2)))
+#define SEENBY(b,x,i) ((SEES(b,0,x) && CLS(0) == CLS(i)) || (SEES(b,1,x) && CLS(1) == CLS(i)) || (SEES(b,2,x) && CLS(2) == CLS(i)))
+#else
+#define ALIKE(b,v) (SAME(b,v,0) && SAME(b,v,1))
+#define SEEN(b,x)  ((SEES(b,0,x) && ALIKE(b,0)) || (SEES(b,1,x) && ALIKE(b,1)))
+#define SEENBY(b,x,i) ((SEES(b,0,x) && CLS(0) == CLS(i)) || (SEES(b,1,x) && CLS(1) == CLS(i)))
+#endif
 #ifdef INV
 inline inv(b) {
     h1 = 0; do :: h1 < NM -> if :: st[h1] == READY && h1 % NB == b ->
         h2 = 0; h3 = 0; h4 = 0;
-        do :: h2 < NW -> if :: live[Q(b,h2)] && wok[Q(b,h2)] == h1 + 1 -> h3 = 1 :: else fi;
+        do :: h2 < NW -> if :: WOKEN(b,h2) && MATCH(h2,h1) && wok[Q(b,h2)] <= h1 + 1 -> h3 = 1 :: else fi;
                          if :: CAND(b,h2,h1) -> h4 = 1 :: else fi; h2++ :: else -> break od;
         assert(h3 || !h4) :: else fi; h1++ :: else -> break od; h1 = 0; h2 = 0; h3 = 0; h4 = 0 }
 #else
 inline inv(b) { skip }
 #endif
 
-inline wake(p, x, b) {                                   /* under the lock of b: wakes one want for message x */
+#define ANY 9
+#define OF(k,v) ((k) == ANY || CLS(v) == (k))
+/* under the lock of b: rings one that sleeps and wants message x, of class k where that is one */
+inline ring(p, x, b, k) {
     do
     :: atomic {
-        if :: CAND(b,0,x) -> v = 0
-           :: CAND(b,1,x) -> v = 1
+        if :: CAND(b,0,x) && OF(k,0) -> v = 0
+           :: CAND(b,1,x) && OF(k,1) -> v = 1
 #if NW > 2
-           :: CAND(b,2,x) -> v = 2
+           :: CAND(b,2,x) && OF(k,2) -> v = 2
 #endif
            :: else -> v = NONE; break
         fi };
@@ -147,6 +176,13 @@ inline wake(p, x, b) {                                   /* under the lock of b:
            :: else fi
     od; v = 0; ok = 0
 }
+/* under the lock of b: somebody sees message x, who was woken or is woken now */
+inline wake(p, x, b) {
+    if
+    :: SEEN(b,x)
+    :: ring(p, x, b, ANY)
+    fi
+}
 inline closeall(p) {
     do
     :: d_step { wh[p] -> h1 = 0; do :: !BIT(wh[p],h1) -> h1++ :: else -> break od; F_WCLOSE(F[h1]); CLRBIT(wh[p],h1); h1 = 0 }
@@ -154,7 +190,7 @@ inline closeall(p) {
     :: else -> break
     od; skip
 }
-/* under the lock of b: receiver i is awake; what it was woken for and is ready goes to the next */
+/* under the lock of b: receiver i is awake; what it was woken for and what came after it goes to the next */
 inline awake(i, b) {
 	a = wok[Q(b,i)];
 #ifdef STAYASLEEP
@@ -163,9 +199,16 @@ inline awake(i, b) {
 	wok[Q(b,i)] = AWAKE;
 #endif
 	if
-	:: a != 0 && a != AWAKE && st[a-1] == READY -> wake(i, a - 1, b)
+	:: a != 0 && a != AWAKE ->
+	    d_step { f = a - 1; do :: f < NM && !(f % NB == b && MATCH(i,f) && st[f] == READY) -> f++ :: else -> break od };
+#ifdef NOREST
+	    if :: f == a - 1 -> wake(i, f, b) :: else fi
+#else
+	    if :: f == a - 1 -> wake(i, f, b) :: else fi;
+	    if :: f < NM -> if :: SEENBY(b,f,i) :: ring(i, f, b, CLS(i)) fi :: else fi
+#endif
 	:: else
-	fi; a = 0
+	fi; a = 0; f = 0
 }
 #define SOME(i,m) (MATCH(i,m) && READYX(m))
 #ifdef NOMOVED
@@ -174,7 +217,7 @@ inline awake(i, b) {
 #define FOUND(i,m) (SOME(i,m) && (moved[Q((m) % NB,i)] || st[m] == CLAIMED))
 #endif
 proctype receiver(byte i)
-{   byte m, v, b, a, c, sv[NB]; bool ok, got;
+{   byte m, v, b, a, c, f, sv[NB]; bool ok, got;
     {   skip;
 again:  SECT1 { b = 0; got = 0; m = 0;
         do
