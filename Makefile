@@ -230,7 +230,11 @@ $(BUILD)/bench/%: tests/bench/%.c tests/bench/peer.h
 	$(Q)gcc -O2 -std=gnu17 -Wall -Wextra -o $@ $< $(if $(findstring zmq,$@),-lzmq)$(if $(findstring nng,$@),-lnng)$(if \
 		$(findstring nano,$@),-lnanomsg)
 
-bench bench-quick: all $(DRIVERS)
+$(BUILD)/bench/empty: $(BUILD)/bench/empty.o
+	@echo "  bench $@"
+	$(Q)$(LINKING) -o $@ $^
+
+bench bench-quick: all $(DRIVERS) $(BUILD)/bench/empty
 	@BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/bench/run.sh $(if $(filter bench-quick,$@),-q) \
 		$(BENCH_OUT) $(BENCH)
 

@@ -13,6 +13,7 @@ receive_once()
 	fresh "$MEM/one" && seq "$ONES" | msend -l "$MEM/one" && echo "$(wall_of -q -n "$ONES" mrecv "$MEM/one") $ONES"
 }
 start_true() { echo "$(wall_of -n "$ONES" /bin/true) $ONES"; }
+start_empty() { echo "$(wall_of -n "$ONES" "$B/empty") $ONES"; }
 # clients are slow: fewer of them
 CLIENTS=$((ONES / 8))
 client_redis() { echo "$(wall_of -q -n $CLIENTS redis-cli -s "$REDIS" LPUSH one hello) $CLIENTS"; }
@@ -27,6 +28,7 @@ one_rows()
 {
 	compare one-send dearer 0.40 "msend box hello, a process" "/bin/true, dynamic" send_once start_true
 	compare one-receive dearer 0.40 "mrecv box, a process" "/bin/true, dynamic" receive_once start_true
+	compare one-empty dearer - "an empty program, linked as ours" "/bin/true, dynamic" start_empty start_true
 	wanted one-redis && start_redis
 	compare one-redis faster 10 "msend box hello, a process" "redis-cli LPUSH" send_once client_redis
 	wanted one-mosquitto && start_mosquitto
@@ -237,6 +239,11 @@ workers()
 workers_64() { workers 64; }
 workers_1() { workers 1; }
 
+# burst N -- 10,000 messages at once, with N workers asleep; 20 times.
+burst() { fresh "$MEM/burst" && echo "$(B=$B bash "$here/workers.sh" "$MEM/burst" "$1" 10000 20) 200000"; }
+burst_64() { burst 64; }
+burst_1() { burst 1; }
+
 # crowd N -- N senders and N receivers, one message in each locked section.
 crowd()
 {
@@ -259,6 +266,7 @@ crowd_rows()
 	amount deep-rare 10 "ms of CPU" "mrecv -t of the newest of $DEEP" find_rare
 	rm -rf "$MEM/deep" "$MEM/flat"
 	compare workers dearer 2 "a message to 64 idle workers, CPU" "to 1 worker" workers_64 workers_1
+	compare burst dearer 2 "10000 messages at once to 64 idle workers, CPU" "to 1 worker" burst_64 burst_1
 	compare crowd faster 0.5 "16 senders and 16 receivers, one at a time" "1 and 1" crowd_16 crowd_1
 }
 
