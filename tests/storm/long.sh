@@ -44,6 +44,10 @@ given=("$@")
 part "1,000,000 messages and 20,000 kills" -n 1500000 -S 8 -R 10 -C 4 -V 4 -r 3000 -k 40 -m 200 -- -c 3000 -b 32M
 at_least messages 1000000 'messages received'
 at_least kills 20000 'tools killed'
+part "8 senders, 8 receivers, 200,000 messages, three of 50 MB" -n 200000 -S 8 -R 8 -m 400 -H 3
+at_least messages 200000 'messages received'
+part "the same, with kills" -n 300000 -S 8 -R 8 -m 400 -H 3 -k 60
+at_least messages 200000 'messages received'
 part "nobody is killed" -n 300000 -S 12 -R 20 -C 4 -V 4 -r 1000 -m 40 -H 2
 part "capacity 0" -n 100000 -C 4 -V 4 -r 1000 -k 30 -m 20 -- -c 0
 PATH=$BUILD/storm/bin:$PATH
