@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: ISC
 # The storm (tests/storm): many at work with the real tools, and every message is accounted for.  Long: "make storm".
 
+# Eighteen valgrinds at one lock take turns that last longer than anybody waits.
+# bats file_tags=no-valgrind
+
 load helpers
 
 setup()

@@ -94,6 +94,13 @@ bad() {
 	why+=("$*")
 }
 
+# Each point runs some twenty commands, and to fork costs more than most of them do: what bash can do it does.
+
+# slurp FILE -- what is in it goes to $slurped.
+slurp() {
+	IFS= read -r -d '' slurped <"$1"
+}
+
 # within COMMAND... -- run it, in $LIMIT seconds; what it says and its status go to ../said and $said.
 within() {
 	timeout -s KILL "$LIMIT" "$@" >../said 2>../said.err </dev/null
@@ -190,40 +197,41 @@ counters() {
 	[ ! -s ../inspected ] || bad "inspect: $(tr '\n' ';' <../inspected)"
 }
 
-# field NAME -- a number in what mstat -J has said.
+# field NAME -- a number in what mstat -J has said goes to $value.
 field() {
-	sed -n "s/.*\"$1\":\\([0-9]*\\).*/\\1/p" ../said
+	slurp ../said
+	value=''
+	[[ ! $slurped =~ \"$1\":([0-9]+) ]] || value=${BASH_REMATCH[1]}
 }
 
 # look_at BOX -- what mstat says is what a receiver sees.
 look_at() {
-	local messages seen
+	local seen
 	within mrecv -p -a -o '%i\n' "$1" || [ "$said" -eq 1 ] || bad "mrecv -p -a $1: status $said: $(cat ../said.err)"
-	seen=$(wc -l <../said)
+	mapfile -t seen <../said
 	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
-	messages=$(field messages)
-	[ "$seen" = "$messages" ] || [ -n "$hides" ] || bad "$1: mstat says $messages messages, $seen can be seen"
-	[ "$(field claimed)" = 0 ] || bad "$1: $(field claimed) are claimed, and nobody lives"
+	field messages
+	[ "${#seen[@]}" = "$value" ] || [ -n "$hides" ] || bad "$1: mstat says $value messages, ${#seen[@]} can be seen"
+	field claimed
+	[ "$value" = 0 ] || bad "$1: $value are claimed, and nobody lives"
 }
 
 # drain BOX -- take all that is there; the names go to ../left.BOX.
 drain() {
-	local left
-	: >../drained
 	within mrecv -a "$1" || [ "$said" -eq 1 ] || bad "mrecv -a $1: status $said: $(cat ../said.err)"
-	cat ../said >../drained
+	names ../said >"../left.$1"
 	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
-	left=$(field messages)
-	if [ "${left:-0}" -gt 0 ]; then
-		[ -n "$hides" ] || bad "$1: mrecv -a left $left messages"
-		within mrecv -c "$left" -w 2 "$1" || bad "mrecv -c $left $1: status $said: $(cat ../said.err)"
-		cat ../said >>../drained
+	field messages
+	if [ "${value:-0}" -gt 0 ]; then
+		[ -n "$hides" ] || bad "$1: mrecv -a left $value messages"
+		within mrecv -c "$value" -w 2 "$1" || bad "mrecv -c $value $1: status $said: $(cat ../said.err)"
+		names ../said >>"../left.$1"
 	fi
-	names ../drained >"../left.$1"
 }
 
 # sends_on BOX -- the next send and receive work.
 sends_on() {
+	local got=../got
 	if [ "$hands_over" = "$1" ]; then
 		timeout -s KILL "$LIMIT" mrecv -l "$1" >../got &
 		within msend "$1" last1. || bad "msend $1: status $said: $(cat ../said.err)"
@@ -231,14 +239,15 @@ sends_on() {
 	else
 		within msend -n "$1" last1. || bad "msend $1: status $said: $(cat ../said.err)"
 		within mrecv -l "$1" || bad "mrecv $1: status $said: $(cat ../said.err)"
-		cp ../said ../got
+		got=../said
 	fi
-	[ "$(<../got)" = last1. ] || bad "$1: sent last1, received $(<../got)"
+	slurp "$got"
+	[ "$slurped" = last1.$'\n' ] || bad "$1: sent last1, received $slurped"
 }
 
 # afterwards BOX ORDER -- the next commands.
 afterwards() {
-	local box=$1 order=$2 later=
+	local box=$1 order=$2 later='' messages
 	[ -e "$box" ] || { bad "$box is gone"; return; }
 	if [ "$order" -eq 0 ] && [ "$hands_over" != "$box" ] && [ -z "$displaces" ]; then
 		if within msend -n "$box" later1.; then
@@ -247,7 +256,10 @@ afterwards() {
 			bad "msend $box: status $said: $(cat ../said.err)"
 		else
 			within mstat -J "$box"
-			[ "$(field messages)" = "$(field capacity_messages)" ] || bad "msend $box: no room"
+			field messages
+			messages=$value
+			field capacity_messages
+			[ "$messages" = "$value" ] || bad "msend $box: no room"
 		fi
 		counters "$box"
 	fi
@@ -270,8 +282,11 @@ afterwards() {
 
 # said_so -- what the tool told: one line for a failure, none for an answer.
 said_so() {
-	local lines
-	lines=$(grep -vc '^strace: ' ../err)
+	local lines=0 line own=''
+	while IFS= read -r line || [ -n "$line" ]; do
+		[[ $line == "strace: "* ]] || lines=$((lines + 1))
+		[[ $line != "${cmd[0]}: "* ]] || own=1
+	done <../err
 	# standard error is written like all else
 	case $point:$status in
 	write:*+:7[14] | write:*+:125) return ;;
@@ -281,7 +296,7 @@ said_so() {
 	65 | 66 | 69 | 71 | 73 | 74 | 77 | 125 | 126 | 127)
 		# what fails for good may fail twice
 		[ "$lines" -eq 1 ] || [[ ($lines -eq 2 && $point = *+) || ($lines -le 3 && -n $warns) ]] || bad "status $status, and it said $lines lines: $(cat ../err)"
-		grep -q "^${cmd[0]}: " ../err || bad "it said: $(cat ../err)"
+		[ -n "$own" ] || bad "it said: $(cat ../err)"
 		;;
 	141) ;;
 	137) bad "it did not end within $((LIMIT + 2)) s" ;;
@@ -309,9 +324,10 @@ try() {
 	else
 		run_tool strace -qq -o ../trace -e inject="$inject"
 	fi
+	slurp ../trace
 	if [ "$killed" -eq 1 ]; then
-		if grep -q '^+++ killed by SIGKILL' ../trace; then met=1; else killed=0; fi
-	elif grep -qE 'INJECTED|^SHORT' ../trace; then
+		if [[ $slurped == *$'\n'"+++ killed by SIGKILL"* ]]; then met=1; else killed=0; fi
+	elif [[ $slurped == *INJECTED* || $'\n'$slurped == *$'\nSHORT'* ]]; then
 		met=1
 	fi
 	acked=0
