@@ -61,7 +61,7 @@ letters()
 			else
 				value=--$long
 			fi
-			timeout 10 "$1" "$value" --help </dev/null >/dev/null || { echo "$1 $value --help: status $?"; return 1; }
+			timeout 60 "$1" "$value" --help </dev/null >/dev/null || { echo "$1 $value --help: status $?"; return 1; }
 		done <<<"$options"
 	}
 	each compare
