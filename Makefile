@@ -192,7 +192,7 @@ check-valgrind:
 		printf '#!/bin/sh\nexec %s "$$@"\n' "$(VALGRIND) --log-file=$(D)/log/$$tool.%p $(D)/bin/$$tool" \
 			>$(D)/first/$$tool && chmod +x $(D)/first/$$tool || exit 1; \
 	done
-	@$(MAKE) --no-print-directory check STATIC=no BUILD=build/valgrind BIN=build/valgrind/bin \
+	@LIMIT=60 $(MAKE) --no-print-directory check STATIC=no BUILD=build/valgrind BIN=build/valgrind/bin \
 		FIRST='$(D)/first' CFLAGS='-O1 -g' TESTS='$(TESTS)' \
 		BATSFLAGS='--filter-tags !no-valgrind $(BATSFLAGS)'
 	@find $(D)/log -size 0 -exec rm {} +

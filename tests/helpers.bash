@@ -6,7 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 # shellcheck disable=SC2034 # used by the tests
-LIMIT=20                # seconds that any command which can block may take
+LIMIT=${LIMIT:-20}       # seconds that any command which can block may take
 
 common_setup()
 {
