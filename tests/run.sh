@@ -48,7 +48,7 @@ one() {
 
 # What takes longest begins first, so that nothing is left to wait for at the end.
 order() {
-	local slow=(torture crash storm waiting docs matrix order rendezvous) name file
+	local slow=(torture permissions mtee crash storm waiting rendezvous power overflow matrix docs mcall order) name file
 	for name in "${slow[@]}"; do
 		for file; do [ "$(basename "$file")" != "$name.bats" ] || echo "$file"; done
 	done
