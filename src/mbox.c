@@ -304,7 +304,7 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 	m->locked = true;
 	m->changing = false;
 	m->kinds_known = false;
-	m->kinds = 0;
+	m->crowd.kinds = 0;
 	if ((m->ctl.busy || m->ctl.litter) && mend(m) == -1)
 		return unlock_with(m, errno);
 	if (!m->proven)

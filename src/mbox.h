@@ -53,8 +53,8 @@ struct mbox {
 		uint64_t vain_ns;
 	} door;
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
-	bool kinds_known;               /* in this locked section: which kinds of wants there are, as bits */
-	uint32_t kinds;
+	bool kinds_known;               /* in this locked section: crowd.kinds */
+	struct want_crowd crowd;        /* what the table of wants had when it was looked through last */
 	bool cleared;                   /* we have looked for wants of the dead */
 	bool posted;                    /* our want stands in the table, asleep or not */
 	uint32_t want_index;

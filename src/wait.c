@@ -78,7 +78,7 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 		m->want.ticket = ++m->ctl.ticket;
 	}
 	m->want.kind = (uint32_t)kind;
-	m->kinds |= 1U << kind;
+	m->crowd.kinds |= 1U << kind;
 	m->want.mark = 0;
 	m->want.looked_ns = clock_mono_ns();
 	m->want.object = object;
@@ -128,6 +128,7 @@ wait_awake(struct mbox *m)
 		return door_kept(m) ? 0 : wake_door(m);
 	if (w.kind == WANT_ROOM)
 		return wake_room(m);
+	/* where nothing is ready there is nothing to look for */
 	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WANT_AWAKE && m->ctl.live > m->ctl.claimed)
 		return wake_next(m, w.mark);
 	return 0;

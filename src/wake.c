@@ -11,8 +11,8 @@
 #include "ready.h"
 
 /*
- * What queues wants needs room on the stack for all of them: such functions are kept out of line and called only where
- * there are any, for every page of a frame that the compiler probes is a page fault in a one-shot.
+ * What queues wants, or looks for what is ready, needs much room on the stack: such functions are kept out of line and
+ * called only where there are wants, for every page of a frame that the compiler probes is a page fault in a one-shot.
  */
 #define OUT_OF_LINE __attribute__((noinline))
 
@@ -79,22 +79,23 @@ first_match(const struct want *w, uint32_t n, const struct slot *slots, const st
  * places: room for WANT_MAX.
  */
 static int
-queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *places, struct want_crowd *crowd)
+queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *places)
 {
 	int n;
 
-	if (m->kinds_known && (m->kinds & 1U << kind) == 0)
+	if (m->kinds_known && (m->crowd.kinds & 1U << kind) == 0)
 		return 0;
-	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, crowd);
-	m->kinds = crowd->kinds;
+	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->crowd);
 	m->kinds_known = n != -1;
 	return n;
 }
 
-/* sees -- whether who was woken last will see message id, has the filter of this sum, and is about to look. */
+/* will_see -- after queue: whether who was woken last has the filter of this sum, and is about to look, and see message id. */
 static bool
-sees(const struct mbox *m, const struct want_woken *w, uint32_t filter_sum, uint64_t id)
+will_see(const struct mbox *m, uint32_t filter_sum, uint64_t id)
 {
+	const struct want_woken *w = &m->crowd.woken;
+
 	return w->owner != 0 && w->filter_sum == filter_sum && w->mark <= id
 	    && clock_mono_ns() - w->woken_ns < WAKE_SOON_NS && mbox_lives(m, w->owner);
 }
@@ -105,16 +106,15 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
     const struct slice *names)
 {
 	struct want_place places[WANT_MAX];
-	struct want_crowd crowd;
 	bool given[BATCH_MESSAGES] = { false };
 	struct want w;
 	uint32_t j, left = n;
-	int waiting = queue(m, kind, true, places, &crowd), rung;
+	int waiting = queue(m, kind, true, places), rung;
 
 	if (waiting == -1)
 		return -1;
 	/* where all that sleep are alike, the one that is about to look sees all that they want, and wakes the next */
-	if (kind == WANT_RECEIVE && waiting > 0 && crowd.alike && sees(m, &crowd.woken, crowd.filter_sum, first_id))
+	if (kind == WANT_RECEIVE && waiting > 0 && m->crowd.alike && will_see(m, m->crowd.filter_sum, first_id))
 		return 0;
 	for (int i = 0; i < waiting && left > 0; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -129,7 +129,7 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
 			return -1;
 		if (rung == 1 && kind == WANT_RECEIVE) {
 			given[j] = true;
-			left = crowd.alike ? 0 : left - 1;
+			left = m->crowd.alike ? 0 : left - 1;
 		}
 	}
 	return 0;
@@ -150,8 +150,7 @@ wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
-	struct want_crowd crowd;
-	int waiting = queue(m, WANT_RECEIVE, true, places, &crowd);
+	int waiting = queue(m, WANT_RECEIVE, true, places);
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -167,8 +166,7 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 {
 	struct want_place places[WANT_MAX];
 	struct want w;
-	struct want_crowd crowd;
-	int waiting = queue(m, WANT_END, false, places, &crowd), rung;
+	int waiting = queue(m, WANT_END, false, places), rung;
 
 	for (int i = 0; i < waiting; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -188,11 +186,10 @@ static OUT_OF_LINE int
 wake_queued(struct mbox *m)
 {
 	struct want_place places[WANT_MAX];
-	struct want_crowd crowd;
 	struct want w;
 	int waiting, rung;
 
-	waiting = queue(m, WANT_ROOM, false, places, &crowd);
+	waiting = queue(m, WANT_ROOM, false, places);
 	if (waiting == -1)
 		return -1;
 	for (int i = 0; i < waiting; i++) {
@@ -226,12 +223,11 @@ static OUT_OF_LINE int
 queued_ahead(struct mbox *m)
 {
 	struct want_place places[WANT_MAX];
-	struct want_crowd crowd;
 	struct want w;
 	uint64_t now;
 	int waiting;
 
-	waiting = queue(m, WANT_ROOM, false, places, &crowd);
+	waiting = queue(m, WANT_ROOM, false, places);
 	if (waiting == -1)
 		return -1;
 	now = waiting > 0 ? clock_mono_ns() : 0;
@@ -284,11 +280,10 @@ static OUT_OF_LINE int
 wake_alike(struct mbox *m, uint64_t id)
 {
 	struct want_place places[WANT_MAX];
-	struct want_crowd crowd;
 	struct want w;
-	int waiting = queue(m, WANT_RECEIVE, true, places, &crowd), rung;
+	int waiting = queue(m, WANT_RECEIVE, true, places), rung;
 
-	if (waiting > 0 && sees(m, &crowd.woken, m->want.filter_sum, id))
+	if (waiting > 0 && will_see(m, m->want.filter_sum, id))
 		return 0;
 	for (int i = 0; i < waiting; i++) {
 		if (want_read_head(m->want_fd, places[i].index, &w) == -1)
@@ -319,12 +314,11 @@ wake_door(struct mbox *m)
 {
 	static const enum want_kind kinds[] = { WANT_RECEIVE, WANT_PEEK };
 	struct want_place places[WANT_MAX];
-	struct want_crowd crowd;
 	struct want w;
 	int waiting, rung;
 
 	for (int k = 0; k < 2; k++) {
-		waiting = queue(m, kinds[k], true, places, &crowd);
+		waiting = queue(m, kinds[k], true, places);
 		if (waiting == -1)
 			return -1;
 		for (int i = 0; i < waiting; i++) {

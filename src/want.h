@@ -16,7 +16,7 @@
 
 enum want_kind {
 	WANT_RECEIVE = 1,               /* a message of the filter's */
-	WANT_PEEK = 2,                  /* the same, but will leave it: woken besides a taker, never instead of one */
+	WANT_PEEK = 2,                  /* the same, but will leave it, or all but one: woken besides a taker, never instead */
 	WANT_ROOM = 3,                  /* room for one message that counts `object` bytes */
 	WANT_SPOOL = 4,                 /* nothing: NUMBER.spool is being written */
 	WANT_END = 5,                   /* the end of message `object`, which this process sent */

@@ -98,8 +98,7 @@ round()
 	until_waiting box "$WORKERS"
 	seq $((WORKERS * 10)) | msend -l box
 	for pid in "${pids[@]}"; do
-		status_of "$pid"
-		[ "$status" -eq 0 ]
+		ended_with 0 "$pid"
 	done
 	cat out.* | sort -n >out
 	seq $((WORKERS * 10)) >expected
@@ -131,8 +130,7 @@ round()
 	seq 0 "$WORKERS" >expected
 	same expected out
 	for pid in "${pids[@]}"; do
-		status_of "$pid"
-		[ "$status" -eq 0 ]
+		ended_with 0 "$pid"
 	done
 }
 
@@ -189,8 +187,7 @@ rings()
 	strace -qq -o trace -e trace=openat msend -F two <frames
 	[ "$(rings trace)" -eq 2 ]
 	for pid in "${pids[@]}"; do
-		status_of "$pid"
-		[ "$status" -eq 0 ]
+		ended_with 0 "$pid"
 	done
 	[ "$(cat got.a got.b)" = "$(seq 4)" ]
 }

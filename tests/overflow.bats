@@ -191,8 +191,7 @@ let_go()
 		senders+=("$child")
 	done
 	for pid in "${senders[@]}"; do
-		status_of "$pid"
-		[ "$status" -eq 0 ]
+		ended_with 0 "$pid"
 	done
 	[ "$(mrecv -a -o '%i\n' box)" = "$(seq 1996 2000)" ]
 }

@@ -30,10 +30,9 @@ if [ "$bursts" -gt 0 ]; then
 	cd /proc || exit
 	cpu=$((-$(spent)))
 	for ((i = 0; i < bursts; i++)); do
-		all_wait
 		cpu=$((cpu + $("$B/lap" msend -l "$box" <"$box.in" | cut -d' ' -f2)))
+		all_wait
 	done
-	all_wait
 	echo $((cpu + $(spent)))
 	rm -f "$box.in"
 else
