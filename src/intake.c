@@ -306,17 +306,24 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 	return no_drop(in, name);
 }
 
-/* settle_taken -- remove the file of a drop that is a message already: who took it in was killed before he could. */
-static enum outcome
-settle_taken(struct intake *in, uint64_t deadline_ns)
+/*
+ * is_taken -- whether a drop is a message already, for who took it in was killed before he could remove its file; then
+ * its file goes.  Returns 1, 0, or -1.
+ */
+static int
+is_taken(struct intake *in, const struct left *l, uint64_t deadline_ns)
 {
+	const unsigned char *taken = in->m->ctl.taken;
 	int r;
 
+	if (memcmp(l->id, taken, sizeof l->id) != 0)
+		return 0;
+	/* what we remember may be a change of our own that has failed */
 	if (mbox_lock(in->m, deadline_ns) == -1)
-		return FAILED;
-	r = gone_before(in);
+		return -1;
+	r = memcmp(l->id, taken, sizeof l->id) != 0 ? 0 : gone_before(in) == -1 ? -1 : 1;
 	mbox_unlock(in->m);
-	return r == -1 ? failed() : PASSED;
+	return r;
 }
 
 static enum outcome
@@ -326,8 +333,12 @@ take(struct intake *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
 	enum outcome out;
 	int fd, err;
 
-	if (memcmp(l->id, in->m->ctl.taken, sizeof l->id) == 0)
-		return settle_taken(in, deadline_ns);
+	switch (is_taken(in, l, deadline_ns)) {
+	case 1:
+		return PASSED;
+	case -1:
+		return failed();
+	}
 	drop_name(name, l->id, false);
 	fd = file_open_own(in->m->drop_fd, name, O_RDONLY);
 	if (fd == -1)

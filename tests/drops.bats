@@ -70,6 +70,23 @@ outside()
 	done
 }
 
+@test "one that could not be taken in at the first try is received all the same" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	local nth status got
+	for nth in {8..22}; do
+		for got in one two three; do
+			as other msend own/box "$got"
+		done
+		status=0
+		as owner strace -qq -o "own/trace" -e inject=pwrite64:error=EIO:when="$nth" mrecv -a -l own/box >got 2>err || status=$?
+		# who says success has received all that was there
+		[ "$status" -ne 0 ] || same - got <<<$'one\ntwo\nthree'
+		as owner mrecv -a -l own/box >>got || [ $? -eq 1 ]
+		# what was written and not settled is written again
+		sort -u got | same - <(printf '%s\n' one three two)
+	done
+}
+
 @test "who leaves many does not keep those waiting who leave few" {
 	as owner mkmbox -c 4 -m 0622 own/small
 	seq 3000 | as other msend -l -t many own/small
