@@ -156,7 +156,8 @@ run_tool() {
 	fi
 }
 
-# list_calls -- the calls of the tool, "NAME NTH" in order.  Those before `main` are told by tool --version.
+# list_calls -- the calls of the tool in order, "NAME NTH LIKE": LIKE tells whose errnos it can give, - for none.
+# Those before `main` are told by tool --version.
 list_calls() {
 	local startup killed=0
 	strace -qq -o ../trace "${cmd[0]}" --version >/dev/null
@@ -168,17 +169,18 @@ list_calls() {
 			match($0, /^[a-z0-9_]+/)
 			name = substr($0, 1, RLENGTH)
 			# an unlock, and what only sets or tells a flag, cannot fail
-			print name, ++n[name], (FNR > startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/)
+			ours = FNR > startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/
+			print name, ++n[name], ours ? (/F_DUPFD/ ? "dup" : name) : "-"
 		}' ../trace >../calls
 }
 
 # list_points -- "NAME:NTH:WHAT" of all points.
 list_points() {
-	local name nth ours what
-	while read -r name nth ours; do
+	local name nth like what
+	while read -r name nth like; do
 		echo "$name:$nth:KILL"
-		[ "$ours" -eq 1 ] || continue
-		for what in $(errors_of "$name") $(shorts_of "$name"); do
+		[ "$like" != - ] || continue
+		for what in $(errors_of "$like") $(shorts_of "$name"); do
 			# shellcheck disable=SC2254  # a pattern
 			case $name:$what in
 			$skips) ;;

@@ -484,22 +484,29 @@ use_mrecv_priority() {
 
 # ---- somebody else waits, and is not forgotten: he looks by himself once a second
 
+# beside COMMAND... -- another one, $other.  His own number goes to ../other.pid: timeout(1), where it does not know yet
+# that it has started him, ends alone.
+beside() {
+	: >../other.pid
+	timeout -s KILL $((LIMIT + 2)) sh -c 'echo $$ >../other.pid; exec "$@"' sh "$@" >../other 2>../other.err &
+	other=$!
+}
+
 # he_ends -- when nothing is there for him, he need not wait to the end of his time.
 nothing='0 0'
 he_ends() {
-	local looks=0
-	# not while timeout(1) is still about to start him: it would go, and he stay
+	local looks=0 pid
 	until mstat -J box | grep -qE '"(receivers|senders)_waiting":[1-9]' || ! kill -0 "$other" || [ $((looks += 1)) -gt 200 ]; do
 		nap
 	done 2>/dev/null
-	[ "$("$top/inspect" -c box)" != "$nothing" ] || kill -TERM "$other" 2>/dev/null
+	read -r pid <../other.pid || pid=$other
+	[ "$("$top/inspect" -c box)" != "$nothing" ] || kill -TERM "$pid" 2>/dev/null
 	wait "$other"
 	other_status=$?
 }
 
 somebody_waits() {
-	timeout -s KILL $((LIMIT + 2)) mrecv -l -w "$LIMIT" box >../other 2>../other.err &
-	other=$!
+	beside mrecv -l -w "$LIMIT" box
 	until_asleep $other box
 }
 
@@ -527,8 +534,7 @@ use_msend_rolls_waited() {
 }
 
 somebody_wants_room() {
-	timeout -s KILL $((LIMIT + 2)) msend -w "$LIMIT" box other1. >../other 2>../other.err &
-	other=$!
+	beside msend -w "$LIMIT" box other1.
 	until_asleep $other box
 }
 
@@ -550,8 +556,7 @@ use_mrecv_makes_room() {
 
 # the tool was first in the queue; a second receiver stands behind it when a message comes
 heir_and_message() {
-	timeout -s KILL $((LIMIT + 2)) mrecv -l -w "$LIMIT" box >../other 2>../other.err &
-	other=$!
+	beside mrecv -l -w "$LIMIT" box
 	# where the tool has died, he is alone
 	until_asleep "$1" box 2 || until_asleep $other box
 	within msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
