@@ -115,21 +115,27 @@ batch_head(struct batch *b, const struct message *head)
 	return 1;
 }
 
-/* put_slot -- finish the slot of the frame that begins at off and ends at b->used. */
-static inline struct slot *
+/* put_slot -- the slot of the frame that begins at off, all but its sum. */
+static inline void
 put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t flags)
 {
-	struct slot *s = &b->slots[b->n];
-
 	if (b->expiry_us != 0) {
 		flags |= SLOT_EXPIRES;
 		b->expiries[b->n] = b->expiry_us;
 	}
-	b->n++;
-	*s = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
+	b->slots[b->n++] = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
 		.flags = flags, .tag = b->tag, .source = b->source };
-	s->sum = hash_sum(b->log + off, b->used - off);
-	return s;
+}
+
+/*
+ * sum_up -- the sums of the slots from number i on.  Of many frames at once, for a processor waits long to read a word
+ * in which two writes have met a moment ago.
+ */
+static inline void
+sum_up(struct batch *b, uint32_t i)
+{
+	for (; i < b->n; i++)
+		b->slots[i].sum = hash_sum(b->log + b->slots[i].off, slot_frame_len(&b->slots[i]));
 }
 
 /* put_line -- the header line for a payload of len bytes.  Returns its bytes. */
@@ -152,7 +158,7 @@ put_line(struct batch *b, char *out, size_t len)
 	return (size_t)(p - out);
 }
 
-/* add -- batch_put, inline. */
+/* add -- batch_put, inline, but for the sum. */
 static inline int
 add(struct batch *b, const char *data, size_t len)
 {
@@ -175,21 +181,27 @@ add(struct batch *b, const char *data, size_t len)
 int
 batch_put(struct batch *b, const char *data, size_t len)
 {
-	return add(b, data, len);
+	if (!add(b, data, len))
+		return 0;
+	sum_up(b, b->n - 1);
+	return 1;
 }
 
 const char *
 batch_put_records(struct batch *b, const char *data, const char *limit, char mark, enum batch_stop *why)
 {
+	const uint32_t first = b->n;
 	const char *at;
 
+	*why = BATCH_NO_MARK;
 	while ((at = find_byte(data, limit, mark)) != NULL) {
 		*why = at - data > BATCH_INLINE ? BATCH_LONG : BATCH_FULL;
 		if (*why == BATCH_LONG || !add(b, data, (size_t)(at - data)))
-			return data;
+			break;
+		*why = BATCH_NO_MARK;
 		data = at + 1;
 	}
-	*why = BATCH_NO_MARK;
+	sum_up(b, first);
 	return data;
 }
 
@@ -218,6 +230,7 @@ batch_put_big(struct batch *b, uint64_t len, uint64_t sum)
 	*p++ = '\n';
 	b->used = (uint32_t)(p - b->log);
 	put_slot(b, 0, head_len, len, SLOT_BIG);
+	sum_up(b, 0);
 }
 
 void

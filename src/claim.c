@@ -379,14 +379,6 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end
 
 /* ---- what was claimed ---- */
 
-const char *
-claim_payload(const struct run *run, uint32_t i)
-{
-	const struct slot *s = &run->items[i].slot;
-
-	return run->log + (s->off - run->log_at) + s->head_len;
-}
-
 /* is_of_slot -- whether the header line is that of a whole message as the slot has it. */
 static bool
 is_of_slot(const struct frame *f, const struct slot *s)

@@ -61,6 +61,12 @@ int claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end
 int claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch);
 
 /* claim_payload -- item i's payload, where it stands in run, for one that is not large. */
-const char *claim_payload(const struct run *run, uint32_t i);
+static inline const char *
+claim_payload(const struct run *run, uint32_t i)
+{
+	const struct slot *s = &run->items[i].slot;
+
+	return run->log + (s->off - run->log_at) + s->head_len;
+}
 
 #endif

@@ -60,35 +60,38 @@ write_item(struct deliver *d, uint32_t i)
 	struct claim *c = &s->from->claim;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
-	const char *payload;
 	int r;
 
-	if (d->output->form <= OUTPUT_NULS && !(s->run.items[i].slot.flags & SLOT_BIG)) {
-		payload = claim_payload(&s->run, i);
-		r = output_payload(d->output, payload, s->run.items[i].slot.len);
-	} else if (claim_message(c, &s->run, i, &m, scratch) == -1) {
+	if (claim_message(c, &s->run, i, &m, scratch) == -1) {
 		if (c->peek && errno == ENOENT) {
 			if (!claim_waits(c, s->run.items[i].id))
 				return 0;
 			errno = EBADMSG;
 		}
 		return cannot_read(d);
-	} else {
-		r = write_any(d, &m);
-		if (m.fd != -1)
-			close(m.fd);
 	}
+	r = write_any(d, &m);
+	if (m.fd != -1)
+		close(m.fd);
 	return r == -1 ? cannot_write(d) : 1;
 }
 
 static int
 write_run(struct deliver *d, uint64_t *n)
 {
-	struct sources *s = d->sources;
+	const struct run *run = &d->sources->run;
+	const bool plain = d->output->form <= OUTPUT_NULS;
+	const struct slot *slot;
 	int r;
 
-	for (uint32_t i = 0; i < s->run.n; i++) {
-		r = write_item(d, i);
+	for (uint32_t i = 0; i < run->n; i++) {
+		slot = &run->items[i].slot;
+		if (!plain || (slot->flags & SLOT_BIG))
+			r = write_item(d, i);
+		else if (output_payload(d->output, claim_payload(run, i), slot->len) == 0)
+			r = 1;
+		else
+			r = cannot_write(d);
 		if (r == -1)
 			return -1;
 		*n += (uint64_t)r;

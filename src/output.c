@@ -71,23 +71,12 @@ put_end(struct output *o, char last)
 }
 
 int
-output_payload(struct output *o, const char *data, size_t len)
+output_bytes(struct output *o, const char *data, size_t len)
 {
-	struct outbuf *b = &o->to;
-
-	b->error = 0;
-	if (len > 0 && len < OUTBUF_SIZE - b->used) {
-		/* the usual case, with no call in it */
-		copy_short(b->buf + b->used, data, len);
-		b->used += len;
-		b->buf[b->used] = o->form == OUTPUT_NULS ? '\0' : '\n';
-		b->used += o->form == OUTPUT_NULS || o->form == OUTPUT_FRAMES
-		    || (o->form == OUTPUT_LINES && data[len - 1] != '\n');
-		return 0;
-	}
-	outbuf_bytes(b, data, len);
+	o->to.error = 0;
+	outbuf_bytes(&o->to, data, len);
 	put_end(o, len > 0 ? data[len - 1] : '\0');
-	return outbuf_result(b);
+	return outbuf_result(&o->to);
 }
 
 /* put_payload -- the payload, wherever it is, and its end. */

@@ -52,8 +52,26 @@ size_t output_room(const struct output *o);
  */
 int output_message(struct output *o, const char *channel, struct message *m);
 
-/* output_payload -- the fast way for OUTPUT_RAW, OUTPUT_LINES, OUTPUT_NULS: a payload in memory.  Returns 0, or -1. */
-int output_payload(struct output *o, const char *data, size_t len);
+/* output_bytes -- for OUTPUT_RAW, OUTPUT_LINES and OUTPUT_NULS: a payload in memory.  Returns 0, or -1. */
+int output_bytes(struct output *o, const char *data, size_t len);
+
+/* output_payload -- the same, inline for a payload that there is room for. */
+static inline int
+output_payload(struct output *o, const char *data, size_t len)
+{
+	struct outbuf *b = &o->to;
+
+	if (len == 0 || len >= OUTBUF_SIZE - b->used)
+		return output_bytes(o, data, len);
+	b->error = 0;
+	copy_short(b->buf + b->used, data, len);
+	b->used += len;
+	if (o->form == OUTPUT_NULS)
+		b->buf[b->used++] = '\0';
+	else if (o->form == OUTPUT_LINES && data[len - 1] != '\n')
+		b->buf[b->used++] = '\n';
+	return 0;
+}
 
 /* output_flush -- write out what was gathered.  Returns 0, or -1 with errno of write(2). */
 int output_flush(struct output *o);

@@ -36,24 +36,39 @@ search_names(struct claim *c)
 	return 0;
 }
 
+/* A search through the backlog for messages of one rank. */
+struct search {
+	struct claim *c;
+	struct run *run;
+	const struct claim_limits *limits;
+	unsigned char tag_rank, source_rank;    /* what makes that rank */
+	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
+	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
+	uint64_t cursor;                        /* nothing for us stands below */
+	bool full;
+};
+
 /* has_rank -- whether m->seg can hold a message of this rank at all. */
 static bool
-has_rank(const struct claim *c, uint32_t rank)
+has_rank(const struct search *s)
 {
+	const struct claim *c = s->c;
 	bool tag = false, source = false;
 
 	for (uint32_t i = 0; i < c->ranked && !(tag && source); i++) {
-		tag |= c->tag_rank[i] == rank / c->source_ranks;
-		source |= c->source_rank[i] == rank % c->source_ranks;
+		tag |= c->tag_rank[i] == s->tag_rank;
+		source |= c->source_rank[i] == s->source_rank;
 	}
 	return tag && source;
 }
 
-static bool
-slot_has_rank(const struct claim *c, const struct slot *s, uint32_t rank)
+static inline bool
+slot_has_rank(const struct search *s, const struct slot *slot)
 {
-	return s->tag < c->ranked && s->source < c->ranked && c->tag_rank[s->tag] == rank / c->source_ranks
-	    && c->source_rank[s->source] == rank % c->source_ranks;
+	const struct claim *c = s->c;
+
+	return slot->tag < c->ranked && slot->source < c->ranked && c->tag_rank[slot->tag] == s->tag_rank
+	    && c->source_rank[slot->source] == s->source_rank;
 }
 
 /* falls_due -- whether the delayed message at pos may be given now; else notes when. */
@@ -81,41 +96,37 @@ has_expired(const struct claim *c, uint32_t pos, const struct slot *slot)
 	return seg_read_expiry(&c->m->seg, pos, &expiry) == -1 ? -1 : expiry <= clock_wall_us();
 }
 
-/* A search through the backlog for messages of one rank. */
-struct search {
-	struct claim *c;
-	struct run *run;
-	const struct claim_limits *limits;
-	uint32_t rank;
-	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
-	uint64_t cursor;                        /* nothing for us stands below */
-	bool full;
-};
+/* begin -- the run begins with the message of this slot. */
+static void
+begin(struct search *s, const struct slot *slot)
+{
+	const struct mbox *m = s->c->m;
+	struct run *run = s->run;
 
-/* take -- add the message at pos to the run, if it has room.  Returns whether it had. */
+	run->seg = m->seg.h.first;
+	run->shape = m->ctl.shape;
+	run->salt = m->seg.h.salt;
+	run->log_at = slot->off;
+	s->log_end = slot->off + (s->limits->bytes < sizeof run->log ? s->limits->bytes : sizeof run->log);
+	s->until_us = s->limits->until_us != 0 ? s->limits->until_us : UINT64_MAX;
+}
+
+/* take -- add the message at pos to the run, if it has room; for the first there always is.  Returns whether it had. */
 static inline bool
 take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
 	struct run *run = s->run;
-	uint32_t len = slot_frame_len(slot);
+	uint32_t end = slot->off + slot_frame_len(slot);
 
 	if (run->n == 0) {
-		run->seg = s->c->m->seg.h.first;
-		run->shape = s->c->m->ctl.shape;
-		run->salt = s->c->m->seg.h.salt;
-		run->log_at = slot->off;
-	}
-	if (run->n == s->limits->messages || (run->n > 0 && slot->off + len - run->log_at > s->limits->bytes)
-	    || slot->off < run->log_at || slot->off + len - run->log_at > sizeof run->log) {
-		s->full = true;
-		return false;
-	}
-	if (run->n > 0 && s->limits->until_us != 0 && slot->time_us > s->limits->until_us) {
+		begin(s, slot);
+	} else if (end > s->log_end || slot->off < run->log_at || slot->time_us > s->until_us) {
 		s->full = true;
 		return false;
 	}
 	run->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
-	run->log_len = (uint32_t)(slot->off + len - run->log_at);
+	run->log_len = end - (uint32_t)run->log_at;
+	s->full = run->n == s->limits->messages;
 	return true;
 }
 
@@ -212,7 +223,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 		taken = 0;
 		if (id >= s->limits->below)
 			s->full = true;
-		else if (!slot_has_rank(c, &slots[i], s->rank))
+		else if (!slot_has_rank(s, &slots[i]))
 			;
 		else if (status == STATE_READY && !(slots[i].flags & (SLOT_EXPIRES | SLOT_MEET)))
 			taken = take(s, pos + i, id, &slots[i], states[i]);
@@ -220,7 +231,6 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			return -1;
 		if (!taken && s->ready == 0)
 			s->ready = id;
-		s->full = s->full || s->run->n == s->limits->messages;
 		if (s->full)
 			return 0;
 	}
@@ -237,7 +247,7 @@ search_segment(struct search *s, uint64_t from)
 	if (search_names(s->c) == -1)
 		return -1;
 	pos = seg_find(&m->seg, n, from);
-	if (pos < n && !has_rank(s->c, s->rank)) {
+	if (pos < n && !has_rank(s)) {
 		if (s->ready == 0)
 			s->ready = seg_id(&m->seg, pos);
 		return 0;
@@ -259,7 +269,10 @@ static int
 search_rank(struct claim *c, struct run *run, const struct claim_limits *limits, uint32_t rank)
 {
 	struct mbox *m = c->m;
-	struct search s = { .c = c, .run = run, .limits = limits, .rank = rank };
+	struct search s = {
+		.c = c, .run = run, .limits = limits,
+		.tag_rank = (unsigned char)(rank / c->source_ranks), .source_rank = (unsigned char)(rank % c->source_ranks),
+	};
 	uint64_t from = c->cursor[rank] > m->ctl.head ? c->cursor[rank] : m->ctl.head, at, last;
 
 	if (from < limits->from)

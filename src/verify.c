@@ -19,23 +19,27 @@ enum { PIECE = 64 * 1024 };             /* bytes of a payload read at a time */
 
 enum verdict { WHOLE, DAMAGED, GONE };
 
-/* frame_of -- where item i's frame stands in run.  len: gets its bytes. */
-static const char *
-frame_of(const struct run *run, uint32_t i, size_t *len)
+/* frame_of -- where item i's frame, of slot_frame_len bytes, stands in run. */
+static inline const char *
+frame_of(const struct run *run, uint32_t i)
 {
-	const struct slot *s = &run->items[i].slot;
+	return run->log + (run->items[i].slot.off - run->log_at);
+}
 
-	*len = s->head_len + (s->flags & SLOT_BIG ? 0 : (size_t)s->len) + 1;
-	return run->log + (s->off - run->log_at);
+/* frame_whole -- verify_frame, inline. */
+static inline bool
+frame_whole(const struct run *run, uint32_t i)
+{
+	const struct item *item = &run->items[i];
+	uint32_t sum = hash_sum(frame_of(run, i), slot_frame_len(&item->slot));
+
+	return seg_bind(sum, run->salt, item->id) == item->slot.sum;
 }
 
 bool
 verify_frame(const struct run *run, uint32_t i)
 {
-	size_t len;
-	const char *frame = frame_of(run, i, &len);
-
-	return seg_bind(hash_sum(frame, len), run->salt, run->items[i].id) == run->items[i].slot.sum;
+	return frame_whole(run, i);
 }
 
 /* payload_sum -- the checksum of a file.  Returns 0, or -1. */
@@ -62,10 +66,9 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 	uint64_t should, is;
 	struct frame f;
 	struct stat st;
-	size_t len;
 	int fd, r, err;
 
-	if (frame_parse(&f, frame_of(run, i, &len), item->slot.head_len, NULL) == -1
+	if (frame_parse(&f, frame_of(run, i), item->slot.head_len, NULL) == -1
 	    || batch_big_take(&f.extra, &should) == -1)
 		return DAMAGED;
 	seg_file(name, item->id, 0, "big");
@@ -87,23 +90,12 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 	return r;
 }
 
-/* verify -- an item's frame, and its payload where that is a file. */
-static int
-verify(const struct mbox *m, const struct run *run, uint32_t i)
-{
-	if (!verify_frame(run, i))
-		return DAMAGED;
-	return run->items[i].slot.flags & SLOT_BIG ? verify_payload(m, run, i) : WHOLE;
-}
-
 /* discard -- with the lock held: item i is damaged: set it aside, and have it gone. */
 static int
 discard(struct mbox *m, struct run *run, uint32_t i)
 {
 	struct item item = run->items[i];
 	char name[SEG_NAME_BYTES];
-	size_t len;
-	const char *frame = frame_of(run, i, &len);
 	long ours;
 
 	if (mbox_begin(m) == -1 || settle_places(m, run->seg, run->shape, &item, 1) == -1)
@@ -113,7 +105,7 @@ discard(struct mbox *m, struct run *run, uint32_t i)
 		return (int)ours;
 	seg_file(name, item.id, 0, "big");
 	m->ctl.spoilt = 1;
-	if (damage_keep(&m->damage, m->dir_fd, item.id, m->ctl.mode, frame, len) == -1
+	if (damage_keep(&m->damage, m->dir_fd, item.id, m->ctl.mode, frame_of(run, i), slot_frame_len(&item.slot)) == -1
 	    || ((item.slot.flags & SLOT_BIG) && damage_keep_file(&m->damage, m->dir_fd, name) == -1)
 	    || settle_gone(m, &item, 1, STATE_CLAIMED, STATE_DROPPED, 0) == -1)
 		return -1;
@@ -158,7 +150,9 @@ verify_run(struct mbox *m, bool peek, struct run *run)
 	int verdict, r;
 
 	for (uint32_t i = 0; i < run->n; i++) {
-		verdict = verify(m, run, i);
+		verdict = frame_whole(run, i) ? WHOLE : DAMAGED;
+		if (verdict == WHOLE && (run->items[i].slot.flags & SLOT_BIG))
+			verdict = verify_payload(m, run, i);
 		if (verdict == -1)
 			return -1;
 		verdicts[i] = (unsigned char)verdict;
