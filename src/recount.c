@@ -202,9 +202,27 @@ log_is_named(const struct recount_list *ids, uint64_t id, uint32_t variant)
 	return false;
 }
 
-/* owner_lives -- for a file named NUMBER.wake or NUMBER.spool: whether that process lives; true for other files. */
+/* Whose wants stand in the table. */
+struct waiters {
+	uint32_t n;
+	uint64_t owner[WANT_MAX];
+};
+
 static bool
-owner_lives(int lock_fd, uint64_t self, const char *name)
+waits(const struct waiters *who, uint64_t number)
+{
+	for (uint32_t i = 0; i < who->n; i++)
+		if (who->owner[i] == number)
+			return true;
+	return false;
+}
+
+/*
+ * is_process_s -- whether NUMBER.wake or NUMBER.spool has its use: a bell is that of a want, and a spool that of a process
+ * which lives, whether or not its want found a place.  True for other files.
+ */
+static bool
+is_process_s(int lock_fd, uint64_t self, const struct waiters *who, const char *name)
 {
 	const char *dot = strchr(name, '.');
 	uint64_t number;
@@ -212,12 +230,15 @@ owner_lives(int lock_fd, uint64_t self, const char *name)
 	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
 	    || frame_parse_number((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
 		return true;
+	if (strcmp(dot, ".wake") == 0)
+		return waits(who, number);
 	return number == self || lock_holder(lock_fd, number) != -1;
 }
 
-/* remove_unnamed -- remove what no segment, message or living process names. */
+/* remove_unnamed -- remove what no segment, message, want or living process names. */
 static int
-remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, struct ctl *c)
+remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, const struct waiters *who,
+    struct ctl *c)
 {
 	DIR *d = file_list_open(dir_fd);
 	const struct dirent *e;
@@ -243,7 +264,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 			keep = 1;
 			break;
 		default:
-			keep = strcmp(e->d_name, "identity.new") != 0 && owner_lives(lock_fd, self, e->d_name);
+			keep = strcmp(e->d_name, "identity.new") != 0 && is_process_s(lock_fd, self, who, e->d_name);
 		}
 		if (keep == 0)
 			c->litter |= file_remove(dir_fd, e->d_name) == -1;
@@ -254,18 +275,19 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 	return r;
 }
 
-/* count_wants -- take down the wants of the dead, and count the entries in use. */
+/* count_wants -- take down the wants of the dead, and count the entries in use.  who: gets whose the others are. */
 static int
-count_wants(int lock_fd, int want_fd, uint64_t self, struct ctl *c)
+count_wants(int lock_fd, int want_fd, uint64_t self, struct waiters *who, struct ctl *c)
 {
 	struct want w;
 	int used = want_used(want_fd, WANT_MAX);
 
+	who->n = 0;
 	for (uint32_t i = 0; used != -1 && i < (uint32_t)used; i++) {
 		if (want_read(want_fd, i, &w) == 0
 		    && (w.owner == 0 || w.owner == self || lock_holder(lock_fd, w.owner) != -1))
-			continue;
-		if (want_void(want_fd, i) == -1)
+			who->owner[who->n++] = w.owner;
+		else if (want_void(want_fd, i) == -1)
 			return -1;
 	}
 	if (used == -1 || (used = want_used(want_fd, (uint32_t)used)) == -1)
@@ -313,6 +335,7 @@ int
 recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
 	struct recount_list ids = { NULL, 0, 0 };
+	struct waiters who;
 	bool again = c->litter;
 	int r = -1;
 
@@ -321,8 +344,8 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 	c->first = c->head = c->next;
 	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
 	if (recount_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
-	    && count_leaving(dir_fd, &ids, c) == 0 && count_wants(lock_fd, want_fd, self, c) == 0
-	    && remove_unnamed(dir_fd, lock_fd, self, &ids, c) == 0
+	    && count_leaving(dir_fd, &ids, c) == 0 && count_wants(lock_fd, want_fd, self, &who, c) == 0
+	    && remove_unnamed(dir_fd, lock_fd, self, &ids, &who, c) == 0
 	    && (!mode_drops(c->mode) || open_drop(dir_fd, c) == 0)) {
 		c->shape++;
 		c->backs++;

@@ -4,7 +4,8 @@
  *
  * Called with the mailbox lock held, when ctl says `busy`.  What ctl says of appends (next, the newest segment's
  * extent) holds always; everything else is counted anew from the slots and states, the chain of segments is drawn
- * anew, and files that nothing names are removed.  It is called as well where ctl says that there is litter.  It may itself be killed anywhere: `busy` stands until its end.
+ * anew, and files that nothing names are removed.  It is called as well where ctl says that there is litter.  It may
+ * itself be killed anywhere: `busy` stands until its end.
  */
 #ifndef RECOUNT_H
 #define RECOUNT_H

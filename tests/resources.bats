@@ -478,6 +478,22 @@ everything='
 	mstat box >/dev/null
 	[ -z "$(files_of box)" ]
 	"$BUILD/inspect" -e box
+	# while its process lives on, too
+	mkfifo lines
+	exec 5<>lines
+	in_background strace -qq -o trace -e inject=unlinkat:error=EIO:when=1 msend -S -l box <lines 5>&-
+	echo one >&5
+	until_waiting box
+	[ "$(mrecv -l box)" = one ]
+	until_true grep -q INJECTED trace
+	mstat box >/dev/null
+	[ -z "$(files_of box)" ]
+	"$BUILD/inspect" -e box
+	echo two >&5
+	until_waiting box
+	exec 5>&-
+	[ "$(mrecv -l box)" = two ]
+	ended_with 0 "$child"
 }
 
 # bats test_tags=no-sanitize,no-valgrind
