@@ -68,7 +68,7 @@ struct ctl {
 	uint64_t proven;                /* large payloads below this id are from before: checked before they are given */
 	uint64_t damaged;               /* messages that were damaged, and set aside */
 	uint8_t durable;                /* what was sent survives loss of power */
-	uint8_t litter;                 /* a file could not be removed: who next takes the lock tries once more */
+	uint8_t litter;                 /* a file could not be removed: each process that takes the lock tries once */
 	uint8_t spoilt;                 /* `leaving' is damaged */
 	uint8_t from_drop;              /* the last message came from drop/ */
 	uint32_t refused;               /* drops that were none */

@@ -216,6 +216,7 @@ open_wants(struct mbox *m)
 static int
 mend(struct mbox *m)
 {
+	m->tidied = true;
 	if (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
 		return mbox_commit(m);
 	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
@@ -303,9 +304,10 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 		return unlock_with(m, errno);
 	m->locked = true;
 	m->changing = false;
+	m->failed = 0;
 	m->kinds_known = false;
 	m->crowd.kinds = 0;
-	if ((m->ctl.busy || m->ctl.litter) && mend(m) == -1)
+	if ((m->ctl.busy || (m->ctl.litter && !m->tidied)) && mend(m) == -1)
 		return unlock_with(m, errno);
 	if (!m->proven)
 		boot_mark(m->ctl_fd);
@@ -316,12 +318,12 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 int
 mbox_begin(struct mbox *m)
 {
-	if (m->changing)
-		return 0;
-	if (m->look) {
-		errno = EACCES;
+	if (m->failed != 0 || m->look) {
+		errno = m->failed != 0 ? m->failed : EACCES;
 		return -1;
 	}
+	if (m->changing)
+		return 0;
 	m->ctl.busy = 1;
 	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
 		return -1;
@@ -336,8 +338,19 @@ mbox_note(struct mbox *m)
 }
 
 int
+mbox_fail(struct mbox *m)
+{
+	m->failed = errno;
+	return -1;
+}
+
+int
 mbox_commit(struct mbox *m)
 {
+	if (m->failed != 0) {
+		errno = m->failed;
+		return -1;
+	}
 	m->ctl.busy = 0;
 	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
 		return -1;

@@ -38,6 +38,7 @@ struct mbox {
 	bool locked;
 	bool proven;                    /* it has been through no boot since it was last found whole, and is no copy */
 	bool changing;                  /* ctl is marked busy by us */
+	int failed;                     /* errno of a change that failed half-way since the lock, 0 */
 	struct ctl ctl;                 /* as of the last lock */
 	struct seg seg;                 /* the segment used last ... */
 	uint64_t shape;                 /* ... and the shape of the mailbox it was opened in */
@@ -55,6 +56,7 @@ struct mbox {
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
 	bool kinds_known;               /* in this locked section: crowd.kinds */
 	struct want_crowd crowd;        /* what the table of wants had when it was looked through last */
+	bool tidied;                    /* we have tried once to remove litter; what stays is for another process */
 	bool cleared;                   /* we have looked for wants of the dead */
 	bool posted;                    /* our want stands in the table, asleep or not */
 	uint32_t want_index;
@@ -112,6 +114,12 @@ int mbox_begin(struct mbox *m);
 
 /* mbox_note -- write m->ctl in the middle of a change: a recount from now on goes by it.  Returns 0, or -1. */
 int mbox_note(struct mbox *m);
+
+/*
+ * mbox_fail -- a change has failed half-way, with errno: until the unlock no other is begun, and none committed, so that
+ * whoever locks next makes whole what it left.  Returns -1.
+ */
+int mbox_fail(struct mbox *m);
 
 /* mbox_commit -- write m->ctl: what was changed now counts.  Returns 0, or -1. */
 int mbox_commit(struct mbox *m);

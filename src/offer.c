@@ -46,7 +46,7 @@ to_sender(struct mbox *m, const struct item *item, uint64_t sender, bool tried)
 	uint64_t state = state_make(STATE_CLAIMED, item->tries + tried, sender);
 
 	if (seg_write_states(&m->seg, item->pos, 1, &state) == -1)
-		return -1;
+		return mbox_fail(m);
 	return sender == m->number ? 0 : wake_end(m, item->id, STATE_CLAIMED);
 }
 

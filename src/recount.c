@@ -336,7 +336,6 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
 	struct recount_list ids = { NULL, 0, 0 };
 	struct waiters who;
-	bool again = c->litter;
 	int r = -1;
 
 	c->litter = 0;
@@ -350,8 +349,6 @@ recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 		c->shape++;
 		c->backs++;
 		c->checked_ns = 0;
-		if (again)
-			c->litter = 0;          /* what cannot be removed the second time either stays */
 		r = 0;
 	}
 	free(ids.seg);

@@ -36,11 +36,11 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 	if (m->ctl.delayed > 0)
 		for (uint32_t i = 0; i < n; i++) {
 			if (seg_read_states(&m->seg, items[i].pos, 1, &state) == -1)
-				return -1;
+				return mbox_fail(m);
 			m->ctl.delayed -= state_status(state) == STATE_DELAYED;
 		}
 	m->ctl.claimed += n;
-	return set_states(m, items, n, STATE_CLAIMED, 0);
+	return set_states(m, items, n, STATE_CLAIMED, 0) == -1 ? mbox_fail(m) : 0;
 }
 
 long
@@ -69,12 +69,12 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (delay_us > 0 && seg_write_due(&m->seg, items[i].pos, due) == -1)
-			return -1;
+			return mbox_fail(m);
 		if (m->ctl.head > items[i].id)
 			m->ctl.head = items[i].id;
 	}
 	if (set_states(m, items, n, delay_us > 0 ? STATE_DELAYED : STATE_READY, tried ? 1 : 0) == -1)
-		return -1;
+		return mbox_fail(m);
 	m->ctl.claimed -= n;
 	if (delay_us > 0)
 		m->ctl.delayed += n;
@@ -135,16 +135,16 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 
 	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_DELAYED && n > c->delayed)) {
 		errno = EBADMSG;        /* what counts nothing else than these has been changed by somebody else */
-		return -1;
+		return mbox_fail(m);
 	}
 	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && announce(m, items, n) == -1))
-		return -1;
+		return mbox_fail(m);
 	/* who waits for an end must be told before there is a state that recount, after a kill, removes with its segment */
 	for (uint32_t i = 0; i < n; i++)
 		if ((items[i].slot.flags & SLOT_SYNC) && wake_end(m, items[i].id, now) == -1)
-			return -1;
+			return mbox_fail(m);
 	if (set_states(m, items, n, now, 0) == -1)
-		return -1;
+		return mbox_fail(m);
 	end_all(m, items, n);
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
@@ -155,7 +155,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	if (c->live == 0)
 		c->first = c->head = c->next;
 	if (seg_write_done(&m->seg) == -1 || reclaim_spent(&m->seg, c, keep) == -1)
-		return -1;
+		return mbox_fail(m);
 	return wake_room(m);
 }
 

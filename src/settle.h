@@ -3,7 +3,7 @@
  * settle: how messages change their states: claimed, ready again, gone.
  *
  * All functions are called with the lock held and the change begun (mbox_begin); m->seg is the segment of the items,
- * and their places in it are right.  The caller commits.
+ * and their places in it are right.  The caller commits; where a function fails that is refused (mbox_fail).
  */
 #ifndef SETTLE_H
 #define SETTLE_H

@@ -478,6 +478,12 @@ everything='
 	mstat box >/dev/null
 	[ -z "$(files_of box)" ]
 	"$BUILD/inspect" -e box
+	# whatever the one that could not has tried
+	msend box <big
+	run -124 strace -qq -o /dev/null -e inject=unlinkat:error=EIO:when=1..2 mrecv -c 2 -w 0.01 box
+	ls box/*.big
+	mstat box >/dev/null
+	[ -z "$(files_of box)" ]
 	# while its process lives on, too
 	mkfifo lines
 	exec 5<>lines

@@ -6,6 +6,7 @@ load helpers
 
 setup()
 {
+	: "${BUILD:=$BATS_TEST_DIRNAME/../build}"
 	common_setup
 	mkmbox box
 }
@@ -97,6 +98,28 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 	run -124 timeout "$LIMIT" msend -S -w 0.1 box <big
 	run -1 mrecv -n box
 	[ -z "$(files_of box)" ]
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "-S -w that cannot withdraw says so, and leaves a mailbox whose counts are right" {
+	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
+		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
+		skip "strace is not installed, or can trace nothing here"
+	fi
+	local nth there
+	for ((nth = 1; ; nth++)); do
+		run strace -qq -o trace -e inject=pwrite64:error=EIO:when=$nth msend -S -w 0.01 box one
+		grep -q INJECTED trace || break
+		# 124: it was a write that does not matter; 74: the message may be there, or not
+		case $status in 74) there='[01]' ;; 124) there=1 ;; *) there=nothing ;; esac
+		mstat box >/dev/null
+		"$BUILD/inspect" box
+		run mrecv -n box
+		# shellcheck disable=SC2053 # a pattern
+		[[ $status = $there ]]
+		"$BUILD/inspect" -e box
+	done
+	[ "$nth" -gt 10 ]
 }
 
 @test "-S -w withdraws so that both sides agree, in 100 races" {
