@@ -92,7 +92,7 @@ cli_reason(int err)
 	case EIDRM:
 		return "the mailbox was removed";
 	case EBADMSG:
-		return "bad frame";
+		return "bad frame, or a damaged mailbox";
 	case EUCLEAN:
 		return "its file ctl is damaged: what is left can be read with cat NAME/*.log | mrecv -a -F -";
 	case ENODEV:

@@ -259,6 +259,22 @@ identify(struct mbox *m)
 	return getrandom(&m->ctl.identity, sizeof m->ctl.identity, 0) == -1 ? -1 : 0;
 }
 
+/* have_wants -- make the table of wants where it is missing: in half a copy, say.  Nobody waits yet.  Returns 0, or -1. */
+static int
+have_wants(const struct mbox *m)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(m->dir_fd, "want", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return 0;
+	fd = file_make(m->dir_fd, "want", mode_files(m->ctl.mode));
+	if (fd == -1)
+		return -1;
+	close(fd);
+	return 0;
+}
+
 /*
  * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
  * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
@@ -273,7 +289,7 @@ prove(struct mbox *m)
 		return -1;
 	if (boot != 0 && boot == c->boot && place == c->place)
 		return 0;
-	if ((place != c->place && identify(m) == -1) || audit(m->dir_fd, c, &m->damage) == -1)
+	if ((place != c->place && identify(m) == -1) || audit(m->dir_fd, c, &m->damage) == -1 || have_wants(m) == -1)
 		return -1;
 	/* what was synced then is on the disk; what has its numbers now is not */
 	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)

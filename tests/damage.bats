@@ -88,6 +88,18 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	goes_on
 }
 
+@test "half a copy, without the table of wants, is a mailbox with what it has" {
+	cp -a box copy
+	rm copy/want
+	in_background mrecv -c 1 -t later copy >got
+	until_waiting copy
+	msend -t later copy hello
+	ended_with 0 "$child"
+	[ "$(cat got)" = hello ]
+	receives "${ALL[@]}"
+	goes_on
+}
+
 @test "a copy of a mailbox that hands over has no offers" {
 	mkmbox -c 0 door
 	in_background msend door hello

@@ -153,6 +153,10 @@ take_write(const char *args, const char *path, bool at)
 	o->len = n;
 	if (at)
 		o->off = strtoull(strrchr(args, ',') + 1, NULL, 10);
+	/* without a place: behind what was written before, as who copies a file does */
+	for (const struct op *before = ops; !at && before < o; before++)
+		if (before->kind == WRITE && before->node == node)
+			o->off += before->len;
 }
 
 static void

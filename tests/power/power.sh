@@ -101,6 +101,26 @@ s_crowd() {
 	sent d1
 }
 
+# a copy is audited by the first who opens it; one of its messages was damaged on the way
+s_audit() {
+	umask 077
+	mkmbox ${durable:+-d} first
+	for i in 1 2 3 4; do msend first "a$i."; done
+	big g1 >../frame
+	msend -F first <../frame
+	printf X | dd bs=1 seek=30 conv=notrunc status=none of=first/00000000000000000001.log
+	mkdir box
+	for file in first/*; do dd bs=64k status=none if="$file" of="box/${file#first/}"; done
+	[ -z "$durable" ] || sync box/* box .
+	mark made
+	mark acked a1 a3 a4 g1
+	mstat box >/dev/null
+	sent b1
+	mark may a1
+	mrecv box >/dev/null
+	sent b2
+}
+
 scenario=''
 states=12 seed=1
 while getopts n:s:-: opt; do
@@ -122,7 +142,8 @@ if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
 	echo "power: strace is missing, or can trace nothing here"
 	exit 77
 fi
-[ $# -gt 0 ] || set -- single receive lines roll big sync several crowd plain_single plain_receive plain_lines plain_roll plain_big
+[ $# -gt 0 ] || set -- single receive lines roll big sync several crowd audit \
+	plain_single plain_receive plain_lines plain_roll plain_big plain_audit
 top=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX") || exit
 trap 'rm -rf "$top"' EXIT
 "${CC:-cc}" -std=gnu17 -O2 -w -o "$top/power" "$here/power.c" || exit
