@@ -13,7 +13,7 @@
 #include "settle.h"
 
 enum {
-	SEARCH_MESSAGES = 1024,                 /* states and slots read at a time */
+	SEARCH_MESSAGES = 2048,                 /* states and slots read at a time */
 	RUN_MESSAGES = SETTLE_MAX,
 	RUN_BYTES = 128 * 1024,                 /* of log that a run may span, unless one message is longer */
 };

@@ -17,7 +17,8 @@
 static int
 set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries)
 {
-	uint64_t states[SETTLE_MAX], owner = status == STATE_CLAIMED ? m->number : 0;
+	static uint64_t states[SETTLE_MAX];     /* no stack: each page of it that is probed is a fault in a one-shot */
+	uint64_t owner = status == STATE_CLAIMED ? m->number : 0;
 
 	for (uint32_t i = 0, j; i < n; i = j) {
 		for (j = i; j < n && items[j].pos - items[i].pos == j - i; j++)
@@ -46,7 +47,7 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 long
 settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 {
-	uint64_t states[SETTLE_MAX];
+	static uint64_t states[SETTLE_MAX];
 	uint32_t ours = 0;
 
 	for (uint32_t i = 0, j; i < n; i = j) {

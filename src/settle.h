@@ -10,7 +10,7 @@
 
 #include "mbox.h"
 
-enum { SETTLE_MAX = 1024 };             /* items settled at a time */
+enum { SETTLE_MAX = 2048 };             /* items settled at a time */
 
 #define SETTLE_DELAY_MAX_US UINT64_C(60000000)  /* no message is kept back for longer */
 
