@@ -69,9 +69,9 @@ at_most()
 	# 155 to 203: a read and 11 calls for each 4,096 messages, a write for each 1,024 slots, and the room of 512 states
 	calls "$(type -P msend)" -l box <lines
 	at_most 320 "$calls" "msend -l of 40,000 lines"
-	# 572: 14 calls for each 1,024 messages
+	# 313: 14 calls for each 2,048 messages
 	calls "$(type -P mrecv)" -a box
-	at_most 800 "$calls" "mrecv -a of them"
+	at_most 450 "$calls" "mrecv -a of them"
 	[ "$(mrecv -n box; echo $?)" -eq 1 ]
 }
 
@@ -141,10 +141,10 @@ instructions()
 		instructions "$(type -P mrecv)" -a -l "box.$n"
 		received+=("$instructions")
 	done
-	# 220 by gcc -O2 and musl: find the end 20, frame 40, checksum 60, slot 40, slot again with its place 50
+	# 233 by gcc -O2 and musl: find the end 20, frame 40, checksum 70, slot 40, slot again with its place 55
 	at_most 400 $(((sent[1] - sent[0]) / 16384)) "msend -l, a line of 16 bytes"
-	# 433: claim 120, checksum 110, output 110, states 40, done 20
-	at_most 700 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
+	# 330: claim 125, checksum 90, output 50, states 35, done 25
+	at_most 500 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
 }
 
 # faults COMMAND... -- page faults of a shell that runs it, less what the shell has without it.
