@@ -218,11 +218,11 @@ waits(const struct waiters *who, uint64_t number)
 }
 
 /*
- * is_process_s -- whether NUMBER.wake or NUMBER.spool has its use: a bell is that of a want, and a spool that of a process
- * which lives, whether or not its want found a place.  True for other files.
+ * in_use -- whether somebody uses NUMBER.wake or NUMBER.spool: a bell belongs to a want, a spool to a process which lives,
+ * whether or not its want has found a place.  True for other files.
  */
 static bool
-is_process_s(int lock_fd, uint64_t self, const struct waiters *who, const char *name)
+in_use(int lock_fd, uint64_t self, const struct waiters *who, const char *name)
 {
 	const char *dot = strchr(name, '.');
 	uint64_t number;
@@ -264,7 +264,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 			keep = 1;
 			break;
 		default:
-			keep = strcmp(e->d_name, "identity.new") != 0 && is_process_s(lock_fd, self, who, e->d_name);
+			keep = strcmp(e->d_name, "identity.new") != 0 && in_use(lock_fd, self, who, e->d_name);
 		}
 		if (keep == 0)
 			c->litter |= file_remove(dir_fd, e->d_name) == -1;
