@@ -7,8 +7,8 @@
 #include "frame.h"
 
 struct header {
-	size_t len;
 	char text[FRAME_HEADER_MAX];    /* as they stand in a frame */
+	size_t len;
 };
 
 /*

@@ -20,9 +20,9 @@ struct input {
 	int (*sent)(uint64_t first_id, uint64_t last_id);       /* told what went to a mailbox; 0, or -1 with errno; NULL */
 	const char *failed_at;          /* after a failure: "read" or "send to" ... */
 	const char *failed_on;          /* ... "standard input", or the channel */
-	struct reader reader;           /* of input_frames: where a bad frame stands, and what is wrong with it */
 	char buf[INPUT_BUF];
 	char extra[FRAME_HEADER_MAX];   /* with the expiry, where there is one */
+	struct reader reader;           /* of input_frames: where a bad frame stands, and what is wrong with it */
 };
 
 /*

@@ -35,8 +35,8 @@ struct send {
 	bool headed;                    /* a tag was given */
 	const char *source;             /* as given; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
-	struct header header;
 	struct sink sink;
+	struct header header;
 	struct input input;
 };
 

@@ -15,14 +15,14 @@ enum { POST_SLOTS = 1024 };             /* slots written at a time */
 
 struct post {
 	struct mbox *m;
-	uint64_t names_of;              /* the segment whose names are held; 0 none */
-	struct names names;
-	uint64_t last_id;               /* of the message appended last */
+	uint64_t names_of;                      /* the segment whose names are held; 0 none */
+	uint64_t last_id;                       /* of the message appended last */
 	bool sync;                              /* return only when a message has been received */
 	const unsigned char *drop;              /* the drop that is being taken in; NULL none */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
 	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
 	struct slot slots[POST_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
+	struct names names;
 };
 
 /* post_init -- begin to send to m. */

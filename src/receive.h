@@ -11,6 +11,10 @@
 
 #include "jobs.h"
 
+/*
+ * Small things stand together, and large ones behind them: each page that a one-shot touches costs it as much as ten
+ * system calls.
+ */
 struct receive {
 	uint64_t count;                 /* messages to receive; UINT64_MAX no bound */
 	bool counted, all, follow, now; /* -c, -a, -f, -n */
@@ -19,12 +23,12 @@ struct receive {
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
 	char (*paths)[PATH_MAX];        /* where they lie */
-	char path[PATH_MAX];            /* and the memory for it, where it is one */
-	struct source source;
-	struct sources sources;
-	struct output output;
 	struct deliver deliver;
 	struct jobs jobs;
+	struct source source;           /* and the memory for it, where it is one; */
+	char path[PATH_MAX];            /* and for where it lies */
+	struct sources sources;
+	struct output output;
 	struct sink dead;
 };
 

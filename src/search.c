@@ -30,8 +30,8 @@ search_names(struct claim *c)
 	if (names_read(&c->names, &m->seg, n, len) == -1)
 		return -1;
 	for (; c->ranked < c->names.n; c->ranked++) {
-		c->tag_rank[c->ranked] = filter_rank_tag(&c->filter, names_get(&c->names, c->ranked));
-		c->source_rank[c->ranked] = filter_rank_source(&c->filter, names_get(&c->names, c->ranked));
+		c->rank[c->ranked].tag = filter_rank_tag(&c->filter, names_get(&c->names, c->ranked));
+		c->rank[c->ranked].source = filter_rank_source(&c->filter, names_get(&c->names, c->ranked));
 	}
 	return 0;
 }
@@ -41,7 +41,7 @@ struct search {
 	struct claim *c;
 	struct run *run;
 	const struct claim_limits *limits;
-	unsigned char tag_rank, source_rank;    /* what makes that rank */
+	struct rank rank;                       /* what makes that rank */
 	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
 	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
@@ -56,8 +56,8 @@ has_rank(const struct search *s)
 	bool tag = false, source = false;
 
 	for (uint32_t i = 0; i < c->ranked && !(tag && source); i++) {
-		tag |= c->tag_rank[i] == s->tag_rank;
-		source |= c->source_rank[i] == s->source_rank;
+		tag |= c->rank[i].tag == s->rank.tag;
+		source |= c->rank[i].source == s->rank.source;
 	}
 	return tag && source;
 }
@@ -67,8 +67,8 @@ slot_has_rank(const struct search *s, const struct slot *slot)
 {
 	const struct claim *c = s->c;
 
-	return slot->tag < c->ranked && slot->source < c->ranked && c->tag_rank[slot->tag] == s->tag_rank
-	    && c->source_rank[slot->source] == s->source_rank;
+	return slot->tag < c->ranked && slot->source < c->ranked && c->rank[slot->tag].tag == s->rank.tag
+	    && c->rank[slot->source].source == s->rank.source;
 }
 
 /* falls_due -- whether the delayed message at pos may be given now; else notes when. */
@@ -271,7 +271,7 @@ search_rank(struct claim *c, struct run *run, const struct claim_limits *limits,
 	struct mbox *m = c->m;
 	struct search s = {
 		.c = c, .run = run, .limits = limits,
-		.tag_rank = (unsigned char)(rank / c->source_ranks), .source_rank = (unsigned char)(rank % c->source_ranks),
+		.rank = { (unsigned char)(rank / c->source_ranks), (unsigned char)(rank % c->source_ranks) },
 	};
 	uint64_t from = c->cursor[rank] > m->ctl.head ? c->cursor[rank] : m->ctl.head, at, last;
 

@@ -34,7 +34,10 @@ struct run {
 	char log[RUN_BYTES + BATCH_INLINE + FRAME_HEADER_MAX];
 };
 
-/* A receiver at one mailbox: its selection, and what it knows of the backlog. */
+/* How soon a name is wanted (filter_rank_tag, filter_rank_source). */
+struct rank { unsigned char tag, source; };
+
+/* A receiver at one mailbox: its selection, and what it knows of the backlog.  Small things stand first: see receive.h. */
 struct claim {
 	struct mbox *m;
 	struct filter filter;
@@ -47,14 +50,14 @@ struct claim {
 	uint32_t ranks, source_ranks;
 	uint64_t backs;                         /* ctl.backs that the cursors hold for */
 	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
-	uint64_t names_of, names_shape;         /* the segment that names and the ranks below are of */
-	struct names names;
-	uint64_t states[SEARCH_MESSAGES];
+	uint64_t names_of, names_shape;         /* the segment that rank and names are of */
 	uint64_t slots_of, slots_shape;         /* the segment that slots are of; a slot once written stays what it is */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many are held */
-	struct slot slots[SEARCH_MESSAGES];
 	uint32_t ranked;
-	unsigned char tag_rank[SEG_NAMES], source_rank[SEG_NAMES];
+	struct rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
+	struct names names;
+	uint64_t states[SEARCH_MESSAGES];
+	struct slot slots[SEARCH_MESSAGES];
 };
 
 struct claim_limits {

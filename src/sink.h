@@ -27,7 +27,6 @@ struct sink {
 	uint64_t first_id, last_id;     /* of what the last flush or end sent to a mailbox; 0 none */
 	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
 	struct mbox m;
-	struct post post;
 	bool handover;                  /* a mailbox of capacity 0: messages are handed over, one by one */
 	struct meet meet;
 	struct batch *batch;            /* set before sink_open: the caller's memory; NULL: to be allocated */
@@ -36,6 +35,7 @@ struct sink {
 	int fd;                         /* of the channel, or of the spool of a large message */
 	uint64_t spooled;
 	struct hash sum;                /* of what was spooled */
+	struct post post;               /* last, for it is large */
 };
 
 /*
