@@ -209,7 +209,7 @@ struct waiters {
 };
 
 static bool
-waits(const struct waiters *who, uint64_t number)
+has_want(const struct waiters *who, uint64_t number)
 {
 	for (uint32_t i = 0; i < who->n; i++)
 		if (who->owner[i] == number)
@@ -231,7 +231,7 @@ in_use(int lock_fd, uint64_t self, const struct waiters *who, const char *name)
 	    || frame_parse_number((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
 		return true;
 	if (strcmp(dot, ".wake") == 0)
-		return waits(who, number);
+		return has_want(who, number);
 	return number == self || lock_holder(lock_fd, number) != -1;
 }
 

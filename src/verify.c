@@ -168,8 +168,10 @@ verify_run(struct mbox *m, bool peek, struct run *run)
 			return -1;
 		r = discard_all(m, run, verdicts);
 		mbox_unlock(m);
-		if (r == -1)
+		if (r == -1) {
+			run->sure = false;
 			return -1;
+		}
 	}
 	take_out(m, peek, run, verdicts);
 	return 0;
