@@ -273,6 +273,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 		n = SEG_MESSAGES - pos;
 	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
 		n = 1;          /* each waits, or displaces, for itself */
+	p->names_of = 0;        /* until they count */
 	n = number_names(p, b, n);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
@@ -280,6 +281,9 @@ append(struct post *p, struct batch *b, uint32_t n)
 	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1) || write_expiries(m, pos, n, b) == -1
 	    || write_slots(p, b, pos, n, &bytes) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
+		return -1;
+	/* what would be begun later, on account of a want, would tell of the messages before they count */
+	if ((p->sync || m->posted || m->crowd.kinds & 1U << WANT_ROOM) && mbox_begin(m) == -1)
 		return -1;
 	c->live_bytes += bytes;
 	c->live += n;
@@ -290,6 +294,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 	if ((c->durable && write_extent(m) == -1) || finish_append(p) == -1)
 		return -1;
 	b->from += n;
+	p->names_of = c->last_seg;
 	p->last_id = c->next - 1;
 	return 0;
 }
@@ -349,8 +354,6 @@ post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 	if (n == -1)
 		return -1;
 	r = append(p, b, (uint32_t)n);
-	if (r == -1)
-		p->names_of = 0;
 	mbox_unlock(p->m);
 	if (r == 0 && p->m->ctl.durable && stable_wait(p->m, p->last_id + 1 - (b->from - from), p->last_id, false) == -1) {
 		p->last_id -= b->from - from;
@@ -462,7 +465,6 @@ post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big)
 	p->drop = NULL;
 	if (r == 0)
 		return 1;
-	p->names_of = 0;
 	if (big)
 		unlinkat(m->dir_fd, file, 0);
 	return -1;

@@ -68,6 +68,10 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 {
 	uint64_t due = clock_wall_us() + delay_us;
 
+	if (n > m->ctl.claimed) {
+		errno = EBADMSG;        /* as of settle_gone */
+		return mbox_fail(m);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (delay_us > 0 && seg_write_due(&m->seg, items[i].pos, due) == -1)
 			return mbox_fail(m);

@@ -97,8 +97,13 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 		why = r == 0 ? ETIMEDOUT : errno;
 		if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? deadline_ns : 0)) == -1)
 			return -1;
-		if (displace_expired(m) == -1)
+		if (displace_expired(m) == -1) {
+			/* that is not ours to answer for: what it left half done is mended by the next lock, and we wait on */
 			why = errno;
+			mbox_unlock(m);
+			if (mbox_lock(m, sync_lock_deadline(0)) == -1)
+				return -1;
+		}
 		state = sync_state(m, id, &item);
 		if (state == -1 || state > SYNC_TAKEN || r != 1)
 			break;
