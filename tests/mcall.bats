@@ -84,7 +84,7 @@ serve()
 	for box in calc zero; do
 		in_background mrecv -f -r -j 8 "$box" -- sh -c 'read n; echo "for $n"'
 		for i in $(seq 200); do
-			timeout 60 mcall "$box" "$i" >"answer.$i" 3>&- &
+			timeout $((3 * LIMIT)) mcall "$box" "$i" >"answer.$i" 3>&- &
 			calls[i]=$!
 		done
 		for i in $(seq 200); do
