@@ -304,7 +304,7 @@ audit_segment(struct audit *a, uint64_t id)
 		seg_remove(&a->s);
 		return 0;
 	}
-	a->log_have = 0;
+	a->log_at = a->log_have = 0;
 	a->names.n = a->names.len = 0;
 	if (seg_extend(&a->s, n) == -1)
 		return -1;

@@ -20,7 +20,7 @@ teardown()
 classic()
 {
 	cat >expected
-	timeout -s KILL "$LIMIT" sh "$BATS_TEST_DIRNAME/classics/$1.sh" >out 2>err </dev/null 3>&- ||
+	timeout -s KILL $((3 * LIMIT)) sh "$BATS_TEST_DIRNAME/classics/$1.sh" >out 2>err </dev/null 3>&- ||
 	    { echo "status $?"; cat err; return 1; }
 	diff expected out
 	[ ! -s err ] || { cat err; return 1; }
