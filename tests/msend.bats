@@ -273,6 +273,8 @@ misused_source()
 	[ "$(cat err)" = "msend: cannot send to box: the mailbox was removed" ]
 }
 
+# valgrind needs more than the limit
+# bats test_tags=no-valgrind
 @test "what the system refuses is 71" {
 	status=0
 	(ulimit -n 6; exec "$(type -P msend)" box x) 2>err 3>&- 4>&- || status=$?
