@@ -273,7 +273,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 		n = SEG_MESSAGES - pos;
 	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
 		n = 1;          /* each waits, or displaces, for itself */
-	p->names_of = 0;        /* until they count */
+	p->names_of = 0;        /* until what is added to them counts */
 	n = number_names(p, b, n);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1

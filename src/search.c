@@ -41,7 +41,7 @@ struct search {
 	struct claim *c;
 	struct run *run;
 	const struct claim_limits *limits;
-	struct rank rank;                       /* what makes that rank */
+	struct rank rank;                       /* of the tags and of the sources that make it */
 	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
 	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */

@@ -178,7 +178,7 @@ refused()
 }
 
 @test "what is changed after it was copied is received as it was copied" {
-	command -v strace >/dev/null && strace -qq -o /dev/null true || skip "strace is not installed, or can trace nothing here"
+	needs_strace
 	next
 	{ printf 'M1 100000 t s to=%s\n' "$to"; head -c 100000 /dev/zero | tr '\0' a; echo; } |
 	    as third sh -c "cat >$file; chmod 644 $file"

@@ -256,7 +256,7 @@ enough()
 
 need_strace()
 {
-	command -v strace >/dev/null || skip "strace is not installed"
+	needs_strace
 	strace -qq -o /dev/null true || skip "strace can trace nothing here"
 }
 

@@ -141,7 +141,7 @@ rings()
 }
 
 @test "of 32 messages put back at one stroke each sleeper gets one, and wakes the next" {
-	command -v strace >/dev/null || skip "strace is not installed"
+	needs_strace
 	seq 32 | msend -l box
 	in_background strace -qq -o holds.trace -e trace=openat mrecv -b 32 box -- sh -c 'echo $PPID >started; exec sleep 60'
 	holder=$child
@@ -167,7 +167,7 @@ rings()
 }
 
 @test "a batch wakes one of those that want the same, and one of each that want another" {
-	command -v strace >/dev/null || skip "strace is not installed"
+	needs_strace
 	for i in $(seq 8); do
 		in_background mrecv -f box >"out.$i"
 	done
@@ -193,7 +193,7 @@ rings()
 }
 
 @test "who waits for one message by its number is woken beside a worker, never instead of one" {
-	command -v strace >/dev/null || skip "strace is not installed"
+	needs_strace
 	id=$(msend -v box held)
 	in_background mrecv box -- sh -c 'echo $PPID >started; exec sleep 60'
 	until_true exists started

@@ -11,7 +11,6 @@ SLOTS=69632 STATES=2166784 NAMES=4096   # where an index has them
 setup()
 {
 	common_setup
-	: "${BUILD:=$BATS_TEST_DIRNAME/../build}"
 	mkmbox box
 	seq -f 'n%.0f' 5 | msend -l -t one -s me box
 	pattern 100000 >big
@@ -91,10 +90,7 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 
 # bats test_tags=no-sanitize,no-valgrind
 @test "a receiver that cannot set aside what is damaged leaves counts that are right, and the next one goes on" {
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	local nth first=box/00000000000000000001.log
 	for ((nth = 1; ; nth++)); do
 		rm -rf box

@@ -71,7 +71,7 @@ outside()
 }
 
 @test "one that could not be taken in at the first try is received all the same" {
-	command -v strace >/dev/null || skip "strace is not installed"
+	needs_strace
 	local nth status got
 	for nth in {8..22}; do
 		for got in one two three; do

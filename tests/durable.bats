@@ -7,10 +7,7 @@ load helpers
 setup()
 {
 	common_setup
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 }
 
 teardown()

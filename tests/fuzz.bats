@@ -7,7 +7,6 @@ load helpers
 setup()
 {
 	common_setup
-	: "${BUILD:=$BATS_TEST_DIRNAME/../build}"
 }
 
 # holds TARGET -- each input of its corpus, none of them for longer than it may take.

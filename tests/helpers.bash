@@ -10,7 +10,7 @@ LIMIT=${LIMIT:-20}       # seconds that any command which can block may take
 
 common_setup()
 {
-	: "${BIN:=$BATS_TEST_DIRNAME/../bin}"
+	: "${BIN:=$BATS_TEST_DIRNAME/../bin}" "${BUILD:=$BATS_TEST_DIRNAME/../build}"
 	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
 	export LC_ALL=C
 	unset MBOX_DIR MBOX_SOURCE
@@ -120,6 +120,14 @@ ended()
 {
 	# bash takes note of its children's ends by itself
 	[[ $(jobs -p -r) != *"$1"* ]] && ! kill -0 "$1"
+}
+
+# needs_strace -- skip the test where strace(1) is missing, or can trace nothing; in CI it must not.
+needs_strace()
+{
+	command -v strace >/dev/null && strace -qq -o /dev/null true && return
+	[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
+	skip "strace is not installed, or can trace nothing here"
 }
 
 # files_of BOX -- what is in a mailbox beyond its three files and its segments.

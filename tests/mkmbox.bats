@@ -159,10 +159,7 @@ mode()
 
 # bats test_tags=no-sanitize,no-valgrind
 @test "a file system that other machines see, or whose locks or named pipes do not work, is refused with the reason" {
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	strace -qq -o calls mkmbox box
 	nth=$(grep '^fcntl' calls | grep -n F_OFD_GETLK | cut -d: -f1)
 	reader=$(grep '^openat' calls | grep -n 'probe.*O_WRONLY' | cut -d: -f1)

@@ -171,7 +171,7 @@ is_messages() {
 	timeout 10 mrecv "$far/b" | cmp in -
 	rm -r "$far"
 	# and where link(2) is refused
-	command -v strace >/dev/null || skip "needs strace"
+	needs_strace
 	mkmbox c d
 	for error in EXDEV EPERM EMLINK; do
 		msend - <in | timeout 10 strace -f -o log -e trace=linkat,link -e inject=linkat,link:error=$error mtee -q c d
@@ -591,10 +591,7 @@ is_messages() {
 
 # bats test_tags=no-valgrind, no-sanitize
 @test "mtee killed in a large message leaves each FIFO between two chunks: the next message is whole" {
-	command -v strace >/dev/null && strace -qq -o /dev/null true || {
-		[ "${CI:-}" != true ] || { echo "strace can trace nothing here"; return 1; }
-		skip "strace can trace nothing here"
-	}
+	needs_strace
 	head -c 3000000 /dev/urandom | msend -t large - >frame
 	mkfifo a b
 	local at box

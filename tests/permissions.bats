@@ -163,10 +163,9 @@ walk()
 
 # bats test_tags=no-valgrind
 @test "who only looks opens no lock and writes nothing" {
-	command -v strace >/dev/null && strace -qq -o trace true || skip "strace is not installed, or can trace nothing here"
+	needs_strace
 	as owner mkmbox -m 0644 own/box
 	seq 3 | as owner msend -l own/box
-	rm trace
 	chmod 777 .
 	for command in 'mrecv -a -p own/box' 'mrecv -n -p -i 2 own/box' 'mstat own/box' 'mstat -t own/box'; do
 		# shellcheck disable=SC2086  # words

@@ -14,10 +14,7 @@ setup()
 # cut SCENARIO... -- what it said is in $output.
 cut_power()
 {
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	echo "seed ${SEED:-1}"
 	run -0 "$BATS_TEST_DIRNAME/power/power.sh" -n 1 -s "${SEED:-1}" "$@" 3>&-
 	echo "$output"

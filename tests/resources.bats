@@ -8,7 +8,6 @@ load helpers
 setup()
 {
 	common_setup
-	: "${BUILD:=$BATS_TEST_DIRNAME/../build}"
 }
 
 teardown()
@@ -466,10 +465,7 @@ everything='
 
 # bats test_tags=no-sanitize,no-valgrind
 @test "a file that could not be removed is removed by whoever comes next" {
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	mkmbox box
 	pattern 100000 >big
 	msend box <big

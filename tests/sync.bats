@@ -6,7 +6,6 @@ load helpers
 
 setup()
 {
-	: "${BUILD:=$BATS_TEST_DIRNAME/../build}"
 	common_setup
 	mkmbox box
 }
@@ -102,10 +101,7 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 
 # bats test_tags=no-sanitize,no-valgrind
 @test "-S that cannot wait, for there is no disk for it, has sent nothing" {
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	msend box first
 	run -74 strace -qq -o /dev/null -P "$PWD/box/want" -e inject=pwrite64:error=ENOSPC msend -S box second
 	[ "$(mrecv -a box)" = first ]
@@ -113,10 +109,7 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 
 # bats test_tags=no-sanitize,no-valgrind
 @test "-S -w that cannot withdraw says so, and leaves a mailbox whose counts are right" {
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	local nth there
 	for ((nth = 1; ; nth++)); do
 		run strace -qq -o trace -e inject=pwrite64:error=EIO:when=$nth msend -S -w 0.01 box one

@@ -20,10 +20,7 @@ sample()
 {
 	local nth=$1 seed=${SEED:-1} torture=$BATS_TEST_DIRNAME/torture/torture.sh uses
 	mapfile -t uses < <("$torture" -l | grep -E "$2")
-	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-		[ "${CI:-}" != true ] || { echo "strace is not installed, or can trace nothing here"; return 1; }
-		skip "strace is not installed, or can trace nothing here"
-	fi
+	needs_strace
 	# with a sanitizer all is slower
 	[ -z "${ASAN_OPTIONS:-}" ] || nth=$((nth * 4 + 1))
 	echo "one point in $nth, seed $seed"
