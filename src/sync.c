@@ -99,7 +99,6 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 			return -1;
 		if (displace_expired(m) == -1) {
 			/* that is not ours to answer for: what it left half done is mended by the next lock, and we wait on */
-			why = errno;
 			mbox_unlock(m);
 			if (mbox_lock(m, sync_lock_deadline(0)) == -1)
 				return -1;
