@@ -54,7 +54,7 @@ claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool pe
 uint64_t
 claim_deadline(const struct claim *c)
 {
-	return clock_after(c->patience_ns > 0 ? c->patience_ns : WAKE_LOOK_NS);
+	return clock_after(c->patience_ns > WAKE_LOOK_NS ? c->patience_ns : WAKE_LOOK_NS);
 }
 
 void

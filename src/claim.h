@@ -16,7 +16,8 @@ enum claim_end { CLAIM_DONE, CLAIM_DROPPED, CLAIM_BACK, CLAIM_FAILED };
 
 /*
  * claim_init -- begin to receive from m.
- * patience_ns: how long to wait for the lock when something is to be settled; 0: a second.
+ * patience_ns: how long to wait for the lock when something is to be settled, but a second at least: what has been
+ * delivered, and is not marked so, is delivered again.
  * Returns 0, or -1 with ENOMEM.
  */
 int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns);

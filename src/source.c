@@ -73,11 +73,14 @@ source_open(struct sources *s, struct source *new)
 
 /* ---- mailboxes ---- */
 
-/* lock_deadline -- how long to wait for a mailbox's lock. */
+/* lock_deadline -- how long to wait for a mailbox's lock: where something in hand is to be settled, a second at least. */
 static uint64_t
 lock_deadline(const struct sources *s, uint64_t deadline_ns)
 {
-	return s->patience_ns == 0 || deadline_ns == SOURCE_LOOK ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+	uint64_t second_ns = clock_after(WAKE_LOOK_NS);
+	bool look = s->patience_ns == 0 || deadline_ns == SOURCE_LOOK;
+
+	return look || (s->run.n > 0 && deadline_ns < second_ns) ? second_ns : deadline_ns;
 }
 
 void

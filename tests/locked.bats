@@ -114,6 +114,51 @@ told()
 	[ "$(mrecv -w 5 jobs)" = once ]
 }
 
+# briefly BOX -- start a process that locks BOX, and lets go a while after somebody has begun to wait for it; its pid is in
+# the file pid, and it holds the lock when this returns.
+briefly()
+{
+	cat >hold.pl <<-'END'
+		use Fcntl;
+		open(F, "+<", "$ARGV[0]/lock") or die;
+		$lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0);
+		fcntl(F, F_SETLKW, $lock) or die;
+		open(R, ">", "ready"); print R "locked\n"; close(R);
+		$inode = (stat F)[1];
+		until ($waits) {
+			open(L, "<", "/proc/locks") or die;
+			$waits = grep { /->.*:$inode / } <L>;
+		}
+		select(undef, undef, undef, 0.05);
+	END
+	[ -p ready ] || mkfifo ready
+	perl hold.pl "$1" >/dev/null 2>&1 3>&- &
+	echo $! >pid
+	cat ready >/dev/null
+}
+
+@test "a patience shorter than a lock is held delivers nothing twice" {
+	msend jobs once
+	export -f briefly
+	# the lock is held when the message of the command is to be marked
+	timeout "$LIMIT" mrecv -w 0.01 jobs -- bash -c 'briefly jobs; cat' >out
+	[ "$(<out)" = once ]
+	status=0
+	timeout "$LIMIT" mrecv -n jobs >/dev/null || status=$?
+	[ "$status" -eq 1 ]
+	# and when the next one is to be had, with one in hand
+	head -c 300000 /dev/zero | msend jobs
+	timeout "$LIMIT" mrecv -f -w 0.01 jobs | {
+		head -c 1 >out
+		briefly jobs
+		cat >>out
+	}
+	[ "$(wc -c <out)" -eq 300001 ]	# it ends in a newline
+	status=0
+	timeout "$LIMIT" mrecv -n jobs >/dev/null || status=$?
+	[ "$status" -eq 1 ]
+}
+
 @test "somebody at a terminal is told who is waited for" {
 	command -v script >/dev/null || skip "script is not installed"
 	holder jobs
