@@ -22,10 +22,10 @@ kill_hard()
 	ended_with 137 "$1"
 }
 
-# waits PID -- it is still there, asleep in poll(2).
+# waits PID -- it is still there, asleep in poll(2).  Under valgrind it has that one's name.
 waits()
 {
-	[ "$(cut -d ' ' -f 2,3 "/proc/$1/stat")" = '(msend) S' ]
+	[[ $(cut -d ' ' -f 2,3 "/proc/$1/stat") =~ ^\((msend|memcheck.*)\)" S"$ ]]
 }
 
 # hold -- a command that says that it runs, in `started`, and ends, with status 0, when there is a file `go`
