@@ -119,7 +119,7 @@ not_received(struct receive *r)
 		cli_stopped(SIGPIPE);
 	if (err == EINTR && io_stop)
 		return CLI_OK;
-	if (err == EBADMSG && from != NULL && from->reader != NULL) {
+	if (err == EBADMSG && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
 		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
 		    from->reader->reason);
 		r->deliver.status = CLI_DATA;

@@ -146,6 +146,9 @@ source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uin
 	int r;
 
 	s->streamed = false;
+	/* what was wrong with the offer before this is no reason any more */
+	if (one->reader != NULL)
+		one->reader->reason = NULL;
 	do {
 		r = one->intake == NULL ? claim_turn(&one->claim, &s->run, &limits)
 		    : intake_turn(one->intake, &one->claim, &s->run, &limits, s->all && one->below == UINT64_MAX);

@@ -330,6 +330,29 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 	nothing_kept
 }
 
+# bats test_tags=no-valgrind,no-sanitize
+@test "a receiver that follows ends where the mailbox itself cannot be read, whatever was cut short before" {
+	needs_strace
+	mkfifo in
+	exec 5<>in
+	in_background mrecv -f box >out 2>receive.err 5>&-
+	receiver=$child
+	until_waiting box
+	in_background msend box <in 5>&-
+	sender=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true exists out
+	kill_hard "$sender"
+	until_true exists receive.err
+	in_background strace -o /dev/null -e trace=pread64 -e inject=pread64:error=EBADMSG -p "$receiver" 2>attach.err 5>&-
+	until_true exists attach.err
+	grep -q attached attach.err || skip "strace may not attach to another process here"
+	run timeout "$LIMIT" msend -w 2 box the next
+	ended_with 65 "$receiver"
+	[ "$(wc -l <receive.err)" -eq 2 ]
+	[ "$(tail -n 1 receive.err)" = "mrecv: cannot receive from box: bad frame, or a damaged mailbox" ]
+}
+
 @test "a mailbox that is removed while a message is half-way ends both sides with 69" {
 	begin_half
 	rmmbox -f box
