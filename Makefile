@@ -181,7 +181,7 @@ check-sanitize:
 	@printf '#!/bin/sh\nASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0 exec %s "$$@"\n' "$$(command -v strace)" >$(D)/first/strace
 	@chmod +x $(D)/first/strace
 	@ASAN_OPTIONS=log_path=$(D)/log/asan:exitcode=99:detect_leaks=$(LEAKS) UBSAN_OPTIONS=log_path=$(D)/log/ubsan:print_stacktrace=1 \
-	$(MAKE) --no-print-directory check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
+	$(MAKE) --no-print-directory -j$(JOBS) check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
 		FIRST='$(D)/first:$(D)/bin' CFLAGS='$(SANITIZE)' LDFLAGS='$$(SANITIZE_LINK)' TESTS='$(TESTS)' \
 		BATSFLAGS='--filter-tags !no-sanitize $(BATSFLAGS)'
 	@# a tool that a test kills while the leak checker looks at it leaves a line, and no report
@@ -196,7 +196,7 @@ check-valgrind:
 		printf '#!/bin/sh\nexec %s "$$@"\n' "$(VALGRIND) --log-file=$(D)/log/$$tool.%p $(D)/bin/$$tool" \
 			>$(D)/first/$$tool && chmod +x $(D)/first/$$tool || exit 1; \
 	done
-	@LIMIT=60 $(MAKE) --no-print-directory check STATIC=no BUILD=build/valgrind BIN=build/valgrind/bin \
+	@LIMIT=60 $(MAKE) --no-print-directory -j$(JOBS) check STATIC=no BUILD=build/valgrind BIN=build/valgrind/bin \
 		FIRST='$(D)/first' CFLAGS='-O1 -g' TESTS='$(TESTS)' \
 		BATSFLAGS='--filter-tags !no-valgrind $(BATSFLAGS)'
 	@find $(D)/log -size 0 -exec rm {} +

@@ -6,6 +6,8 @@
 # Prints a line a file, in front of it each test that failed, with what it printed, or was skipped; at the end
 # "N passed, N failed, N skipped".  Exits 1 where a test failed, or none was run.
 set -u
+# a test that runs make is no part of the one that runs the tests
+unset MAKEFLAGS
 
 jobs=$(nproc)
 if [ "${1:-}" = -j ]; then
