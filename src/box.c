@@ -154,6 +154,12 @@ box_make(const char *path, const struct box_settings *settings)
 	if (!made && errno != EEXIST)
 		return -1;
 	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd == -1 && made) {
+		err = errno;
+		rmdir(path);
+		errno = err;
+		return -1;
+	}
 	if (dir_fd == -1 || (!made && !unfinished(dir_fd))) {
 		if (dir_fd != -1)
 			close(dir_fd);

@@ -142,6 +142,8 @@ make_box(struct callbox *b, bool others, gid_t group)
 static int
 make_in(struct callbox *b, const char *base, bool others, gid_t group)
 {
+	int err;
+
 	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
 	for (int i = 0; i < TRIES; i++) {
 		if (join(b->dir, base, PATTERN) == -1 || mkdtemp(b->dir) == NULL)
@@ -159,7 +161,9 @@ make_in(struct callbox *b, const char *base, bool others, gid_t group)
 		if (errno != ENOENT)
 			break;
 	}
+	err = errno;
 	rmdir(b->dir);
+	errno = err;
 	return -1;
 }
 

@@ -316,7 +316,7 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	int r;
 
 	if (m->look) {
-		while ((r = look_turn(c, run, limits)) == 1 && (r = verify_run(m, true, run) == -1 ? -1 : 1) == 1 && run->n == 0)
+		while ((r = look_turn(c, run, limits)) == 1 && (r = verify_run(m, true, run, 0) == -1 ? -1 : 1) == 1 && run->n == 0)
 			;               /* all that was found was damaged */
 		return r;
 	}
@@ -334,7 +334,7 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		run->sure = !c->peek;
 		if (limits->messages > 1)
 			search_ahead(c, run);
-		if (read_run(c, run) == -1 || verify_run(m, c->peek, run) == -1)
+		if (read_run(c, run) == -1 || verify_run(m, c->peek, run, claim_deadline(c)) == -1)
 			return -1;
 	} while (run->n == 0);          /* all that was found was damaged */
 	return 1;

@@ -46,7 +46,8 @@ cannot_read(struct deliver *d)
 static int
 cannot_write(struct deliver *d)
 {
-	return errno == EBADMSG || errno == EILSEQ ? cannot_read(d) : put_back(d, 0, "write to", "standard output");
+	return errno == EBADMSG || errno == EILSEQ || errno == ETIMEDOUT ? cannot_read(d)
+	    : put_back(d, 0, "write to", "standard output");
 }
 
 /*
@@ -129,8 +130,12 @@ send_copy(struct sink *to, struct message *m)
 	char piece[BATCH_INLINE];
 	ssize_t n;
 
-	if (m->data != NULL && m->len <= BATCH_INLINE)
-		return sink_put(to, m, m->data, m->len) == -1 ? -1 : sink_flush(to);
+	if (m->data != NULL && m->len <= BATCH_INLINE) {
+		if (sink_put(to, m, m->data, m->len) == 0 && sink_flush(to) == 0)
+			return 0;
+		sink_drop(to);          /* it is put back: it does not go with the next one */
+		return -1;
+	}
 	if (sink_begin(to, m) == -1)
 		return -1;
 	while ((n = message_read(m, piece, sizeof piece)) > 0)
@@ -191,5 +196,8 @@ deliver_run(struct deliver *d, uint64_t *n)
 	*n = 0;
 	if (!d->sources->streamed && d->sources->run.expired)
 		return deliver_bury(d, "expired", d->sources->run.items[0].tries);
-	return d->sources->streamed ? write_message(d, n) : write_run(d, n);
+	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)
+		return -1;
+	d->sources->run.delivered = true;
+	return 1;
 }

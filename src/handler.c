@@ -166,7 +166,8 @@ handler_feed(int fd, struct message *m)
 	char piece[PIECE];
 	ssize_t n, put;
 
-	while ((n = message_read(m, piece, sizeof piece)) > 0)
+	/* the first signal to stop lets the command finish: it gets all of its input */
+	while ((n = message_read(m, piece, sizeof piece)) > 0 || (n == -1 && errno == EINTR && io_stops < 2))
 		for (ssize_t at = 0; at < n; at += put) {
 			put = write(fd, piece + at, (size_t)(n - at));
 			if (put == -1 && errno == EINTR && io_stops < 2)

@@ -10,6 +10,7 @@
 #include "io.h"
 #include "reclaim.h"
 #include "verify.h"
+#include "wake.h"
 
 enum {
 	TOGETHER = 64,                          /* messages settled together */
@@ -89,12 +90,15 @@ settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end,
 int
 hold_settle(struct hold *h, struct claim *c, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
 {
+	uint64_t deadline_ns = claim_deadline(c);
 	int r, err;
 
 	if (n == 0)
 		return 0;
-	while ((r = mbox_lock(c->m, claim_deadline(c))) == -1 && errno == EINTR)
-		;
+	/* what a signal ends is waited for anew, but not beyond the time that there is; and a second after a signal */
+	while ((r = mbox_lock(c->m, deadline_ns)) == -1 && errno == EINTR)
+		if (deadline_ns > clock_after(WAKE_LOOK_NS))
+			deadline_ns = clock_after(WAKE_LOOK_NS);
 	if (r == -1)
 		return -1;
 	r = mbox_begin(c->m);
@@ -131,7 +135,7 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	if (r == -1)
 		return -1;
 	run->n = 1;
-	run->expired = false;
+	run->expired = run->delivered = false;
 	run->kept_fd = held->kept_fd;
 	run->seg = held->seg;
 	run->log_at = item->slot.off;

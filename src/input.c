@@ -3,6 +3,7 @@
 #include "input.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,33 @@ static int
 cannot_read(struct input *in)
 {
 	return failed(in, "read", "standard input");
+}
+
+/* read_some -- io_read of standard input, which somebody else may have made one that does not wait. */
+static ssize_t
+read_some(void *buf, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = io_read(STDIN_FILENO, buf, n);
+	while (got == -1 && errno == EAGAIN && io_wait(STDIN_FILENO, POLLIN, CLOCK_NEVER) != -1);
+	return got;
+}
+
+/* read_full -- read_some until there are n bytes, or its end.  Returns the bytes, or -1. */
+static ssize_t
+read_full(char *buf, size_t n)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	while (have < n && (got = read_some(buf + have, n - have)) != 0) {
+		if (got == -1)
+			return -1;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
 }
 
 /* tell -- tell the ids of what was sent last.  Returns 0, or -1. */
@@ -182,7 +210,7 @@ whole_pieces(struct input *in, ssize_t n)
 		return -1;
 	moved = sink_feed(in->sink, STDIN_FILENO);
 	/* who has had enough of it has had it all */
-	while (moved == 0 && !sink_done(in->sink) && (n = io_read(STDIN_FILENO, in->buf, INPUT_BUF)) > 0)
+	while (moved == 0 && !sink_done(in->sink) && (n = read_some(in->buf, INPUT_BUF)) > 0)
 		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 			return -1;
 	return moved == -1 ? -1 : n == -1 ? UNREADABLE : sink_end(in->sink);
@@ -192,7 +220,7 @@ int
 input_whole(struct input *in)
 {
 	off_t start = in->sink->handover ? start_of() : -1;
-	ssize_t n = io_read_full(STDIN_FILENO, in->buf, BATCH_INLINE + 1);
+	ssize_t n = read_full(in->buf, BATCH_INLINE + 1);
 	int r;
 
 	if (n == -1)
@@ -205,7 +233,7 @@ input_whole(struct input *in)
 	while ((r = whole_pieces(in, n)) == -1) {
 		if (again(in, &in->head, start) == -1)
 			return -1;
-		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
+		n = read_some(in->buf, INPUT_BUF);
 		if (n == -1)
 			return cannot_read(in);
 	}
@@ -226,7 +254,7 @@ long_pieces(struct input *in, char mark, size_t *have)
 	while (at == NULL && n > 0) {
 		if (sink_data(in->sink, in->buf, len) == -1)
 			return -1;
-		n = io_read(STDIN_FILENO, in->buf, INPUT_BUF);
+		n = read_some(in->buf, INPUT_BUF);
 		if (n == -1)
 			return UNREADABLE;
 		at = memchr(in->buf, mark, (size_t)n);
@@ -257,7 +285,7 @@ long_record(struct input *in, char mark, size_t *have)
 	while ((r = long_pieces(in, mark, have)) == -1) {
 		if (again(in, &in->head, start) == -1)
 			return -1;
-		n = io_read_full(STDIN_FILENO, in->buf, INPUT_BUF);
+		n = read_full(in->buf, INPUT_BUF);
 		if (n >= 0 && n < INPUT_BUF)
 			errno = EIO;            /* the file has become shorter */
 		if (n < INPUT_BUF)
@@ -306,7 +334,7 @@ input_records(struct input *in, char mark)
 	size_t have = 0;
 	ssize_t n;
 
-	while ((n = io_read(STDIN_FILENO, in->buf + have, INPUT_BUF - have)) > 0) {
+	while ((n = read_some(in->buf + have, INPUT_BUF - have)) > 0) {
 		have += (size_t)n;
 		if (stamp(in) == -1 || whole_records(in, mark, &have) == -1)
 			return -1;

@@ -136,10 +136,15 @@ failed(struct jobs *j, struct job *job, const char *at, const char *on)
 static int
 not_held(struct jobs *j, struct job *job)
 {
-	if (errno == EBADMSG)
-		return failed(j, job, "read", job->from->name);
-	sources_settle(j->deliver->sources, 0, CLAIM_BACK, 0);
-	return failed(j, job, "run", j->command[0]);
+	struct sources *s = j->deliver->sources;
+	int err = errno;
+
+	if (err != EBADMSG)
+		sources_settle(s, 0, CLAIM_BACK, 0);
+	s->run.n = 0;           /* settled, or the job's */
+	errno = err;
+	return err == EBADMSG ? failed(j, job, "read", job->from->name)
+	    : failed(j, job, "keep the payload for", j->command[0]);
 }
 
 /* ---- start ---- */
@@ -338,6 +343,8 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 
 	if (hold_recall(&job->from->claim, held, &s->run) == -1) {
 		s->run.n = 0;
+		j->deliver->failed_at = "receive from";
+		j->deliver->failed_on = job->from->name;
 		return -1;
 	}
 	s->from = job->from;

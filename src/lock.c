@@ -72,11 +72,15 @@ lock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 	alarm_at(deadline_ns);
 	for (;;) {
 		r = fcntl(fd, F_SETLKW, &fl);
-		if (r == 0 || errno != EINTR || io_stop)
+		if (r == 0 || errno != EINTR)
 			break;
 		if (clock_mono_ns() >= deadline_ns) {
 			missed(fd, byte);
 			errno = EBUSY;
+			break;
+		}
+		if (io_stop) {
+			errno = EINTR;
 			break;
 		}
 	}

@@ -128,8 +128,12 @@ look(struct meet *t, int r)
 
 	if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? t->deadline_ns : 0)) == -1)
 		return -1;
-	if (displace_expired(m) == -1)
-		return over(t, errno);
+	if (displace_expired(m) == -1) {
+		/* as of sync_await */
+		mbox_unlock(m);
+		if (mbox_lock(m, sync_lock_deadline(0)) == -1)
+			return -1;
+	}
 	state = sync_state(m, t->post->last_id, &item);
 	switch (state) {
 	case SYNC_TAKEN:
@@ -237,7 +241,7 @@ hear(struct meet *t)
 	struct item item;
 	int state;
 
-	if (mbox_lock(m, CLOCK_NEVER) == -1)
+	if (mbox_lock(m, t->end_ns != 0 ? sync_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
 		return -1;
 	state = sync_state(m, t->post->last_id, &item);
 	switch (state) {
@@ -324,7 +328,7 @@ meet_abort(struct meet *t)
 	int err = errno;
 
 	close_fifo(t);
-	if (t->offered && mbox_lock(t->post->m, CLOCK_NEVER) == 0)
+	if (t->offered && mbox_lock(t->post->m, sync_lock_deadline(0)) == 0)
 		give_up(t, err);
 	t->offered = t->back = false;
 	errno = err;

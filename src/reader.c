@@ -134,7 +134,7 @@ lock(struct reader *r)
 			break;
 		if (errno == EINTR && !io_stop)
 			continue;
-		if (errno != EWOULDBLOCK || io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)
+		if (errno != EWOULDBLOCK || (r->shut_out = io_nap(r->deadline_ns, &ms, LOCK_MS) == -1))
 			return -1;
 	}
 	r->locked = true;
@@ -297,6 +297,7 @@ begin(struct reader *r)
 	ssize_t got;
 	int ready;
 
+	r->shut_out = false;
 	while (r->mode != READER_ALL && !r->locked) {
 		ready = wait_readable(r);
 		if (ready <= 0)

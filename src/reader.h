@@ -24,6 +24,7 @@ struct reader {
 	bool follow;            /* set by the caller: a plain file that others append to; its end is not the end */
 	bool own;               /* set by the caller: no other reader ever, and reading waits: read a little ahead, no poll */
 	bool locked;
+	bool shut_out;          /* another reader has the lock: there may be something to read all the time, and not for us */
 	bool broken;            /* after EBADMSG where nothing tells where the next message begins */
 	bool in_message;        /* the current message's payload has not been read to its end */
 	bool more;              /* the current chunk is followed by another */

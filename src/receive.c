@@ -77,7 +77,7 @@ open_dead(struct receive *r)
 
 	if (r->dead_name == NULL)
 		return -1;
-	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, r->sources.patience_ns) == -1)
+	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, SINK_FOREVER) == -1)
 		return own_failure(r, cli_fail("open", r->dead_name));
 	if (r->dead.kind != CHANNEL_MAILBOX)
 		return cli_usage("-d: %s is no mailbox", r->dead_name);
@@ -135,22 +135,26 @@ not_received(struct receive *r)
 static int
 not_delivered(struct receive *r)
 {
+	const struct source *from = r->sources.from;
+	bool cut = r->deliver.cut;
 	int err = errno, status;
 
+	/* it tells of this failure alone */
+	r->deliver.cut = false;
 	if (err == EINTR && io_stop)
 		return CLI_OK;
 	if (err == EPIPE && r->jobs.command == NULL) {
 		sources_close(&r->sources);
 		cli_stopped(SIGPIPE);
 	}
-	if (err == EBADMSG && r->deliver.cut && r->sources.from->reader->reason != NULL) {
+	if (err == EBADMSG && cut && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
 		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
-		    (unsigned long long)r->sources.from->reader->offset, r->sources.from->reader->reason);
+		    (unsigned long long)from->reader->offset, from->reader->reason);
 		status = CLI_DATA;
 	} else {
 		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
 	}
-	if (err == EBADMSG && r->follow && r->deliver.cut) {
+	if (err == EBADMSG && r->follow && cut) {
 		r->deliver.status = status;
 		return GO_ON;
 	}
@@ -188,10 +192,12 @@ wait_for_output(struct receive *r)
 		return 0;
 	if (poll(&out, 1, 0) == 1 && out.revents == POLLOUT)
 		return 0;
-	r->deliver.failed_at = "write to";
-	r->deliver.failed_on = "standard output";
+	r->deliver.failed_at = "receive from";
+	r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
 	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
 		return -1;
+	r->deliver.failed_at = "write to";
+	r->deliver.failed_on = "standard output";
 	io_catch_stop();
 	events = io_wait(r->output.fd, POLLOUT, CLOCK_NEVER);
 	if (events != -1 && (events & POLLERR))
@@ -263,7 +269,7 @@ receive_output(struct receive *r)
 		return not_delivered(r);
 	}
 	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
-		return cli_fail("receive from", r->channels[0]);
+		return cli_fail("receive from", r->sources.from->name);
 	return r->deliver.status;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "io.h"
 #include "mode.h"
 
@@ -95,6 +96,8 @@ open_reply(struct sink *s, const struct reply *r, uint64_t patience_ns, const st
 	}
 	if (sink_open(s, r->text, r->text, false, patience_ns) == -1)
 		return is_gone(errno) ? 0 : -1;
+	/* it is not only to be taken in time, but read */
+	s->meet.end_ns = clock_after(patience_ns);
 	if (sink_dir(s) != -1 && fstat(sink_dir(s), &st) == 0 && is_requesters(r, &st)) {
 		if (s->kind == CHANNEL_DROP || !is_open(&st, busy, n, dead))
 			return 1;

@@ -304,7 +304,7 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	struct claim_limits one = *limits;
 
 	run->n = 0;
-	run->sure = false;
+	run->sure = run->delivered = false;
 	run->expired = false;
 	run->meet_fd = run->kept_fd = -1;
 	c->due_us = 0;

@@ -103,6 +103,10 @@ flush_batch(struct sink *s)
 		r = post_batch(&s->post, b, deadline(s));
 	s->first_id = b->from > from ? s->post.last_id + 1 - (b->from - from) : 0;
 	s->last_id = s->post.last_id;
+	/* what nobody received was withdrawn */
+	if (r == -1 && s->post.sync && (errno == ETIMEDOUT || errno == ECANCELED) && s->first_id != 0
+	    && --s->last_id < s->first_id)
+		s->first_id = 0;
 	if (b->from == b->n)
 		batch_clear(b);
 	return r;

@@ -15,6 +15,7 @@
 
 enum {
 	POLLED = 64,                    /* descriptors watched while asleep; sources beyond are looked at once a second */
+	SHUT_OUT_MS = 50,               /* from one look at a stream that another reader has locked to the next */
 	PASSED_MAX = 64,                /* so often a mailbox that has something may be passed over */
 };
 
@@ -158,7 +159,9 @@ try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns
 			return -1;
 		if (r == 1) {
 			s->turn = (s->turn + i + 1) % s->n;
-			return wants_awake(s, s->from) == -1 ? -1 : 1;
+			/* what is in hand comes first: who was not told looks by himself, and a failure shows at our next look */
+			(void)wants_awake(s, s->from);
+			return 1;
 		}
 	}
 	s->from = NULL;
@@ -214,6 +217,9 @@ sleep_ms(const struct sources *s, uint64_t deadline_ns)
 
 	for (uint32_t i = 0; i < s->n; i++) {
 		due = s->list[i].claim.due_us;
+		/* what another reader has locked is looked at soon */
+		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && s->list[i].reader->shut_out && ms > SHUT_OUT_MS)
+			ms = SHUT_OUT_MS;
 		if (s->list[i].kind != CHANNEL_MAILBOX || due == 0)
 			continue;
 		now = clock_wall_us();
@@ -241,7 +247,8 @@ watch(const struct sources *s, struct pollfd *polled)
 		if (n == POLLED)
 			break;
 		/* a plain file is always readable */
-		if (!s->list[i].ended && fd != -1 && !(s->list[i].reader != NULL && s->list[i].reader->follow))
+		if (!s->list[i].ended && fd != -1
+		    && !(s->list[i].reader != NULL && (s->list[i].reader->follow || s->list[i].reader->shut_out)))
 			polled[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	}
 	return n;
@@ -358,7 +365,12 @@ sources_take_offer(struct sources *s)
 void
 sources_close(struct sources *s)
 {
-	sources_settle(s, 0, CLAIM_BACK, 0);
+	uint64_t until_ns = clock_after(WAKE_LOOK_NS);
+
+	/* a signal to stop does not have delivered again what has been */
+	while (sources_settle(s, 0, s->run.delivered ? CLAIM_DONE : CLAIM_BACK, 0) == -1 && errno == EINTR
+	    && clock_mono_ns() < until_ns)
+		;
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct source *one = &s->list[i];
 

@@ -143,7 +143,7 @@ discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 }
 
 int
-verify_run(struct mbox *m, bool peek, struct run *run)
+verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
 {
 	unsigned char verdicts[RUN_MESSAGES];
 	uint32_t whole = 0;
@@ -164,7 +164,7 @@ verify_run(struct mbox *m, bool peek, struct run *run)
 		close(run->meet_fd);
 	run->meet_fd = -1;
 	if (!peek) {
-		if (mbox_lock(m, CLOCK_NEVER) == -1)
+		if (mbox_lock(m, deadline_ns) == -1)
 			return -1;
 		r = discard_all(m, run, verdicts);
 		mbox_unlock(m);

@@ -281,3 +281,30 @@ teardown()
 	rmmbox box
 	[ ! -e dir/box ]
 }
+
+@test "a message that was cut short is not the reason of what fails next" {
+	mkmbox box
+	mkfifo pipe
+	in_background mrecv -f pipe box -- sh -c 'cat >/dev/null; [ "$MBOX_NAME" != box ] || truncate -s 100 box/*.idx' 2>err
+	until_waiting box
+	{ printf 'M1 400000 t s\n'; head -c 200000 /dev/zero; } >pipe
+	until_true exists err
+	timeout "$LIMIT" msend box hello
+	ended_with 65 "$child"
+	[[ $(<err) =~ ^"mrecv: pipe: a message was cut short: ".*"mrecv: cannot receive from box: bad frame, or a damaged mailbox"$ ]]
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a named pipe that another reader has locked is looked at now and then, and not all the time" {
+	needs_strace
+	mkmbox box
+	mkfifo pipe stuck
+	exec 6<>stuck
+	in_background mrecv pipe >&6 6>&-
+	head -c 3000000 /dev/zero >big
+	in_background msend pipe <big 6>&-
+	head -c 1 <&6 >/dev/null
+	run -124 timeout "$LIMIT" strace -o trace mrecv -w 1 pipe box 6>&-
+	exec 6>&-
+	[ "$(grep -c '^poll' trace)" -lt 100 ]
+}

@@ -73,17 +73,38 @@ teardown()
 	same most out
 }
 
-@test "a full mailbox of dead letters is waited for, with the message in hand" {
+@test "a full mailbox of dead letters is waited for, with the message in hand, whatever -n and -w say" {
 	mkmbox -c 1 small
 	msend small first
-	msend box second
-	in_background mrecv -k 1 -d small box -- sh -c 'exit 3'
-	until_waiting small
-	run -1 mrecv -n box
-	[ "$(mrecv small)" = first ]
+	for patience in '' -n '-w 0.1'; do
+		msend box second
+		# shellcheck disable=SC2086
+		in_background mrecv $patience -k 1 -d small box -- sh -c 'exit 3'
+		until_waiting small
+		run -1 mrecv -n box
+		[ "$(mrecv small)" = first ]
+		status_of "$child"
+		[ "$status" -eq 3 ]
+		[ "$(mrecv -n small)" = second ]
+		msend small first
+	done
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a dead letter that could not be sent is put back, and does not go with the next one" {
+	needs_strace
+	mkmbox buried
+	lines one two | msend -l box
+	msend buried x
+	mrecv buried >out
+	in_background strace -o /dev/null -P buried/00000000000000000001.log -e trace=pwrite64 \
+	    -e inject=pwrite64:error=ENOSPC:when=1 mrecv -f -j 2 -k 1 -d buried box -- \
+	    sh -c 'read x; : >"at.$x"; [ $x = one ] && next=at.two || next=go; until [ -e $next ]; do sleep 0.02; done; exit 1' 2>err
+	until_true grep -q 'cannot send to buried' err
+	: >go
 	status_of "$child"
-	[ "$status" -eq 3 ]
-	[ "$(mrecv -n small)" = second ]
+	[ "$(mrecv -a buried)" = two ]
+	[ "$(mrecv -a box)" = one ]
 }
 
 @test "a receiver that is killed while it waits to bury a message gives it back" {

@@ -190,6 +190,25 @@ all_there()
 	[ "$(mrecv -a box)" = 3 ]
 }
 
+@test "after the first SIGTERM a command gets all of its input still" {
+	mkmbox -c 0 hand
+	mkfifo in
+	exec 5<>in
+	in_background mrecv hand -- sh -c 'echo >started; wc -c' >out 5>&-
+	receiver=$child
+	in_background msend hand <in 5>&-
+	sender=$child
+	head -c 200000 /dev/zero >&5
+	until_true exists started
+	kill -TERM "$receiver"
+	until_true got_signals "$receiver"
+	head -c 200000 /dev/zero >&5
+	exec 5>&-
+	ended_with 143 "$receiver"
+	ended_with 0 "$sender"
+	[ "$(<out)" -eq 400000 ]
+}
+
 @test "the second signal is passed to the commands, and their messages are put back as they were" {
 	seq 3 | msend -l box
 	in_background mrecv -f -j 2 box -- sh -c 'read n; : >"at.$n"; exec sleep 60'

@@ -84,17 +84,19 @@ until_true()
 	done
 }
 
-# waiting BOX [N] -- whether N (or 1) processes sleep at the mailbox: each has its bell there, and sleeps in poll(2).
+# waiting BOX [N] -- whether N (or 1) processes have their bells at the mailbox.
 waiting()
 {
 	local bells=("$1"/*.wake)
 	[ -e "${bells[0]}" ] && [ "${#bells[@]}" -eq "${2:-1}" ]
 }
 
-# until_waiting BOX [N] -- wait until N (or 1) processes sleep at the mailbox.
+# until_waiting BOX [N] -- wait until N (or 1) processes sleep at the mailbox, or are about to: a bell is made in the
+# locked section that a message of its owner's comes with, and mstat waits for the end of that.
 until_waiting()
 {
-	until_true waiting "$@"
+	until_true waiting "$@" || return
+	mstat "$1" >/dev/null 2>&1 || :
 }
 
 exists()

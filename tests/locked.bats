@@ -14,6 +14,7 @@ setup()
 
 teardown()
 {
+	exec 5>&-
 	common_teardown
 }
 
@@ -24,7 +25,7 @@ holder()
 	# a struct flock of Linux on 64 bits
 	in_background perl -MFcntl -e 'open(F, "+<", "$ARGV[0]/lock") or die;
 		$lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0); fcntl(F, F_SETLK, $lock) or die;
-		open(R, ">", "ready"); print R "locked\n"; close(R); kill STOP => $$; sleep 60' "$1"
+		open(R, ">", "ready"); print R "locked\n"; close(R); kill STOP => $$; sleep 60' "$1" 5>&-
 	holder=$child
 	timeout "$LIMIT" cat ready >/dev/null
 	until_true grep -q '^State:	T' "/proc/$holder/status"
@@ -157,6 +158,101 @@ briefly()
 	status=0
 	timeout "$LIMIT" mrecv -n jobs >/dev/null || status=$?
 	[ "$status" -eq 1 ]
+}
+
+# locked_out BOX -- whether somebody sleeps until the lock of BOX is free.
+locked_out()
+{
+	grep -q -- "->.*:$(stat -c %i "$1/lock") " /proc/locks
+}
+
+# stuck COMMAND... -- COMMAND, in the background, has a payload of 300,000 bytes in hand, and nobody reads on: flow lets it
+stuck()
+{
+	mkfifo pipe
+	exec 5<>pipe
+	in_background "$@" >&5 5>&-
+	head -c 1 <&5 >/dev/null
+}
+
+flow()
+{
+	in_background cat <&5 >/dev/null
+	exec 5>&-
+}
+
+@test "a signal that comes while what was delivered is to be marked so delivers nothing twice" {
+	head -c 300000 /dev/zero | msend jobs
+	stuck mrecv -f jobs
+	receiver=$child
+	holder jobs
+	flow
+	until_true locked_out jobs
+	kill -TERM "$receiver"
+	until_true got_signals "$receiver"
+	kill -KILL "$holder"
+	ended_with 143 "$receiver"
+	run -1 timeout "$LIMIT" mrecv -n jobs
+}
+
+@test "a message of a named pipe is delivered, whoever holds the lock of another channel" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f -w 2 pipe jobs >got 2>err 5>&-
+	receiver=$child
+	until_waiting jobs
+	holder jobs
+	printf 'M1 2 t s\nhi\n' >&5
+	ended_with 124 "$receiver"
+	[ "$(<got)" = hi ]
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "what is locked is named, and nothing else" {
+	head -c 300000 /dev/zero | msend other
+	stuck mrecv -c 1 -w 0.1 jobs other 2>err
+	receiver=$child
+	holder other
+	flow
+	ended_with 124 "$receiver"
+	[ "$(<err)" = "mrecv: other is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "a dead letter that cannot be taken from a locked mailbox is told by that one's name" {
+	msend jobs a
+	in_background mrecv -f -w 0.1 -k 1 -d other jobs -- sh -c 'echo >started; until [ -e go ]; do sleep 0.02; done; exit 3' 2>err
+	receiver=$child
+	until_true exists started
+	holder jobs
+	: >go
+	status_of "$receiver"
+	[ "$status" -ne 0 ]
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "a sender to a mailbox of capacity 0 waits for the lock no longer than a second beyond its time" {
+	mkmbox -c 0 hand
+	in_background msend -w 0.3 hand x 2>err
+	sender=$child
+	until_waiting hand
+	holder hand
+	ended_with 124 "$sender"
+	[ "$(<err)" = "msend: hand is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "after a signal a message is marked within a second, or it is not" {
+	msend jobs a
+	in_background mrecv -f jobs -- sh -c 'cat; echo >started; until [ -e go ]; do sleep 0.02; done' >out 2>err
+	receiver=$child
+	until_true exists started
+	holder jobs
+	kill -TERM "$receiver"
+	until_true got_signals "$receiver"
+	: >go
+	status_of "$receiver"
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+	kill -KILL "$holder"
+	[ "$(mrecv -w 5 jobs)" = a ]
 }
 
 @test "somebody at a terminal is told who is waited for" {

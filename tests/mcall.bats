@@ -362,3 +362,15 @@ serve()
 	misused mcall door x
 	exec 4>&-
 }
+
+@test "an answer that is taken and not read keeps a server no longer than a second" {
+	mkmbox -c 0 hand
+	mkfifo stuck
+	exec 6<>stuck
+	serve -- sh -c 'cat >/dev/null; head -c 3000000 /dev/zero'
+	in_background mrecv hand >&6 6>&-
+	until_waiting hand
+	msend -H reply="$PWD/hand" calc first
+	[ "$(timeout "$LIMIT" mcall calc second | wc -c)" -eq 3000000 ]
+	exec 6>&-
+}

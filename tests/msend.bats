@@ -318,3 +318,19 @@ misused_source()
 	fails 66 msend "$(printf 'no\nbox\033')" x
 	[ "$error" = 'msend: cannot open no\x0abox\x1b: No such file or directory' ]
 }
+
+# bats test_tags=no-valgrind
+@test "a standard input that does not wait is waited for" {
+	command -v perl >/dev/null || skip "perl is not installed"
+	mkfifo in
+	for option in '' -l; do
+		exec 5<>in
+		# shellcheck disable=SC2086,SC2016
+		in_background perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_RDONLY | O_NONBLOCK) or die; exec @ARGV' msend $option box <in 5>&-
+		until_true grep -qE '^[0-9]+ \(msend\) S' "/proc/$child/stat"
+		echo hello >&5
+		exec 5>&-
+		ended_with 0 "$child"
+		[ "$(mrecv -n box)" = hello ]
+	done
+}

@@ -31,6 +31,18 @@ nothing_kept()
 	[ -z "$(files_of box)" ] || { echo "left behind: $(files_of box)"; return 1; }
 }
 
+# wanted TAG -- whether somebody waits for it.
+wanted()
+{
+	[[ $(mstat -J box) == *'"tags":["'"$1"'"]'* ]]
+}
+
+# claims N -- whether N messages of the mailbox are in somebody's hands.
+claims()
+{
+	[ "$(mstat box | awk 'NR == 2 { print $7 }')" -eq "$1" ]
+}
+
 # begin_half -- a message is half-way: $sender has sent 200,000 bytes of it and waits for more of descriptor 5,
 # $receiver has written what came to out.
 begin_half()
@@ -533,6 +545,33 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 	ended_with 0 "$receiver"
 	[ "$(cat out)" = "$(lines hello done)" ]
 	nothing_kept
+}
+
+@test "an offer that is cut short while it is kept for a dead letter is no other's message" {
+	mkmbox dead
+	mkfifo in
+	exec 5<>in
+	in_background mrecv -t other box -- sh -c 'cat; echo >started; until [ -e go ]; do sleep 0.01; done' >out
+	other=$child
+	until_waiting box
+	in_background msend -t other box important 5>&-
+	important=$child
+	until_true exists started
+	in_background mrecv -f -t x -k 1 -d dead box -- cat 2>receive.err
+	receiver=$child
+	until_true wanted x
+	in_background msend -t x box <in 5>&-
+	sender=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true claims 2
+	kill_hard "$sender"
+	until_true exists receive.err
+	echo >go
+	ended_with 0 "$other"
+	ended_with 0 "$important"
+	kill -TERM "$receiver"
+	status_of "$receiver"
+	[[ $(<receive.err) =~ ^"mrecv: box: a message was cut short: byte "[0-9]+": the stream ends inside a message"$ ]]
 }
 
 @test "a command whose input is cut short is ended before it can take that for the end" {

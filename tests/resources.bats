@@ -507,3 +507,16 @@ everything='
 	(ulimit -v 24000; msend -t t -) <in | (ulimit -v 24000; mtee box) | (ulimit -v 24000; mrecv -) | cmp - in
 	(ulimit -v 24000; mrecv box) | cmp - in
 }
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "where a descriptor is missing that is what is said, and nothing half made stays" {
+	for n in 3 4 5 6 7 8 9; do
+		for command in 'mkmbox new' 'mcall -w 0.1 none x'; do
+			# shellcheck disable=SC2086
+			run timeout "$LIMIT" sh -c "ulimit -n $n; exec $command"
+			[[ $output != *"exists"* && $output != *"not empty"* ]] || { echo "$n: $command: $output"; return 1; }
+			[ "$status" -eq 0 ] || [ ! -e new ] || { echo "$n: $command left new"; return 1; }
+			rm -rf new
+		done
+	done
+}

@@ -223,6 +223,11 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 	run -1 mrecv -n small
 }
 
+@test "-S -v tells no number of a message that was withdrawn" {
+	run -124 timeout "$LIMIT" msend -S -v -w 0.05 box hello
+	[ -z "$output" ]
+}
+
 @test "-S of a message that leaves the mailbox in another way is 74, in a line" {
 	mkmbox -o oldest -c 1 old
 	in_background msend -S old one 2>err
