@@ -102,6 +102,11 @@ refused()
 	as third mkmbox -m 0622 public/open
 	as third chmod 777 public/open/drop
 	run -65 as fourth msend public/open "for anybody to take"
+	# nor where drop/ is somebody else's
+	as third mkmbox -m 0622 public/lent
+	as third rm -rf public/lent/drop
+	mkdir -m 1733 public/lent/drop && chown $OTHER public/lent/drop
+	run -65 as fourth msend public/lent "for its owner to take"
 	refused 1
 }
 
@@ -128,6 +133,30 @@ refused()
 	refused 3
 }
 
+@test "a file that the owner's receivers may not read is no message, and stops none of them" {
+	for mode in 600 640 000; do
+		next
+		frame unread | as third sh -c "cat >$file; chmod $mode $file"
+	done
+	refused 3
+}
+
+@test "a large message that its sender keeps locked waits for him, and nobody else does" {
+	next
+	mkfifo -m 666 locked go
+	{ printf 'M1 100000 t s to=%s\n' "$to"; head -c 100000 /dev/zero | tr '\0' a; echo; } |
+	    as third sh -c "cat >$file; chmod 644 $file"
+	in_background as third perl -MFcntl=:flock -e 'open(F, "+<", shift) or die; flock(F, LOCK_EX) or die;
+		open(L, ">", "locked"); print L "locked\n"; close(L); open(G, "<", "go")' $file
+	timeout "$LIMIT" cat locked >/dev/null
+	as fourth msend own/box works on
+	[ "$(as owner mrecv -n own/box)" = "works on" ]
+	run -1 as owner mrecv -n own/box
+	timeout "$LIMIT" tee go </dev/null
+	ended_with 0 "$child"
+	[ "$(as owner mrecv own/box | wc -c)" -eq 100000 ]
+}
+
 @test "links, pipes, devices and folders in drop/ are no messages, and nobody waits for them" {
 	echo secret >own/secret
 	chown $OWNER own/secret
@@ -143,6 +172,44 @@ refused()
 	refused 7
 	[ "$(<own/secret)" = secret ]
 	[ "$(ls $drop)" = bell ]
+}
+
+@test "who leaves a message writes into no file of his own that stands in the place of the bell" {
+	as other sh -c 'echo precious >public/mine; chmod 666 public/mine'
+	for plant in ln 'ln -s'; do
+		as third mkmbox -m 0622 public/trap
+		as third rm public/trap/drop/bell
+		$plant "$place/public/mine" public/trap/drop/bell
+		as other msend public/trap hello
+		[ "$(<public/mine)" = precious ]
+		[ "$(as third mrecv -n public/trap)" = hello ]
+		as third rmmbox public/trap
+	done
+}
+
+@test "root, who removes a user's mailbox, is led into nobody else's folder" {
+	for plant in link folder; do
+		as fourth sh -c 'mkdir -m 700 public/folder && echo precious >public/folder/file'
+		as third mkmbox -m 0622 public/trap
+		as third rm -rf public/trap/drop
+		case $plant in
+		link) ln -s ../folder public/trap/drop ;;
+		folder) mv public/folder public/trap/drop ;;
+		esac
+		folder=$(realpath public/trap/drop)
+		run ! timeout "$LIMIT" rmmbox -f public/trap
+		[ "$(<"$folder/file")" = precious ]
+		[ "$(stat -c %a "$folder")" = 700 ]
+		rm -rf public/trap public/folder
+	done
+}
+
+@test "what another user has made is not taken for the rest of root's own mailbox" {
+	as third sh -c 'mkdir -m 1700 public/begun && echo precious >public/begun/file'
+	fails 73 mkmbox public/begun
+	fails 66 rmmbox -f public/begun
+	[ "$(<public/begun/file)" = precious ]
+	[ "$(ls public/begun)" = file ]
 }
 
 @test "a folder that only its maker can empty stays, and holds nobody up" {
@@ -269,6 +336,25 @@ refused()
 	[ "$status" -ne 137 ]
 }
 
+@test "a member who plants a file leads nobody who sets aside what is damaged into his own" {
+	needs_strace
+	local aside=own/team/00000000000000000001.damaged
+	as owner mkmbox -m 0660 own/team
+	as owner sh -c 'echo precious >own/mine; seq -f "message %.0f" 3 | msend -l -s me own/team'
+	# the first and the last are damaged
+	sed 's/message \([13]\)/massage \1/' own/team/*.log >log
+	cat log >"$(echo own/team/*.log)"
+	# it sleeps when it has set the first aside
+	as owner strace -f -qq -o /dev/null -P "$place/$aside" -e trace=close -e inject=close:delay_exit=1000000 \
+	    mrecv -a own/team >got 2>err 3>&- &
+	until_true exists $aside
+	rm $aside
+	ln own/mine $aside
+	wait $! || :
+	[ "$(<own/mine)" = precious ]
+	[ own/mine -ef $aside ]
+}
+
 @test "a mailbox that is put in another's place while it is used gets whole messages or none" {
 	mkdir -m 1777 public/swap
 	as owner mkmbox -m 0666 own/a
@@ -307,6 +393,32 @@ refused()
 	printf 'M1 1 t s reply=%s call=1234\nx\n' "$place/public/victim" | as mate msend -F own/team
 	[ "$(as mate mcall -w 10 own/team ask)" = answered ]
 	run -1 as fourth mrecv -n public/victim
+}
+
+@test "an answer goes to nobody whose mailbox comes in the asker's place once that was looked at" {
+	needs_strace
+	as fourth mkmbox -m 0622 public/victim
+	as third mkmbox -m 0622 public/mine
+	as third ln -s mine public/link
+	printf 'M1 1 t s reply=%s call=1234\nx\n' "$place/public/link" | as third msend -F own/box
+	# it sleeps between the look and the opening
+	as owner strace -f -qq -o own/trace -P "$place/public/link" -e trace=all \
+	    -e inject=open,openat:delay_enter=1000000 mrecv -r own/box -- echo answered 3>&- &
+	until_true grep -q 'stat.* = 0' own/trace
+	as third ln -sfn victim public/link
+	wait $! || :
+	run -1 as fourth mrecv -n public/victim
+	run -1 as third mrecv -n public/mine
+}
+
+@test "the mailbox for an answer is made where the server can reach it, and nobody can take it away" {
+	mkdir -m 777 open
+	as other mkdir -m 700 public/closed
+	in_background as owner mrecv -f -r own/box -- sh -c 'echo "$MBOX_REPLY"'
+	for TMPDIR in "$place/open" "$place/public/closed"; do
+		export TMPDIR
+		[[ $(as other mcall -w 10 own/box where) == /tmp/mcall.* ]]
+	done
 }
 
 @test "what others leave in /tmp is not taken for a dead caller's" {
