@@ -212,6 +212,12 @@ walk()
 	[ "$(as other mrecv own/box)" = stays ]
 	as owner rmmbox own/box
 	[ ! -e own/box ]
+	# and by no other member, though he may write the directory too
+	mkdir -m 777 shared
+	as owner mkmbox -m 0666 shared/box
+	as owner msend shared/box stays
+	fails 77 as mate rmmbox -f shared/box
+	[ "$(as other mrecv -n shared/box)" = stays ]
 }
 
 # bats test_tags=no-valgrind
