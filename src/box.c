@@ -20,6 +20,7 @@
 #include "lock.h"
 #include "mode.h"
 #include "probe.h"
+#include "seg.h"
 
 /* ---- make ---- */
 
@@ -110,6 +111,42 @@ remove_files(int dir_fd)
 	return r;
 }
 
+/* is_ours -- whether a mailbox has files of this name. */
+static bool
+is_ours(const char *name)
+{
+	static const char *const names[] = { ".", "..", "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
+		PROBE_NAME };
+	static const char *const suffixes[] = { ".wake", ".spool", ".damaged" };
+	const char *dot = strrchr(name, '.');
+	uint32_t variant;
+	uint64_t id;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0] && dot != NULL; i++)
+		if (strcmp(dot, suffixes[i]) == 0)
+			return true;
+	return seg_parse_file(name, &id, &variant) != 0;
+}
+
+/* holds_more -- whether a directory has anything in it that no mailbox has, or cannot be read. */
+static bool
+holds_more(int dir_fd)
+{
+	DIR *d = file_list_open(dir_fd);
+	const struct dirent *e;
+	bool more = d == NULL;
+	int r = 0;
+
+	while (!more && (e = file_list_next(d, &r)) != NULL)
+		more = !is_ours(e->d_name);
+	if (d != NULL)
+		file_list_close(d);
+	return more || r == -1;
+}
+
 /* unfinished -- whether dir_fd is what a killed box_make or box_remove of ours left. */
 static bool
 unfinished(int dir_fd)
@@ -117,7 +154,7 @@ unfinished(int dir_fd)
 	bool ctl = faccessat(dir_fd, "ctl", F_OK, 0) == 0, lock = faccessat(dir_fd, "lock", F_OK, 0) == 0;
 	struct stat st;
 
-	if ((ctl && lock) || fstat(dir_fd, &st) == -1 || st.st_uid != geteuid())
+	if ((ctl && lock) || fstat(dir_fd, &st) == -1 || st.st_uid != geteuid() || holds_more(dir_fd))
 		return false;
 	return (st.st_mode & S_ISVTX) != 0 || (lock && !ctl);
 }

@@ -212,7 +212,7 @@ is_answer(struct callbox *b, struct message *m)
 int
 callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
 {
-	uint64_t deadline_ns = clock_after(patience_ns), now;
+	uint64_t deadline_ns = clock_after(patience_ns > 0 ? patience_ns : REMOVE_NS), now;
 	int r;
 
 	b->sources.patience_ns = patience_ns;
@@ -224,7 +224,10 @@ callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
 		if (r != 0)
 			return r;
 		now = clock_mono_ns();
-		b->sources.patience_ns = patience_ns == 0 || now >= deadline_ns ? 0 : deadline_ns - now;
+		/* who sends what is no answer all the time does not hold us up */
+		if (now >= deadline_ns)
+			return 0;
+		b->sources.patience_ns = patience_ns == 0 ? 0 : deadline_ns - now;
 	}
 }
 

@@ -61,6 +61,17 @@ file_open_fifo(int dir_fd, const char *name, int access)
 }
 
 int
+file_one_name(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	errno = EBADMSG;
+	return st.st_nlink <= 1 ? 0 : -1;
+}
+
+int
 file_own(int dir_fd, int fd, unsigned mode)
 {
 	struct stat st;
@@ -110,7 +121,8 @@ file_make_fifo(int dir_fd, const char *name, unsigned mode)
 
 	if (mkfifoat(dir_fd, name, 0600) == -1)
 		return not_made();
-	fd = file_open_fifo(dir_fd, name, O_RDONLY);
+	/* with one name: else it might be a FIFO of somebody's own, put in its place meanwhile */
+	fd = open_kind(dir_fd, name, O_RDONLY, S_IFIFO, 1);
 	if (fd == -1)
 		return not_made();
 	return file_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;

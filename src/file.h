@@ -28,6 +28,9 @@ int file_open_plain(int dir_fd, const char *name, int access);
 int file_open_own(int dir_fd, const char *name, int access);
 int file_open_fifo(int dir_fd, const char *name, int access);
 
+/* file_one_name -- whether a file that is open has no other name.  Returns 0, or -1: EBADMSG where it has. */
+int file_one_name(int fd);
+
 /*
  * file_make -- make a plain file; what stands in its place goes.
  * Returns its descriptor, O_RDWR, or -1 with errno: EIDRM where the directory was removed.

@@ -96,6 +96,17 @@ before(const struct left *a, const struct left *b)
 	return times != 0 ? times < 0 : memcmp(a->id, b->id, DROP_RANDOM) < 0;
 }
 
+/* to_come -- whether a drop is dated later than now: nobody can have left it so who does not lie. */
+static bool
+to_come(const struct left *l)
+{
+	uint64_t us = 0;
+
+	for (int i = DROP_RANDOM; i < DROP_ID; i++)
+		us = us << 8 | l->id[i];
+	return us > clock_wall_us();
+}
+
 /* keep -- keep a drop in mind, unless there are enough older ones. */
 static void
 keep(struct user *u, const struct left *l)
@@ -136,11 +147,13 @@ see(struct lineup *line, const char *name, struct left *newest, bool first)
 		return 0;
 	}
 	if (first) {
-		if (line->seen++ == 0 || before(newest, &l))
+		line->seen++;
+		/* else who dates his late would have the second listing take all, and others' in disorder */
+		if (!to_come(&l) && before(newest, &l))
 			*newest = l;
 		return 0;
 	}
-	if (before(newest, &l))
+	if (before(newest, &l) && !to_come(&l))
 		return 0;
 	if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
@@ -191,7 +204,7 @@ list(struct lineup *line, struct left *newest, bool first)
 int
 lineup_list(struct lineup *line)
 {
-	struct left newest;
+	struct left newest = { 0 };
 
 	lineup_forget(line);
 	line->seen = 0;

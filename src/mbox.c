@@ -51,6 +51,8 @@ open_files(struct mbox *m, const char *path)
 	m->gid = st.st_gid;
 	/* members may write in the directory; who may only send may search it, and that is all */
 	m->shared = mode_class(st.st_mode, 0) == 7 || mode_class(st.st_mode, 3) == 7;
+	if (m->shared && !m->look && file_one_name(m->ctl_fd) == -1)
+		return -1;      /* it might be that of another mailbox of ours */
 	m->drops = !m->look && (mode_class(st.st_mode, 0) == 1 || mode_class(st.st_mode, 3) == 1);
 	return 0;
 }

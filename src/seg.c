@@ -91,7 +91,7 @@ open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suf
 	char name[SEG_NAME_BYTES];
 
 	seg_file(name, first, variant, suffix);
-	if (s->access == SEG_SHARED && *suffix == 'l')
+	if (s->access == SEG_SHARED)
 		return file_open_own(s->dir_fd, name, O_RDWR);
 	return file_open(s->dir_fd, name, s->access == SEG_LOOK ? O_RDONLY : O_RDWR);
 }

@@ -204,12 +204,21 @@ refused()
 	done
 }
 
-@test "what another user has made is not taken for the rest of root's own mailbox" {
+@test "what another user has made is not taken for the rest of our own mailbox, and leads to none" {
 	as third sh -c 'mkdir -m 1700 public/begun && echo precious >public/begun/file'
 	fails 73 mkmbox public/begun
 	fails 66 rmmbox -f public/begun
 	[ "$(<public/begun/file)" = precious ]
 	[ "$(ls public/begun)" = file ]
+	# what a killed mkmbox leaves, and another user's link to it
+	mkdir -m 1700 rest
+	: >rest/lock
+	as third ln -s ../rest public/link
+	fails 73 mkmbox public/link
+	fails 66 rmmbox -f public/link
+	[ "$(stat -c %a rest)" = 1700 ]
+	[ "$(ls rest)" = lock ]
+	rmmbox rest
 }
 
 @test "a folder that only its maker can empty stays, and holds nobody up" {
@@ -336,6 +345,50 @@ refused()
 	[ "$status" -ne 137 ]
 }
 
+@test "what a member puts in the place of the pipe of an offer is not received for it" {
+	as owner mkmbox -c 0 -m 0660 own/hand
+	in_background as owner msend own/hand x
+	until_waiting own/hand
+	pipe=$(echo own/hand/*.meet)
+	rm "$pipe"
+	printf 'M1 6 - s\nforged\n' >"$pipe"
+	chmod 666 "$pipe"
+	fails 65 as mate mrecv -n own/hand
+	[ ! -s "$BATS_TEST_TMPDIR/.out" ]
+}
+
+@test "a member who plants the files of another mailbox leads no other member to write in that one" {
+	for file in ctl 00000000000000000001.idx; do
+		as owner mkmbox own/mine
+		as owner mkmbox -m 0660 own/team
+		[ $file = ctl ] || { as owner msend own/mine first; as owner msend own/mine second; as owner msend own/team x; }
+		rm own/team/$file
+		ln own/mine/$file own/team/$file
+		as owner msend -n own/team y 2>/dev/null || :
+		as owner mrecv -n own/team >/dev/null 2>&1 || :
+		[ $file = ctl ] || [ "$(as owner mrecv -a own/mine | xargs)" = "first second" ]
+		as owner msend own/mine third
+		[ "$(as owner mrecv own/mine)" = third ]
+		as owner rmmbox -f own/mine
+		rm -rf own/team
+	done
+}
+
+@test "a member who plants a named pipe of root's takes it away from nobody" {
+	needs_strace
+	as owner mkmbox -m 0660 own/team
+	mkfifo -m 600 mine
+	# it sleeps between the making and the opening
+	timeout -s KILL "$LIMIT" strace -f -qq -o trace -e trace=mknod,mknodat -e inject=mknod,mknodat:delay_exit=1000000 \
+	    mrecv -w 2 own/team 3>&- &
+	until_true sh -c 'ls own/team/*.wake'
+	wake=$(echo own/team/*.wake)
+	rm "$wake"
+	ln mine "$wake"
+	wait $! || :
+	[ "$(stat -c '%u %a' mine)" = "0 600" ]
+}
+
 @test "a member who plants a file leads nobody who sets aside what is damaged into his own" {
 	needs_strace
 	local aside=own/team/00000000000000000001.damaged
@@ -430,6 +483,26 @@ refused()
 	as third sh -c "mkdir tmp/mcall.BBBBBB && ln -s $place/own/precious tmp/mcall.BBBBBB/answer"
 	run -124 as owner mcall -w 0.05 own/box nobody
 	[ "$(as owner mrecv -n own/precious)" = message ]
+}
+
+@test "who dates his message late puts nobody else's in disorder" {
+	file=$drop/0000000000000000000000007fffffffffffffff
+	mkfifo -m 666 locked go
+	{ printf 'M1 100000 t s to=%s\n' "$to"; head -c 100000 /dev/zero | tr '\0' a; echo; } |
+	    as third sh -c "cat >$file; chmod 644 $file"
+	# it stays, and a listing takes long
+	in_background as third perl -MFcntl=:flock -e 'open(F, "+<", shift) or die; flock(F, LOCK_EX) or die;
+		open(L, ">", "locked"); print L "locked\n"; close(L); open(G, "<", "go")' $file
+	timeout "$LIMIT" cat locked >/dev/null
+	as third sh -c "cd $drop; for i in \$(seq 3000); do : >tmp.\$i; done"
+	seq 3000 | as other msend -l own/box 3>&- &
+	while kill -0 $! 2>/dev/null; do
+		as owner mrecv -a own/box >>got || [ $? -eq 1 ]
+	done
+	wait $!
+	as owner mrecv -a own/box >>got || [ $? -eq 1 ]
+	timeout "$LIMIT" tee go </dev/null
+	seq 3000 | same - got
 }
 
 @test "who fills drop/ delays others by a round, and not for good" {

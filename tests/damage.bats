@@ -251,6 +251,51 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	goes_on
 }
 
+# survives COMMAND... -- it ends by itself, and in time, with a status of its own.
+survives()
+{
+	status=0
+	timeout -s KILL 10 "$@" >out 2>err </dev/null || status=$?
+	[ "$status" -lt 128 ] || { echo "status $status: $*: $(cat err)"; return 1; }
+}
+
+@test "numbers in a slot that no mailbox could have lead nobody out of his memory" {
+	local patch
+	# its length, its place in the log, and the length of its header line
+	for patch in '0 \377\377\377\177' '0 \000\000\003' '16 \377\377\377\377' '16 \000\000\000\177' '24 \377\377'; do
+		for tool in 'mrecv -p -a' 'mrecv -n' 'mrecv -a' 'msend -S -w 0.1' 'rmmbox -f'; do
+			rm -rf box
+			mkmbox box
+			seq -f 'n%.0f' 5 | msend -l -t one -s me box
+			printf "${patch#* }" | put_bytes box/00000000000000000001.idx $((SLOTS + ${patch% *}))
+			# shellcheck disable=SC2086
+			survives $tool box
+			run ! grep -vE '^n[1-5]$' out
+		done
+	done
+}
+
+@test "segments that name each other in a ring, or backwards, are refused with 65, and nobody goes round in them" {
+	seq 70000 | msend -l -t many box
+	mstat box >/dev/null
+	# the first segment says that it comes after itself
+	printf '\001\000\000\000\000\000\000\000' | put_bytes box/00000000000000000001.idx 24
+	fails 65 mrecv -n -t none box
+	fails 65 mrecv -n -p -t none box
+	survives mstat -t box
+	survives mrecv -a box
+}
+
+@test "a want whose filter is longer than it can be is not read" {
+	in_background mrecv -t none box
+	until_waiting box
+	printf '\377\377' | put_bytes box/want 50
+	for tool in 'msend box x' 'mstat box' 'mcall -w 0.1 box x' 'mrecv -n box'; do
+		# shellcheck disable=SC2086
+		survives $tool
+	done
+}
+
 @test "a mailbox whose ctl is damaged is refused with 65, told how to salvage, and removed with -f" {
 	zeros 512 | put_bytes box/ctl 0
 	for tool in 'msend box x' 'mrecv -n box' 'mstat box' 'rmmbox box'; do

@@ -191,6 +191,13 @@ serve()
 	until_true exists log
 }
 
+@test "-w ends the wait though what is no answer comes all the time" {
+	serve -- sh -c 'until [ -e stop ]; do seq 100000 | msend -l "$MBOX_REPLY" || break; done'
+	run -124 timeout 10 mcall -w 0.5 calc hello
+	: >stop
+	none_left
+}
+
 @test "SIGTERM takes the request back, and ends with 143" {
 	in_background mcall calc hello
 	until_true eval '[ -n "$(mrecv -p -n calc)" ]'

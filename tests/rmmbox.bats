@@ -91,3 +91,17 @@ teardown()
 	rmmbox --help >/dev/full 2>err || status=$?
 	[ "$status" -eq 74 ]
 }
+
+@test "a folder with a file of another name is no rest of a mailbox, though it is sticky or has a lock: 66, and 73 to make one" {
+	for mode in 1777 1700 755; do
+		mkdir -m $mode shared
+		echo precious >shared/file
+		[ $mode != 755 ] || : >shared/lock
+		fails 66 rmmbox shared
+		fails 66 rmmbox -f shared
+		fails 73 mkmbox shared
+		[ "$(<shared/file)" = precious ]
+		[ "$(stat -c %a shared)" = $mode ]
+		rm -r shared
+	done
+}
