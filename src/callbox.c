@@ -20,7 +20,7 @@ enum { TRIES = 64 };
 
 #define PREFIX "mcall."
 #define PATTERN PREFIX "XXXXXX"
-#define REMOVE_NS UINT64_C(1000000000)          /* how long a mailbox's lock is waited for */
+#define SECOND_NS UINT64_C(1000000000)          /* so long a mailbox's lock is waited for, and what is no answer read */
 
 /* join -- write DIR/NAME to path.  Returns 0, or -1 with ENAMETOOLONG. */
 static int
@@ -44,7 +44,7 @@ empty_out(const char *dir)
 
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (e->d_name[0] != '.' && join(box, dir, e->d_name) == 0)
-			box_remove(box, true, clock_after(REMOVE_NS), NULL);
+			box_remove(box, true, clock_after(SECOND_NS), NULL);
 	if (d != NULL)
 		closedir(d);
 	rmdir(dir);
@@ -212,7 +212,7 @@ is_answer(struct callbox *b, struct message *m)
 int
 callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
 {
-	uint64_t deadline_ns = clock_after(patience_ns > 0 ? patience_ns : REMOVE_NS), now;
+	uint64_t deadline_ns = clock_after(patience_ns > 0 ? patience_ns : SECOND_NS), now;
 	int r;
 
 	b->sources.patience_ns = patience_ns;

@@ -141,14 +141,20 @@ refused()
 	refused 3
 }
 
-@test "a large message that its sender keeps locked waits for him, and nobody else does" {
-	next
+# left_locked -- third leaves 100,000 bytes as $file, which a process of his, $child, keeps locked until go is written to.
+left_locked()
+{
 	mkfifo -m 666 locked go
 	{ printf 'M1 100000 t s to=%s\n' "$to"; head -c 100000 /dev/zero | tr '\0' a; echo; } |
 	    as third sh -c "cat >$file; chmod 644 $file"
 	in_background as third perl -MFcntl=:flock -e 'open(F, "+<", shift) or die; flock(F, LOCK_EX) or die;
 		open(L, ">", "locked"); print L "locked\n"; close(L); open(G, "<", "go")' $file
 	timeout "$LIMIT" cat locked >/dev/null
+}
+
+@test "a large message that its sender keeps locked waits for him, and nobody else does" {
+	next
+	left_locked
 	as fourth msend own/box works on
 	[ "$(as owner mrecv -n own/box)" = "works on" ]
 	run -1 as owner mrecv -n own/box
@@ -487,13 +493,8 @@ refused()
 
 @test "who dates his message late puts nobody else's in disorder" {
 	file=$drop/0000000000000000000000007fffffffffffffff
-	mkfifo -m 666 locked go
-	{ printf 'M1 100000 t s to=%s\n' "$to"; head -c 100000 /dev/zero | tr '\0' a; echo; } |
-	    as third sh -c "cat >$file; chmod 644 $file"
 	# it stays, and a listing takes long
-	in_background as third perl -MFcntl=:flock -e 'open(F, "+<", shift) or die; flock(F, LOCK_EX) or die;
-		open(L, ">", "locked"); print L "locked\n"; close(L); open(G, "<", "go")' $file
-	timeout "$LIMIT" cat locked >/dev/null
+	left_locked
 	as third sh -c "cd $drop; for i in \$(seq 3000); do : >tmp.\$i; done"
 	seq 3000 | as other msend -l own/box 3>&- &
 	while kill -0 $! 2>/dev/null; do

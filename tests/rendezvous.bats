@@ -57,6 +57,21 @@ begin_half()
 	until_true exists out
 }
 
+# cut_short -- $receiver, who follows, has the beginning of a message whose sender was killed.
+cut_short()
+{
+	mkfifo in
+	exec 5<>in
+	in_background mrecv -f box >out 2>receive.err 5>&-
+	receiver=$child
+	until_waiting box
+	in_background msend box <in 5>&-
+	sender=$child
+	in_background pattern 200000 >&5 5>&-
+	until_true exists out
+	kill_hard "$sender"
+}
+
 # begin_full -- a message of 3,000,000 bytes, from $sender, is half-way: $receiver is stuck, since nobody reads what it
 # writes to descriptor 6.  COMMAND...: the sender.
 begin_full()
@@ -324,16 +339,7 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 }
 
 @test "a receiver that follows says that a message was cut short, and goes on to the next" {
-	mkfifo in
-	exec 5<>in
-	in_background mrecv -f box >out 2>receive.err 5>&-
-	receiver=$child
-	until_waiting box
-	in_background msend box <in 5>&-
-	sender=$child
-	in_background pattern 200000 >&5 5>&-
-	until_true exists out
-	kill_hard "$sender"
+	cut_short
 	timeout "$LIMIT" msend box the next
 	until_true grep -aq 'the next$' out
 	[[ $(<receive.err) =~ ^"mrecv: box: a message was cut short: byte "[0-9]+": the stream ends inside a message"$ ]]
@@ -345,16 +351,7 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 # bats test_tags=no-valgrind,no-sanitize
 @test "a receiver that follows ends where the mailbox itself cannot be read, whatever was cut short before" {
 	needs_strace
-	mkfifo in
-	exec 5<>in
-	in_background mrecv -f box >out 2>receive.err 5>&-
-	receiver=$child
-	until_waiting box
-	in_background msend box <in 5>&-
-	sender=$child
-	in_background pattern 200000 >&5 5>&-
-	until_true exists out
-	kill_hard "$sender"
+	cut_short
 	until_true exists receive.err
 	in_background strace -o /dev/null -e trace=pread64 -e inject=pread64:error=EBADMSG -p "$receiver" 2>attach.err 5>&-
 	until_true exists attach.err
