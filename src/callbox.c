@@ -15,6 +15,7 @@
 
 #include "box.h"
 #include "clock.h"
+#include "mode.h"
 
 enum { TRIES = 64 };
 
@@ -122,25 +123,44 @@ may_pass(const char *path)
 	return (st.st_mode & S_ISVTX) || !(st.st_mode & S_IWOTH);
 }
 
-/* make_box -- make the mailbox in b->dir, which is locked. */
-static int
-make_box(struct callbox *b, bool others, gid_t group)
+/* is_shared -- whether others than the owner of the mailbox that is called may receive in it. */
+static bool
+is_shared(const struct stat *called)
 {
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, others ? 0622 : 0600, CTL_BLOCK, false };
+	return mode_shared(called->st_mode & 0666);
+}
+
+/* is_own -- whether nobody but ourselves, and root, may. */
+static bool
+is_own(const struct stat *called)
+{
+	return called->st_uid == geteuid() && !is_shared(called);
+}
+
+/*
+ * make_box -- make the mailbox in b->dir, which is locked.
+ * Who only looks at the mailbox that is called reads the path, and the secret: he is not to answer.
+ */
+static int
+make_box(struct callbox *b, const struct stat *called)
+{
+	bool own = is_own(called), group = is_shared(called) && mode_class(called->st_mode & 0666, 0) == MODE_LOOK;
+	unsigned mode = own ? 0600 : group ? 0620 : 0622;
+	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, mode, CTL_BLOCK, false };
 	char name[CALLBOX_SECRET + 1];
 
-	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1 || (others && fchmod(b->dir_fd, 0711) == -1)
-	    || box_make(b->path, &settings) == -1)
+	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1)
 		return -1;
-	/* nobody can give his file to a group that he is not in */
-	if (others && chown(b->path, (uid_t)-1, group) == -1)
-		errno = 0;
-	return 0;
+	/* what is made in it is that group's, then; nobody can give his file to one that he is not in */
+	if (!own && ((fchown(b->dir_fd, (uid_t)-1, called->st_gid) == -1 && group)
+	    || fchmod(b->dir_fd, S_ISGID | 0711) == -1))
+		return -1;
+	return box_make(b->path, &settings);
 }
 
 /* make_in -- callbox_make, in base. */
 static int
-make_in(struct callbox *b, const char *base, bool others, gid_t group)
+make_in(struct callbox *b, const char *base, const struct stat *called)
 {
 	int err;
 
@@ -154,7 +174,7 @@ make_in(struct callbox *b, const char *base, bool others, gid_t group)
 				break;
 			continue;
 		}
-		if (make_box(b, others, group) == 0)
+		if (make_box(b, called) == 0)
 			return 0;
 		close(b->dir_fd);
 		b->dir_fd = -1;
@@ -168,23 +188,24 @@ make_in(struct callbox *b, const char *base, bool others, gid_t group)
 }
 
 int
-callbox_make(struct callbox *b, bool others, gid_t group)
+callbox_make(struct callbox *b, const struct stat *called)
 {
 	const char *const bases[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
 	char base[PATH_MAX];
 	int r = -1, err = 0;
 
 	b->dir_fd = -1;
+	b->server = is_shared(called) ? -1 : (int64_t)called->st_uid;
 	for (size_t i = 0; i < sizeof bases / sizeof bases[0] && r == -1; i++) {
 		/* who answers may be somewhere else: the name is absolute */
 		if (bases[i] == NULL || bases[i][0] == '\0' || realpath(bases[i], base) == NULL)
 			continue;
 		remove_dead(base);
-		if (others && !may_pass(base)) {
+		if (!is_own(called) && !may_pass(base)) {
 			err = EACCES;
 			continue;
 		}
-		r = make_in(b, base, others, group);
+		r = make_in(b, base, called);
 		err = errno;
 	}
 	errno = err;
@@ -199,10 +220,13 @@ static int
 is_answer(struct callbox *b, struct message *m)
 {
 	struct slice secret;
+	bool server;
 
 	if (claim_message(&b->source.claim, &b->sources.run, 0, m, b->scratch) == -1)
 		return -1;
-	if (frame_header(m->extra, "call", &secret) == 1 && slice_is(secret, b->secret))
+	/* no uid: ourselves, or root */
+	server = m->uid == -1 || b->server == -1 || m->uid == b->server;
+	if (server && frame_header(m->extra, "call", &secret) == 1 && slice_is(secret, b->secret))
 		return 1;
 	if (m->fd != -1)
 		close(m->fd);

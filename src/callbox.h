@@ -2,13 +2,15 @@
 /*
  * callbox: the private mailbox that a caller gets its answer in.
  *
- * It stands alone, by a random name, in a directory of its own, mcall.XXXXXX, which its owner keeps locked with flock(2); one that nobody
- * has locked was left by a caller that was killed, and is removed by the next caller of the same user.
+ * It stands alone, by a random name, in a directory of its own, mcall.XXXXXX, which its owner keeps locked with
+ * flock(2); one that nobody has locked was left by a caller that was killed, and is removed by the next caller of the
+ * same user.
  */
 #ifndef CALLBOX_H
 #define CALLBOX_H
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "sources.h"
 
@@ -19,6 +21,7 @@ struct callbox {
 	char dir[PATH_MAX];
 	char path[PATH_MAX];            /* the mailbox, absolute */
 	char secret[CALLBOX_SECRET + 1];        /* what an answer must bear in its header call */
+	int64_t server;                 /* the only user whose answer counts, besides ourselves and root; -1 anybody's */
 	struct sources sources;
 	struct source source;
 	char scratch[FRAME_HEADER_MAX];
@@ -27,15 +30,16 @@ struct callbox {
 /*
  * callbox_make -- make it, in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that will do; and remove what dead callers
  * left there.
- * others: who answers may be another user: he may leave the answer there, by a path that nobody else can find out, and
- * that leads through directories which all may search.  group: that of the mailbox which is called, by which who
- * answers sees that the caller is in it.
+ * called: the directory of the mailbox that is called.  Where its server may be another user, he may leave the answer
+ * there, by a path that nobody else can find out but who may look into that mailbox, and that leads through directories
+ * which all may search.  It is given to that mailbox's group, by which the server sees that the caller is in it.
  * Returns 0, or -1 with errno; b->dir says where.  callbox_remove comes after it, whatever it returned.
  */
-int callbox_make(struct callbox *b, bool others, gid_t group);
+int callbox_make(struct callbox *b, const struct stat *called);
 
 /*
- * callbox_next -- wait for the answer as long as that; 0: not at all.  What does not bear the secret is dropped.
+ * callbox_next -- wait for the answer as long as that; 0: not at all.  What does not bear the secret, and what comes from
+ * who is not its server, is dropped.
  * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come, or somebody
  * holds the lock; or -1: EINTR, EIDRM, or errno.
  */

@@ -92,7 +92,6 @@ prepare(struct caller *c)
 	static char path[PATH_MAX];
 	enum channel_kind kind;
 	struct stat st;
-	bool others;
 
 	if (cli_path(path, c->name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("%s is no mailbox", c->name);
@@ -102,10 +101,9 @@ prepare(struct caller *c)
 	c->sink.meet.stay = call_served;
 	if (fstat(sink_dir(&c->sink), &st) == -1)
 		return own_failure("look into", c->name);
-	others = c->sink.kind == CHANNEL_DROP || c->sink.m.shared || st.st_uid != geteuid();
 	c->sink.m.name = c->name;
 	c->sink.m.held = cli_held;
-	if (callbox_make(&c->box, others, st.st_gid) == -1)
+	if (callbox_make(&c->box, &st) == -1)
 		return own_failure("make a mailbox in", c->box.dir);
 	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
 		return own_failure("send to", c->name);

@@ -454,6 +454,35 @@ left_locked()
 	run -1 as fourth mrecv -n public/victim
 }
 
+# forged_first WHO MAILBOX -- that user, who looks, answers the first request there as its server would.
+forged_first()
+{
+	local reply call
+	as "$1" mrecv -n -p -F "$2" >request
+	reply=$(sed -n '1s/.* reply=\([^ ]*\).*/\1/p' request) call=$(sed -n '1s/.* call=\([^ ]*\).*/\1/p' request)
+	[ -n "$call" ]
+	as "$1" msend -H "call=$call" -H status=0 "$reply" forged 2>said || [ $? -eq 77 ]
+}
+
+@test "who only looks cannot answer in the server's place" {
+	# where who answers may be any of a group, and where it is the owner
+	for case in '0664 mate other mate' '0664 owner other mate' '0642 other mate owner' '0644 root mate owner'; do
+		read -r mode asks looks serves <<<"$case"
+		as owner mkmbox -m "$mode" own/seen
+		in_background sh -c "$([ "$asks" = root ] || echo "as $asks") mcall -w 15 own/seen ask >answer"
+		# shellcheck disable=SC2154 # set by in_background
+		call=$child
+		# what is left comes in with the first who may receive
+		until_true as owner mrecv -n -p own/seen >/dev/null
+		forged_first "$looks" own/seen
+		as "$serves" mrecv -n -r own/seen -- echo right
+		status_of "$call"
+		[ "$status" -eq 0 ]
+		[ "$(cat answer)" = right ]
+		as owner rmmbox own/seen
+	done
+}
+
 @test "an answer goes to nobody whose mailbox comes in the asker's place once that was looked at" {
 	needs_strace
 	as fourth mkmbox -m 0622 public/victim
