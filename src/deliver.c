@@ -101,10 +101,9 @@ write_run(struct deliver *d, uint64_t *n)
 }
 
 void
-deliver_begun(const struct deliver *d, struct message *m)
+deliver_begun(struct message *m)
 {
-	/* a patience of our own ends between messages: the next one may be long in coming, and this one is here */
-	if (m->reader != NULL && (d->sources->n > 1 || m->reader->deadline_ns <= clock_mono_ns()))
+	if (m->reader != NULL)
 		m->reader->deadline_ns = CLOCK_NEVER;
 }
 
@@ -114,7 +113,7 @@ write_message(struct deliver *d, uint64_t *n)
 	struct sources *s = d->sources;
 	bool more = reader_buffered(s->from->reader);
 
-	deliver_begun(d, &s->message);
+	deliver_begun(&s->message);
 	if (write_any(d, &s->message) == -1 || (!more && output_flush(d->output) == -1))
 		return cannot_write(d);
 	*n = 1;

@@ -33,7 +33,7 @@ int deliver_run(struct deliver *d, uint64_t *n);
  */
 int deliver_bury(struct deliver *d, const char *why, uint64_t tries);
 
-/* deliver_begun -- a message that is still in a stream is waited for to its end, however little patience there was. */
-void deliver_begun(const struct deliver *d, struct message *m);
+/* deliver_begun -- a message that is still in a stream is waited for to its end: patience is for one to come. */
+void deliver_begun(struct message *m);
 
 #endif

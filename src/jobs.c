@@ -97,7 +97,7 @@ hold(struct jobs *j, struct job *job)
 	last->meet_fd = sources_take_offer(s);
 	if (last->meet_fd == -1 || max == 0 || last->item.tries + 1 < max)
 		return 0;
-	deliver_begun(j->deliver, &s->message);
+	deliver_begun(&s->message);
 	last->kept_fd = spare_keep(&s->message);
 	return last->kept_fd == -1 ? -1 : 0;
 }
@@ -191,7 +191,7 @@ start_piped(struct jobs *j, struct job *job, struct message *m)
 	r = launch(j, job, m, 1, ends[0]);
 	close(ends[0]);
 	if (r == 0) {
-		deliver_begun(j->deliver, m);
+		deliver_begun(m);
 		if (handler_feed(ends[1], m) == -1) {
 			job->cut = errno;
 			kill(job->pid, SIGTERM);        /* before it takes the end of its input for the end of the payload */
@@ -217,7 +217,7 @@ start_one(struct jobs *j, struct job *job)
 	if (m->fd == -1 && (m->fd = spare_input(m->data, (size_t)m->len)) == -1)
 		return failed(j, job, "run", j->command[0]);
 	if (s->streamed)
-		deliver_begun(j->deliver, m);
+		deliver_begun(m);
 	r = launch(j, job, m, 1, m->fd);
 	close(m->fd);
 	return r;
@@ -233,7 +233,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 	int r = 0;
 
 	if (s->streamed) {
-		deliver_begun(j->deliver, &s->message);
+		deliver_begun(&s->message);
 		r = output_message(j->frames, s->from->name, &s->message);
 		if (s->message.fd != -1)
 			close(s->message.fd);

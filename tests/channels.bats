@@ -32,6 +32,22 @@ teardown()
 	exec 5>&-
 }
 
+@test "-w is for a message to come: one that has begun is waited for to its end" {
+	mkfifo door
+	for command in cat ''; do
+		exec 5<>door
+		printf 'M1 8+ - s\nslow but' >&5
+		in_background timeout "$LIMIT" mrecv -w 0.1 door ${command:+-- $command} >got
+		# so long it has nothing to read
+		sleep 0.5
+		printf '\nM1 5\n sure\n' >&5
+		status_of "$child"
+		[ "$status" -eq 0 ]
+		[ "$(cat got)" = 'slow but sure' ]
+		exec 5>&-
+	done
+}
+
 @test "msend to a named pipe stays until its message is read" {
 	mkfifo door
 	exec 5<>door
