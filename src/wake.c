@@ -242,7 +242,8 @@ queued_ahead(struct mbox *m)
 			if (wake_remove(m, places[i].index, w.owner) == -1)
 				return -1;
 		} else if (w.looked_ns > now || now - w.looked_ns < WAKE_STOPPED_NS) {
-			return 1;
+			/* who stood before it may have been killed with the room that it was woken for */
+			return w.mark == 0 && mbox_fits(&m->ctl, w.object) && ring(m, places[i].index, &w, 1) == -1 ? -1 : 1;
 		}
 	}
 	return 0;

@@ -58,7 +58,8 @@ int wake_end(struct mbox *m, uint64_t id, enum state_status status);
 int wake_room(struct mbox *m);
 
 /*
- * wake_ahead -- whether a living sender waits for room in front of us (stopped ones aside).
+ * wake_ahead -- whether a living sender waits for room in front of us (stopped ones aside); if it is asleep and fits, it
+ * is woken.
  * Returns 1 or 0, or -1.
  */
 int wake_ahead(struct mbox *m);

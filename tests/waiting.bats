@@ -347,6 +347,39 @@ ticks()
 	[ "$(timeout "$LIMIT" mrecv small)" = two ]
 }
 
+# second_in_line -- the first in the queue is woken for room, and killed; the second is stopped.
+second_in_line()
+{
+	mkmbox -c 1 small
+	msend small one
+	in_background msend small two
+	until_waiting small 1
+	first=$child
+	in_background msend small three
+	until_waiting small 2
+	kill -STOP "$first" "$child"
+	[ "$(mrecv small)" = one ]
+	kill -KILL "$first"
+	status_of "$first"
+}
+
+@test "where the first in the queue was killed, who comes next wakes the second" {
+	while :; do
+		second_in_line
+		# nobody stands behind one that was stopped for too long: again, then
+		run msend -n small four
+		[ "$status" -ne 1 ] || break
+		kill -KILL "$child"
+		rmmbox -f small
+	done
+	# of kind 3: its mark
+	[ "$(od -A n -t u8 -v -w64 small/want | awk '$1 != 0 && $6 == 3 { print $3 }')" = 1 ]
+	kill -CONT "$child"
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(mrecv small)" = three ]
+}
+
 @test "many senders and receivers at a mailbox with room for one lose nothing" {
 	mkmbox -c 1 small
 	for i in 1 2 3 4; do

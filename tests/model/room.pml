@@ -3,9 +3,9 @@
  * room: senders that wait for room (wake.c wake_room, wake_ahead, wait_sleep; post.c enter, append).
  *
  * NS senders; sender 0 sends messages of BIG units, the others of 1; those in the mask LOOP send two, one after the
- * other.  CAP units fit, and one message always in an empty mailbox.  A receiver for ever (STILL: none; TAKES: so many messages), whose own waiting
- * is another model's.  A want's mark: 0 asleep, 1 woken, AWAKE; the queue is in the order of tickets; a woken sender keeps its
- * place, one that is posted again after it was AWAKE goes to the end.
+ * other.  CAP units fit, and one message always in an empty mailbox.  A receiver for ever (STILL: none; TAKES: so many
+ * messages), whose own waiting is another model's.  A want's mark: 0 asleep, 1 woken, AWAKE; the queue is in the order of
+ * tickets; a woken sender keeps its place, one that is posted again after it was AWAKE goes to the end.
  * The receiver's done is begun (busy) and committed; who finds busy recounts.  KILLS senders, KILLR the receiver killed
  * anywhere, QUIT a sender's time is over, STOPC stopped for ever between unlock and close, STOPH stopped asleep:
  * `silent` once it has not looked for two seconds.
@@ -15,8 +15,11 @@
  * With -DORDER: nobody sends while a living sender that is not silent waits before it.  When nobody can move: no
  * living sender sleeps that fits, with nobody before it who lives and runs; and used is what is inside.
  *
+ * LATE: the last sender comes when the killing is over.
+ *
  * Mutants: NONEXT who is admitted does not wake the next; MUTELEAVE; BARGE newcomers do not queue; LATEOPEN the
- * receiver opens after its commit; NOBUSY; GENERATION looks only when ctl was written
+ * receiver opens after its commit; NOBUSY; GENERATION looks only when ctl was written; MUTEAHEAD who finds another ahead
+ * does not wake it
  */
 #include "fifo.h"
 #ifndef NS
@@ -111,7 +114,18 @@ inline wake_ahead(p) {
 		:: h1 < nq && wok[q[h1]] != AWAKE && q[h1] == p -> break
 		:: h1 < nq && wok[q[h1]] != AWAKE && q[h1] != p && dead[q[h1]] -> v = q[h1]; j = h1; qdel(v); v = 0; h1 = j; j = 0
 		:: h1 < nq && wok[q[h1]] != AWAKE && q[h1] != p && !dead[q[h1]] && silent[q[h1]] -> h1++
-		:: h1 < nq && wok[q[h1]] != AWAKE && q[h1] != p && !dead[q[h1]] && !silent[q[h1]] -> ahead[p] = 1; break
+		:: h1 < nq && wok[q[h1]] != AWAKE && q[h1] != p && !dead[q[h1]] && !silent[q[h1]] ->
+			ahead[p] = 1;
+#ifndef MUTEAHEAD
+			if
+			:: wok[q[h1]] == 0 && FITS(q[h1]) ->
+				F_WOPEN(F[q[h1]], ok);
+				if :: ok -> wh[p] = wh[p] | (1 << q[h1]); wok[q[h1]] = 1 :: else fi;
+				ok = 0
+			:: else
+			fi;
+#endif
+			break
 		:: else -> break
 		od; h1 = 0; h2 = 0
 	}
@@ -128,6 +142,7 @@ inline closeall(p) {
 #define NOAHEAD(p)  (nq == 0 || q[0] == p || (GOES(q[0]) && (nq == 1 || q[1] == p || (GOES(q[1]) && (nq == 2 || q[2] == p)))))
 #define QUIET(x)    (dead[x] || silent[x] || wok[x] == AWAKE)
 #define MAYPASS(p)  (nq == 0 || q[0] == p || (QUIET(q[0]) && (nq == 1 || q[1] == p || (QUIET(q[1]) && (nq == 2 || q[2] == p)))))
+#define DYING(x)    (mark[x] && !dead[x] && !fin[x])
 #define ROOM(p)     (used == 0 || used + SZ(p) <= CAP)
 
 proctype sender(byte p)
@@ -135,7 +150,11 @@ proctype sender(byte p)
 	byte v, j, sv, sent;
 	bool ok;
 	{
+#ifdef LATE
+		p < NS - 1 || (kills == 0 && !DYING(0) && !DYING(1));
+#else
 		skip;
+#endif
 again:		lock(p);
 		d_step { moved[p] = 0 };
 		wake_ahead(p);
@@ -176,7 +195,8 @@ again:		lock(p);
 				:: else
 				fi
 			};
-			unlock()
+			unlock();
+			closeall(p)
 		fi;
 		if
 		:: HUP(F[p], sv) -> goto again
@@ -254,7 +274,11 @@ active proctype fate()
 	do
 	:: atomic { kills > 0 -> kills--; select(w : 0 .. (NS - 1)); if :: !fin[w] -> mark[w] = 1 :: else fi; w = 0 }
 	:: atomic { killr > 0 -> killr--; mark[NS] = 1 }
+#ifdef LATE
+	:: kills == 0 -> break
+#else
 	:: break
+#endif
 	od
 }
 #if STOPH

@@ -154,6 +154,7 @@ room|ok||-DKILLR=1 -DNS=2 -DTICK|
 room|+ok||-DKILLS=1 -DNS=2 -DTICK|
 room|ok||-DSTILL -DKILLS=1 -DTICK|head killed, nothing else happens
 room|ok||-DSTILL -DSTOPH=1 -DTICK|head stopped
+room|ok||-DLATE -DKILLS=1 -DBIG=1 -DCAP=1 -DLOOP=2 -DTAKES=1|the woken one killed: who comes next wakes the heir
 room|+ok|||
 room|+ok||-DORDER -DQUIT=1|
 room|+ok||-DSTOPH=1 -DTICK -DORDER|
@@ -162,6 +163,7 @@ room|+ok||-DKILLS=1 -DTICK|
 room|bad||-DNONEXT -DTAKES=1|who is admitted does not wake the next
 room|bad||-DMUTELEAVE -DQUIT=1|
 room|bad||-DBARGE -DORDER|
+room|bad||-DMUTEAHEAD -DLATE -DKILLS=1 -DBIG=1 -DCAP=1 -DLOOP=2 -DTAKES=1|
 room|bad||-DLATEOPEN -DKILLR=1 -DNS=2|
 room|bad||-DNOBUSY -DKILLR=1 -DTICK -DNS=2|
 room|bad||-DGENERATION -DSTILL -DKILLS=1 -DTICK|death of the one ahead changes no byte
