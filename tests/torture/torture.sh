@@ -14,15 +14,16 @@
 #
 # A use (uses.sh) is prepared once.  Each point has a fresh copy, in which strace(1) kills the tool as it enters the
 # call, which is to say just after the one before it, or lets the call fail without being done; short.c lets the kernel
-# do a part of it.  They count the calls of the tool's own process.  Then the next commands follow, in one of three orders, within $LIMIT seconds each:
-# a send, a look, a receiver that drains the mailbox; inspect.c compares the counters with the files in between.
+# do a part of it.  They count the calls of the tool's own process.  Then the next commands follow, in one of three
+# orders, within $LIMIT seconds each: a send, a look, a receiver that drains the mailbox; inspect.c compares the counters
+# with the files in between.
 # shellcheck disable=SC2034,SC2154  # uses.sh reads some of what is set here, and sets the rest
 set -u
 shopt -s nullglob
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-: "${BIN:=$here/../../bin}" "${LIMIT:=3}"
+: "${BIN:=$here/../../bin}" "${LIMIT:=10}"
 export BIN LIMIT
 [ -n "${TORTURE_PATH:-}" ] || { PATH=$BIN:$PATH; export PATH TORTURE_PATH=1; }
 unset MBOX_DIR MBOX_SOURCE
