@@ -7,7 +7,7 @@
 #   -l  list the uses
 #   -e  every Nth point only, beginning with point SEED modulo N (default 1: all of them)
 #   -s  the seed; it also turns the order in which the next commands come (default 0)
-#   -j  uses at a time (default: one a processor)
+#   -j  uses at a time (default: three a processor, for some wait)
 #   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, an errno, an errno with + for
 #       this call and all later ones, SHORT for one byte alone, HALF for half of them; a failure says the whole command
 #   -k  keep the files
@@ -402,7 +402,7 @@ torture() {
 . "$here/uses.sh"
 # shellcheck source-path=SCRIPTDIR source=uses_more.sh
 . "$here/uses_more.sh"
-every=1 seed=0 jobs=$(nproc) only='' keep='' list=''
+every=1 seed=0 jobs=$((3 * $(nproc))) only='' keep='' list=''
 while getopts e:j:klp:s: opt; do
 	case $opt in
 	e) every=$OPTARG ;;
@@ -415,7 +415,9 @@ while getopts e:j:klp:s: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-mapfile -t all < <(declare -F | sed -n 's/^declare -f use_//p')
+# what takes longest begins first, so that nothing is left to wait for at the end
+slow=(msend_roll meet_send meet_send_big meet_receive meet_receive_big)
+mapfile -t all < <({ printf '%s\n' "${slow[@]}"; declare -F | sed -n 's/^declare -f use_//p'; } | awk '!seen[$0]++')
 [ $# -gt 0 ] || set -- "${all[@]}"
 if [ -n "$list" ]; then
 	printf '%s\n' "${all[@]}"
