@@ -18,7 +18,8 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 	d->failed_at = at;
 	d->failed_on = on;
 	d->cut = d->sources->streamed && err == EBADMSG;
-	sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0);
+	if (sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0) == 0)
+		d->sources->run.delivered = from > 0;
 	errno = err;
 	return -1;
 }
@@ -36,18 +37,31 @@ write_any(struct deliver *d, struct message *m)
 	return r == 0 ? output_message(d->output, d->sources->from->name, m) : r == 1 ? 0 : -1;
 }
 
+/* written -- how many of the run in hand are written to their last byte. */
+static uint32_t
+written(const struct deliver *d)
+{
+	uint32_t n = d->ended;
+
+	while (n > 0 && d->ends[n - 1] > d->output->to.out)
+		n--;
+	return n;
+}
+
 /* cannot_read, cannot_write -- put_back, with the words for it. */
 static int
 cannot_read(struct deliver *d)
 {
-	return put_back(d, 0, "read", d->sources->from->name);
+	return put_back(d, written(d), "read", d->sources->from->name);
 }
 
 static int
 cannot_write(struct deliver *d)
 {
-	return errno == EBADMSG || errno == EILSEQ || errno == ETIMEDOUT ? cannot_read(d)
-	    : put_back(d, 0, "write to", "standard output");
+	if (errno == EBADMSG || errno == EILSEQ || errno == ETIMEDOUT)
+		return cannot_read(d);
+	/* what a reader who has gone left unread nobody knows */
+	return put_back(d, errno == EPIPE ? 0 : written(d), "write to", "standard output");
 }
 
 /*
@@ -96,6 +110,7 @@ write_run(struct deliver *d, uint64_t *n)
 		if (r == -1)
 			return -1;
 		*n += (uint64_t)r;
+		d->ends[d->ended++] = outbuf_end(&d->output->to);
 	}
 	return output_flush(d->output) == -1 ? cannot_write(d) : 1;
 }
@@ -193,6 +208,7 @@ int
 deliver_run(struct deliver *d, uint64_t *n)
 {
 	*n = 0;
+	d->ended = 0;
 	if (!d->sources->streamed && d->sources->run.expired)
 		return deliver_bury(d, "expired", d->sources->run.items[0].tries);
 	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)

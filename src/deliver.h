@@ -18,12 +18,15 @@ struct deliver {
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */
 	bool cut;                       /* ... and whether it was a message that its sender has cut short: nothing is left of it */
+	uint32_t ended;                 /* so many of the run in hand have been given to the output ... */
+	uint64_t ends[RUN_MESSAGES];    /* ... and where each ends in it (outbuf_end) */
 };
 
 /*
  * deliver_run -- write what sources_next gave.
  * n: gets how many messages were delivered.
- * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back.
+ * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back, and what was stays in hand to
+ * be settled as done.
  */
 int deliver_run(struct deliver *d, uint64_t *n);
 

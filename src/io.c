@@ -144,15 +144,15 @@ io_read_full(int fd, void *buf, size_t n)
 }
 
 int
-io_write(int fd, const void *buf, size_t n)
+io_write_told(int fd, const void *buf, size_t n, size_t *done)
 {
-	size_t done = 0;
 	ssize_t put;
 
-	while (done < n) {
-		put = write(fd, (const char *)buf + done, n - done);
+	*done = 0;
+	while (*done < n) {
+		put = write(fd, (const char *)buf + *done, n - *done);
 		if (put >= 0) {
-			done += (size_t)put;
+			*done += (size_t)put;
 			continue;
 		}
 		if (errno == EINTR && !io_stop)
@@ -161,6 +161,14 @@ io_write(int fd, const void *buf, size_t n)
 			return -1;
 	}
 	return 0;
+}
+
+int
+io_write(int fd, const void *buf, size_t n)
+{
+	size_t done;
+
+	return io_write_told(fd, buf, n, &done);
 }
 
 /* no_file -- a failed pread(2) or pwrite(2): a FIFO, a socket or a terminal in the place of a file is damage. */

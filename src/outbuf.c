@@ -14,6 +14,7 @@ outbuf_init(struct outbuf *b, int fd)
 {
 	b->fd = fd;
 	b->error = 0;
+	b->out = 0;
 	b->used = 0;
 }
 
@@ -33,26 +34,40 @@ outbuf_result(const struct outbuf *b)
 	return -1;
 }
 
+/* put -- write n bytes; done gets how many were.  Returns 0, or -1 with errno, which is kept. */
+static int
+put(struct outbuf *b, const char *p, size_t n, size_t *done)
+{
+	int r = io_write_told(b->fd, p, n, done);
+
+	b->out += *done;
+	if (r == -1)
+		outbuf_fail(b, errno);
+	return r;
+}
+
 int
 outbuf_flush(struct outbuf *b)
 {
-	if (b->used > 0 && io_write(b->fd, b->buf, b->used) == -1) {
-		outbuf_fail(b, errno);
-		return -1;
-	}
-	b->used = 0;
-	return 0;
+	size_t done;
+	int r = put(b, b->buf, b->used, &done);
+
+	b->used -= done;
+	if (r == -1)
+		memmove(b->buf, b->buf + done, b->used);
+	return r;
 }
 
 /* spill -- outbuf_bytes where the buffer has no room for n bytes. */
 static void
 spill(struct outbuf *b, const char *p, size_t n)
 {
+	size_t done;
+
 	if (outbuf_flush(b) == -1)
 		return;
 	if (n > OUTBUF_SIZE) {
-		if (io_write(b->fd, p, n) == -1)
-			outbuf_fail(b, errno);
+		put(b, p, n, &done);
 		return;
 	}
 	memcpy(b->buf, p, n);

@@ -17,14 +17,25 @@ enum { OUTBUF_SIZE = 128 * 1024 };
 struct outbuf {
 	int fd;
 	int error;              /* errno of what failed; 0 */
+	uint64_t out;           /* bytes that were written */
 	size_t used;
 	char buf[OUTBUF_SIZE];
 };
 
 void outbuf_init(struct outbuf *b, int fd);
 
-/* outbuf_flush -- write out what was gathered.  Returns 0, or -1 with errno of write(2), which is kept in error too. */
+/*
+ * outbuf_flush -- write out what was gathered.
+ * Returns 0, or -1 with errno of write(2), which is kept in error too; what was not written stays gathered.
+ */
 int outbuf_flush(struct outbuf *b);
+
+/* outbuf_end -- what `out` will be when all that has been added is written. */
+static inline uint64_t
+outbuf_end(const struct outbuf *b)
+{
+	return b->out + b->used;
+}
 
 /* outbuf_fail -- the first failure is the one that is kept. */
 void outbuf_fail(struct outbuf *b, int error);

@@ -105,6 +105,19 @@ works()
 	[ -z "$(files_of box)" ]
 	mrecv -a box >/dev/null || :
 	works box
+	# what was written in full does not come again, and the rest does
+	seq -f '%0500.0f' 8000 >lines
+	for form in -l '-o%p\n' -J; do
+		msend -l box <lines
+		status=0
+		(ulimit -f 3000; timeout "$LIMIT" mrecv -a "$form" box >first) 2>err || status=$?
+		[ "$status" -eq 74 ]
+		[ "$(stat -c %s first)" -eq 3072000 ]
+		# the last line is cut short
+		head -n "$(wc -l <first)" first >got
+		mrecv -a "$form" box >>got
+		grep -oE '[0-9]{500}' got | same - lines
+	done
 	# a command has the signal as it was
 	msend box x
 	[ "$(mrecv box -- sh -c 'ulimit -f 0; trap "" PIPE; (echo x >f); echo $?' 2>/dev/null)" != 0 ]
