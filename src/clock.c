@@ -84,7 +84,7 @@ clock_parse(const char *s, uint64_t *ns)
 		unit = point + 1 + part;
 	}
 	scale = unit_ns(unit);
-	if (scale == 0 || whole == 0 || (*point == '.' && part == 0)) {
+	if (scale == 0 || whole + part == 0) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -18,8 +18,8 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 	d->failed_at = at;
 	d->failed_on = on;
 	d->cut = d->sources->streamed && err == EBADMSG;
-	if (sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0) == 0)
-		d->sources->run.delivered = from > 0;
+	d->sources->run.delivered = from;
+	sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0);
 	errno = err;
 	return -1;
 }
@@ -58,10 +58,10 @@ cannot_read(struct deliver *d)
 static int
 cannot_write(struct deliver *d)
 {
-	if (errno == EBADMSG || errno == EILSEQ || errno == ETIMEDOUT)
+	if (errno == EBADMSG || errno == EILSEQ)
 		return cannot_read(d);
-	/* what a reader who has gone left unread nobody knows */
-	return put_back(d, errno == EPIPE ? 0 : written(d), "write to", "standard output");
+	/* what a reader who has gone left unread nobody knows; where we were told to stop, he is still there */
+	return put_back(d, d->output->file || errno == EINTR ? written(d) : 0, "write to", "standard output");
 }
 
 /*
@@ -213,6 +213,6 @@ deliver_run(struct deliver *d, uint64_t *n)
 		return deliver_bury(d, "expired", d->sources->run.items[0].tries);
 	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)
 		return -1;
-	d->sources->run.delivered = true;
+	d->sources->run.delivered = d->sources->run.n;
 	return 1;
 }

@@ -135,7 +135,8 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	if (r == -1)
 		return -1;
 	run->n = 1;
-	run->expired = run->delivered = false;
+	run->delivered = 0;
+	run->expired = false;
 	run->kept_fd = held->kept_fd;
 	run->seg = held->seg;
 	run->log_at = item->slot.off;

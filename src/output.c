@@ -24,7 +24,10 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	o->fd = fd;
 	o->form = form;
 	o->format = format;
-	o->pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	if (fstat(fd, &st) == -1)
+		st.st_mode = 0;
+	o->file = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	o->pipe = S_ISFIFO(st.st_mode);
 	o->screen = form == OUTPUT_FORMAT && isatty(fd);
 	outbuf_init(&o->to, fd);
 	errno = EINVAL;

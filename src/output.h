@@ -25,6 +25,7 @@ struct output {
 	enum output_form form;
 	const char *format;     /* for OUTPUT_FORMAT; checked by output_init */
 	bool screen;            /* fd is a terminal, and names stand in what is written */
+	bool file;              /* fd is a file or a disk, which has what was written */
 	bool pipe;              /* fd is a pipe or FIFO, whose room can be told */
 	struct outbuf to;
 };

@@ -77,6 +77,13 @@ reader_reset(struct reader *r, uint64_t offset, uint64_t left, bool more)
 	r->in_message = true;
 }
 
+/* reader_begun -- after reader_next has not come to it for lack of time: whether a message has begun to come. */
+static inline bool
+reader_begun(const struct reader *r)
+{
+	return !r->follow && (r->in_message || r->start < r->end);
+}
+
 /* reader_buffered -- whether reader_next would give a whole message without a read(2). */
 bool reader_buffered(const struct reader *r);
 

@@ -216,6 +216,7 @@ next_or_flush(struct receive *r, uint32_t ask)
 	bool gathered = r->output.to.used > 0;
 	int more, err;
 
+	r->sources.glance = gathered;
 	if (gathered)
 		r->sources.patience_ns = 0;
 	more = sources_next(&r->sources, ask, output_room(&r->output));

@@ -304,8 +304,8 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	struct claim_limits one = *limits;
 
 	run->n = 0;
-	run->sure = run->delivered = false;
-	run->expired = false;
+	run->delivered = 0;
+	run->sure = run->expired = false;
 	run->meet_fd = run->kept_fd = -1;
 	c->due_us = 0;
 	/* who looks and takes nothing need not see again what was put back */

@@ -23,7 +23,7 @@ struct run {
 	uint32_t n;
 	bool expired;                           /* it is one message, and it has expired */
 	uint32_t rank;                          /* of all of it */
-	bool delivered;                         /* all of it: should it still be in hand at the end, it is done */
+	uint32_t delivered;                     /* so many: should they still be in hand at the end, they are done */
 	bool sure;                              /* its claims were committed, and no change of them has failed */
 	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
 	int kept_fd;                            /* it is one offer, whose payload was kept in this file; else -1 */

@@ -39,6 +39,7 @@ struct sources {
 	int event_fd;                   /* while asleep: something else to see to, once it can be read; -1 none */
 	uint64_t deadline_ns;           /* of the wait that an event has interrupted; 0 none */
 	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
+	bool glance;                    /* the caller comes again: nothing is waited for, not the rest of a message either */
 	mbox_held *held;                /* told of a mailbox that has been locked for long; NULL nobody */
 	struct source *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */

@@ -184,6 +184,16 @@ over(const struct sources *s)
 	return all;
 }
 
+/* begun -- whether a message of a stream has begun to come, which would be lost with us. */
+static bool
+begun(const struct sources *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && reader_begun(s->list[i].reader))
+			return true;
+	return false;
+}
+
 /* look_again -- after a second without an event: whether any mailbox may have something.  Returns 1, 0 or -1. */
 static int
 look_again(struct sources *s)
@@ -306,7 +316,11 @@ sources_next(struct sources *s, uint32_t messages, size_t bytes)
 		r = try_all(s, messages, bytes, deadline_ns);
 		if (r != 0)
 			return r;
-		if (over(s) || s->patience_ns == 0)
+		if (over(s))
+			return 0;
+		if (!s->glance && begun(s))
+			deadline_ns = CLOCK_NEVER;
+		else if (s->patience_ns == 0)
 			return 0;
 		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(deadline_ns, 1) == 0) {
 			errno = ETIMEDOUT;
@@ -325,12 +339,14 @@ int
 sources_more(struct sources *s, uint32_t messages, size_t bytes)
 {
 	struct source *one = s->from;
+	int r;
 
 	if (one->ended)
 		return 0;
-	return one->kind == CHANNEL_MAILBOX
-	    ? source_mailbox(s, one, (struct source_ask){ .probe = false }, messages, bytes, SOURCE_LOOK)
-	    : source_stream(s, one, SOURCE_LOOK);
+	if (one->kind == CHANNEL_MAILBOX)
+		return source_mailbox(s, one, (struct source_ask){ .probe = false }, messages, bytes, SOURCE_LOOK);
+	r = source_stream(s, one, SOURCE_LOOK);
+	return r == 0 && !one->ended && reader_begun(one->reader) ? source_stream(s, one, CLOCK_NEVER) : r;
 }
 
 int
@@ -362,14 +378,19 @@ sources_take_offer(struct sources *s)
 	return fd;
 }
 
+/* close_run -- settle what is in hand; a signal to stop does not have delivered again what has been.  Returns 0, or -1. */
+static int
+close_run(struct sources *s)
+{
+	return sources_settle(s, s->run.delivered, CLAIM_BACK, 0) == -1 ? -1 : sources_settle(s, 0, CLAIM_DONE, 0);
+}
+
 void
 sources_close(struct sources *s)
 {
 	uint64_t until_ns = clock_after(WAKE_LOOK_NS);
 
-	/* a signal to stop does not have delivered again what has been */
-	while (sources_settle(s, 0, s->run.delivered ? CLAIM_DONE : CLAIM_BACK, 0) == -1 && errno == EINTR
-	    && clock_mono_ns() < until_ns)
+	while (close_run(s) == -1 && errno == EINTR && clock_mono_ns() < until_ns)
 		;
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct source *one = &s->list[i];

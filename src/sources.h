@@ -21,6 +21,7 @@ int sources_add(struct sources *s, const char *name, const char *path);
  * sources_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
  * Returns 1: s->from is set, and messages are in s->run, or one is in s->message (s->streamed).
  * Returns 2: event_fd can be read; the next call goes on with the wait.
+ * A message of a stream that has begun to come is waited for to its end.
  * Returns 0: nothing now (all, or no patience), every stream has ended, or the message with s->id is gone.
  * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
  */
@@ -28,7 +29,7 @@ int sources_next(struct sources *s, uint32_t messages, size_t bytes);
 
 /*
  * sources_more -- what more there is now where the messages in hand came from, which the caller has taken over
- * (s->run.n is 0).  Does not wait.  Returns 1, 0 or -1, as sources_next.
+ * (s->run.n is 0).  Does not wait for one to begin.  Returns 1, 0 or -1, as sources_next.
  */
 int sources_more(struct sources *s, uint32_t messages, size_t bytes);
 
@@ -44,7 +45,7 @@ int sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_
  */
 int sources_take_offer(struct sources *s);
 
-/* sources_close -- put back what is in hand, take the wants down, and let go. */
+/* sources_close -- put back what is in hand and has not been delivered, take the wants down, and let go. */
 void sources_close(struct sources *s);
 
 #endif

@@ -32,19 +32,24 @@ teardown()
 	exec 5>&-
 }
 
-@test "-w is for a message to come: one that has begun is waited for to its end" {
+@test "-w and -n are for a message to come: one that has begun is waited for to its end" {
 	mkfifo door
-	for command in cat ''; do
-		exec 5<>door
-		printf 'M1 8+ - s\nslow but' >&5
-		in_background timeout "$LIMIT" mrecv -w 0.1 door ${command:+-- $command} >got
-		# so long it has nothing to read
-		sleep 0.5
-		printf '\nM1 5\n sure\n' >&5
-		status_of "$child"
-		[ "$status" -eq 0 ]
-		[ "$(cat got)" = 'slow but sure' ]
-		exec 5>&-
+	mkmbox box
+	for halves in 'M1 13 - s\nslow but| sure\n' 'M1 1|3 - s\nslow but sure\n' 'M1 8+ - s\nslow but|\nM1 5\n sure\n'; do
+		for command in 'mrecv -w 0.1 door' 'mrecv -n door' 'mrecv -w 0.1 door box' 'mrecv -w 0.1 door -- cat'; do
+			exec 5<>door
+			# shellcheck disable=SC2059
+			printf "${halves%|*}" >&5
+			in_background timeout "$LIMIT" $command >got
+			# so long it has nothing to read
+			sleep 0.3
+			# shellcheck disable=SC2059
+			printf "${halves#*|}" >&5
+			status_of "$child"
+			[ "$status" -eq 0 ]
+			[ "$(cat got)" = 'slow but sure' ]
+			exec 5>&-
+		done
 	done
 }
 

@@ -188,6 +188,24 @@ flow()
 	run -1 timeout "$LIMIT" mrecv -n jobs
 }
 
+@test "a signal that comes while a run is written has nothing again that was written in full" {
+	seq -f '%0100.0f' 2000 | msend -l jobs
+	# as JSON a run is more than the pipe holds
+	stuck mrecv -f -J jobs
+	receiver=$child
+	until_true grep -q '^State:	S' "/proc/$receiver/status"
+	holder jobs
+	kill -TERM "$receiver"
+	until_true locked_out jobs
+	kill -KILL "$holder"
+	exec 6<pipe
+	exec 5>&-
+	cat <&6 >got
+	ended_with 143 "$receiver"
+	[ "$(wc -l <got)" -gt 0 ]
+	[ $(($(wc -l <got) + $(mrecv -a -l jobs | wc -l))) -eq 2000 ]
+}
+
 @test "a message of a named pipe is not lost, whoever holds the lock of another channel" {
 	mkfifo pipe
 	exec 5<>pipe

@@ -109,7 +109,7 @@ try_seconds(const struct args *a)
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
 		if (strcmp(rest, units[i].unit) == 0)
 			unit = units[i].ns;
-	good = unit != 0 && n > 0 && rest[-1] != '.' && whole <= most / unit;
+	good = unit != 0 && n + digits > 0 && whole <= most / unit;
 	if (good) {
 		sum = whole * unit;
 		part = unit;
