@@ -41,7 +41,7 @@ at_least()
 }
 
 given=("$@")
-part "1,000,000 messages and 20,000 kills" -n 2400000 -S 8 -R 10 -C 4 -V 4 -r 3000 -k 70 -m 200 -- -c 3000 -b 32M
+part "1,000,000 messages and 20,000 kills" -n 3000000 -S 8 -R 10 -C 4 -V 4 -r 3000 -k 100 -m 200 -- -c 3000 -b 32M
 at_least messages 1000000 'messages received'
 at_least kills 20000 'tools killed'
 part "8 senders, 8 receivers, 200,000 messages, three of 50 MB" -n 200000 -S 8 -R 8 -m 400 -H 3
