@@ -119,7 +119,7 @@ put_head(struct output *o, const char *head, size_t len)
 	outbuf_bytes(&o->to, head, len);
 }
 
-/* put_chunks -- a frame of unknown length; each chunk goes as soon as it is there. */
+/* put_chunks -- a frame that may yet be cut short, of unknown length or not; each chunk goes as soon as it is there. */
 static void
 put_chunks(struct output *o, struct message *m)
 {
@@ -141,21 +141,36 @@ put_chunks(struct output *o, struct message *m)
 	}
 }
 
+/* end_cut -- part of a message that is cut short has been written: what comes next is not to be taken for more of it. */
+static void
+end_cut(struct output *o)
+{
+	o->to.error = 0;
+	if (o->form == OUTPUT_LINES || o->form == OUTPUT_JSON)
+		outbuf_bytes(&o->to, "\n", 1);
+	else if (o->form == OUTPUT_NULS)
+		outbuf_bytes(&o->to, "", 1);
+	o->to.error = EBADMSG;
+}
+
 int
 output_message(struct output *o, const char *channel, struct message *m)
 {
+	uint64_t began = outbuf_end(&o->to);
 	char head[FRAME_HEADER_MAX];
 
 	o->to.error = 0;
 	if (o->form > OUTPUT_FRAMES) {
 		render_message(&o->to, o->form == OUTPUT_JSON ? RENDER_JSON : o->form == OUTPUT_ENV ? RENDER_ENV
 		    : o->screen ? RENDER_SCREEN : RENDER_FORMAT, o->format, channel, m);
-	} else if (o->form == OUTPUT_FRAMES && m->len == MESSAGE_LEN_UNKNOWN) {
+	} else if (o->form == OUTPUT_FRAMES && m->reader != NULL) {
 		put_chunks(o, m);
 	} else {
 		if (o->form == OUTPUT_FRAMES)
 			put_head(o, head, message_head(head, m, m->len, false));
 		put_payload(o, m);
 	}
+	if (o->to.error == EBADMSG && outbuf_end(&o->to) > began)
+		end_cut(o);
 	return outbuf_result(&o->to);
 }

@@ -642,3 +642,32 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 		same original out
 	done
 }
+
+# cut_at CHANNEL -- a sender of a message of 300,000 bytes, of which 200,000 come before it is killed.
+cut_at()
+{
+	in_background sh -c 'exec 3>&-; { printf "M1 300000 cut s\n"; head -c 200000 /dev/zero; exec sleep 60; } | exec msend -F "$1"' sh "$1"
+	until_true sh -c '[ "$(wc -c <got)" -ge 130000 ]'
+	kill -KILL $(pgrep -P "$child") "$child"
+}
+
+@test "what comes behind a message that was cut short is not taken for more of it" {
+	mkmbox -c 0 zero
+	for form in -F -J -l -0; do
+		in_background mrecv "$form" -f zero >got
+		receiver=$child
+		until_waiting zero
+		cut_at zero
+		msend -t whole zero hi
+		until_true grep -aq hi got
+		kill -TERM "$receiver"
+		status_of "$receiver"
+		case $form in
+		-F) mrecv -f -l -t whole - <got >next || [ $? -eq 65 ] ;;
+		-J) tail -n 1 got | jq -r .payload >next ;;
+		-0) tr '\n\0' ' \n' <got | tail -n 1 >next ;;
+		-l) tail -n 1 got >next ;;
+		esac
+		[ "$(xargs <next)" = hi ]
+	done
+}

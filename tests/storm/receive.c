@@ -91,13 +91,15 @@ get_chunk(struct in *i, uint64_t at, uint64_t end, uint64_t key, bool *right)
 
 /*
  * get_payload -- all chunks; line is the header line of the first.
- * Returns 1, 0 where the message is cut short by the next one's header line, or -1 where the end comes too soon.
+ * Returns 1, 0 where the message is cut short by the next one's header line (by rendezvous by the end, too), or -1 where
+ * the end comes too soon.
  */
 static int
 get_payload(struct in *i, char *line, uint64_t len, uint64_t key, bool *right)
 {
 	uint64_t at = 0, end;
 	char *p;
+	int got;
 
 	for (;;) {
 		if (strncmp(line, "M1 ", 3) != 0)
@@ -108,8 +110,9 @@ get_payload(struct in *i, char *line, uint64_t len, uint64_t key, bool *right)
 		at = end;
 		if (*p != '+')
 			break;
-		if (get_line(i, line) != 1)
-			return -1;
+		got = get_line(i, line);
+		if (got != 1)
+			return got == 0 && set.zero ? 0 : -1;
 		if (strchr(line + 3, ' ') != NULL) {
 			strcpy(i->held, line);
 			i->holds = true;
