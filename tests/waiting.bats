@@ -198,7 +198,7 @@ ticks()
 }
 
 @test "-w is the wait for each next message" {
-	in_background timeout "$LIMIT" mrecv -f -w 2 box >out
+	in_background timeout "$LIMIT" mrecv -f -w $((LIMIT / 10)) box >out
 	for i in 1 2 3; do
 		until_waiting box
 		msend box "$i"
