@@ -244,7 +244,7 @@ flow()
 
 @test "a sender to a mailbox of capacity 0 waits for the lock no longer than a second beyond its time" {
 	mkmbox -c 0 hand
-	in_background msend -w 0.3 hand x 2>err
+	in_background msend -w $((LIMIT / 10)) hand x 2>err
 	sender=$child
 	until_waiting hand
 	holder hand
