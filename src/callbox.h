@@ -38,8 +38,8 @@ struct callbox {
 int callbox_make(struct callbox *b, const struct stat *called);
 
 /*
- * callbox_next -- wait for the answer as long as that; 0: not at all.  What does not bear the secret, and what comes from
- * who is not its server, is dropped.
+ * callbox_next -- wait for the answer as long as that; 0: not at all.
+ * What does not bear the secret, or comes from who is no server of that mailbox, is dropped.
  * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come, or somebody
  * holds the lock; or -1: EINTR, EIDRM, or errno.
  */

@@ -25,8 +25,8 @@ struct deliver {
 /*
  * deliver_run -- write what sources_next gave.
  * n: gets how many messages were delivered.
- * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back, and what was stays in hand to
- * be settled as done.
+ * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back, and what was stays in hand
+ * to be settled as done.
  */
 int deliver_run(struct deliver *d, uint64_t *n);
 

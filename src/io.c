@@ -144,7 +144,7 @@ io_read_full(int fd, void *buf, size_t n)
 }
 
 int
-io_write_told(int fd, const void *buf, size_t n, size_t *done)
+io_write_counted(int fd, const void *buf, size_t n, size_t *done)
 {
 	ssize_t put;
 
@@ -168,7 +168,7 @@ io_write(int fd, const void *buf, size_t n)
 {
 	size_t done;
 
-	return io_write_told(fd, buf, n, &done);
+	return io_write_counted(fd, buf, n, &done);
 }
 
 /* no_file -- a failed pread(2) or pwrite(2): a FIFO, a socket or a terminal in the place of a file is damage. */

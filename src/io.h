@@ -49,11 +49,11 @@ ssize_t io_read_full(int fd, void *buf, size_t n);
 
 /*
  * io_write -- write all n bytes; waits as a blocking descriptor would where fd is non-blocking.
- * io_write_told: done gets how many were written.
+ * io_write_counted: done gets how many were written.
  * Return 0, or -1 with errno.
  */
 int io_write(int fd, const void *buf, size_t n);
-int io_write_told(int fd, const void *buf, size_t n, size_t *done);
+int io_write_counted(int fd, const void *buf, size_t n, size_t *done);
 
 /*
  * io_pread -- read n bytes at offset, fewer only at the end of file.

@@ -38,7 +38,7 @@ outbuf_result(const struct outbuf *b)
 static int
 put(struct outbuf *b, const char *p, size_t n, size_t *done)
 {
-	int r = io_write_told(b->fd, p, n, done);
+	int r = io_write_counted(b->fd, p, n, done);
 
 	b->out += *done;
 	if (r == -1)

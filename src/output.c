@@ -141,15 +141,15 @@ put_chunks(struct output *o, struct message *m)
 	}
 }
 
-/* end_cut -- part of a message that is cut short has been written: what comes next is not to be taken for more of it. */
+/* end_cut -- part of a message that is cut short has been written: what comes next is not to be taken for its rest. */
 static void
 end_cut(struct output *o)
 {
 	o->to.error = 0;
-	if (o->form == OUTPUT_LINES || o->form == OUTPUT_JSON)
+	if (o->form == OUTPUT_JSON)
 		outbuf_bytes(&o->to, "\n", 1);
-	else if (o->form == OUTPUT_NULS)
-		outbuf_bytes(&o->to, "", 1);
+	else if (o->form != OUTPUT_FRAMES)      /* its chunks are whole */
+		put_end(o, '\0');
 	o->to.error = EBADMSG;
 }
 

@@ -378,7 +378,7 @@ sources_take_offer(struct sources *s)
 	return fd;
 }
 
-/* close_run -- settle what is in hand; a signal to stop does not have delivered again what has been.  Returns 0, or -1. */
+/* close_run -- settle what is in hand: what was delivered is done, a signal to stop or not.  Returns 0, or -1. */
 static int
 close_run(struct sources *s)
 {

@@ -326,6 +326,34 @@ three()
 	[ "$(mrecv -n box)" = hello ]
 }
 
+# filled PID -- whether it has taken messages from the box, and sleeps.
+filled()
+{
+	mstat -J box | grep -q '"claimed":[1-9]' && grep -q '^State:	S' "/proc/$1/status"
+}
+
+# valgrind takes longer to write than the terminal is left in peace
+# bats test_tags=no-valgrind
+@test "what a terminal had in store when it went comes again" {
+	command -v script >/dev/null || skip "script is not installed"
+	seq -f '%0100.0f' 1000 | msend -l box
+	cat >show <<-'END'
+		trap '' HUP
+		echo $$ >pid
+		until [ -e go ]; do sleep 0.01; done
+		exec mrecv -a -l box
+	END
+	in_background script -qfc 'sh ./show' /dev/null </dev/null >/dev/null 2>&1
+	until_true test -s pid
+	kill -STOP "$child"
+	: >go
+	# it has filled the terminal, and waits
+	until_true filled "$(<pid)"
+	kill -KILL "$child"
+	until_true ended "$(<pid)"
+	[ "$(mrecv -a -l box | wc -l)" -eq 1000 ]
+}
+
 @test "where receiving is not permitted: 77" {
 	chmod 000 box
 	status=0

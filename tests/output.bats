@@ -324,25 +324,3 @@ setup() {
 		[ "$(wc -l <err)" -eq 1 ]
 	done
 }
-
-# valgrind takes longer to write than the terminal is left in peace
-# bats test_tags=no-valgrind
-@test "what a terminal had in store when it went comes again" {
-	command -v script >/dev/null || skip "script is not installed"
-	seq -f '%0100.0f' 1000 | msend -l box
-	cat >show <<-'END'
-		trap '' HUP
-		echo $$ >pid
-		until [ -e go ]; do sleep 0.01; done
-		exec mrecv -a -l box
-	END
-	script -qfc 'sh ./show' /dev/null </dev/null >/dev/null 2>&1 3>&- &
-	until [ -s pid ]; do sleep 0.01; done
-	kill -STOP $!
-	: >go
-	# it has filled the terminal, and waits
-	until mstat -J box | grep -q '"claimed":[1-9]' && grep -q '^State:	S' "/proc/$(<pid)/status"; do sleep 0.01; done
-	kill -KILL $!
-	while kill -0 "$(<pid)" 2>/dev/null; do sleep 0.01; done
-	[ "$(mrecv -a -l box | wc -l)" -eq 1000 ]
-}
