@@ -18,32 +18,27 @@
 
 VERSION = 0.1.0
 
-# The modules, lowest first: each may include only what stands before it ("make lint" holds this).
-# A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
-MODULES = \
-	str.h hash mode.h clock io move boot alarm pace file \
-	frame \
-	filter message lock bell outbuf \
-	drop seg want batch ctl json \
-	damage \
-	reclaim recount audit probe \
-	mbox box door \
-	ready wake wait render \
-	settle survey \
-	displace search verify \
-	sync stable \
-	offer \
-	revive \
-	spool post claim hold \
-	lineup reader writer feed leave channel intake \
-	meet pump spread \
-	source sources sink output fan \
-	input handler spare deliver reply \
-	jobs call callbox \
-	cli args header \
-	receive show
+# The rooms of src/, lowest first: a file may use only what is in its own room or in one before it ("make lint" holds
+# this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
+ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
+	channel deliver tool
+base = bytes.h alarm bootid clock hash io json num outbuf reclock safefile splice
+frame = filter frame message
+stream = open reader splice_fan splice_in splice_out writer
+mailbox/disk = mode.h batch ctl damage dropdir seg wakefifo want
+mailbox/box = audit compact create fscheck mbox recover
+mailbox/wait = backlog listen wait wake
+mailbox/queue = evict offer request settle snapshot
+mailbox/send = append completion groupsync handover spool
+mailbox/recv = claim inflight redeliver search verify
+mailbox/drop = put queue take
+channel = fan input select sink source
+deliver = command deliver jobs output render reply replybox tmpfile
+tool = args cli header rates receive show
 
-# The programs, above all modules: src/NAME.c each.
+MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))
+
+# The programs: src/tool/NAME.c each.
 TOOLS = msend mrecv mcall mkmbox rmmbox mtee mstat
 
 # Shell tools that stand in bin/ as they are (git keeps them; .gitignore names them too).
@@ -99,7 +94,7 @@ LIBRARY = $(BUILD)/letterbox.a
 
 all: $(PROGRAMS)
 
-$(BIN)/%: $(BUILD)/%.o $(LIBRARY)
+$(BIN)/%: $(BUILD)/tool/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
@@ -118,7 +113,7 @@ storm-parts: $(BUILD)/storm/storm $(TOOLS:%=$(BUILD)/storm/bin/%)
 $(BUILD)/storm/storm: $(STORM:%=$(BUILD)/storm/%.o)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
-$(BUILD)/storm/bin/%: $(BUILD)/%.o $(BUILD)/storm/spray.o $(LIBRARY)
+$(BUILD)/storm/bin/%: $(BUILD)/tool/%.o $(BUILD)/storm/spray.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -Wl,--wrap=clock_gettime -o $@ $^
@@ -137,8 +132,9 @@ $(LIBRARY): $(OBJECTS)
 	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	@echo "  cc    $<"
-	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -Isrc -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -152,7 +148,7 @@ $(BUILD)/flags: FORCE
 	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
 		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
 
--include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/%.d) $(BUILD)/unit.d $(wildcard $(BUILD)/*/*.d)
+-include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/tool/%.d) $(BUILD)/unit.d $(wildcard $(BUILD)/*/*.d)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 
@@ -247,10 +243,10 @@ POWER = -n 12
 power: all
 	@BIN="$(abspath $(BIN))" tests/power/power.sh $(POWER)
 
-# LINT names some of the checks in tests/lint, for a start: make lint LINT="ranks man"
+# LINT names some of the checks in tests/lint, for a start: make lint LINT="walls man"
 LINT =
 lint:
-	@MAKE='$(MAKE)' MODULES='$(strip $(MODULES))' TOOLS='$(TOOLS)' FEATURES='$(FEATURES)' tests/lint/run.sh $(LINT)
+	@MAKE='$(MAKE)' ROOMS='$(ROOMS)' MODULES='$(MODULES)' TOOLS='$(TOOLS)' FEATURES='$(FEATURES)' tests/lint/run.sh $(LINT)
 
 demo: all
 	@PATH="$(abspath $(BIN)):$$PATH" tests/demo.sh

@@ -32,14 +32,14 @@ letters()
 @test "each tool does something for each option of its table" {
 	compare()
 	{
-		same "the cases of src/$1.c" "$(handled_letters "$1")" \
+		same "the cases of src/tool/$1.c" "$(handled_letters "$1")" \
 		    'its table' "$(source_options "$1" | grep -v '^[hV] ' | cut -d' ' -f1)"
 	}
 	each compare
 }
 
 @test "each tool's --help lists the options that its table has" {
-	compare() { same "src/$1.c" "$(source_options "$1")" "$1 --help" "$(help_options "$1")"; }
+	compare() { same "src/tool/$1.c" "$(source_options "$1")" "$1 --help" "$(help_options "$1")"; }
 	each compare
 }
 
@@ -75,7 +75,7 @@ letters()
 @test "each tool's synopsis has its options but -h and -V" {
 	compare()
 	{
-		same "src/$1.c" "$(source_options "$1" | grep -v '^[hV] ' | letters)" \
+		same "src/tool/$1.c" "$(source_options "$1" | grep -v '^[hV] ' | letters)" \
 		    "$1 -h" "$(help_synopsis "$1" | synopsis_letters)"
 	}
 	each compare
@@ -255,9 +255,9 @@ letters()
 }
 
 @test "the Makefile lists the source files that are there" {
-	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES:%=module:%) $(TOOLS)' docs-list |
+	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES:%=module:%) $(TOOLS:%=tool/%)' docs-list |
 	    tr ' ' '\n' | sed -e 's/^module:\(.*\.h\)$/\1/' -e t -e 's/^module:\(.*\)/\1.c\n\1.h/' -e t -e 's/$/.c/' | sort)
-	same Makefile "$listed" src "$(cd "$ROOT/src" && printf '%s\n' *.[ch] | sort)"
+	same Makefile "$listed" src "$(cd "$ROOT/src" && find . -name '*.[ch]' | cut -c 3- | sort)"
 }
 
 @test "the Makefile lists the tools that are documented" {

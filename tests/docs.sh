@@ -25,13 +25,13 @@ same()
 # handled_letters TOOL -- the letters that the source has a case for.
 handled_letters()
 {
-	grep -oE "\<case '.'" "$ROOT/src/$1.c" | grep -oE "'.'" | tr -d "'" | LC_ALL=C sort -u
+	grep -oE "\<case '.'" "$ROOT/src/tool/$1.c" | grep -oE "'.'" | tr -d "'" | LC_ALL=C sort -u
 }
 
 # source_options TOOL -- the table of options in the source, with those that all tools have.
 source_options()
 {
-	sed -nE "s/.*\{ '(.)', \"([a-z-]+)\", (NULL|\"[A-Z=]+\"), .*/\1 \2 \3/p" "$ROOT/src/$1.c" "$ROOT/src/args.h" |
+	sed -nE "s/.*\{ '(.)', \"([a-z-]+)\", (NULL|\"[A-Z=]+\"), .*/\1 \2 \3/p" "$ROOT/src/tool/$1.c" "$ROOT/src/tool/args.h" |
 	    sed -e 's/ NULL$/ 0/' -e 's/ "[A-Z=]*"$/ 1/' | LC_ALL=C sort
 }
 

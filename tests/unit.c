@@ -19,21 +19,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bell.h"
-#include "box.h"
-#include "channel.h"
-#include "clock.h"
-#include "ctl.h"
-#include "filter.h"
-#include "frame.h"
-#include "io.h"
-#include "lock.h"
-#include "message.h"
-#include "post.h"
-#include "reader.h"
-#include "spool.h"
-#include "sync.h"
-#include "writer.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/reclock.h"
+#include "frame/filter.h"
+#include "frame/frame.h"
+#include "frame/message.h"
+#include "mailbox/box/create.h"
+#include "mailbox/disk/ctl.h"
+#include "mailbox/disk/wakefifo.h"
+#include "mailbox/send/append.h"
+#include "mailbox/send/completion.h"
+#include "mailbox/send/spool.h"
+#include "stream/open.h"
+#include "stream/reader.h"
+#include "stream/writer.h"
 
 #define CHECK(what) \
 	do { \

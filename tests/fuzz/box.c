@@ -12,20 +12,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "box.h"
-#include "call.h"
-#include "claim.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "fuzz.h"
-#include "hash.h"
-#include "hold.h"
+#include "mailbox/box/create.h"
+#include "mailbox/box/recover.h"
+#include "mailbox/queue/request.h"
+#include "mailbox/queue/snapshot.h"
+#include "mailbox/recv/claim.h"
+#include "mailbox/recv/inflight.h"
+#include "mailbox/send/append.h"
+#include "mailbox/send/completion.h"
+#include "mailbox/send/spool.h"
+#include "mailbox/wait/wait.h"
 #include "patch.h"
-#include "post.h"
-#include "recount.h"
-#include "spool.h"
-#include "survey.h"
-#include "sync.h"
-#include "wait.h"
 
 enum {
 	STEPS = 48,                     /* at most, in an input */

@@ -7,8 +7,8 @@
  */
 #include <stdlib.h>
 
+#include "frame/message.h"
 #include "fuzz.h"
-#include "message.h"
 
 /* ---- the grammar: each returns how far the bytes from at on are of that kind ---- */
 

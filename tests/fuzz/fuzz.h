@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "str.h"
+#include "base/bytes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

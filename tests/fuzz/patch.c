@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bell.h"
-#include "ctl.h"
-#include "frame.h"
-#include "hash.h"
-#include "seg.h"
-#include "want.h"
+#include "base/hash.h"
+#include "frame/frame.h"
+#include "mailbox/disk/ctl.h"
+#include "mailbox/disk/seg.h"
+#include "mailbox/disk/wakefifo.h"
+#include "mailbox/disk/want.h"
 
 enum { FILES_MAX = 64, POS_MAX = 12 };
 

@@ -15,10 +15,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "deliver/render.h"
 #include "fuzz.h"
-#include "json.h"
-#include "reader.h"
-#include "render.h"
+#include "stream/reader.h"
 
 enum { SHELLS = 4, PATIENCE_MS = 20000, FIELDS = 10 };
 

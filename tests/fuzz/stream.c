@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "fuzz.h"
-#include "reader.h"
-#include "writer.h"
+#include "stream/reader.h"
+#include "stream/writer.h"
 
 enum {
 	STREAM_MAX = 3 * READER_BUF,
@@ -208,7 +208,7 @@ hear_followed(struct heard *h, struct slice stream, const uint8_t *pieces)
 	int fd = in_memory((struct slice){ "", 0 });
 	char path[64] = "/proc/self/fd/";
 
-	path[strlen(path) + frame_number(path + strlen(path), (uint64_t)fd)] = '\0';
+	path[strlen(path) + num_decimal(path + strlen(path), (uint64_t)fd)] = '\0';
 	f.fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	MUST(f.fd != -1);
 	reader_init(&r, fd, READER_ALL);

@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "args.h"
-#include "cli.h"
-#include "clock.h"
-#include "filter.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "frame/filter.h"
 #include "fuzz.h"
-#include "header.h"
-#include "io.h"
+#include "tool/args.h"
+#include "tool/cli.h"
+#include "tool/header.h"
 
 enum { WORDS_MAX = 40 };
 

@@ -10,5 +10,5 @@ mkdir -p build/lint-cppcheck
 cppcheck --quiet --std=c11 --platform=unix64 -j "$(nproc)" --cppcheck-build-dir=build/lint-cppcheck \
 	--enable=warning,performance,portability,style --inline-suppr --error-exitcode=1 \
 	--suppress=variableScope --suppress=knownConditionTrueFalse --suppress=unreachableCode \
-	-D_GNU_SOURCE -D__linux__ '-DLETTERBOX_VERSION=""' src
+	-Isrc -D_GNU_SOURCE -D__linux__ '-DLETTERBOX_VERSION=""' src
 echo "cppcheck: nothing found"

@@ -4,9 +4,9 @@
 # A check prints one line when all is well and ends with 0, with 1 after saying what is wrong, and with 77 where the
 # tool it needs is not installed: a notice here, an error where CI=true.
 set -u
-: "${MODULES:?set by make lint}" "${TOOLS:?set by make lint}" "${FEATURES:?set by make lint}"
+: "${ROOMS:?set by make lint}" "${MODULES:?set by make lint}" "${TOOLS:?set by make lint}" "${FEATURES:?set by make lint}"
 failed=0
-[ $# -gt 0 ] || set -- ranks sizes warnings tidy cppcheck shell man
+[ $# -gt 0 ] || set -- walls sizes warnings tidy cppcheck shell man
 for check in "$@"; do
 	sh "tests/lint/$check.sh"
 	case $? in

@@ -3,7 +3,7 @@
 set -eu
 
 # A function is what stands between a { and a } in the first column: style(9) puts both there.
-awk -v tools="$TOOLS" '
+find src -name '*.[ch]' | LC_ALL=C sort | xargs awk -v tools="$TOOLS" '
 	function file_ends() {
 		if (lines > limit)
 			complain(path ": " lines " lines, at most " limit)
@@ -17,7 +17,7 @@ awk -v tools="$TOOLS" '
 	BEGIN {
 		n = split(tools, name)
 		for (i = 1; i <= n; i++)
-			tool["src/" name[i] ".c"] = 1
+			tool["src/tool/" name[i] ".c"] = 1
 	}
 	FNR == 1 {
 		file_ends()
@@ -41,4 +41,4 @@ awk -v tools="$TOOLS" '
 			print "sizes: " functions " functions of at most 60 lines, files of at most " longest
 		exit bad
 	}
-' src/*.c src/*.h
+'

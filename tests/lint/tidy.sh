@@ -6,9 +6,8 @@ command -v clang-tidy >/dev/null || { echo "tidy: clang-tidy is not installed"; 
 mkdir -p build
 log=build/lint-tidy.log
 # shellcheck disable=SC2086  # FEATURES is a list of options
-printf '%s\n' src/*.c | xargs -P "$(nproc)" -I {} clang-tidy --quiet {} -- $FEATURES '-DLETTERBOX_VERSION=""' >$log 2>&1 || {
+find src -name '*.c' | LC_ALL=C sort | xargs -P "$(nproc)" -I {} clang-tidy --quiet {} -- -Isrc $FEATURES '-DLETTERBOX_VERSION=""' >$log 2>&1 || {
 	grep -vE '^([0-9]+ warnings|Suppressed|Use -header-filter)' $log
 	exit 1
 }
-set -- src/*.c
-echo "tidy: $# files, nothing found"
+echo "tidy: $(find src -name '*.c' | wc -l) files, nothing found"

@@ -23,12 +23,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "batch.h"
-#include "ctl.h"
-#include "drop.h"
-#include "hash.h"
-#include "seg.h"
-#include "want.h"
+#include "base/hash.h"
+#include "mailbox/disk/batch.h"
+#include "mailbox/disk/ctl.h"
+#include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/seg.h"
+#include "mailbox/disk/want.h"
 
 enum { SEGMENTS = 1024, SMALL = 256 * 1024 };
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/* clock: see clock.h.  A deadline is a time of CLOCK_MONOTONIC in nanoseconds; setting the wall clock moves none. */
+#include "base/clock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+#define DURATION_MAX (UINT64_C(1) << 62)
+
+uint64_t
+clock_mono_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+uint64_t
+clock_wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t
+clock_after(uint64_t ns)
+{
+	uint64_t now;
+
+	if (ns == CLOCK_NEVER)
+		return CLOCK_NEVER;
+	now = clock_mono_ns();
+	return ns < CLOCK_NEVER - now ? now + ns : CLOCK_NEVER;
+}
+
+int
+clock_left_ms(uint64_t deadline_ns, int cap_ms)
+{
+	uint64_t now, ms;
+
+	if (deadline_ns == CLOCK_NEVER)
+		return cap_ms;
+	now = clock_mono_ns();
+	if (now >= deadline_ns)
+		return 0;
+	ms = (deadline_ns - now - 1) / NS_PER_MS + 1;
+	return ms < (uint64_t)cap_ms ? (int)ms : cap_ms;
+}
+
+/* unit_ns -- what the letters behind a number stand for, in nanoseconds; 0 for what is no unit. */
+static uint64_t
+unit_ns(const char *s)
+{
+	static const struct { const char *name; uint64_t ns; } units[] = {
+		{ "", NS_PER_S },
+		{ "s", NS_PER_S },
+		{ "ms", NS_PER_MS },
+		{ "m", 60 * NS_PER_S },
+		{ "h", 3600 * NS_PER_S },
+	};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(units[i].name, s) == 0)
+			return units[i].ns;
+	}
+	return 0;
+}
+
+int
+clock_parse(const char *s, uint64_t *ns)
+{
+	size_t whole = strspn(s, "0123456789"), part = 0;
+	const char *point = s + whole, *unit = point;
+	uint64_t scale, sum = 0;
+
+	if (*point == '.') {
+		part = strspn(point + 1, "0123456789");
+		unit = point + 1 + part;
+	}
+	scale = unit_ns(unit);
+	if (scale == 0 || whole + part == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	for (size_t i = 0; i < whole; i++) {
+		sum = sum * 10 + (uint64_t)(s[i] - '0');
+		if (sum > DURATION_MAX / scale) {
+			errno = ERANGE;
+			return -1;
+		}
+	}
+	sum *= scale;
+	for (size_t i = 1; i <= part; i++) {
+		scale /= 10;
+		sum += (uint64_t)(point[i] - '0') * scale;
+	}
+	if (sum > DURATION_MAX) {
+		errno = ERANGE;
+		return -1;
+	}
+	*ns = sum;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* clock: the two clocks, and deadlines. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLOCK_NEVER UINT64_MAX          /* a deadline that does not come */
+
+/* clock_mono_ns -- nanoseconds of CLOCK_MONOTONIC. */
+uint64_t clock_mono_ns(void);
+
+/* clock_wall_us -- microseconds since the epoch. */
+uint64_t clock_wall_us(void);
+
+/* clock_after -- the deadline ns nanoseconds from now; CLOCK_NEVER where ns is CLOCK_NEVER. */
+uint64_t clock_after(uint64_t ns);
+
+/* clock_left_ms -- milliseconds to the deadline, rounded up, at most cap_ms; 0 when it has passed. */
+int clock_left_ms(uint64_t deadline_ns, int cap_ms);
+
+/*
+ * clock_parse -- read a duration: decimal seconds (0.25), or a number with ms, s, m or h.
+ * Returns 0 with *ns, or -1 with EINVAL (ERANGE where it is over 2^62 ns).
+ */
+int clock_parse(const char *s, uint64_t *ns);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * io: see io.h.
+ *
+ * EINTR is dealt with here and nowhere else: tried again, but where io_stop is set and the call may have to wait
+ * for somebody else.  pread and pwrite wait for the disk only, and so always come to their end: a file in which a
+ * lock's holder writes is not left half written for a signal.
+ */
+#include "base/io.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { LOOK_MS = 1000 };         /* a signal that came just before poll(2) is seen after this time */
+
+volatile sig_atomic_t io_stop;
+volatile sig_atomic_t io_stops;
+
+/*
+ * A signal that comes between a look at io_stop and the system call behind it would be lost, and the call wait for
+ * ever.  So the first one starts a timer, whose signal interrupts whatever the process is in by then.
+ */
+enum { NUDGE_US = 50000, NUDGE_AGAIN_S = 1 };
+
+static void
+on_nudge(int signal)
+{
+	(void)signal;
+}
+
+void
+io_nudge(void)
+{
+	const struct itimerval timer = { .it_value = { 0, NUDGE_US }, .it_interval = { NUDGE_AGAIN_S, 0 } };
+
+	if (io_stop)
+		setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void
+on_stop(int signal)
+{
+	int err = errno;
+
+	io_stop = signal;
+	io_stops = io_stops + 1;
+	io_nudge();
+	errno = err;
+}
+
+void
+io_catch_stop(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	static volatile sig_atomic_t done;
+	struct sigaction stop = { .sa_handler = on_stop }, nudge = { .sa_handler = on_nudge }, old;
+
+	if (done)
+		return;
+	done = 1;
+	sigemptyset(&stop.sa_mask);
+	sigemptyset(&nudge.sa_mask);
+	sigaction(SIGALRM, &nudge, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &stop, NULL);
+	}
+}
+
+int
+io_wait(int fd, short events, uint64_t deadline_ns)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int ms, n;
+
+	for (;;) {
+		ms = clock_left_ms(deadline_ns, LOOK_MS);
+		n = poll(&p, 1, ms);
+		if (n > 0)
+			return p.revents;
+		if (n == -1 && errno != EINTR)
+			return -1;
+		if (io_stop) {
+			errno = EINTR;
+			return -1;
+		}
+		if (n == 0 && ms == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+}
+
+int
+io_nap(uint64_t deadline_ns, int *ms, int max_ms)
+{
+	int left = clock_left_ms(deadline_ns, *ms);
+
+	if (left == 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (poll(NULL, 0, left) == -1 && errno != EINTR)
+		return -1;
+	if (io_stop) {
+		errno = EINTR;
+		return -1;
+	}
+	*ms = *ms < max_ms / 2 ? *ms * 2 : max_ms;
+	return 0;
+}
+
+ssize_t
+io_read(int fd, void *buf, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, buf, n);
+	while (got == -1 && errno == EINTR && !io_stop);
+	return got;
+}
+
+ssize_t
+io_read_full(int fd, void *buf, size_t n)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	while (have < n) {
+		got = io_read(fd, (char *)buf + have, n - have);
+		if (got == -1)
+			return -1;
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+int
+io_write_counted(int fd, const void *buf, size_t n, size_t *done)
+{
+	ssize_t put;
+
+	*done = 0;
+	while (*done < n) {
+		put = write(fd, (const char *)buf + *done, n - *done);
+		if (put >= 0) {
+			*done += (size_t)put;
+			continue;
+		}
+		if (errno == EINTR && !io_stop)
+			continue;
+		if (errno != EAGAIN || io_wait(fd, POLLOUT, CLOCK_NEVER) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+io_write(int fd, const void *buf, size_t n)
+{
+	size_t done;
+
+	return io_write_counted(fd, buf, n, &done);
+}
+
+/* no_file -- a failed pread(2) or pwrite(2): a FIFO, a socket or a terminal in the place of a file is damage. */
+static int
+no_file(void)
+{
+	if (errno == ESPIPE)
+		errno = EBADMSG;
+	return -1;
+}
+
+ssize_t
+io_pread(int fd, void *buf, size_t n, uint64_t offset)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	while (have < n) {
+		got = pread(fd, (char *)buf + have, n - have, (off_t)(offset + have));
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			return no_file();
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+int
+io_pwrite(int fd, const void *buf, size_t n, uint64_t offset)
+{
+	size_t done = 0;
+	ssize_t put;
+
+	while (done < n) {
+		put = pwrite(fd, (const char *)buf + done, n - done, (off_t)(offset + done));
+		if (put == -1 && errno == EINTR)
+			continue;
+		if (put == -1)
+			return no_file();
+		done += (size_t)put;
+	}
+	return 0;
+}
+
+int
+io_sync_data(int fd)
+{
+	int r;
+
+	do
+		r = fdatasync(fd);
+	while (r == -1 && errno == EINTR);
+	return r;
+}
+
+int
+io_sync(int fd)
+{
+	int r;
+
+	do
+		r = fsync(fd);
+	while (r == -1 && errno == EINTR);
+	return r;
+}

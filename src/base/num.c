@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* num: see num.h. */
+#include "base/num.h"
+
+#include <errno.h>
+
+int
+num_parse(struct slice s, uint64_t *n)
+{
+	const char *p = s.p;
+
+	if (s.len > 0 && num_scan(&p, s.p + s.len, n) && p == s.p + s.len)
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
+size_t
+num_decimal(char *out, uint64_t n)
+{
+	char digits[NUM_DECIMAL_MAX];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n != 0);
+	memcpy(out, digits + at, sizeof digits - at);
+	return sizeof digits - at;
+}
+
+char *
+num_hex(char *out, uint64_t n, unsigned digits)
+{
+	while (digits-- > 0)
+		*out++ = NUM_HEX[n >> (4 * digits) & 15];
+	return out;
+}
+
+char *
+num_hex_bytes(char *out, const unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out = num_hex(out, bytes[i], 2);
+	return out;
+}

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fan: see fan.h.
+ *
+ * Nothing stays gathered while a channel makes us wait: what there is for the others goes out first, as far as they
+ * have room.  A crash loses what was gathered, and leaves of a large message what its sinks leave.
+ */
+#include "channel/fan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#define SHORT_NS UINT64_C(50000000)     /* with `one`: the first wait for one of several full channels ... */
+#define LONG_NS UINT64_C(1000000000)    /* ... and the longest; also: how long `nonblock` waits for a FIFO's reader */
+
+enum {
+	HEAD_FIXED = 96,                /* bytes of a header line besides tag, source and further headers */
+	GATHER = 32 * 1024,             /* bytes of frames that a stream gathers without writing them, ... */
+	GATHER_FIFO = PIPE_BUF,         /* ... and a FIFO; so many are written whole or not at all (4096 on Linux) */
+};
+
+#define EACH(f, c) (struct fan_channel *(c) = (f)->channels; (c) < (f)->channels + (f)->n; (c)++)
+
+static bool
+is_mailbox(const struct fan_channel *c)
+{
+	return c->sink.kind == CHANNEL_MAILBOX;
+}
+
+/* keeps -- whether a channel is a mailbox that keeps messages until somebody comes. */
+static bool
+keeps(const struct fan_channel *c)
+{
+	return is_mailbox(c) && !c->sink.handover;
+}
+
+/* is_full -- whether a call failed because there was no room at once; who will wait may find the lock free later. */
+static bool
+is_full(const struct fan *f)
+{
+	return errno == EAGAIN || errno == ETIMEDOUT || (errno == EBUSY && !f->nonblock);
+}
+
+/* leave_out -- a channel failed: say so, and go on without it. */
+static void
+leave_out(struct fan *f, struct fan_channel *c)
+{
+	c->wanted = false;
+	if (errno == EINTR && io_stop)
+		return;
+	/* handed over, a large message fails with its receiver, and the next one may have another */
+	if (c->sink.handover && errno == EPIPE)
+		errno = ECANCELED;
+	c->dead = errno != EMSGSIZE && !(c->sink.handover && errno == ECANCELED);
+	f->failed(f->user, c->sink.name);
+}
+
+/* miss -- a channel was full for the message at hand. */
+static void
+miss(struct fan_channel *c)
+{
+	c->missed += c->wanted;
+	c->wanted = false;
+}
+
+/* ---- what is gathered ---- */
+
+/* flush_now -- as much as a mailbox has room for; with nonblock the rest is dropped and counted. */
+static void
+flush_now(struct fan *f, struct fan_channel *c)
+{
+	c->sink.patience_ns = SINK_NOT_AT_ALL;
+	while (!c->dead && sink_flush(&c->sink) == -1) {
+		if (!is_full(f)) {
+			leave_out(f, c);
+			return;
+		}
+		if (!f->nonblock)
+			return;
+		sink_drop(&c->sink);
+		c->missed++;
+	}
+}
+
+static void
+flush_mailboxes(struct fan *f)
+{
+	for EACH(f, c)
+		if (is_mailbox(c))
+			flush_now(f, c);
+}
+
+void
+fan_flush(struct fan *f)
+{
+	flush_mailboxes(f);
+	for (int mailboxes = 0; mailboxes <= 1; mailboxes++)
+		for EACH(f, c) {
+			c->sink.patience_ns = SINK_FOREVER;
+			if (!c->dead && is_mailbox(c) == mailboxes && sink_flush(&c->sink) == -1)
+				leave_out(f, c);
+		}
+	f->gathered = 0;
+}
+
+/* ---- small messages ---- */
+
+/* offer -- give a channel a message that waits no longer than patience_ns.  Returns whether it took it. */
+static bool
+offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t patience_ns)
+{
+	c->sink.patience_ns = patience_ns;
+	if (sink_put(&c->sink, m, m->data, (size_t)m->len) == 0 && sink_flush(&c->sink) == 0)
+		return true;
+	if (is_full(f))
+		sink_drop(&c->sink);    /* a stream has dropped it already */
+	else
+		leave_out(f, c);
+	return false;
+}
+
+/* put -- give a channel a message, to be sent on sooner or later. */
+static void
+put(struct fan *f, struct fan_channel *c, const struct message *m)
+{
+	int r;
+
+	if (f->nonblock && !keeps(c) && !c->is_out) {
+		if (!offer(f, c, m, SINK_NOT_AT_ALL))
+			miss(c);
+		return;
+	}
+	c->sink.patience_ns = is_mailbox(c) ? SINK_NOT_AT_ALL : SINK_FOREVER;
+	r = sink_put(&c->sink, m, m->data, (size_t)m->len);
+	if (r == -1 && is_mailbox(c) && is_full(f)) {
+		if (f->nonblock)
+			flush_now(f, c);
+		else
+			fan_flush(f);
+		if (!c->wanted)
+			return;
+		r = sink_put(&c->sink, m, m->data, (size_t)m->len);
+	}
+	if (r == -1)
+		leave_out(f, c);
+}
+
+/* deal -- with `one`: give a message to the first channel that takes it. */
+static void
+deal(struct fan *f, const struct message *m)
+{
+	uint64_t patience_ns = SINK_NOT_AT_ALL;
+	bool left = true;
+
+	while (left && !io_stop) {
+		left = false;
+		for EACH(f, c) {
+			if (!c->wanted || c->is_out)
+				continue;
+			if (offer(f, c, m, patience_ns))
+				return;
+			left = left || c->wanted;
+		}
+		if (f->nonblock) {
+			for EACH(f, c)
+				if (!c->is_out)
+					miss(c);
+			return;
+		}
+		if (patience_ns == SINK_NOT_AT_ALL)
+			fan_flush(f);
+		patience_ns = patience_ns == 0 ? SHORT_NS : patience_ns < LONG_NS / 2 ? 2 * patience_ns : LONG_NS;
+	}
+}
+
+/* copy_small -- a message whose payload is in memory.  cost: at most so many bytes has its frame. */
+static void
+copy_small(struct fan *f, const struct message *m, size_t cost)
+{
+	if (f->gathered + cost > f->gather_max)
+		fan_flush(f);
+	f->gathered += cost;
+	if (f->one)
+		deal(f, m);
+	for EACH(f, c)
+		if (c->wanted && !f->one && is_mailbox(c))
+			put(f, c, m);
+	if (cost > f->gather_max)
+		flush_mailboxes(f);
+	for EACH(f, c)
+		if (c->wanted && !is_mailbox(c) && (!f->one || c->is_out))
+			put(f, c, m);
+}
+
+/* ---- large messages ---- */
+
+/* room_in -- sink_room; a channel that fails has none, and is left out. */
+static uint64_t
+room_in(struct fan *f, struct fan_channel *c, const struct message *m)
+{
+	uint64_t room = 0;
+
+	if (sink_room(&c->sink, m, &room) == -1 && !is_full(f))
+		leave_out(f, c);
+	return room;
+}
+
+/* meets -- a channel that hands over begins with a large message, if a receiver is there still. */
+static bool
+meets(struct fan *f, struct fan_channel *c, const struct message *m)
+{
+	c->sink.patience_ns = SINK_NOT_AT_ALL;
+	c->begun = sink_begin(&c->sink, m) == 0;
+	if (!c->begun && !is_full(f))
+		leave_out(f, c);
+	return c->begun;
+}
+
+/*
+ * choose -- with `one`: one channel is wanted, besides standard output: the first with room for the message, or, where
+ * its length is not known, the one with most room.
+ */
+static void
+choose(struct fan *f, const struct message *m)
+{
+	struct fan_channel *chosen = NULL;
+	uint64_t least = m->len == MESSAGE_LEN_UNKNOWN ? FAN_PIECE : m->len, most, room;
+	bool left = true;
+	int ms = 50;
+
+	while (chosen == NULL && left) {
+		left = false;
+		most = 0;
+		for EACH(f, c) {
+			room = c->wanted && !c->is_out ? room_in(f, c, m) : 0;
+			if (room >= least && room > most && (chosen == NULL || m->len == MESSAGE_LEN_UNKNOWN)) {
+				chosen = c;
+				most = room;
+			}
+			left = left || (c->wanted && !c->is_out);
+		}
+		if (chosen != NULL && chosen->sink.handover && !meets(f, chosen, m))
+			chosen = NULL;
+		if (chosen == NULL && left && (f->nonblock || io_nap(CLOCK_NEVER, &ms, 1000) == -1))
+			break;
+	}
+	for EACH(f, c) {
+		if (c->is_out || c == chosen)
+			continue;
+		if (chosen == NULL)
+			miss(c);
+		c->wanted = false;
+	}
+}
+
+/*
+ * leader_of -- who writes the large message at hand to a file that can be this channel's as well: a mailbox of the same
+ * owner, group and mode on the same file system.
+ */
+static struct fan_channel *
+leader_of(struct fan *f, const struct fan_channel *c)
+{
+	for (struct fan_channel *d = f->channels; d < c && keeps(c); d++)
+		if (d->wanted && d->leader == NULL && keeps(d) && d->dev == c->dev && d->uid == c->uid && d->gid == c->gid
+		    && d->mode == c->mode)
+			return d;
+	return NULL;
+}
+
+/* begin -- a channel is to get a large message. */
+static void
+begin(struct fan *f, struct fan_channel *c, const struct message *m)
+{
+	bool hurry = f->nonblock && !f->one && !c->is_out && !keeps(c);
+
+	if (c->begun) {
+		c->begun = false;
+		c->leader = NULL;
+		return;
+	}
+	c->leader = leader_of(f, c);
+	/* a message that a stream has begun to take is finished, whatever time it takes */
+	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
+	if ((c->leader != NULL ? sink_head(&c->sink, m) : sink_begin(&c->sink, m)) == -1) {
+		if (hurry && is_full(f))
+			miss(c);
+		else
+			leave_out(f, c);
+	} else if (hurry && !is_mailbox(c) && room_in(f, c, m) < (m->len == MESSAGE_LEN_UNKNOWN ? FAN_PIECE : m->len)) {
+		sink_abort(&c->sink);
+		miss(c);
+	}
+	c->sink.patience_ns = SINK_FOREVER;
+}
+
+/* give_up -- a channel failed with err in the middle of a large message, and with it those that were to share its file. */
+static void
+give_up(struct fan *f, struct fan_channel *c, int err)
+{
+	sink_abort(&c->sink);
+	for EACH(f, d) {
+		if (d->wanted && (d == c || d->leader == c)) {
+			errno = err;
+			leave_out(f, d);
+		}
+	}
+}
+
+/* by_reference -- a large message to channels that are all pipes, nothing of it copied.  Returns as spread_message. */
+static int
+by_reference(struct fan *f, struct message *m)
+{
+	unsigned n = 0;
+	int r, err;
+
+	for EACH(f, c) {
+		if (c->wanted && is_mailbox(c))
+			return 0;
+		f->spread[n++].writer = c->wanted ? c->sink.writer : NULL;
+	}
+	r = spread_message(f->spread, n, m);
+	err = errno;
+	for (unsigned i = 0; i < n; i++)
+		if (f->spread[i].writer != NULL && f->spread[i].failed != 0)
+			give_up(f, &f->channels[i], f->spread[i].failed);
+	errno = err;
+	return r;
+}
+
+static void
+end(struct fan *f, struct fan_channel *c)
+{
+	bool hurry = f->nonblock && !f->one && keeps(c);
+
+	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
+	if (sink_end(&c->sink) == -1) {
+		sink_abort(&c->sink);
+		if (hurry && is_full(f))
+			miss(c);
+		else
+			leave_out(f, c);
+	}
+	c->wanted = false;
+}
+
+/* abort_all -- the large message at hand exists nowhere. */
+static void
+abort_all(struct fan *f)
+{
+	int err = errno;
+
+	for EACH(f, c)
+		if (c->wanted && c->leader == NULL)
+			sink_abort(&c->sink);
+	errno = err;
+}
+
+/* copy_large -- a message in pieces, at every channel at once.  Returns 0, or -1: it could not be read to its end. */
+static int
+copy_large(struct fan *f, struct message *m)
+{
+	ssize_t n;
+
+	fan_flush(f);
+	if (f->one)
+		choose(f, m);
+	for EACH(f, c)
+		if (c->wanted)
+			begin(f, c, m);
+	n = by_reference(f, m);
+	while (n != -1 && (n = message_read(m, f->piece, FAN_PIECE)) > 0)
+		for EACH(f, c)
+			if (c->wanted && c->leader == NULL && sink_data(&c->sink, f->piece, (size_t)n) == -1)
+				give_up(f, c, errno);
+	if (n == -1) {
+		abort_all(f);
+		return -1;
+	}
+	for EACH(f, c)
+		if (c->wanted && c->leader != NULL && sink_share(&c->sink, &c->leader->sink) == -1)
+			leave_out(f, c);
+	/* who has room does not wait for who has not */
+	for (int later = 0; later <= 1; later++)
+		for EACH(f, c)
+			if (c->wanted && (later || !keeps(c) || room_in(f, c, m) >= c->sink.spooled))
+				end(f, c);
+	return 0;
+}
+
+/* ---- any ---- */
+
+int
+fan_copy(struct fan *f, struct message *m)
+{
+	size_t cost = m->tag.len + m->source.len + m->extra.len + HEAD_FIXED;
+	bool large = m->data == NULL || m->len > BATCH_INLINE;
+
+	/* nobody but the receiving side sets these */
+	m->id = 0;
+	m->attempt = 0;
+	m->uid = -1;
+	if (!large)
+		cost += (size_t)m->len;
+	/* in one write a stream takes all or nothing, so that it can be told to be full */
+	if (large || (cost > GATHER_FIFO && f->streams && (f->one || f->nonblock)))
+		return copy_large(f, m);
+	copy_small(f, m, cost);
+	return 0;
+}
+
+int
+fan_init(struct fan *f, unsigned n)
+{
+	f->gather_max = SIZE_MAX / 2;
+	f->channels = calloc(n, sizeof *f->channels);
+	f->spread = calloc(n, sizeof *f->spread);
+	return f->channels == NULL || f->spread == NULL ? -1 : 0;
+}
+
+int
+fan_open(struct fan *f, const char *name, const char *path, bool truncate, unsigned *number)
+{
+	struct fan_channel *c = &f->channels[f->n];
+	struct stat st;
+
+	if ((strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &st) : stat(path, &st)) == -1)
+		return -1;
+	for (*number = 0; *number < f->n; ++*number)
+		if (f->channels[*number].dev == st.st_dev && f->channels[*number].ino == st.st_ino)
+			return 0;
+	if (sink_open(&c->sink, name, path, truncate, f->nonblock ? SINK_NOT_AT_ALL : SINK_FOREVER) == -1)
+		return -1;
+	c->dev = st.st_dev;
+	c->ino = st.st_ino;
+	c->uid = st.st_uid;
+	c->gid = st.st_gid;
+	c->mode = st.st_mode;
+	if (!is_mailbox(c)) {
+		f->streams = true;
+		if (f->gather_max > GATHER)
+			f->gather_max = GATHER;
+		if (S_ISFIFO(st.st_mode))
+			f->gather_max = GATHER_FIFO;
+	}
+	f->n++;
+	return 0;
+}
+
+bool
+fan_any_left(const struct fan *f)
+{
+	for EACH(f, c)
+		if (!c->dead)
+			return true;
+	return false;
+}
+
+int
+fan_close(const struct fan *f, struct fan_channel *c)
+{
+	c->sink.patience_ns = f->nonblock ? LONG_NS : SINK_FOREVER;
+	return c->dead ? 0 : sink_close(&c->sink);
+}

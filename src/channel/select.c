@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: ISC */
+/* sources: which of several is asked, and how all of them are waited for. */
+#include "channel/select.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "mailbox/wait/listen.h"
+#include "mailbox/wait/wait.h"
+#include "mailbox/wait/wake.h"
+
+enum {
+	POLLED = 64,                    /* descriptors watched while asleep; sources beyond are looked at once a second */
+	SHUT_OUT_MS = 50,               /* from one look at a stream that another reader has locked to the next */
+	PASSED_MAX = 64,                /* so often a mailbox that has something may be passed over */
+};
+
+int
+sources_add(struct sources *s, const char *name, const char *path)
+{
+	struct source *new = &s->list[s->n];
+	int r;
+
+	/* the rest is zero: to set all of it would touch every page */
+	new->name = name;
+	new->path = path;
+	r = source_open(s, new);
+	if (r == 0) {
+		s->n++;
+		s->mailboxes += new->kind == CHANNEL_MAILBOX;
+	}
+	return r == -1 ? -1 : 0;
+}
+
+/* ---- which one ---- */
+
+/* wants_awake -- our wants in other mailboxes than `but` are not to be woken. */
+static int
+wants_awake(struct sources *s, const struct source *but)
+{
+	struct source *one;
+	int r;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		one = &s->list[i];
+		if (one == but || !one->m.posted || one->m.want.mark == WANT_AWAKE)
+			continue;
+		if (mbox_lock(&one->m, claim_deadline(&one->claim)) == -1)
+			return -1;
+		r = wait_awake(&one->m);
+		if (r == 0 && one->m.changing)
+			r = mbox_commit(&one->m);
+		mbox_unlock(&one->m);
+		if (r == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* What a mailbox has for us next. */
+struct offer_of {
+	struct source *one;             /* NULL: nothing */
+	uint32_t rank;                  /* how soon its tag and source are wanted */
+	uint64_t time_us;
+};
+
+/* comes_first -- whether a is to be received before b: as wanted, then as sent. */
+static bool
+comes_first(const struct offer_of *a, const struct offer_of *b)
+{
+	if (a->one == NULL || b->one == NULL)
+		return a->one != NULL;
+	return a->rank != b->rank ? a->rank < b->rank : a->time_us < b->time_us;
+}
+
+/*
+ * probe_all -- see which mailbox has what comes first, and which what comes next.
+ * Whoever was passed over often is first: what a sender says of the time, and a clock, may be wrong.
+ * Returns 0, or -1.
+ */
+static int
+probe_all(struct sources *s, struct offer_of *first, struct offer_of *second, uint64_t deadline_ns)
+{
+	struct offer_of this;
+	uint64_t now = clock_wall_us();
+
+	*first = *second = (struct offer_of){ .one = NULL };
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct source *one = &s->list[(s->turn + i) % s->n];
+		int r;
+
+		if (one->kind != CHANNEL_MAILBOX || one->ended)
+			continue;
+		s->from = one;
+		r = source_mailbox(s, one, (struct source_ask){ .probe = true }, 1, RUN_BYTES, deadline_ns);
+		if (r == -1)
+			return -1;
+		if (r == 0)
+			continue;
+		this = (struct offer_of){ one, s->run.rank, s->run.items[0].slot.time_us };
+		s->run.n = 0;           /* it is not claimed */
+		this.time_us = one->passed >= PASSED_MAX ? 0 : this.time_us < now ? this.time_us : now;
+		one->passed++;
+		if (comes_first(&this, first)) {
+			*second = *first;
+			*first = this;
+		} else if (comes_first(&this, second)) {
+			*second = this;
+		}
+	}
+	return 0;
+}
+
+/* next_of_mailboxes -- what comes first in any of them.  Returns 1, 0 or -1. */
+static int
+next_of_mailboxes(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+{
+	struct offer_of first, second;
+	struct source_ask ask = { .probe = false };
+	int r;
+
+	do {
+		if (probe_all(s, &first, &second, deadline_ns) == -1)
+			return -1;
+		if (first.one == NULL)
+			return 0;
+		s->from = first.one;
+		ask.until_us = second.one != NULL && second.rank == first.rank ? second.time_us : 0;
+		r = source_mailbox(s, first.one, ask, messages, bytes, deadline_ns);
+	} while (r == 0);               /* somebody else was faster */
+	first.one->passed = 0;
+	return r;
+}
+
+/* try_all -- ask each source once, beginning with the one whose turn it is; several mailboxes together.  1, 0 or -1. */
+static int
+try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+{
+	bool together = s->mailboxes > 1, asked = false;
+	struct source *one;
+	int r;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		one = &s->list[(s->turn + i) % s->n];
+		if (one->ended || (one->kind == CHANNEL_MAILBOX && asked))
+			continue;
+		s->from = one;
+		if (one->kind != CHANNEL_MAILBOX)
+			r = source_stream(s, one, deadline_ns);
+		else if ((asked = together))
+			r = next_of_mailboxes(s, messages, bytes, deadline_ns);
+		else
+			r = source_mailbox(s, one, (struct source_ask){ .probe = false }, messages, bytes, deadline_ns);
+		if (r == -1)
+			return -1;
+		if (r == 1) {
+			s->turn = (s->turn + i + 1) % s->n;
+			/* what is in hand comes first: who was not told looks by himself, and a failure shows at our next look */
+			(void)wants_awake(s, s->from);
+			return 1;
+		}
+	}
+	s->from = NULL;
+	return 0;
+}
+
+/* ---- waiting ---- */
+
+/* over -- whether nothing can come any more: standard input has ended, or everything has. */
+static bool
+over(const struct sources *s)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (s->list[i].ended && !s->list[i].named)
+			return true;
+		all = all && s->list[i].ended;
+	}
+	return all;
+}
+
+/* begun -- whether a message of a stream has begun to come, which would be lost with us. */
+static bool
+begun(const struct sources *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && reader_begun(s->list[i].reader))
+			return true;
+	return false;
+}
+
+/* look_again -- after a second without an event: whether any mailbox may have something.  Returns 1, 0 or -1. */
+static int
+look_again(struct sources *s)
+{
+	struct source *one;
+	int r;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		one = &s->list[i];
+		if (one->ended)
+			continue;
+		if (one->kind != CHANNEL_MAILBOX)
+			return 1;
+		r = mbox_moved(&one->m, one->m.ctl.generation);
+		if (r == 0 && one->intake != NULL)
+			r = intake_look(one->intake);
+		if (r != 0) {
+			s->from = one;
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* sleep_ms -- until the next look, the deadline, or the moment when a delayed message falls due. */
+static int
+sleep_ms(const struct sources *s, uint64_t deadline_ns)
+{
+	int ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
+	uint64_t now, due;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		due = s->list[i].claim.due_us;
+		/* what another reader has locked is looked at soon */
+		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && s->list[i].reader->shut_out && ms > SHUT_OUT_MS)
+			ms = SHUT_OUT_MS;
+		if (s->list[i].kind != CHANNEL_MAILBOX || due == 0)
+			continue;
+		now = clock_wall_us();
+		if (due <= now)
+			return 0;
+		if ((due - now + 999) / 1000 < (uint64_t)ms)
+			ms = (int)((due - now + 999) / 1000);
+	}
+	return ms;
+}
+
+/* watch -- what to sleep on: the watched output, the event, then bells and streams.  Returns how many. */
+static nfds_t
+watch(const struct sources *s, struct pollfd *polled)
+{
+	nfds_t n = 0;
+	int fd;
+
+	polled[n++] = (struct pollfd){ .fd = s->watched_fd };
+	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
+	for (uint32_t i = 0; i < s->n && n < POLLED; i++) {
+		fd = s->list[i].kind == CHANNEL_MAILBOX ? s->list[i].m.bell_fd : s->list[i].fd;
+		if (!s->list[i].ended && s->list[i].intake != NULL && n < POLLED && door_fd(&s->list[i].m) != -1)
+			polled[n++] = (struct pollfd){ .fd = door_fd(&s->list[i].m), .events = POLLIN };
+		if (n == POLLED)
+			break;
+		/* a plain file is always readable */
+		if (!s->list[i].ended && fd != -1
+		    && !(s->list[i].reader != NULL && (s->list[i].reader->follow || s->list[i].reader->shut_out)))
+			polled[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	return n;
+}
+
+/*
+ * sleep_all -- sleep until a bell rings, a stream has something, or it is time to look.
+ * Returns 1 look, 2 the event came, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
+ */
+static int
+sleep_all(struct sources *s, uint64_t deadline_ns)
+{
+	struct pollfd polled[POLLED];
+	nfds_t n;
+	int r;
+
+	for (;;) {
+		n = watch(s, polled);
+		if (clock_left_ms(deadline_ns, 1000) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		r = io_stop ? -1 : poll(polled, n, sleep_ms(s, deadline_ns));
+		if (io_stop)
+			errno = EINTR;
+		if (r == -1 && (errno != EINTR || io_stop))
+			return -1;
+		if (r > 0 && (polled[0].revents & (POLLERR | POLLHUP))) {
+			errno = EPIPE;
+			return -1;
+		}
+		if (r > 0 && polled[1].revents != 0)
+			return 2;
+		if (r > 0 || sleep_ms(s, CLOCK_NEVER) == 0)
+			return 1;
+		if (r == 0 && (r = look_again(s)) != 0)
+			return r;
+	}
+}
+
+int
+sources_next(struct sources *s, uint32_t messages, size_t bytes)
+{
+	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->patience_ns);
+	int r;
+
+	s->deadline_ns = 0;
+	/* a single mailbox marks them done in the section in which it claims the next */
+	if (s->n > 1 && sources_settle(s, 0, CLAIM_DONE, 0) == -1)
+		return -1;
+	/* a single message is put back as well by the death of who has it: seven calls less for a one-shot */
+	if (s->patience_ns != 0 && !s->all && !s->single)
+		io_catch_stop();
+	for (;;) {
+		r = try_all(s, messages, bytes, deadline_ns);
+		if (r != 0)
+			return r;
+		if (over(s))
+			return 0;
+		if (!s->glance && begun(s))
+			deadline_ns = CLOCK_NEVER;
+		else if (s->patience_ns == 0)
+			return 0;
+		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(deadline_ns, 1) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		io_catch_stop();
+		r = sleep_all(s, deadline_ns);
+		if (r == 2)
+			s->deadline_ns = deadline_ns;
+		if (r != 1)
+			return r;
+	}
+}
+
+int
+sources_more(struct sources *s, uint32_t messages, size_t bytes)
+{
+	struct source *one = s->from;
+	int r;
+
+	if (one->ended)
+		return 0;
+	if (one->kind == CHANNEL_MAILBOX)
+		return source_mailbox(s, one, (struct source_ask){ .probe = false }, messages, bytes, SOURCE_LOOK);
+	r = source_stream(s, one, SOURCE_LOOK);
+	return r == 0 && !one->ended && reader_begun(one->reader) ? source_stream(s, one, CLOCK_NEVER) : r;
+}
+
+int
+sources_awake(struct sources *s)
+{
+	return wants_awake(s, NULL);
+}
+
+int
+sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us)
+{
+	int r;
+
+	if (s->from == NULL || s->from->kind != CHANNEL_MAILBOX)
+		return 0;
+	r = claim_settle(&s->from->claim, &s->run, from, end, delay_us);
+	if (s->run.n == 0)
+		source_close_offer(s->from);
+	return r;
+}
+
+int
+sources_take_offer(struct sources *s)
+{
+	int fd = s->from->kind == CHANNEL_MAILBOX && s->streamed ? s->from->fd : -1;
+
+	if (fd != -1)
+		s->from->fd = -1;
+	return fd;
+}
+
+/* close_run -- settle what is in hand: what was delivered is done, a signal to stop or not.  Returns 0, or -1. */
+static int
+close_run(struct sources *s)
+{
+	return sources_settle(s, s->run.delivered, CLAIM_BACK, 0) == -1 ? -1 : sources_settle(s, 0, CLAIM_DONE, 0);
+}
+
+void
+sources_close(struct sources *s)
+{
+	uint64_t until_ns = clock_after(WAKE_LOOK_NS);
+
+	while (close_run(s) == -1 && errno == EINTR && clock_mono_ns() < until_ns)
+		;
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct source *one = &s->list[i];
+
+		if (one->kind == CHANNEL_MAILBOX) {
+			wait_leave(&one->m);
+			mbox_close(&one->m);
+			claim_free(&one->claim);
+			intake_free(one->intake);
+		}
+		if (one->fd != -1)
+			close(one->fd);
+		free(one->reader);
+	}
+	s->n = 0;
+}

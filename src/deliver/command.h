@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/* handler: a command that is run on a message, or on several. */
+#ifndef DELIVER_COMMAND_H
+#define DELIVER_COMMAND_H
+
+#include "frame/message.h"
+
+/* What the end of a command means. */
+enum handler_end {
+	HANDLER_DONE,           /* exit 0 */
+	HANDLER_BACK,           /* exit 75, or a signal: the message goes back as it was */
+	HANDLER_FAILED,         /* any other status: a try */
+};
+
+/* What a command is run with. */
+struct handler {
+	char *const *argv;
+	const char *channel;            /* MBOX_NAME */
+	const struct message *message;  /* whose headers the other MBOX_* tell; NULL: a batch ... */
+	uint32_t count;                 /* ... of so many messages, MBOX_COUNT */
+	int in_fd;                      /* its standard input */
+	int out_fd;                     /* its standard output; -1: ours */
+};
+
+/* handler_start -- start the command.  Returns 0 with its pid, or -1 with errno of posix_spawnp(3). */
+int handler_start(const struct handler *h, pid_t *pid);
+
+/* handler_cannot -- the exit status that an errno of handler_start stands for: 127, 126, or 0 for our own failures. */
+int handler_cannot(int err);
+
+/*
+ * handler_feed -- write a payload to a command, until its end or until the command reads no more, or until we are
+ * asked a second time to stop (io_stops).
+ * Returns 0, or -1 with errno of message_read (EBADMSG: it is cut short).
+ */
+int handler_feed(int fd, struct message *m);
+
+/* handler_ended -- what a wait status means.  status: gets the exit status, as a shell has it (128+N for signal N). */
+enum handler_end handler_ended(int waited, int *status);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/* deliver: from hand to output.  A crash in it leaves the messages claimed by a dead process. */
+#include "deliver/deliver.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "stream/splice_out.h"
+
+/* put_back -- deliver failed: note where, and give back items from on. */
+static int
+put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
+{
+	int err = errno;
+
+	d->failed_at = at;
+	d->failed_on = on;
+	d->cut = d->sources->streamed && err == EBADMSG;
+	d->sources->run.delivered = from;
+	sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0);
+	errno = err;
+	return -1;
+}
+
+/* ---- to the output ---- */
+
+/* write_any -- write a message whose payload is not in memory, or that the output takes apart. */
+static int
+write_any(struct deliver *d, struct message *m)
+{
+	int r = 0;
+
+	if (d->output->form == OUTPUT_RAW && m->data == NULL && output_flush(d->output) == 0)
+		r = pump_message(m, d->output->fd);
+	return r == 0 ? output_message(d->output, d->sources->from->name, m) : r == 1 ? 0 : -1;
+}
+
+/* written -- how many of the run in hand are written to their last byte. */
+static uint32_t
+written(const struct deliver *d)
+{
+	uint32_t n = d->ended;
+
+	while (n > 0 && d->ends[n - 1] > d->output->to.out)
+		n--;
+	return n;
+}
+
+/* cannot_read, cannot_write -- put_back, with the words for it. */
+static int
+cannot_read(struct deliver *d)
+{
+	return put_back(d, written(d), "read", d->sources->from->name);
+}
+
+static int
+cannot_write(struct deliver *d)
+{
+	if (errno == EBADMSG || errno == EILSEQ)
+		return cannot_read(d);
+	/* what a reader who has gone left unread nobody knows; where we were told to stop, he is still there */
+	return put_back(d, d->output->file || errno == EINTR ? written(d) : 0, "write to", "standard output");
+}
+
+/*
+ * write_item -- item i of the run in hand.
+ * Returns 1; 0 where we only look, and the message has been received by somebody meanwhile; or -1, all put back.
+ */
+static int
+write_item(struct deliver *d, uint32_t i)
+{
+	struct sources *s = d->sources;
+	struct claim *c = &s->from->claim;
+	struct message m;
+	char scratch[FRAME_HEADER_MAX];
+	int r;
+
+	if (claim_message(c, &s->run, i, &m, scratch) == -1) {
+		if (c->peek && errno == ENOENT) {
+			if (!claim_waits(c, s->run.items[i].id))
+				return 0;
+			errno = EBADMSG;
+		}
+		return cannot_read(d);
+	}
+	r = write_any(d, &m);
+	if (m.fd != -1)
+		close(m.fd);
+	return r == -1 ? cannot_write(d) : 1;
+}
+
+static int
+write_run(struct deliver *d, uint64_t *n)
+{
+	const struct run *run = &d->sources->run;
+	const bool plain = d->output->form <= OUTPUT_NULS;
+	const struct slot *slot;
+	int r;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		slot = &run->items[i].slot;
+		if (!plain || (slot->flags & SLOT_BIG))
+			r = write_item(d, i);
+		else if (output_payload(d->output, claim_payload(run, i), slot->len) == 0)
+			r = 1;
+		else
+			r = cannot_write(d);
+		if (r == -1)
+			return -1;
+		*n += (uint64_t)r;
+		d->ends[d->ended++] = outbuf_end(&d->output->to);
+	}
+	return output_flush(d->output) == -1 ? cannot_write(d) : 1;
+}
+
+void
+deliver_begun(struct message *m)
+{
+	if (m->reader != NULL)
+		m->reader->deadline_ns = CLOCK_NEVER;
+}
+
+static int
+write_message(struct deliver *d, uint64_t *n)
+{
+	struct sources *s = d->sources;
+	bool more = reader_buffered(s->from->reader);
+
+	deliver_begun(&s->message);
+	if (write_any(d, &s->message) == -1 || (!more && output_flush(d->output) == -1))
+		return cannot_write(d);
+	*n = 1;
+	return 1;
+}
+
+/* ---- dead letters ---- */
+
+/* send_copy -- send a message on, payload and all. */
+static int
+send_copy(struct sink *to, struct message *m)
+{
+	char piece[BATCH_INLINE];
+	ssize_t n;
+
+	if (m->data != NULL && m->len <= BATCH_INLINE) {
+		if (sink_put(to, m, m->data, m->len) == 0 && sink_flush(to) == 0)
+			return 0;
+		sink_drop(to);          /* it is put back: it does not go with the next one */
+		return -1;
+	}
+	if (sink_begin(to, m) == -1)
+		return -1;
+	while ((n = message_read(m, piece, sizeof piece)) > 0)
+		if (sink_data(to, piece, (size_t)n) == -1)
+			break;
+	if (n == 0 && sink_end(to) == 0)
+		return 0;
+	sink_abort(to);
+	return -1;
+}
+
+/*
+ * label -- add to a dead letter's headers what became of it: why, after how many tries, and where it came from.
+ * extra: FRAME_HEADER_MAX bytes, which m->extra will point into.
+ */
+static int
+label(struct message *m, const char *from, const char *why, uint64_t tries, char *extra)
+{
+	char next[FRAME_HEADER_MAX], value[FRAME_HEADER_MAX];
+	/* without its expiry: a dead letter stays */
+	const char *const keys[] = { "expire", "status", "tries", "origin", "origin-id" };
+	long n;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		n = i == 0 ? 0 : i == 1 ? frame_encode(value, sizeof value, slice_of(why))
+		    : i == 3 ? frame_encode(value, sizeof value, slice_of(from))
+		    : (long)num_decimal(value, i == 2 ? tries : m->id);
+		if (n == -1 || (n = frame_set_header(next, m->extra, keys[i],
+		    (struct slice){ i == 0 ? NULL : value, (size_t)n })) == -1)
+			return -1;
+		memcpy(extra, next, (size_t)n);
+		m->extra = (struct slice){ extra, (size_t)n };
+	}
+	return 0;
+}
+
+int
+deliver_bury(struct deliver *d, const char *why, uint64_t tries)
+{
+	struct sources *s = d->sources;
+	struct message m;
+	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX];
+	int r;
+
+	if (claim_message(&s->from->claim, &s->run, 0, &m, scratch) == -1)
+		return put_back(d, 0, "read", s->from->name);
+	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : send_copy(d->dead, &m);
+	if (m.fd != -1)
+		close(m.fd);
+	if (r == -1)
+		return put_back(d, 0, "send to", d->dead->name);
+	return sources_settle(s, 0, CLAIM_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
+}
+
+int
+deliver_run(struct deliver *d, uint64_t *n)
+{
+	*n = 0;
+	d->ended = 0;
+	if (!d->sources->streamed && d->sources->run.expired)
+		return deliver_bury(d, "expired", d->sources->run.items[0].tries);
+	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)
+		return -1;
+	d->sources->run.delivered = d->sources->run.n;
+	return 1;
+}

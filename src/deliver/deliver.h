@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * deliver: what was received goes to the output, or to the dead letters, and only then counts as received.
+ */
+#ifndef DELIVER_DELIVER_H
+#define DELIVER_DELIVER_H
+
+#include "channel/select.h"
+#include "channel/sink.h"
+#include "deliver/output.h"
+
+struct deliver {
+	struct sources *sources;
+	struct output *output;
+	uint32_t max_tries;             /* after so many a message is a dead letter; 0 never */
+	struct sink *dead;              /* where dead letters go, and messages that expired; NULL: nowhere */
+	int status;                     /* of the last command that failed, as a shell has it; 0 none */
+	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
+	const char *failed_on;          /* ... and the object */
+	bool cut;                       /* ... and whether it was a message that its sender has cut short: nothing is left of it */
+	uint32_t ended;                 /* so many of the run in hand have been given to the output ... */
+	uint64_t ends[RUN_MESSAGES];    /* ... and where each ends in it (outbuf_end) */
+};
+
+/*
+ * deliver_run -- write what sources_next gave.
+ * n: gets how many messages were delivered.
+ * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back, and what was stays in hand
+ * to be settled as done.
+ */
+int deliver_run(struct deliver *d, uint64_t *n);
+
+/*
+ * deliver_bury -- the one message in hand goes to the dead letters, and leaves its mailbox.
+ * why, tries: its headers.  Returns as deliver_run.
+ */
+int deliver_bury(struct deliver *d, const char *why, uint64_t tries);
+
+/* deliver_begun -- a message that is still in a stream is waited for to its end: patience is for one to come. */
+void deliver_begun(struct message *m);
+
+#endif

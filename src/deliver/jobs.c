@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: ISC */
+/* jobs: a crash leaves commands that go on, and their messages claimed by a dead process. */
+#include "deliver/jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "deliver/command.h"
+#include "deliver/tmpfile.h"
+
+enum {
+	LOOK_MS = 1000,                         /* a signal that came just before poll(2) is seen after this time */
+	STATUS_OWN_FAILURE = 125,               /* what mrecv failed at is not the command's */
+};
+
+#define PAUSE_NS UINT64_C(100000000)            /* after a command that put its message back, before the next */
+#define ANSWER_NS UINT64_C(1000000000)          /* so long an answer waits for room */
+
+/* A command at work. */
+struct job {
+	pid_t pid;                      /* 0: a free slot */
+	struct source *from;
+	struct hold hold;               /* what it works on, of a mailbox */
+	int cut;                        /* errno: its input could not be read to the end; 0 none */
+	int out_fd;                     /* its output, where that is an answer; -1 */
+	struct reply reply;
+};
+
+/* the writing end of event_fd */
+static volatile sig_atomic_t bell = -1;
+
+static void
+on_child(int signal)
+{
+	int err = errno;
+
+	(void)signal;
+	/* full: it can be read as it is */
+	if (write((int)bell, "", 1) == -1)
+		errno = err;
+}
+
+int
+jobs_init(struct jobs *j)
+{
+	struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP | SA_RESTART };
+	sigset_t child;
+	int ends[2];
+
+	j->list = calloc(j->limit, sizeof *j->list);
+	j->frames = j->batch > 0 ? malloc(sizeof *j->frames) : NULL;
+	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	j->event_fd = ends[0];
+	bell = ends[1];
+	sigemptyset(&action.sa_mask);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	if (sigaction(SIGCHLD, &action, NULL) == -1)
+		return -1;
+	return sigprocmask(SIG_UNBLOCK, &child, NULL);
+}
+
+void
+jobs_free(struct jobs *j)
+{
+	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
+		hold_free(&j->list[i].hold);
+	free(j->list);
+	free(j->frames);
+}
+
+/* ---- what a job holds ---- */
+
+/*
+ * hold -- the job holds what is in the run, and of an offer its FIFO; the run stays in hand until the job has begun.
+ * Of an offer at which the command may fail for the last time, the payload is kept.
+ */
+static int
+hold(struct jobs *j, struct job *job)
+{
+	struct sources *s = j->deliver->sources;
+	uint32_t max = j->deliver->max_tries;
+	struct held *last;
+
+	if (hold_add(&job->hold, &s->run) == -1)
+		return -1;
+	last = &job->hold.list[job->hold.n - 1];
+	last->meet_fd = sources_take_offer(s);
+	if (last->meet_fd == -1 || max == 0 || last->item.tries + 1 < max)
+		return 0;
+	deliver_begun(&s->message);
+	last->kept_fd = spare_keep(&s->message);
+	return last->kept_fd == -1 ? -1 : 0;
+}
+
+/* settle_some -- settle n of what the job holds. */
+static int
+settle_some(struct job *job, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
+{
+	return n == 0 ? 0 : hold_settle(&job->hold, &job->from->claim, from, n, end, delay_us);
+}
+
+/*
+ * failed -- note where.  What the job held is put back, but a message that its sender has cut short, the last one.
+ * Returns -1, errno as it was.
+ */
+static int
+failed(struct jobs *j, struct job *job, const char *at, const char *on)
+{
+	int err = errno;
+	uint32_t n = job->hold.n;
+
+	bool offer = n > 0 && (job->hold.list[n - 1].item.slot.flags & SLOT_MEET);
+
+	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
+	if (j->deliver->cut && offer)
+		settle_some(job, --n, 1, CLAIM_DROPPED, 0);
+	settle_some(job, 0, n, CLAIM_BACK, 0);
+	hold_drop(&job->hold);
+	j->deliver->failed_at = at;
+	j->deliver->failed_on = on;
+	errno = err;
+	return -1;
+}
+
+/* not_held -- hold has failed: so has the job.  Returns -1, errno as it was. */
+static int
+not_held(struct jobs *j, struct job *job)
+{
+	struct sources *s = j->deliver->sources;
+	int err = errno;
+
+	if (err != EBADMSG)
+		sources_settle(s, 0, CLAIM_BACK, 0);
+	s->run.n = 0;           /* settled, or the job's */
+	errno = err;
+	return err == EBADMSG ? failed(j, job, "read", job->from->name)
+	    : failed(j, job, "keep the payload for", j->command[0]);
+}
+
+/* ---- start ---- */
+
+/* launch -- start the command; m: its message, NULL for a batch of n in the file in_fd.  Returns 0, or -1. */
+static int
+launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int in_fd)
+{
+	struct handler h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
+		.in_fd = in_fd, .out_fd = -1 };
+	const struct mbox *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->m : NULL;
+	int err;
+
+	job->out_fd = -1;
+	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
+		/* what stands in a frame on a pipe, or comes by rendezvous, the kernel did not tell */
+		if (m->reader != NULL || job->hold.n == 0)
+			job->reply.uid = -1;
+		job->out_fd = h.out_fd = spare_open();
+		if (job->out_fd == -1)
+			return failed(j, job, "open a temporary file for", j->command[0]);
+	}
+	if (handler_start(&h, &job->pid) == 0) {
+		j->running++;
+		return 0;
+	}
+	err = errno;
+	job->pid = 0;
+	if (job->out_fd != -1)
+		close(job->out_fd);
+	j->cannot = handler_cannot(err);
+	errno = err;
+	return failed(j, job, "run", j->command[0]);
+}
+
+/* start_piped -- start the command on a payload that is still in a stream. */
+static int
+start_piped(struct jobs *j, struct job *job, struct message *m)
+{
+	int ends[2], r;
+
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return failed(j, job, "run", j->command[0]);
+	r = launch(j, job, m, 1, ends[0]);
+	close(ends[0]);
+	if (r == 0) {
+		deliver_begun(m);
+		if (handler_feed(ends[1], m) == -1) {
+			job->cut = errno;
+			kill(job->pid, SIGTERM);        /* before it takes the end of its input for the end of the payload */
+		}
+	}
+	close(ends[1]);
+	return r;
+}
+
+/* start_one -- start the command on the one message in hand. */
+static int
+start_one(struct jobs *j, struct job *job)
+{
+	struct sources *s = j->deliver->sources;
+	struct message taken = { .fd = -1 }, *m = s->streamed ? &s->message : &taken;
+	char scratch[FRAME_HEADER_MAX];
+	int r;
+
+	if (!s->streamed && claim_message(&s->from->claim, &s->run, 0, m, scratch) == -1)
+		return failed(j, job, "read", s->from->name);
+	if (m->fd == -1 && m->data == NULL)
+		return start_piped(j, job, m);
+	if (m->fd == -1 && (m->fd = spare_input(m->data, (size_t)m->len)) == -1)
+		return failed(j, job, "run", j->command[0]);
+	if (s->streamed)
+		deliver_begun(m);
+	r = launch(j, job, m, 1, m->fd);
+	close(m->fd);
+	return r;
+}
+
+/* add_frames -- write the messages in hand as frames.  n: is raised by how many.  Returns 0, or -1. */
+static int
+add_frames(struct jobs *j, struct job *job, uint64_t *n)
+{
+	struct sources *s = j->deliver->sources;
+	struct message m;
+	char scratch[FRAME_HEADER_MAX];
+	int r = 0;
+
+	if (s->streamed) {
+		deliver_begun(&s->message);
+		r = output_message(j->frames, s->from->name, &s->message);
+		if (s->message.fd != -1)
+			close(s->message.fd);
+		*n += 1;
+	}
+	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
+		if (claim_message(&s->from->claim, &s->run, i, &m, scratch) == -1)
+			return failed(j, job, "read", s->from->name);
+		r = output_message(j->frames, s->from->name, &m);
+		if (m.fd != -1)
+			close(m.fd);
+		*n += 1;
+	}
+	if (r == -1 && errno == EBADMSG)
+		return failed(j, job, "read", s->from->name);
+	return r == -1 ? failed(j, job, "write a temporary file for", j->command[0]) : 0;
+}
+
+/* gather -- write what is in hand, and what more there is now, to the file of a batch; the job holds it. */
+static int
+gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
+{
+	struct sources *s = j->deliver->sources;
+	int r;
+
+	do {
+		if (!s->streamed && s->run.expired) {
+			if (deliver_bury(j->deliver, "expired", s->run.items[0].tries) == -1)
+				return failed(j, job, j->deliver->failed_at, j->deliver->failed_on);
+		} else if (add_frames(j, job, n) == -1) {
+			return -1;
+		}
+		s->run.n = 0;
+		if (*n >= most)
+			break;
+		r = sources_more(s, most - (uint32_t)*n, RUN_BYTES);
+		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
+			return not_held(j, job);
+	} while (r == 1);
+	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
+		if (*n == 0 || job->hold.n > 0)
+			return failed(j, job, "receive from", s->from->name);
+		job->cut = errno;       /* what came before it from a stream can not be put back */
+	}
+	if (output_flush(j->frames) == -1)
+		return failed(j, job, "write a temporary file for", j->command[0]);
+	return 0;
+}
+
+static int
+start_batch(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
+{
+	int fd = spare_open(), r;
+
+	if (fd == -1)
+		return failed(j, job, "open a temporary file for", j->command[0]);
+	output_init(j->frames, fd, OUTPUT_FRAMES, NULL);
+	r = gather(j, job, most, n);
+	if (r == 0 && *n > 0)
+		r = lseek(fd, 0, SEEK_SET) == -1 ? failed(j, job, "run", j->command[0])
+		    : launch(j, job, NULL, (uint32_t)*n, fd);
+	close(fd);
+	return r;
+}
+
+int
+jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
+{
+	struct sources *s = j->deliver->sources;
+	struct job *job = j->list;
+	int r, err;
+
+	*n = 0;
+	while (job->pid != 0)
+		job++;
+	job->from = s->from;
+	hold_drop(&job->hold);
+	job->cut = 0;
+	if (!s->streamed && s->run.expired) {
+		if (j->batch == 0)
+			return deliver_bury(j->deliver, "expired", s->run.items[0].tries);
+	} else if (s->from->kind == CHANNEL_MAILBOX && hold(j, job) == -1) {
+		return not_held(j, job);
+	}
+	if (j->batch > 0) {
+		r = start_batch(j, job, most, n);
+	} else {
+		r = start_one(j, job);
+		*n = 1;
+	}
+	err = errno;
+	s->run.n = 0;
+	errno = err;
+	return r == -1 ? -1 : 1;
+}
+
+/* ---- end ---- */
+
+/* bury -- message i of the job goes to the dead letters. */
+static int
+bury(struct jobs *j, struct job *job, uint32_t i, int status)
+{
+	struct sources *s = j->deliver->sources;
+	char why[16];
+
+	const struct held *held = &job->hold.list[i];
+
+	if (hold_recall(&job->from->claim, held, &s->run) == -1) {
+		s->run.n = 0;
+		j->deliver->failed_at = "receive from";
+		j->deliver->failed_on = job->from->name;
+		return -1;
+	}
+	s->from = job->from;
+	s->streamed = false;
+	snprintf(why, sizeof why, "%d", status);
+	return deliver_bury(j->deliver, why, held->item.tries + 1) == -1 ? -1 : 0;
+}
+
+/* try_again -- the job's messages have failed once more. */
+static int
+try_again(struct jobs *j, struct job *job, int status)
+{
+	uint32_t max = j->deliver->max_tries;
+	const struct item *item;
+	int r = 0;
+
+	for (uint32_t i = 0; i < job->hold.n; i++) {
+		item = &job->hold.list[i].item;
+		if (max > 0 && item->tries + 1 >= max) {
+			if (bury(j, job, i, status) == -1)
+				r = -1;
+		} else if (settle_some(job, i, 1, CLAIM_FAILED, settle_retry_us(item->tries + 1)) == -1) {
+			j->deliver->failed_at = "put back to";
+			j->deliver->failed_on = job->from->name;
+			r = -1;
+		}
+	}
+	hold_drop(&job->hold);
+	return r;
+}
+
+/* answer -- send the command's output as the answer.  Returns what becomes of the request. */
+static enum handler_end
+answer(struct jobs *j, struct job *job, int *status)
+{
+	struct sources *s = j->deliver->sources;
+	int r, tries = 0;
+
+	do
+		r = reply_send(&job->reply, job->out_fd, *status, j->source, ANSWER_NS, s->list, s->n, j->deliver->dead);
+	while (r == -1 && errno == EINTR && ++tries < 3);
+	if (r != -1)
+		return HANDLER_DONE;
+	if (errno == EINTR)
+		return HANDLER_BACK;
+	if (*status == 0)
+		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
+	j->warn("answer to", reply_path(&job->reply));
+	switch (errno) {
+	case EACCES:
+	case EBADMSG:
+	case ELOOP:
+	case EMSGSIZE:
+	case EPERM:
+	case EPROTO:
+		return HANDLER_DONE;    /* it never can be */
+	default:
+		return HANDLER_FAILED;
+	}
+}
+
+/* settle -- what a command's end means for its messages.  Returns as jobs_reap. */
+static int
+settle(struct jobs *j, struct job *job, enum handler_end end, int status)
+{
+	struct deliver *d = j->deliver;
+
+	if (status != 0)
+		d->status = status;
+	if (end == HANDLER_FAILED)
+		return try_again(j, job, status) == -1 ? -1 : 1;
+	if (settle_some(job, 0, job->hold.n, end == HANDLER_DONE ? CLAIM_DONE : CLAIM_BACK, 0) == -1) {
+		d->failed_at = end == HANDLER_DONE ? "receive from" : "put back to";
+		d->failed_on = job->from->name;
+		return -1;
+	}
+	if (end == HANDLER_DONE)
+		return 1;
+	/* it is the next again: give what it waits for a moment to come */
+	j->pause_ns = clock_after(PAUSE_NS);
+	return j->follow ? 1 : 0;
+}
+
+/* ended -- a job's command has ended.  Returns as jobs_reap. */
+static int
+ended(struct jobs *j, struct job *job, int waited)
+{
+	int status;
+	enum handler_end end = handler_ended(waited, &status);
+
+	job->pid = 0;
+	j->running--;
+	if (end == HANDLER_FAILED && io_stops > 1)
+		end = HANDLER_BACK;     /* we have asked it to end */
+	if (job->out_fd != -1) {
+		if (end != HANDLER_BACK && status != 126 && status != 127 && job->cut == 0)
+			end = answer(j, job, &status);
+		close(job->out_fd);
+	}
+	if (job->cut != 0) {
+		errno = job->cut;
+		return failed(j, job, "read", job->from->name);
+	}
+	return settle(j, job, end, status);
+}
+
+/* pass_on -- the first signal to stop lets commands finish, the second is theirs, and the third kills them. */
+static void
+pass_on(struct jobs *j)
+{
+	if (io_stops <= j->passed)
+		return;
+	for (uint32_t i = 0; io_stops > 1 && i < j->limit; i++)
+		if (j->list[i].pid != 0)
+			kill(j->list[i].pid, io_stops == 2 ? (int)io_stop : SIGKILL);
+	j->passed = io_stops;
+}
+
+int
+jobs_reap(struct jobs *j)
+{
+	char drain[64];
+	int waited, r, result = 1, err = 0;
+	uint32_t i;
+	pid_t pid;
+
+	pass_on(j);
+	while (read(j->event_fd, drain, sizeof drain) > 0)
+		;
+	while ((pid = waitpid(-1, &waited, WNOHANG)) > 0) {
+		for (i = 0; i < j->limit && j->list[i].pid != pid; i++)
+			;
+		if (i == j->limit)
+			continue;       /* a child of whoever was this process before */
+		r = ended(j, &j->list[i], waited);
+		if (r == -1)
+			err = errno;
+		if (r < result)
+			result = r;
+	}
+	errno = err;
+	return result;
+}
+
+void
+jobs_wait(struct jobs *j, uint64_t deadline_ns)
+{
+	struct pollfd event = { .fd = j->event_fd, .events = POLLIN };
+
+	if (io_stops <= j->passed)
+		(void)poll(&event, 1, clock_left_ms(deadline_ns, LOOK_MS));     /* whatever ended it: the caller looks */
+}

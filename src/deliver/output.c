@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/* output: see output.h.  The forms that tell of the message, not only its bytes, are render's. */
+#include "deliver/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "deliver/render.h"
+
+enum {
+	PIPE_SIZE = 65536,              /* of a pipe whose size can not be asked for */
+	CHUNK = OUTBUF_SIZE / 2,        /* of a message of unknown length */
+};
+
+int
+output_init(struct output *o, int fd, enum output_form form, const char *format)
+{
+	struct stat st;
+
+	o->fd = fd;
+	o->form = form;
+	o->format = format;
+	if (fstat(fd, &st) == -1)
+		st.st_mode = 0;
+	o->file = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	o->pipe = S_ISFIFO(st.st_mode);
+	o->screen = form == OUTPUT_FORMAT && isatty(fd);
+	outbuf_init(&o->to, fd);
+	errno = EINVAL;
+	return form == OUTPUT_FORMAT && !render_format_ok(format) ? -1 : 0;
+}
+
+bool
+output_needs_payload(const struct output *o)
+{
+	return o->form != OUTPUT_JSON && (o->form != OUTPUT_FORMAT || render_format_shows(o->format));
+}
+
+size_t
+output_room(const struct output *o)
+{
+	int size = PIPE_SIZE, used;
+
+	if (!o->pipe || ioctl(o->fd, FIONREAD, &used) == -1)
+		return OUTBUF_SIZE;
+#ifdef F_GETPIPE_SZ
+	size = fcntl(o->fd, F_GETPIPE_SZ);
+	if (size == -1)
+		size = PIPE_SIZE;
+#endif
+	if (size - used < PIPE_BUF)
+		return PIPE_BUF;
+	return size - used < OUTBUF_SIZE ? (size_t)(size - used) : OUTBUF_SIZE;
+}
+
+int
+output_flush(struct output *o)
+{
+	return outbuf_flush(&o->to);
+}
+
+/* put_end -- what the form puts behind a payload.  last: its last byte, '\0' for an empty one. */
+static void
+put_end(struct output *o, char last)
+{
+	if (o->form == OUTPUT_NULS)
+		outbuf_bytes(&o->to, "", 1);
+	else if (o->form == OUTPUT_FRAMES || (o->form == OUTPUT_LINES && last != '\n'))
+		outbuf_bytes(&o->to, "\n", 1);
+}
+
+int
+output_bytes(struct output *o, const char *data, size_t len)
+{
+	o->to.error = 0;
+	outbuf_bytes(&o->to, data, len);
+	put_end(o, len > 0 ? data[len - 1] : '\0');
+	return outbuf_result(&o->to);
+}
+
+/* put_payload -- the payload, wherever it is, and its end. */
+static void
+put_payload(struct output *o, struct message *m)
+{
+	struct outbuf *b = &o->to;
+	char last = '\0';
+	ssize_t n = 1;
+
+	if (m->reader == NULL && m->fd == -1) {
+		outbuf_bytes(b, m->data, m->data != NULL ? (size_t)m->len : 0);
+		last = m->data != NULL && m->len > 0 ? m->data[m->len - 1] : '\0';
+		n = 0;
+	}
+	while (b->error == 0 && n > 0) {
+		/* a stream may keep us waiting: what there is goes out first */
+		if ((m->reader != NULL || b->used > OUTBUF_SIZE / 2) && outbuf_flush(b) == -1)
+			return;
+		n = message_read(m, b->buf + b->used, OUTBUF_SIZE - b->used);
+		if (n == -1)
+			outbuf_fail(b, errno);
+		if (n <= 0)
+			break;
+		b->used += (size_t)n;
+		last = b->buf[b->used - 1];
+	}
+	put_end(o, last);
+}
+
+/* put_head -- a header line of len bytes; 0: it would be too long. */
+static void
+put_head(struct output *o, const char *head, size_t len)
+{
+	if (len == 0)
+		outbuf_fail(&o->to, EMSGSIZE);
+	outbuf_bytes(&o->to, head, len);
+}
+
+/* put_chunks -- a frame that may yet be cut short, of unknown length or not; each chunk goes as soon as it is there. */
+static void
+put_chunks(struct output *o, struct message *m)
+{
+	char head[FRAME_HEADER_MAX], piece[CHUNK];
+	bool first = true;
+	ssize_t n = 1;
+
+	while (n > 0 && o->to.error == 0 && outbuf_flush(&o->to) == 0) {
+		n = message_read(m, piece, sizeof piece);
+		if (n == -1) {
+			outbuf_fail(&o->to, errno);
+			return;
+		}
+		put_head(o, head, first ? message_head(head, m, (uint64_t)n, n > 0)
+		    : frame_continuation(head, (uint64_t)n, n > 0));
+		outbuf_bytes(&o->to, piece, (size_t)n);
+		put_end(o, '\0');
+		first = false;
+	}
+}
+
+/* end_cut -- part of a message that is cut short has been written: what comes next is not to be taken for its rest. */
+static void
+end_cut(struct output *o)
+{
+	o->to.error = 0;
+	if (o->form == OUTPUT_JSON)
+		outbuf_bytes(&o->to, "\n", 1);
+	else if (o->form != OUTPUT_FRAMES)      /* its chunks are whole */
+		put_end(o, '\0');
+	o->to.error = EBADMSG;
+}
+
+int
+output_message(struct output *o, const char *channel, struct message *m)
+{
+	uint64_t began = outbuf_end(&o->to);
+	char head[FRAME_HEADER_MAX];
+
+	o->to.error = 0;
+	if (o->form > OUTPUT_FRAMES) {
+		render_message(&o->to, o->form == OUTPUT_JSON ? RENDER_JSON : o->form == OUTPUT_ENV ? RENDER_ENV
+		    : o->screen ? RENDER_SCREEN : RENDER_FORMAT, o->format, channel, m);
+	} else if (o->form == OUTPUT_FRAMES && m->reader != NULL) {
+		put_chunks(o, m);
+	} else {
+		if (o->form == OUTPUT_FRAMES)
+			put_head(o, head, message_head(head, m, m->len, false));
+		put_payload(o, m);
+	}
+	if (o->to.error == EBADMSG && outbuf_end(&o->to) > began)
+		end_cut(o);
+	return outbuf_result(&o->to);
+}

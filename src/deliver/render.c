@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * render: see render.h.
+ *
+ * A payload is taken in pieces of at most HELD bytes, whatever its length.  Where a form must know more of it before
+ * it writes (its length, whether it is text), the first piece is all that is looked at.  What can be refused is
+ * refused before a byte of the message is gathered, as far as that piece tells.
+ */
+#include "deliver/render.h"
+
+#include <errno.h>
+
+#include "base/json.h"
+
+enum {
+	TEXT_MAX = OUTBUF_SIZE / 2,     /* bytes of a payload that JSON may hold as text */
+	HELD = TEXT_MAX / 3 * 3 + 3,    /* more than that, and a multiple of base64's three */
+	NUMBER_TEXT = 32,               /* bytes that a number or a time takes */
+};
+
+/* ---- what there is to tell ---- */
+
+/*
+ * field -- what a message has as a number ('i' id, 'd' time, 'r' try, 'u' uid) in decimal; empty where it is unknown.
+ * text: NUMBER_TEXT bytes.
+ */
+static struct slice
+field(const struct message *m, char which, char *text)
+{
+	size_t len = 0;
+
+	if (which == 'i' && m->id != 0)
+		len = num_decimal(text, m->id);
+	if (which == 'd' && m->time_us != 0)
+		len = frame_time(text, m->time_us);
+	if (which == 'r' && m->attempt != 0)
+		len = num_decimal(text, m->attempt);
+	if (which == 'u' && m->uid >= 0)
+		len = num_decimal(text, (uint64_t)m->uid);
+	return (struct slice){ text, len };
+}
+
+/* A payload in pieces. */
+struct body {
+	struct message *m;
+	struct slice piece;
+	bool whole;             /* piece is all that is left */
+	uint64_t len;           /* of the payload; MESSAGE_LEN_UNKNOWN */
+	char held[HELD];
+};
+
+/* body_next -- go to the next piece, which is empty at the end.  Returns 0, or -1. */
+static int
+body_next(struct body *y)
+{
+	size_t have = 0;
+	ssize_t n = y->whole ? 0 : 1;
+
+	while (have < HELD && n > 0) {
+		n = message_read(y->m, y->held + have, HELD - have);
+		if (n == -1)
+			return -1;
+		have += (size_t)n;
+	}
+	y->piece = (struct slice){ y->held, have };
+	y->whole = have < HELD;
+	return 0;
+}
+
+/* body_begin -- go to the first piece, and learn the length where that is all.  Returns 0, or -1. */
+static int
+body_begin(struct body *y, struct message *m)
+{
+	y->m = m;
+	y->len = m->len;
+	y->whole = m->reader == NULL && m->fd == -1;
+	y->piece = (struct slice){ m->data, m->data != NULL ? (size_t)m->len : 0 };
+	if (y->whole)
+		return 0;
+	if (body_next(y) == -1)
+		return -1;
+	if (y->whole)
+		y->len = y->piece.len;
+	return 0;
+}
+
+/* body_skip -- read a stream's payload to its end, for its length alone.  Returns 0, or -1. */
+static int
+body_skip(struct body *y, struct message *m)
+{
+	uint64_t len = 0;
+
+	y->m = m;
+	y->len = m->len;
+	y->whole = m->reader == NULL;
+	while (!y->whole) {
+		if (body_next(y) == -1)
+			return -1;
+		len += y->piece.len;
+		y->len = len;
+	}
+	y->piece = (struct slice){ NULL, 0 };
+	return 0;
+}
+
+/* put_body -- all of the payload, by put_piece.  Returns how long it was. */
+static uint64_t
+put_body(struct outbuf *b, struct body *y, void (*put_piece)(struct outbuf *, struct slice))
+{
+	uint64_t len = 0;
+
+	while (b->error == 0 && y->piece.len > 0) {
+		len += y->piece.len;
+		put_piece(b, y->piece);
+		if (b->error == 0 && body_next(y) == -1)
+			outbuf_fail(b, errno);
+	}
+	return len;
+}
+
+/* ---- JSON ---- */
+
+/* put_headers -- the further headers as members, their values decoded. */
+static void
+put_headers(struct outbuf *b, struct slice rest)
+{
+	char text[FRAME_HEADER_MAX];
+	const char *before = "";
+	struct slice key, value;
+	long len;
+
+	while (frame_next_header(&rest, &key, &value)) {
+		len = frame_decode(text, value);
+		if (len == -1)
+			outbuf_fail(b, EBADMSG);
+		outbuf_text(b, before);
+		json_string(b, key);
+		outbuf_text(b, ":");
+		json_string(b, (struct slice){ text, len > 0 ? (size_t)len : 0 });
+		before = ",";
+	}
+}
+
+/* put_member -- a member whose value is a number; none where that is empty.  name: with the comma and the colon. */
+static void
+put_member(struct outbuf *b, const char *name, struct slice number)
+{
+	if (number.len > 0) {
+		outbuf_text(b, name);
+		outbuf_slice(b, number);
+	}
+}
+
+/* put_json -- a line.  A length that is not known before follows the payload. */
+static void
+put_json(struct outbuf *b, struct body *y)
+{
+	const struct message *m = y->m;
+	char text[NUMBER_TEXT];
+	uint64_t len;
+
+	put_member(b, "{\"id\":", field(m, 'i', text));
+	outbuf_text(b, m->id != 0 ? ",\"tag\":" : "{\"tag\":");
+	json_string(b, m->tag);
+	outbuf_text(b, ",\"source\":");
+	json_string(b, m->source);
+	put_member(b, ",\"time\":", field(m, 'd', text));
+	put_member(b, ",\"try\":", field(m, 'r', text));
+	put_member(b, ",\"uid\":", field(m, 'u', text));
+	if (y->len != MESSAGE_LEN_UNKNOWN)
+		outbuf_printf(b, ",\"length\":%llu", (unsigned long long)y->len);
+	outbuf_text(b, ",\"headers\":{");
+	put_headers(b, m->extra);
+	if (message_is_head(m)) {
+		outbuf_text(b, "}");
+	} else if (y->whole && y->piece.len <= TEXT_MAX && json_is_utf8(y->piece)) {
+		outbuf_text(b, "},\"payload\":");
+		json_string(b, y->piece);
+	} else {
+		outbuf_text(b, "},\"base64\":\"");
+		len = put_body(b, y, json_base64);
+		outbuf_text(b, "\"");
+		if (y->len == MESSAGE_LEN_UNKNOWN)
+			outbuf_printf(b, ",\"length\":%llu", (unsigned long long)len);
+	}
+	outbuf_text(b, "}\n");
+}
+
+/* ---- shell assignments ---- */
+
+static bool
+has_nul(struct slice s)
+{
+	return s.len > 0 && memchr(s.p, '\0', s.len) != NULL;
+}
+
+/* put_quoted -- what stands within single quotes. */
+static void
+put_quoted(struct outbuf *b, struct slice s)
+{
+	const char *quote;
+
+	if (has_nul(s))
+		outbuf_fail(b, EILSEQ);
+	while (s.len > 0 && (quote = memchr(s.p, '\'', s.len)) != NULL) {
+		size_t n = (size_t)(quote - s.p);
+
+		outbuf_bytes(b, s.p, n);
+		outbuf_text(b, "'\\''");
+		s = (struct slice){ quote + 1, s.len - n - 1 };
+	}
+	outbuf_slice(b, s);
+}
+
+static void
+put_assignment(struct outbuf *b, const char *name, struct slice value)
+{
+	outbuf_text(b, name);
+	outbuf_text(b, "='");
+	put_quoted(b, value);
+	outbuf_text(b, "'\n");
+}
+
+/*
+ * put_env -- shell assignments.  The payload comes behind all but its length: where it turns out late that it can not
+ * be held, its quote stays open, and no shell acts on what was written.
+ */
+static void
+put_env(struct outbuf *b, struct body *y, const char *channel)
+{
+	char text[FRAME_HEADER_MAX];
+	const struct message *m = y->m;
+	struct slice reply = { NULL, 0 };
+	long len = 0;
+
+	if (frame_header(m->extra, "reply", &reply))
+		len = frame_decode(text, reply);
+	if (len == -1)
+		outbuf_fail(b, EBADMSG);
+	if (has_nul(y->piece))
+		outbuf_fail(b, EILSEQ);
+	put_assignment(b, "MBOX_REPLY", (struct slice){ text, len > 0 ? (size_t)len : 0 });
+	put_assignment(b, "MBOX_TAG", m->tag);
+	put_assignment(b, "MBOX_SOURCE", m->source);
+	put_assignment(b, "MBOX_ID", field(m, 'i', text));
+	put_assignment(b, "MBOX_TIME", field(m, 'd', text));
+	put_assignment(b, "MBOX_TRY", field(m, 'r', text));
+	put_assignment(b, "MBOX_NAME", slice_of(channel));
+	outbuf_text(b, "MBOX_PAYLOAD='");
+	y->len = put_body(b, y, put_quoted);
+	outbuf_printf(b, "'\nMBOX_LENGTH='%llu'\n", (unsigned long long)y->len);
+}
+
+/* ---- formats ---- */
+
+/* format_step -- the end of the directive or escape at p ('%' or '\\'), or NULL where it is none. */
+static const char *
+format_step(const char *p)
+{
+	const char *brace;
+
+	if (p[1] == '\0')
+		return NULL;
+	if (p[0] == '\\' || p[1] != 'h')
+		return strchr(p[0] == '\\' ? "nt0\\" : "tsilpmd%", p[1]) != NULL ? p + 2 : NULL;
+	brace = p[2] == '{' ? strchr(p, '}') : NULL;
+	if (brace == NULL || !frame_key_ok((struct slice){ p + 3, (size_t)(brace - p - 3) }))
+		return NULL;
+	return brace + 1;
+}
+
+/* format_count -- how often a format has a directive.  Returns -1 for one that is malformed. */
+static int
+format_count(const char *format, char directive)
+{
+	int n = 0;
+
+	for (const char *p = format, *end;; p = end) {
+		p += strcspn(p, "%\\");
+		if (*p == '\0')
+			return n;
+		end = format_step(p);
+		if (end == NULL)
+			return -1;
+		n += *p == '%' && p[1] == directive;
+	}
+}
+
+bool
+render_format_ok(const char *format)
+{
+	return format_count(format, 'p') != -1;
+}
+
+bool
+render_format_shows(const char *format)
+{
+	return format_count(format, 'p') > 0;
+}
+
+/* header -- the value of a header as it stands in the frame, wherever the message keeps it; empty where it has none. */
+static struct slice
+header(const struct message *m, struct slice key, char *text)
+{
+	static const char fields[][6] = { "iid", "dtime", "rtry", "uuid" };
+	struct slice value = { NULL, 0 };
+	char name[FRAME_KEY_MAX + 1];
+
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		if (slice_is(key, fields[i] + 1))
+			return field(m, fields[i][0], text);
+	memcpy(name, key.p, key.len);
+	name[key.len] = '\0';
+	return frame_header(m->extra, name, &value) ? value : (struct slice){ NULL, 0 };
+}
+
+/* put_again -- the payload, which in a file may be asked for once more. */
+static void
+put_again(struct outbuf *b, struct body *y)
+{
+	if (y->whole && y->piece.len == y->len) {
+		outbuf_slice(b, y->piece);
+		return;
+	}
+	put_body(b, y, outbuf_slice);
+	if (y->m->reader != NULL)
+		return;
+	y->m->fd_offset = 0;
+	y->whole = false;
+	if (b->error == 0 && body_next(y) == -1)
+		outbuf_fail(b, errno);
+}
+
+/* put_name -- a name; on a screen what is no printable character is \\xHH, a byte at a time. */
+static void
+put_name(struct outbuf *b, struct slice s, bool screen)
+{
+	size_t len;
+
+	for (size_t at = 0; screen && at < s.len; at += len) {
+		len = json_plain(s.p + at, s.len - at);
+		if (len > 0)
+			outbuf_bytes(b, s.p + at, len);
+		else
+			outbuf_printf(b, "\\x%02x", (unsigned char)s.p[at]);
+		len = len == 0 ? 1 : len;
+	}
+	if (!screen)
+		outbuf_slice(b, s);
+}
+
+/* put_directive -- what the directive or escape at p stands for.  end: where it ends. */
+static void
+put_directive(struct outbuf *b, const char *channel, struct body *y, const char *p, const char *end, bool screen)
+{
+	const struct message *m = y->m;
+	char text[NUMBER_TEXT];
+
+	if (p[0] == '\\')
+		outbuf_bytes(b, p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1);
+	else if (p[1] == 'p')
+		put_again(b, y);
+	else if (p[1] == 'i' || p[1] == 'd')
+		outbuf_slice(b, field(m, p[1], text));
+	else if (p[1] == 'h')
+		outbuf_slice(b, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
+	else if (p[1] == 'm')
+		put_name(b, slice_of(channel), screen);
+	else if (p[1] == 'l')
+		outbuf_slice(b, (struct slice){ text, message_is_head(m) ? 0 : num_decimal(text, y->len) });
+	else if (p[1] == '%')
+		outbuf_text(b, "%");
+	else
+		put_name(b, p[1] == 't' ? m->tag : m->source, screen);
+}
+
+static void
+put_format(struct outbuf *b, const char *format, const char *channel, struct body *y, bool screen)
+{
+	for (const char *p = format, *end;; p = end) {
+		size_t plain = strcspn(p, "%\\");
+
+		outbuf_bytes(b, p, plain);
+		p += plain;
+		if (*p == '\0')
+			return;
+		end = format_step(p);
+		put_directive(b, channel, y, p, end, screen);
+	}
+}
+
+/* ---- any ---- */
+
+void
+render_message(struct outbuf *b, enum render_form form, const char *format, const char *channel, struct message *m)
+{
+	struct body y;
+	int shown = form >= RENDER_FORMAT ? format_count(format, 'p') : 1;
+
+	if ((shown > 0 ? body_begin(&y, m) : body_skip(&y, m)) == -1)
+		outbuf_fail(b, errno);
+	else if (form == RENDER_JSON)
+		put_json(b, &y);
+	else if (form == RENDER_ENV)
+		put_env(b, &y, channel);
+	else if ((y.len == MESSAGE_LEN_UNKNOWN && !message_is_head(m) && format_count(format, 'l') > 0)
+	    || (shown > 1 && m->reader != NULL && !y.whole))
+		outbuf_fail(b, EOVERFLOW);
+	else
+		put_format(b, format, channel, &y, form == RENDER_SCREEN);
+}

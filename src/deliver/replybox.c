@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC */
+/* callbox: a crash leaves a directory that nobody has locked, for the next caller to remove. */
+#include "deliver/replybox.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "mailbox/box/create.h"
+#include "mailbox/disk/mode.h"
+
+enum { TRIES = 64 };
+
+#define PREFIX "mcall."
+#define PATTERN PREFIX "XXXXXX"
+#define SECOND_NS UINT64_C(1000000000)          /* so long a mailbox's lock is waited for, and what is no answer read */
+
+/* join -- write DIR/NAME to path.  Returns 0, or -1 with ENAMETOOLONG. */
+static int
+join(char *path, const char *dir, const char *name)
+{
+	int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
+
+	if (n > 0 && n < PATH_MAX)
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+/* empty_out -- remove a directory that is ours and locked by us, and the mailbox in it. */
+static void
+empty_out(const char *dir)
+{
+	char box[PATH_MAX];
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && join(box, dir, e->d_name) == 0)
+			box_remove(box, true, clock_after(SECOND_NS), NULL);
+	if (d != NULL)
+		closedir(d);
+	rmdir(dir);
+}
+
+/* own_directory -- open and lock a directory of ours.  Returns its descriptor, or -1: EAGAIN somebody else has it. */
+static int
+own_directory(const char *dir)
+{
+	struct stat st;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	close(fd);
+	errno = EAGAIN;
+	return -1;
+}
+
+/* remove_dead -- remove what dead callers left in base. */
+static void
+remove_dead(const char *base)
+{
+	char dir[PATH_MAX];
+	DIR *d = opendir(base);
+	const struct dirent *e;
+	int fd;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, PREFIX, sizeof PREFIX - 1) != 0 || strlen(e->d_name) != sizeof PATTERN - 1
+		    || join(dir, base, e->d_name) == -1 || (fd = own_directory(dir)) == -1)
+			continue;
+		empty_out(dir);
+		close(fd);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+/* make_secret -- random bits in hexadecimal, too many to guess. */
+static int
+make_secret(char *out)
+{
+	unsigned char bits[CALLBOX_SECRET / 2];
+
+	if (getrandom(bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+		return -1;
+	*num_hex_bytes(out, bits, sizeof bits) = '\0';
+	return 0;
+}
+
+/* may_pass -- whether all may search the directories of an absolute path, and only who made a name in its last may move it. */
+static bool
+may_pass(const char *path)
+{
+	char part[PATH_MAX];
+	struct stat st;
+	const char *p = path;
+
+	do {
+		p = strchr(p + 1, '/');
+		memcpy(part, path, PATH_MAX);
+		if (p != NULL)
+			part[p - path] = '\0';
+		if (stat(part, &st) == -1 || !(st.st_mode & S_IXOTH))
+			return false;
+	} while (p != NULL);
+	return (st.st_mode & S_ISVTX) || !(st.st_mode & S_IWOTH);
+}
+
+/* is_shared -- whether others than the owner of the mailbox that is called may receive in it. */
+static bool
+is_shared(const struct stat *called)
+{
+	return mode_shared(called->st_mode & 0666);
+}
+
+/* is_own -- whether nobody but ourselves, and root, may. */
+static bool
+is_own(const struct stat *called)
+{
+	return called->st_uid == geteuid() && !is_shared(called);
+}
+
+/*
+ * make_box -- make the mailbox in b->dir, which is locked.
+ * Who only looks at the mailbox that is called reads the path, and the secret: he is not to answer.
+ */
+static int
+make_box(struct callbox *b, const struct stat *called)
+{
+	bool own = is_own(called), group = is_shared(called) && mode_class(called->st_mode & 0666, 0) == MODE_LOOK;
+	unsigned mode = own ? 0600 : group ? 0620 : 0622;
+	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, mode, CTL_BLOCK, false };
+	char name[CALLBOX_SECRET + 1];
+
+	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1)
+		return -1;
+	/* what is made in it is that group's, then; nobody can give his file to one that he is not in */
+	if (!own && ((fchown(b->dir_fd, (uid_t)-1, called->st_gid) == -1 && group)
+	    || fchmod(b->dir_fd, S_ISGID | 0711) == -1))
+		return -1;
+	return box_make(b->path, &settings);
+}
+
+/* make_in -- callbox_make, in base. */
+static int
+make_in(struct callbox *b, const char *base, const struct stat *called)
+{
+	int err;
+
+	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
+	for (int i = 0; i < TRIES; i++) {
+		if (join(b->dir, base, PATTERN) == -1 || mkdtemp(b->dir) == NULL)
+			return -1;
+		b->dir_fd = own_directory(b->dir);
+		if (b->dir_fd == -1) {
+			if (errno != EAGAIN && errno != ENOENT)
+				break;
+			continue;
+		}
+		if (make_box(b, called) == 0)
+			return 0;
+		close(b->dir_fd);
+		b->dir_fd = -1;
+		if (errno != ENOENT)
+			break;
+	}
+	err = errno;
+	rmdir(b->dir);
+	errno = err;
+	return -1;
+}
+
+int
+callbox_make(struct callbox *b, const struct stat *called)
+{
+	const char *const bases[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
+	char base[PATH_MAX];
+	int r = -1, err = 0;
+
+	b->dir_fd = -1;
+	b->server = is_shared(called) ? -1 : (int64_t)called->st_uid;
+	for (size_t i = 0; i < sizeof bases / sizeof bases[0] && r == -1; i++) {
+		/* who answers may be somewhere else: the name is absolute */
+		if (bases[i] == NULL || bases[i][0] == '\0' || realpath(bases[i], base) == NULL)
+			continue;
+		remove_dead(base);
+		if (!is_own(called) && !may_pass(base)) {
+			err = EACCES;
+			continue;
+		}
+		r = make_in(b, base, called);
+		err = errno;
+	}
+	errno = err;
+	b->sources = (struct sources){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
+	if (r == -1 || make_secret(b->secret) == -1)
+		return -1;
+	return sources_add(&b->sources, b->path, b->path);
+}
+
+/* is_answer -- whether what came is the answer; then it is in m.  Returns 1, 0 or -1. */
+static int
+is_answer(struct callbox *b, struct message *m)
+{
+	struct slice secret;
+	bool server;
+
+	if (claim_message(&b->source.claim, &b->sources.run, 0, m, b->scratch) == -1)
+		return -1;
+	/* no uid: ourselves, or root */
+	server = m->uid == -1 || b->server == -1 || m->uid == b->server;
+	if (server && frame_header(m->extra, "call", &secret) == 1 && slice_is(secret, b->secret))
+		return 1;
+	if (m->fd != -1)
+		close(m->fd);
+	return 0;
+}
+
+int
+callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
+{
+	uint64_t deadline_ns = clock_after(patience_ns > 0 ? patience_ns : SECOND_NS), now;
+	int r;
+
+	b->sources.patience_ns = patience_ns;
+	for (;;) {
+		r = sources_next(&b->sources, 1, RUN_BYTES);
+		if (r != 1)
+			return r == -1 && errno != ETIMEDOUT && errno != EBUSY ? -1 : 0;
+		r = is_answer(b, m);
+		if (r != 0)
+			return r;
+		now = clock_mono_ns();
+		/* who sends what is no answer all the time does not hold us up */
+		if (now >= deadline_ns)
+			return 0;
+		b->sources.patience_ns = patience_ns == 0 ? 0 : deadline_ns - now;
+	}
+}
+
+void
+callbox_remove(struct callbox *b)
+{
+	int err = errno;
+
+	sources_close(&b->sources);
+	if (b->dir_fd != -1) {
+		empty_out(b->dir);
+		close(b->dir_fd);
+	}
+	b->dir_fd = -1;
+	errno = err;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/* spare: O_TMPFILE, and where a file system has none, a name that is removed at once. */
+#include "deliver/tmpfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+enum { PIECE = 64 * 1024 };             /* bytes copied at a time */
+
+/* open_named -- the portable way: a kill between the two calls leaves an empty file. */
+static int
+open_named(const char *dir)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof path, "%s/letterbox.XXXXXX", dir), fd;
+
+	if (n < 0 || (size_t)n >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_APPEND | O_CLOEXEC);
+	if (fd != -1)
+		unlink(path);
+	return fd;
+}
+
+int
+spare_open(void)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	if (dir == NULL || dir[0] == '\0')
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+	/* EISDIR: a kernel that does not know the flag */
+	if (fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		return open_named(dir);
+	return fd;
+}
+
+int
+spare_input(const char *data, size_t n)
+{
+	int ends[2], fd;
+	ssize_t put;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	put = n > 0 ? write(ends[1], data, n) : 0;
+	close(ends[1]);
+	if (put == (ssize_t)n && fcntl(ends[0], F_SETFL, 0) == 0)
+		return ends[0];
+	close(ends[0]);
+	/* it does not fit in a pipe */
+	fd = spare_open();
+	if (fd != -1 && (io_write(fd, data, n) == -1 || lseek(fd, 0, SEEK_SET) == -1)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* copy_to -- write the payload of m to the file fd, which then stands at its start.  Returns its bytes, or -1. */
+static int64_t
+copy_to(int fd, struct message *m)
+{
+	char piece[PIECE];
+	int64_t len = 0;
+	ssize_t n;
+
+	while ((n = message_read(m, piece, sizeof piece)) > 0) {
+		if (io_write(fd, piece, (size_t)n) == -1)
+			return -1;
+		len += n;
+	}
+	return n == -1 || lseek(fd, 0, SEEK_SET) == -1 ? -1 : len;
+}
+
+int
+spare_keep(struct message *m)
+{
+	int fd = spare_open(), kept = -1, err;
+	int64_t len = fd == -1 ? -1 : copy_to(fd, m);
+
+	if (len != -1)
+		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (kept == -1) {
+		err = errno;
+		if (fd != -1)
+			close(fd);
+		errno = err;
+		return -1;
+	}
+	m->reader = NULL;
+	m->data = NULL;
+	m->fd = fd;
+	m->fd_offset = 0;
+	m->len = (uint64_t)len;
+	return kept;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/* filter: see filter.h.  Patterns are few and short, so the text is walked; nothing is compiled or allocated. */
+#include "frame/filter.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+
+#include "frame/frame.h"
+
+enum { PATTERNS_MAX = 254 };    /* of a kind, so that a rank stays below FILTER_NO_MATCH */
+
+/* next_pattern -- step through the text.  Returns the pattern with its NUL behind it, its kind in *kind; or NULL. */
+static const char *
+next_pattern(const struct filter *f, size_t *at, char *kind, size_t *len)
+{
+	const char *pattern;
+
+	if (*at >= f->len)
+		return NULL;
+	*kind = f->text[*at];
+	pattern = f->text + *at + 1;
+	*len = strlen(pattern);
+	*at += *len + 2;
+	return pattern;
+}
+
+static size_t
+count_kind(const struct filter *f, char kind)
+{
+	size_t at = 0, len, n = 0;
+	char k;
+
+	while (next_pattern(f, &at, &k, &len) != NULL)
+		n += k == kind;
+	return n;
+}
+
+int
+filter_add(struct filter *f, char kind, const char *pattern)
+{
+	size_t len = strlen(pattern);
+
+	if (len == 0 || len > FRAME_NAME_MAX || kind == '\0' || strchr("tsTS", kind) == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (f->len + len + 2 > FILTER_TEXT_MAX || count_kind(f, kind) >= PATTERNS_MAX) {
+		errno = E2BIG;
+		return -1;
+	}
+	f->text[f->len] = kind;
+	memcpy(f->text + f->len + 1, pattern, len + 1);
+	f->len = (uint16_t)(f->len + len + 2);
+	return 0;
+}
+
+/* glob_match -- whether the pattern matches.  Only what has glob characters costs a call of fnmatch(3). */
+static bool
+glob_match(const char *pattern, size_t len, struct slice name)
+{
+	char copy[FRAME_NAME_MAX + 1];
+
+	if (len == 1 && pattern[0] == '*')
+		return true;
+	if (strpbrk(pattern, "*?[\\") == NULL)
+		return len == name.len && memcmp(pattern, name.p, len) == 0;
+	if (name.len > FRAME_NAME_MAX)
+		return false;
+	memcpy(copy, name.p, name.len);
+	copy[name.len] = '\0';
+	return fnmatch(pattern, copy, 0) == 0;
+}
+
+static unsigned char
+rank(const struct filter *f, char want, char exclude, struct slice name)
+{
+	size_t at = 0, len;
+	unsigned wanted = 0, found = FILTER_NO_MATCH;
+	const char *pattern;
+	char kind;
+
+	while ((pattern = next_pattern(f, &at, &kind, &len)) != NULL) {
+		if (kind == exclude && glob_match(pattern, len, name))
+			return FILTER_NO_MATCH;
+		if (kind != want)
+			continue;
+		if (found == FILTER_NO_MATCH && glob_match(pattern, len, name))
+			found = wanted;
+		wanted++;
+	}
+	return (unsigned char)(wanted == 0 ? 0 : found);
+}
+
+unsigned char
+filter_rank_tag(const struct filter *f, struct slice tag)
+{
+	return f->len == 0 ? 0 : rank(f, 't', 'T', tag);
+}
+
+unsigned char
+filter_rank_source(const struct filter *f, struct slice source)
+{
+	return f->len == 0 ? 0 : rank(f, 's', 'S', source);
+}
+
+bool
+filter_match(const struct filter *f, struct slice tag, struct slice source)
+{
+	return filter_rank_tag(f, tag) != FILTER_NO_MATCH && filter_rank_source(f, source) != FILTER_NO_MATCH;
+}
+
+bool
+filter_ordered(const struct filter *f)
+{
+	return count_kind(f, 't') > 1 || count_kind(f, 's') > 1;
+}
+
+bool
+filter_ok(const struct filter *f)
+{
+	size_t count[UCHAR_MAX + 1] = { 0 };
+	const char *stop;
+	size_t at = 0, len;
+
+	if (f->len > FILTER_TEXT_MAX)
+		return false;
+	while (at < f->len) {
+		char kind = f->text[at++];
+
+		stop = memchr(f->text + at, '\0', (size_t)f->len - at);
+		if (stop == NULL || kind == '\0' || strchr("tsTS", kind) == NULL)
+			return false;
+		len = (size_t)(stop - f->text) - at;
+		if (len == 0 || len > FRAME_NAME_MAX || ++count[(unsigned char)kind] > PATTERNS_MAX)
+			return false;
+		at += len + 1;
+	}
+	return true;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * message: see message.h.
+ *
+ * The headers that the receiving side sets (id, time, try, uid) live in fields of their own; message_head writes
+ * them in front of the others, so that message_of_frame finds the others in one piece and copies nothing.
+ */
+#include "frame/message.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+
+/* take_header -- put a header that has a field into it.  Returns whether it is one of those, well formed or not. */
+static bool
+take_header(struct message *m, struct slice key, struct slice value)
+{
+	uint64_t n;
+	bool number;
+
+	if (slice_is(key, "time")) {
+		if (frame_parse_time(value, &n) == 0)
+			m->time_us = n;
+		return true;
+	}
+	if (slice_is(key, "to")) {
+		m->to = value;
+		return true;
+	}
+	if (!slice_is(key, "id") && !slice_is(key, "try") && !slice_is(key, "uid"))
+		return false;
+	number = num_parse(value, &n) == 0;
+	if (number && key.p[0] == 'i')
+		m->id = n;
+	else if (number && key.p[0] == 't' && n <= UINT32_MAX)
+		m->attempt = (uint32_t)n;
+	else if (number && key.p[0] == 'u' && n <= UINT32_MAX)
+		m->uid = (int64_t)n;
+	return true;
+}
+
+/* keep_header -- add the bytes from p to stop to m->extra: in place while it stays in one piece, else in scratch. */
+static void
+keep_header(struct message *m, const char *p, const char *stop, char *scratch)
+{
+	size_t len = (size_t)(stop - p);
+
+	if (m->extra.len == 0) {
+		m->extra = (struct slice){ p, len };
+		return;
+	}
+	if (m->extra.p != scratch && m->extra.p + m->extra.len + 1 == p) {
+		m->extra.len += 1 + len;
+		return;
+	}
+	if (m->extra.p != scratch) {
+		memcpy(scratch, m->extra.p, m->extra.len);
+		m->extra.p = scratch;
+	}
+	scratch[m->extra.len] = ' ';
+	memcpy(scratch + m->extra.len + 1, p, len);
+	m->extra.len += 1 + len;
+}
+
+void
+message_of_frame(struct message *m, const struct frame *f, char *scratch)
+{
+	struct slice rest = f->extra, key, value;
+
+	*m = (struct message){
+		.tag = f->tag,
+		.source = f->source,
+		.uid = -1,
+		.len = f->more ? MESSAGE_LEN_UNKNOWN : f->len,
+		.fd = -1,
+	};
+	while (frame_next_header(&rest, &key, &value)) {
+		if (!take_header(m, key, value))
+			keep_header(m, key.p, value.p + value.len, scratch);
+	}
+}
+
+static char *
+put_number(char *out, const char *key, uint64_t n)
+{
+	size_t len = strlen(key);
+
+	memcpy(out, key, len);
+	return out + len + num_decimal(out + len, n);
+}
+
+/* put_fields -- " id=..." and so on, each with a space in front.  At most 120 bytes. */
+static char *
+put_fields(char *out, const struct message *m)
+{
+	uint32_t micros = (uint32_t)(m->time_us % 1000000);
+
+	if (m->id != 0)
+		out = put_number(out, " id=", m->id);
+	if (m->time_us != 0) {
+		out = put_number(out, " time=", m->time_us / 1000000);
+		*out = '.';
+		for (int i = 6; i > 0; i--, micros /= 10)
+			out[i] = (char)('0' + micros % 10);
+		out += 7;
+	}
+	if (m->attempt > 1)
+		out = put_number(out, " try=", m->attempt);
+	if (m->uid >= 0)
+		out = put_number(out, " uid=", (uint64_t)m->uid);
+	return out;
+}
+
+size_t
+message_head(char *out, const struct message *m, uint64_t len, bool more)
+{
+	char fields[120];
+	size_t fields_len = (size_t)(put_fields(fields, m) - fields);
+	size_t head_len, extra_len = m->extra.len > 0 ? m->extra.len + 1 : 0;
+	char *p;
+
+	head_len = frame_head(out, len, more, m->tag, m->source, (struct slice){ NULL, 0 });
+	if (head_len == 0)
+		return 0;
+	if (extra_len > FRAME_HEADER_MAX || head_len + fields_len + extra_len > FRAME_HEADER_MAX) {
+		errno = EMSGSIZE;
+		return 0;
+	}
+	p = out + head_len - 1;         /* over the newline */
+	memcpy(p, fields, fields_len);
+	p += fields_len;
+	if (extra_len > 0) {
+		*p++ = ' ';
+		memcpy(p, m->extra.p, m->extra.len);
+		p += m->extra.len;
+	}
+	*p++ = '\n';
+	return (size_t)(p - out);
+}
+
+/* read_file -- the next bytes of a payload that is a file. */
+static ssize_t
+read_file(struct message *m, void *buf, size_t n)
+{
+	uint64_t left = m->len - m->fd_offset;
+	ssize_t got;
+
+	if (n > left)
+		n = (size_t)left;
+	if (n == 0)
+		return 0;
+	got = io_pread(m->fd, buf, n, m->fd_offset);
+	if (got == 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (got > 0)
+		m->fd_offset += (uint64_t)got;
+	return got;
+}
+
+ssize_t
+message_read(struct message *m, void *buf, size_t n)
+{
+	uint64_t left;
+
+	if (m->reader != NULL)
+		return m->stream_read(m->reader, buf, n);
+	if (m->fd != -1)
+		return read_file(m, buf, n);
+	left = m->data != NULL ? m->len - m->data_read : 0;
+	if (n > left)
+		n = (size_t)left;
+	if (n == 0)
+		return 0;
+	memcpy(buf, m->data + m->data_read, n);
+	m->data_read += n;
+	return (ssize_t)n;
+}
+
+bool
+message_expired(const struct message *m)
+{
+	struct slice value;
+	uint64_t us;
+
+	return m->extra.len > 0 && frame_header(m->extra, "expire", &value) && frame_parse_time(value, &us) == 0
+	    && us <= clock_wall_us();
+}

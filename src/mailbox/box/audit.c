@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+/* audit: what it mends it mends in place, entry by entry: each such write may reach the disk or not. */
+#include "mailbox/box/audit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/safefile.h"
+#include "frame/frame.h"
+#include "mailbox/box/recover.h"
+#include "mailbox/disk/batch.h"
+#include "mailbox/disk/seg.h"
+
+enum {
+	BLOCK = 256,                            /* slots and states read at a time */
+	FRAME_MAX = FRAME_HEADER_MAX + BATCH_INLINE + 1,
+	WINDOW = 256 * 1024,                    /* bytes of log read at a time */
+};
+
+_Static_assert((int)WINDOW >= (int)FRAME_MAX, "a frame fits in the window");
+
+struct audit {
+	int dir_fd;
+	struct ctl *c;
+	struct damage *d;
+	uint64_t next;                          /* above all numbers found */
+	bool any;                               /* something waits */
+	struct seg s;                           /* the segment at hand, and its names */
+	struct names names;
+	uint64_t log_at;                        /* window[0] is this byte of its log */
+	size_t log_have;
+	char window[WINDOW];
+};
+
+/* ---- one message ---- */
+
+/* frame_at -- the frame of a slot, as it stands in the log, NULL where it cannot be there.  Returns 0, or -1. */
+static int
+frame_at(struct audit *a, const struct slot *slot, const char **frame, size_t *len)
+{
+	uint32_t n = slot_frame_len(slot);
+	ssize_t got;
+
+	*frame = NULL;
+	if (!seg_slot_sound(slot))
+		return 0;
+	*len = n;
+	if (slot->off < a->log_at || slot->off + n > a->log_at + a->log_have) {
+		got = io_pread(a->s.log_fd, a->window, WINDOW, slot->off);
+		if (got == -1)
+			return -1;
+		a->log_at = slot->off;
+		a->log_have = (size_t)got;
+	}
+	if (slot->off + n <= a->log_at + a->log_have)
+		*frame = a->window + (slot->off - a->log_at);
+	return 0;
+}
+
+/* payload_there -- whether the file of a large payload is there, in its whole length.  -1 where that cannot be told. */
+static int
+payload_there(const struct audit *a, uint64_t id, const struct slot *slot)
+{
+	char name[SEG_NAME_BYTES];
+	struct stat st;
+
+	seg_file(name, id, 0, "big");
+	if (fstatat(a->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == slot->len;
+}
+
+/* is_whole -- whether a frame is the one that was sent as message id.  f: gets its header.  Returns 1, 0 or -1. */
+static int
+is_whole(const struct audit *a, uint64_t id, const struct slot *slot, const char *frame, size_t len, struct frame *f)
+{
+	if (frame == NULL || seg_bind(hash_sum(frame, len), a->s.h.salt, id) != slot->sum
+	    || frame_parse(f, frame, slot->head_len, NULL) == -1 || f->continuation)
+		return 0;
+	if (slot->flags & SLOT_BIG)
+		return batch_big_take(&f->extra, NULL) == -1 ? 0 : payload_there(a, id, slot);
+	return f->len == slot->len;
+}
+
+/* right_name -- have number be that of a name in the table.  Returns 1 where it was changed, 0, or -1 table full. */
+static int
+right_name(struct audit *a, uint16_t *number, struct slice name)
+{
+	long n;
+
+	if (*number < a->names.n && slice_eq(names_get(&a->names, *number), name))
+		return 0;
+	n = names_add(&a->names, name);
+	*number = (uint16_t)n;
+	return n == -1 ? -1 : 1;
+}
+
+/* right_entries -- make right what else the index has of a whole message.  Returns 1, 0 there is no room, or -1. */
+static int
+right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct frame *f)
+{
+	struct slice value;
+	uint64_t expiry, stands;
+	int tag = right_name(a, &slot->tag, f->tag), source = right_name(a, &slot->source, f->source);
+
+	if (tag == -1 || source == -1)
+		return 0;
+	if ((tag || source) && seg_write_slots(&a->s, pos, 1, slot) == -1)
+		return -1;
+	if (!(slot->flags & SLOT_EXPIRES) || frame_header(f->extra, "expire", &value) == 0
+	    || frame_parse_time(value, &expiry) == -1)
+		return 1;
+	if (seg_read_expiry(&a->s, pos, &stands) == 0 && stands == expiry)
+		return 1;
+	return seg_write_expiry(&a->s, pos, expiry) == -1 ? -1 : 1;
+}
+
+/* set_aside -- message id is damaged: keep what there is of it. */
+static int
+set_aside(struct audit *a, uint64_t id, const struct slot *slot, const char *frame, size_t len)
+{
+	char name[SEG_NAME_BYTES];
+
+	if (frame != NULL && damage_keep(a->d, a->dir_fd, id, a->c->mode, frame, len) == -1)
+		return -1;
+	seg_file(name, id, 0, "big");
+	if (frame != NULL && (slot->flags & SLOT_BIG) && damage_keep_file(a->d, a->dir_fd, name) == -1)
+		return -1;
+	damage_note(a->d, id);
+	a->c->damaged++;
+	return 0;
+}
+
+/* place_id -- the number of the message at place pos; 0 where none stands.  Returns 0, or -1. */
+static int
+place_id(const struct audit *a, uint32_t pos, uint64_t *id)
+{
+	errno = 0;
+	*id = seg_id(&a->s, pos);
+	return *id == 0 && errno != 0 ? -1 : 0;
+}
+
+/* audit_message -- look at the message at place pos. */
+static int
+audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
+{
+	static const uint64_t ready = 0;
+	uint64_t id, gone = state_make(STATE_DROPPED, 0, 0);
+	struct frame f;
+	const char *frame;
+	size_t len = 0;
+	int r;
+
+	if (state_status(state) > STATE_DROPPED && seg_write_states(&a->s, pos, 1, &ready) == -1)
+		return -1;
+	if (state_status(state) == STATE_DONE || state_status(state) == STATE_DROPPED)
+		return 0;
+	if (a->c->cap_messages == 0) {          /* its sender is dead */
+		a->c->dropped++;
+		return seg_write_states(&a->s, pos, 1, &gone);
+	}
+	if (place_id(a, pos, &id) == -1 || frame_at(a, slot, &frame, &len) == -1)
+		return -1;
+	r = is_whole(a, id, slot, frame, len, &f);
+	if (r == 1)
+		r = right_entries(a, pos, slot, &f);
+	if (r == 1)
+		a->any = true;
+	if (r != 0)
+		return r == 1 ? 0 : -1;
+	return set_aside(a, id, slot, frame, len) == -1 ? -1 : seg_write_states(&a->s, pos, 1, &gone);
+}
+
+/* ---- one segment ---- */
+
+/* keep_logs -- set aside the logs of segment id: what stands in them cannot be told. */
+static int
+keep_logs(struct audit *a, uint64_t id)
+{
+	DIR *d = file_list_open(a->dir_fd);
+	const struct dirent *e;
+	uint64_t is;
+	uint32_t variant;
+	int r = 0;
+
+	if (d == NULL)
+		return -1;
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
+		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && is == id)
+			r = damage_keep_file(a->d, a->dir_fd, e->d_name);
+	file_list_close(d);
+	return r;
+}
+
+/* unusable -- whether a segment could not be opened for what is not there or not right, and not for want of means. */
+static bool
+unusable(void)
+{
+	return errno == EBADMSG || errno == ENOENT;
+}
+
+/*
+ * open_segment -- open segment id by its index, or by that of a rewriting whose rename was lost.
+ * A log goes only after all of its messages, or after a rewriting that is on the disk: so without one the index is void.
+ * Returns 1, 0 there is nothing to be had of it, or -1.
+ */
+static int
+open_segment(struct audit *a, uint64_t id)
+{
+	char new[SEG_NAME_BYTES], idx[SEG_NAME_BYTES];
+	bool torn;
+
+	if (seg_open(&a->s, a->dir_fd, id, seg_access(a->c->mode)) == 0 && seg_log(&a->s) != -1)
+		return 1;
+	if (!unusable())
+		return -1;
+	/* the next one may have been begun, and has nothing */
+	torn = a->s.idx_fd == -1 && errno == EBADMSG && id < a->c->next;
+	seg_close(&a->s);
+	seg_file(new, id, 0, "idx.new");
+	seg_file(idx, id, 0, "idx");
+	if (seg_open_new(&a->s, a->dir_fd, id, seg_access(a->c->mode)) == 0 && seg_log(&a->s) != -1)
+		return renameat(a->dir_fd, new, a->dir_fd, idx) == -1 ? -1 : 1;
+	if (!unusable() || (torn && keep_logs(a, id) == -1))
+		return -1;
+	seg_close(&a->s);
+	return unlinkat(a->dir_fd, idx, 0) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+/* extent -- how much of the segment is in use: by its header, or by ctl, whichever is later.  Returns the messages. */
+static uint32_t
+extent(struct audit *a)
+{
+	const struct ctl *c = a->c;
+	struct seg_header *h = &a->s.h;
+
+	if (c->last_seg == h->first && !h->sparse && c->next - h->first > h->n && c->next - h->first <= SEG_MESSAGES) {
+		h->n = (uint32_t)(c->next - h->first);
+		h->names = c->names;
+		h->names_len = c->names_len;
+		h->log_len = c->log_len;
+	}
+	return h->n;
+}
+
+/* audit_messages -- all of the segment's. */
+static int
+audit_messages(struct audit *a, uint32_t n)
+{
+	static const struct slot none = { .head_len = 1 };      /* in place of one that could be no slot */
+	struct slot slots[BLOCK];
+	uint64_t states[BLOCK];
+	uint32_t step;
+
+	for (uint32_t pos = 0; pos < n; pos += step) {
+		step = n - pos < BLOCK ? n - pos : BLOCK;
+		if (seg_read_raw(&a->s, pos, step, slots) == -1 || seg_read_states(&a->s, pos, step, states) == -1)
+			return -1;
+		for (uint32_t i = 0; i < step; i++)
+			if (audit_message(a, pos + i, &slots[i], states[i]) == -1
+			    || (!seg_slot_sound(&slots[i]) && seg_write_slots(&a->s, pos + i, 1, &none) == -1))
+				return -1;
+	}
+	return 0;
+}
+
+/* right_ids -- in a rewritten segment each number is above the one before: a search relies on it. */
+static int
+right_ids(struct audit *a, uint32_t n)
+{
+	uint64_t id, before = a->s.h.first;
+
+	for (uint32_t pos = 0; a->s.h.sparse && pos < n; pos++) {
+		if (place_id(a, pos, &id) == -1)
+			return -1;
+		if (id < before || id - a->s.h.first > SEG_MESSAGES)
+			id = before;
+		if (id == before && seg_write_ids(&a->s, pos, 1, &id) == -1)
+			return -1;
+		before = id;
+	}
+	return 0;
+}
+
+/* audit_segment -- make a segment right, or remove it where nothing of it is in use. */
+static int
+audit_segment(struct audit *a, uint64_t id)
+{
+	uint32_t n, known = 0;
+	int r = open_segment(a, id);
+
+	if (r != 1)
+		return r;
+	n = extent(a);
+	if (n == 0) {
+		seg_remove(&a->s);
+		return 0;
+	}
+	a->log_at = a->log_have = 0;
+	a->names.n = a->names.len = 0;
+	if (seg_extend(&a->s, n) == -1)
+		return -1;
+	if (names_read(&a->names, &a->s, a->s.h.names, a->s.h.names_len) == 0)
+		known = a->names.n;
+	else if (!unusable())
+		return -1;
+	if (right_ids(a, n) == -1 || audit_messages(a, n) == -1 || names_write(&a->names, &a->s, known) == -1)
+		return -1;
+	a->s.h.names = a->names.n;
+	a->s.h.names_len = a->names.len;
+	if (a->next <= seg_id(&a->s, n - 1))
+		a->next = seg_id(&a->s, n - 1) + 1;
+	r = seg_write_header(&a->s);
+	seg_close(&a->s);
+	return r;
+}
+
+/* ---- all of them ---- */
+
+/* settle_newest -- what is found stays as it is: what is sent from now on goes to a segment of its own. */
+static int
+settle_newest(struct audit *a)
+{
+	struct ctl *c = a->c;
+	struct seg fresh;
+
+	c->next = a->next;
+	c->last_seg = c->log_len = c->names = c->names_len = 0;
+	if (!a->any)
+		return 0;
+	if (seg_create(&fresh, a->dir_fd, c->next, 0, c->mode) == -1)
+		return -1;
+	seg_close(&fresh);
+	c->last_seg = c->next;
+	return 0;
+}
+
+int
+audit(int dir_fd, struct ctl *c, struct damage *d)
+{
+	struct recount_list list = { NULL, 0, 0 };
+	struct audit *a = malloc(sizeof *a);
+	int r, err;
+
+	if (a == NULL)
+		return -1;
+	a->dir_fd = dir_fd;
+	a->c = c;
+	a->d = d;
+	a->next = c->next;
+	a->any = false;
+	a->s = (struct seg)SEG_CLOSED;
+	r = recount_list_segments(dir_fd, true, &list);
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		if (i == 0 || list.seg[i].id != list.seg[i - 1].id)
+			r = audit_segment(a, list.seg[i].id);
+	if (r == 0)
+		r = settle_newest(a);
+	err = errno;
+	seg_close(&a->s);
+	free(list.seg);
+	free(a);
+	errno = err;
+	return r;
+}

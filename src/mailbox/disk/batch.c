@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/* batch: frames and slots in memory.  Nothing of it outlives the process. */
+#include "mailbox/disk/batch.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/num.h"
+
+/* A big message's header: its name stands first, so that its place is known. */
+#define BIG_NAME "big=00000000000000000000.big:"
+enum {
+	BIG_NAME_LEN = sizeof BIG_NAME - 1,
+	BIG_SUM_LEN = 16,       /* hexadecimal digits */
+	OWN_HEADERS = 128,      /* bytes of a header line that are kept for the mailbox's own */
+};
+
+void
+batch_clear(struct batch *b)
+{
+	b->from = b->n = b->used = b->names = b->name_len = 0;
+	b->time_us = 0;
+	b->line_len = 0;
+	b->headed = false;
+}
+
+/* number_name -- the number of a name in the batch, new where it must be.  Returns -1 where there is no place. */
+static int
+number_name(struct batch *b, struct slice name)
+{
+	char *copy = b->name_text + b->name_len;
+
+	for (uint32_t i = 0; i < b->names; i++)
+		if (slice_eq(b->name[i], name))
+			return (int)i;
+	if (b->names == BATCH_NAMES)
+		return -1;
+	memcpy(copy, name.p, name.len);
+	b->name_len += (uint32_t)name.len;
+	b->name[b->names] = (struct slice){ copy, name.len };
+	return (int)b->names++;
+}
+
+/* same_head -- whether head is the one that was set last, as is usual in a stream. */
+static bool
+same_head(const struct batch *b, const struct message *head)
+{
+	const struct slice parts[3] = { head->tag, head->source, head->extra };
+	const char *p = b->tail, *end = b->tail + b->tail_len;
+
+	for (int i = 0; i < 3; i++) {
+		if (i == 2 && parts[i].len == 0)
+			break;
+		if ((size_t)(end - p) < parts[i].len + 2 || memcmp(p + 1, parts[i].p, parts[i].len) != 0)
+			return false;
+		p += 1 + parts[i].len;
+		if (*p != ' ' && *p != '\n')
+			return false;
+	}
+	return p + 1 == end;
+}
+
+/* expiry -- the message's header expire=SECONDS.MICROSECONDS; 0 for none, or one that is no time. */
+static uint64_t
+expiry(const struct message *head)
+{
+	struct slice value;
+	uint64_t us;
+
+	if (head->extra.len == 0 || !frame_header(head->extra, "expire", &value) || frame_parse_time(value, &us) == -1)
+		return 0;
+	return us;
+}
+
+/* without_big -- the headers less one that is the mailbox's own.  out: FRAME_HEADER_MAX bytes that it may point into. */
+static struct slice
+without_big(struct slice extra, char *out)
+{
+	struct slice value;
+
+	if (extra.len == 0 || !frame_header(extra, "big", &value))
+		return extra;
+	return (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
+}
+
+int
+batch_head(struct batch *b, const struct message *head)
+{
+	char line[FRAME_HEADER_MAX], without[FRAME_HEADER_MAX];
+	struct slice extra;
+	size_t n;
+	int tag, source;
+
+	b->time_us = head->time_us;
+	b->expiry_us = expiry(head);
+	if (b->headed && same_head(b, head))
+		return 1;
+	/* room for the longest LENGTH, and for the headers that are the mailbox's: big here, id, time, try, uid on the way out */
+	extra = without_big(head->extra, without);
+	n = frame_head(line, 0, false, head->tag, head->source, extra);
+	if (n == 0 || n + OWN_HEADERS > FRAME_HEADER_MAX) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	tag = number_name(b, head->tag);
+	source = number_name(b, head->source);
+	if (tag == -1 || source == -1)
+		return 0;
+	b->tag = (uint16_t)tag;
+	b->source = (uint16_t)source;
+	b->tail_len = (uint32_t)(n - strlen("M1 0"));
+	memcpy(b->tail, line + strlen("M1 0"), b->tail_len);
+	b->line_len = 0;
+	b->headed = true;
+	return 1;
+}
+
+/* put_slot -- the slot of the frame that begins at off, all but its sum. */
+static inline void
+put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t flags)
+{
+	if (b->expiry_us != 0) {
+		flags |= SLOT_EXPIRES;
+		b->expiries[b->n] = b->expiry_us;
+	}
+	b->slots[b->n++] = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
+		.flags = flags, .tag = b->tag, .source = b->source };
+}
+
+/*
+ * sum_up -- the sums of the slots from number i on.  Of many frames at once, for a processor waits long to read a word
+ * in which two writes have met a moment ago.
+ */
+static inline void
+sum_up(struct batch *b, uint32_t i)
+{
+	for (; i < b->n; i++)
+		b->slots[i].sum = hash_sum(b->log + b->slots[i].off, slot_frame_len(&b->slots[i]));
+}
+
+/* put_line -- the header line for a payload of len bytes.  Returns its bytes. */
+static size_t
+put_line(struct batch *b, char *out, size_t len)
+{
+	char *p = out;
+
+	memcpy(p, "M1 ", 3);
+	p += 3;
+	p += num_decimal(p, len);
+	memcpy(p, b->tail, b->tail_len);
+	p += b->tail_len;
+	b->line_len = 0;
+	if (p - out <= BATCH_LINE) {
+		b->line_of = len;
+		b->line_len = (uint32_t)(p - out);
+		memcpy(b->line, out, b->line_len);
+	}
+	return (size_t)(p - out);
+}
+
+/* add -- batch_put, inline, but for the sum. */
+static inline int
+add(struct batch *b, const char *data, size_t len)
+{
+	char *start = b->log + b->used;
+	size_t head_len = b->line_len;
+
+	if (b->n == BATCH_MESSAGES || b->used + len + FRAME_HEADER_MAX > BATCH_LOG)
+		return 0;
+	if (head_len > 0 && len == b->line_of)
+		copy_short(start, b->line, head_len);
+	else
+		head_len = put_line(b, start, len);
+	copy_short(start + head_len, data, len);
+	start[head_len + len] = '\n';
+	b->used += (uint32_t)(head_len + len + 1);
+	put_slot(b, (uint32_t)(start - b->log), head_len, len, 0);
+	return 1;
+}
+
+int
+batch_put(struct batch *b, const char *data, size_t len)
+{
+	if (!add(b, data, len))
+		return 0;
+	sum_up(b, b->n - 1);
+	return 1;
+}
+
+const char *
+batch_put_records(struct batch *b, const char *data, const char *limit, char mark, enum batch_stop *why)
+{
+	const uint32_t first = b->n;
+	const char *at;
+
+	*why = BATCH_NO_MARK;
+	while ((at = find_byte(data, limit, mark)) != NULL) {
+		*why = at - data > BATCH_INLINE ? BATCH_LONG : BATCH_FULL;
+		if (*why == BATCH_LONG || !add(b, data, (size_t)(at - data)))
+			break;
+		*why = BATCH_NO_MARK;
+		data = at + 1;
+	}
+	sum_up(b, first);
+	return data;
+}
+
+void
+batch_put_big(struct batch *b, uint64_t len, uint64_t sum)
+{
+	char *p = b->log;
+	const char *extra = memchr(b->tail + 1, ' ', b->tail_len - 1);
+	size_t names_len, head_len;
+
+	/* " TAG SOURCE" is what stands before the second space, or before the newline */
+	extra = memchr(extra + 1, ' ', (size_t)(b->tail + b->tail_len - extra - 1));
+	names_len = extra != NULL ? (size_t)(extra - b->tail) : b->tail_len - 1;
+	memcpy(p, "M1 0", 4);
+	p += 4;
+	memcpy(p, b->tail, names_len);
+	p += names_len;
+	*p++ = ' ';
+	memcpy(p, BIG_NAME, BIG_NAME_LEN);
+	p += BIG_NAME_LEN;
+	p = num_hex(p, sum, BIG_SUM_LEN);
+	memcpy(p, b->tail + names_len, b->tail_len - names_len);
+	p += b->tail_len - names_len;
+	head_len = (size_t)(p - b->log);
+	*p++ = '\n';
+	b->used = (uint32_t)(p - b->log);
+	put_slot(b, 0, head_len, len, SLOT_BIG);
+	sum_up(b, 0);
+}
+
+void
+batch_big_id(struct batch *b, uint64_t id)
+{
+	char name[SEG_NAME_BYTES];
+	const char *head = b->log + strlen("M1 0 ");
+	const char *space = memchr(head, ' ', b->used);
+	char *at;
+
+	space = memchr(space + 1, ' ', b->used);
+	at = b->log + (space - b->log) + strlen(" big=");
+	seg_file(name, id, 0, "big");
+	memcpy(at, name, strlen(name));
+	b->slots[0].sum = hash_sum(b->log, b->used);
+}
+
+int
+batch_big_take(struct slice *extra, uint64_t *sum)
+{
+	const char *p = extra->p + BIG_NAME_LEN;
+	uint64_t n = 0;
+
+	if (extra->len < BIG_NAME_LEN + BIG_SUM_LEN || memcmp(extra->p, BIG_NAME, strlen("big=")) != 0 || p[-1] != ':')
+		goto bad;
+	for (int i = 0; i < BIG_SUM_LEN; i++, p++) {
+		if (*p >= '0' && *p <= '9')
+			n = n << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			n = n << 4 | (uint64_t)(*p - 'a' + 10);
+		else
+			goto bad;
+	}
+	if (p < extra->p + extra->len && *p++ != ' ')
+		goto bad;
+	if (sum != NULL)
+		*sum = n;
+	extra->len -= (size_t)(p - extra->p);
+	extra->p = p;
+	return 0;
+bad:
+	errno = EBADMSG;
+	return -1;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* ctl: two copies in turn.  A crash leaves the copy before, or the new one. */
+#include "mailbox/disk/ctl.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/io.h"
+#include "mailbox/disk/batch.h"
+#include "mailbox/disk/want.h"
+
+static bool
+valid(const struct ctl *c)
+{
+	return memcmp(c->magic, CTL_MAGIC, sizeof c->magic) == 0 && c->sum == hash_sum(c, offsetof(struct ctl, sum));
+}
+
+/* extent_sound -- what it says of the segments. */
+static bool
+extent_sound(const struct ctl *c)
+{
+	if (c->next == 0 || c->next > INT64_MAX)
+		return false;
+	if (c->last_seg == 0)
+		return c->first_seg == 0 && c->log_len == 0 && c->names == 0 && c->names_len == 0;
+	return c->first_seg != 0 && c->first_seg <= c->last_seg && c->last_seg <= c->next
+	    && c->next - c->last_seg <= SEG_MESSAGES && c->log_len <= SEG_LOG_BOUND && c->names <= SEG_NAMES
+	    && c->names_len <= SEG_NAMES_BYTES;
+}
+
+/* counts_sound -- what it says of the messages; amid a change it need not be right. */
+static bool
+counts_sound(const struct ctl *c)
+{
+	return c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next && c->claimed <= c->live
+	    && c->delayed <= c->live && c->dropped < c->next && (c->live == 0 || c->last_seg != 0));
+}
+
+/* sound -- whether there is any mailbox that this could be said of: what is read here is counted on elsewhere. */
+static bool
+sound(const struct ctl *c)
+{
+	return extent_sound(c) && counts_sound(c) && c->wants <= WANT_MAX && (c->mode & ~0777U) == 0
+	    && c->policy <= CTL_LATEST;
+}
+
+enum { TRIES = 8 };             /* without the lock both copies may be caught while they are being written */
+
+int
+ctl_read(int fd, struct ctl *c)
+{
+	struct ctl two[2] = { 0 };
+	const struct ctl *best = NULL;
+
+	for (int tries = 0; best == NULL && tries < TRIES; tries++) {
+		if (io_pread(fd, two, sizeof two, 0) == -1)
+			return -1;
+		for (int i = 0; i < 2; i++)
+			if (valid(&two[i]) && (best == NULL || two[i].generation > best->generation))
+				best = &two[i];
+	}
+	if (best == NULL) {
+		errno = EUCLEAN;
+		return -1;
+	}
+	if (best->version != CTL_VERSION) {
+		errno = EPROTO;
+		return -1;
+	}
+	if (!sound(best)) {
+		errno = EUCLEAN;
+		return -1;
+	}
+	*c = *best;
+	return 0;
+}
+
+bool
+ctl_still(int fd, uint64_t generation)
+{
+	struct ctl two[2] = { 0 };
+	int other = (generation + 1) % 2;
+
+	/* where the other copy is being written, this one may have been read before it, and been old by then */
+	return io_pread(fd, two, sizeof two, 0) != -1 && valid(&two[0]) && valid(&two[1])
+	    && two[generation % 2].generation == generation && two[other].generation < generation;
+}
+
+int
+ctl_write(int fd, struct ctl *c)
+{
+	c->generation++;
+	c->sum = hash_sum(c, offsetof(struct ctl, sum));
+	return io_pwrite(fd, c, sizeof *c, c->generation % 2 * CTL_COPY);
+}

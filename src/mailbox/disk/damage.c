@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/* damage: a crash leaves what was set aside before the message is counted out; it is set aside again. */
+#include "mailbox/disk/damage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/safefile.h"
+#include "mailbox/disk/mode.h"
+
+void
+damage_note(struct damage *d, uint64_t id)
+{
+	if (d->n++ == 0)
+		d->first = id;
+	d->last = id;
+}
+
+int
+damage_keep(struct damage *d, int dir_fd, uint64_t id, unsigned mode, const void *frame, size_t len)
+{
+	char name[64];
+	struct stat st;
+	int fd, r, err;
+
+	/* those found together stand together, under the number of the first */
+	snprintf(name, sizeof name, "%020llu.damaged", (unsigned long long)(d->kept_frames ? d->frames : id));
+	fd = d->kept_frames ? file_open_own(dir_fd, name, O_WRONLY) : file_make(dir_fd, name, mode_files(mode));
+	if (fd == -1)
+		return -1;
+	r = fstat(fd, &st) == -1 ? -1 : io_pwrite(fd, frame, len, (uint64_t)st.st_size);
+	err = errno;
+	close(fd);
+	errno = err;
+	if (r == 0 && !d->kept_frames)
+		d->frames = id;
+	if (r == 0)
+		d->kept = d->kept_frames = true;
+	return r;
+}
+
+int
+damage_keep_file(struct damage *d, int dir_fd, const char *name)
+{
+	char aside[64];
+
+	snprintf(aside, sizeof aside, "%s.damaged", name);
+	if (renameat(dir_fd, name, dir_fd, aside) == 0)
+		d->kept = true;
+	else if (errno != ENOENT)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * damage: messages that are not what was sent: counted, and what is left of them set aside in the mailbox.
+ *
+ *     ID.damaged          frames as they stood in the log, of message ID and others found damaged with it
+ *     ID.big.damaged      a large payload
+ *
+ * They stay until somebody removes them, or the mailbox.
+ */
+#ifndef MAILBOX_DISK_DAMAGE_H
+#define MAILBOX_DISK_DAMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct damage {
+	uint64_t n;                     /* messages; to be told to the user, and set to 0 */
+	uint64_t first, last;           /* between these numbers */
+	bool kept;                      /* something of them was set aside, */
+	bool kept_frames;               /* frames, in the file of this number */
+	uint64_t frames;
+};
+
+/* damage_note -- count message id. */
+void damage_note(struct damage *d, uint64_t id);
+
+/*
+ * damage_keep -- set aside what stands of a frame of message id, in a file for d.
+ * mode: the mailbox's.  Returns 0, or -1 with errno of open(2) or write(2): then the message is to stay.
+ */
+int damage_keep(struct damage *d, int dir_fd, uint64_t id, unsigned mode, const void *frame, size_t len);
+
+/* damage_keep_file -- set aside the file `name`, as NAME.damaged; one that is not there is none.  Returns 0, or -1. */
+int damage_keep_file(struct damage *d, int dir_fd, const char *name);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/* drop: see drop.h. */
+#include "mailbox/disk/dropdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/num.h"
+#include "base/safefile.h"
+#include "mailbox/disk/mode.h"
+
+#define BEGUN "tmp."
+
+void
+drop_name(char *name, const unsigned char *id, bool begun)
+{
+	if (begun) {
+		memcpy(name, BEGUN, sizeof BEGUN - 1);
+		name += sizeof BEGUN - 1;
+	}
+	*num_hex_bytes(name, id, DROP_ID) = '\0';
+}
+
+bool
+drop_parse(const char *name, unsigned char *id)
+{
+	static const char digits[] = NUM_HEX;
+	const char *high, *low;
+
+	if (strlen(name) != (size_t)2 * DROP_ID)
+		return false;
+	for (size_t i = 0; i < DROP_ID; i++) {
+		high = strchr(digits, name[2 * i]);
+		low = strchr(digits, name[2 * i + 1]);
+		if (high == NULL || low == NULL)
+			return false;
+		id[i] = (unsigned char)((high - digits) << 4 | (low - digits));
+	}
+	return true;
+}
+
+bool
+drop_begun(const char *name)
+{
+	return strncmp(name, BEGUN, sizeof BEGUN - 1) == 0;
+}
+
+size_t
+drop_to(char *to, uint64_t identity, uid_t owner)
+{
+	*num_hex(to, identity, 16) = '.';
+	return 17 + num_decimal(to + 17, owner);
+}
+
+/* ---- make, open, remove ---- */
+
+/* class_bits -- so many bits for each class that may only send. */
+static mode_t
+class_bits(unsigned mode, unsigned bits)
+{
+	mode_t m = 0;
+
+	for (unsigned shift = 0; shift < 6; shift += 3)
+		m |= mode_class(mode, shift) == MODE_DROP ? bits << shift : 0;
+	return m;
+}
+
+int
+drop_open(int dir_fd, uid_t owner)
+{
+	int fd = openat(dir_fd, "drop", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1)
+		return file_close_with(fd, errno);
+	return st.st_uid == owner ? fd : file_close_with(fd, EBADMSG);
+}
+
+int
+drop_shut(int drop_fd)
+{
+	return fchmod(drop_fd, S_ISVTX | 0700);
+}
+
+int
+drop_unshut(int drop_fd, unsigned mode)
+{
+	return fchmod(drop_fd, S_ISVTX | 0700 | class_bits(mode, 3));
+}
+
+/* clear -- remove what can be removed: nobody but its maker can empty a directory.  Returns 0, or -1 with errno. */
+static int
+clear(int drop_fd)
+{
+	const struct dirent *e;
+	bool gone = true;
+	int r = 0;
+	DIR *d;
+
+	/* what is removed while it is listed may hide another */
+	while (gone && r == 0) {
+		gone = false;
+		d = file_list_open(drop_fd);
+		if (d == NULL)
+			return -1;
+		while ((e = file_list_next(d, &r)) != NULL)
+			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0
+			    && (unlinkat(drop_fd, e->d_name, 0) == 0 || unlinkat(drop_fd, e->d_name, AT_REMOVEDIR) == 0))
+				gone = true;
+		file_list_close(d);
+	}
+	return r;
+}
+
+int
+drop_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
+{
+	int fd = file_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
+	char text[DROP_TO_BYTES];
+	size_t n;
+
+	if (fd == -1)
+		return -1;
+	n = drop_to(text, identity, owner);
+	text[n++] = '\n';
+	if (io_pwrite(fd, text, n, 0) == -1)
+		return file_close_with(fd, errno);
+	close(fd);
+	return renameat(dir_fd, "identity.new", dir_fd, "identity");
+}
+
+int
+drop_make(int dir_fd, unsigned mode, uint64_t identity)
+{
+	int fd, bell_fd;
+
+	if (drop_identify(dir_fd, mode, identity, geteuid()) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
+		return -1;
+	fd = drop_open(dir_fd, geteuid());
+	if (fd == -1)
+		return -1;
+	if (drop_shut(fd) == -1 || clear(fd) == -1
+	    || (bell_fd = file_make_fifo(fd, "bell", 0600 | class_bits(mode, 2))) == -1)
+		return file_close_with(fd, errno);
+	close(bell_fd);
+	if (drop_unshut(fd, mode) == -1)
+		return file_close_with(fd, errno);
+	return close(fd);
+}
+
+int
+drop_remove(int dir_fd)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(dir_fd, &st) == -1)
+		return -1;
+	fd = drop_open(dir_fd, st.st_uid);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (drop_shut(fd) == -1 || clear(fd) == -1)
+		return file_close_with(fd, errno);
+	close(fd);
+	if (unlinkat(dir_fd, "drop", AT_REMOVEDIR) == 0)
+		return 0;
+	if (errno == ENOTEMPTY || errno == EEXIST)
+		errno = EPERM;
+	return -1;
+}
+
+/* ---- what is there ---- */
+
+int
+drop_count(int drop_fd, const unsigned char *taken, uint64_t *n)
+{
+	unsigned char id[DROP_ID];
+	const struct dirent *e;
+	DIR *d = file_list_open(drop_fd);
+	int r = 0;
+
+	if (d == NULL)
+		return -1;
+	*n = 0;
+	while ((e = file_list_next(d, &r)) != NULL)
+		if (drop_parse(e->d_name, id) && memcmp(id, taken, sizeof id) != 0)
+			++*n;
+	file_list_close(d);
+	return r;
+}
+
+void
+drop_ring(int drop_fd)
+{
+	int fd = file_open_fifo(drop_fd, "bell", O_WRONLY);
+
+	/* ENXIO: nobody listens; EAGAIN: it rings as loud as it can.  Who does not hear it looks once a second */
+	if (fd == -1)
+		return;
+	if (write(fd, "", 1) == -1)
+		errno = 0;
+	close(fd);
+}

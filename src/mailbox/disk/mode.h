@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mode: what a mailbox's mode gives each class: its owner, its group, others.
+ *
+ * rw: a member, who sends and receives, and is trusted with all files.  r: may look.  w: may leave messages in drop/.
+ */
+#ifndef MAILBOX_DISK_MODE_H
+#define MAILBOX_DISK_MODE_H
+
+#include <stdbool.h>
+
+enum { MODE_LOOK = 4, MODE_DROP = 2, MODE_MEMBER = MODE_LOOK | MODE_DROP };
+
+/* mode_class -- the bits of owner (shift 6), group (3) or others (0). */
+static inline unsigned
+mode_class(unsigned mode, unsigned shift)
+{
+	return mode >> shift & 7;
+}
+
+/* mode_only -- those bits of the classes that have all of them. */
+static inline unsigned
+mode_only(unsigned mode, unsigned bits)
+{
+	unsigned only = 0;
+
+	for (unsigned shift = 0; shift < 9; shift += 3)
+		only |= (mode_class(mode, shift) & bits) == bits ? bits << shift : 0;
+	return only;
+}
+
+/* mode_members -- the permission bits of what members alone may open: locks and FIFOs. */
+static inline unsigned
+mode_members(unsigned mode)
+{
+	return mode_only(mode, MODE_MEMBER);
+}
+
+/* mode_files -- the permission bits of what those who look may read, too. */
+static inline unsigned
+mode_files(unsigned mode)
+{
+	return mode_only(mode, MODE_MEMBER) | mode_only(mode, MODE_LOOK);
+}
+
+/* mode_shared -- whether there are members besides the owner. */
+static inline bool
+mode_shared(unsigned mode)
+{
+	return (mode_members(mode) & 077) != 0;
+}
+
+/* mode_drops -- whether there are some who may only send, and so a drop/. */
+static inline bool
+mode_drops(unsigned mode)
+{
+	return mode_class(mode, 0) == MODE_DROP || mode_class(mode, 3) == MODE_DROP;
+}
+
+/* mode_wrong -- NULL where a mailbox can have this mode, else what is wrong with it, in words. */
+static inline const char *
+mode_wrong(unsigned mode)
+{
+	if ((mode & ~0666U) != 0 || mode_class(mode, 6) != MODE_MEMBER)
+		return "the owner is to have rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)";
+	/* only the owner of drop/ can take what another user left there */
+	if (mode_drops(mode) && mode_shared(mode))
+		return "where one class may only send (w), the owner alone can have rw";
+	/* a member's files are their maker's: the owner of the mailbox is in another class for them */
+	if (mode_class(mode, 0) == MODE_MEMBER && mode_class(mode, 3) != MODE_MEMBER)
+		return "where others have rw, the group is to have it too";
+	return NULL;
+}
+
+#endif

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * seg: one segment's two files.
+ *
+ * The index is sparse: each kind of entry has a region of its own for SEG_MESSAGES of them, of which only the pages
+ * in use exist on disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count,
+ * and the next sender writes over them.
+ */
+#include "mailbox/disk/seg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/num.h"
+#include "base/safefile.h"
+#include "frame/frame.h"
+#include "mailbox/disk/mode.h"
+
+#define SEG_MAGIC "SEGMENT\n"
+
+/* Where the regions of an index begin. */
+enum {
+	AT_NAMES = 4096,
+	AT_SLOTS = AT_NAMES + SEG_NAMES_BYTES,
+	AT_STATES = AT_SLOTS + SEG_MESSAGES * 32,
+	AT_DUE = AT_STATES + SEG_MESSAGES * 8,
+	AT_EXPIRY = AT_DUE + SEG_MESSAGES * 8,
+	AT_IDS = AT_EXPIRY + SEG_MESSAGES * 8,
+	RESERVE = 64,           /* states whose room is made at once: 512 bytes, the least a disk gives */
+};
+
+void
+seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix)
+{
+	size_t n;
+	char digits[NUM_DECIMAL_MAX];
+
+	n = num_decimal(digits, id);
+	memset(name, '0', 20 - n);
+	memcpy(name + 20 - n, digits, n);
+	n = 20;
+	if (variant > 0) {
+		name[n++] = '.';
+		n += num_decimal(name + n, variant);
+	}
+	name[n++] = '.';
+	memcpy(name + n, suffix, strlen(suffix) + 1);
+}
+
+char
+seg_parse_file(const char *name, uint64_t *id, uint32_t *variant)
+{
+	const char *p = name, *dot;
+	uint64_t v;
+
+	*id = *variant = 0;
+	for (; p < name + 20; p++) {
+		if (*p < '0' || *p > '9')
+			return 0;
+		*id = *id * 10 + (uint64_t)(*p - '0');
+	}
+	if (*p++ != '.')
+		return 0;
+	dot = strchr(p, '.');
+	if (dot != NULL && num_parse((struct slice){ p, (size_t)(dot - p) }, &v) == 0 && v <= UINT32_MAX) {
+		*variant = (uint32_t)v;
+		p = dot + 1;
+	}
+	if (strcmp(p, "idx") == 0 || strcmp(p, "log") == 0 || strcmp(p, "big") == 0
+	    || strcmp(p, "meet") == 0)
+		return *p;
+	return strcmp(p, "idx.new") == 0 ? 'n' : 0;
+}
+
+enum seg_access
+seg_access(unsigned mode)
+{
+	return mode_shared(mode) ? SEG_SHARED : SEG_ALONE;
+}
+
+/* open_file -- open a log or an index.  An index that is another's file is told by its header, a log by nothing. */
+static int
+open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suffix)
+{
+	char name[SEG_NAME_BYTES];
+
+	seg_file(name, first, variant, suffix);
+	if (s->access == SEG_SHARED)
+		return file_open_own(s->dir_fd, name, O_RDWR);
+	return file_open(s->dir_fd, name, s->access == SEG_LOOK ? O_RDONLY : O_RDWR);
+}
+
+static int
+make_file(const struct seg *s, const char *suffix, unsigned mode)
+{
+	char name[SEG_NAME_BYTES];
+
+	seg_file(name, s->h.first, 0, suffix);
+	return file_make(s->dir_fd, name, mode_files(mode));
+}
+
+static int
+read_whole(int fd, void *buf, size_t n, uint64_t offset)
+{
+	ssize_t got = io_pread(fd, buf, n, offset);
+
+	if (got == -1)
+		return -1;
+	if ((size_t)got < n) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return 0;
+}
+
+/* header_sum -- the checksum of what in a header changes by an append or a rewriting alone. */
+static uint32_t
+header_sum(const struct seg_header *h)
+{
+	const char *extent = (const char *)&h->n;
+
+	return hash_sum(extent, offsetof(struct seg_header, sum) - offsetof(struct seg_header, n))
+	    ^ hash_sum(&h->first, sizeof h->first);
+}
+
+int
+seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode)
+{
+	*s = (struct seg)SEG_CLOSED;
+	s->dir_fd = dir_fd;
+	memcpy(s->h.magic, SEG_MAGIC, sizeof s->h.magic);
+	s->h.first = first;
+	s->h.prev = prev;
+	s->access = seg_access(mode);
+	if (getrandom(&s->h.salt, sizeof s->h.salt, 0) == -1)
+		return -1;
+	s->log_fd = make_file(s, "log", mode);
+	if (s->log_fd == -1)
+		return -1;
+	s->idx_fd = make_file(s, "idx", mode);
+	if (s->idx_fd == -1 || seg_write_header(s) == -1) {
+		seg_remove(s);
+		return -1;
+	}
+	return 0;
+}
+
+/* header_sound -- whether there is any segment of this name that the header could be of. */
+static bool
+header_sound(const struct seg_header *h, uint64_t first)
+{
+	return memcmp(h->magic, SEG_MAGIC, sizeof h->magic) == 0 && h->first == first && h->sum == header_sum(h)
+	    && h->prev < first
+	    && (h->next == 0 || h->next > first) && h->n <= SEG_MESSAGES && h->done <= SEG_MESSAGES && h->names <= SEG_NAMES
+	    && h->names_len <= SEG_NAMES_BYTES && h->log_len <= SEG_LOG_BOUND && h->sparse <= 1;
+}
+
+static int
+open_by(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const char *suffix)
+{
+	ssize_t n;
+
+	*s = (struct seg)SEG_CLOSED;
+	s->dir_fd = dir_fd;
+	s->access = access;
+	s->idx_fd = open_file(s, first, 0, suffix);
+	if (s->idx_fd == -1)
+		return -1;
+	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
+	if (n == (ssize_t)sizeof s->h && header_sound(&s->h, first))
+		return 0;
+	seg_close(s);
+	if (n != -1)
+		errno = EBADMSG;
+	return -1;
+}
+
+int
+seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
+{
+	return open_by(s, dir_fd, first, access, "idx");
+}
+
+int
+seg_open_new(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
+{
+	return open_by(s, dir_fd, first, access, "idx.new");
+}
+
+int
+seg_extend(const struct seg *s, uint32_t n)
+{
+	off_t need = (s->h.sparse ? AT_IDS : AT_STATES) + (off_t)n * 8;
+	struct stat st;
+
+	if (fstat(s->idx_fd, &st) == -1)
+		return -1;
+	return st.st_size >= need ? 0 : ftruncate(s->idx_fd, need);
+}
+
+int
+seg_log(struct seg *s)
+{
+	if (s->log_fd == -1)
+		s->log_fd = open_file(s, s->h.first, s->h.variant, "log");
+	return s->log_fd;
+}
+
+void
+seg_close(struct seg *s)
+{
+	int err = errno;
+
+	if (s->idx_fd != -1)
+		close(s->idx_fd);
+	if (s->log_fd != -1)
+		close(s->log_fd);
+	s->idx_fd = s->log_fd = -1;
+	s->h.first = 0;
+	errno = err;
+}
+
+int
+seg_remove(struct seg *s)
+{
+	char name[SEG_NAME_BYTES];
+	int err = errno, r;
+
+	/* the index first: a log that no index names is removed by recount */
+	seg_file(name, s->h.first, 0, "idx");
+	r = file_remove(s->dir_fd, name);
+	seg_file(name, s->h.first, s->h.variant, "log");
+	if (file_remove(s->dir_fd, name) == -1)
+		r = -1;
+	seg_close(s);
+	errno = err;
+	return r;
+}
+
+int
+seg_read_links(struct seg *s)
+{
+	struct seg_header h;
+
+	if (read_whole(s->idx_fd, &h, sizeof h, 0) == -1)
+		return -1;
+	if (!header_sound(&h, s->h.first)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	s->h.prev = h.prev;
+	s->h.done = h.done;
+	return 0;
+}
+
+int
+seg_write_header(struct seg *s)
+{
+	s->h.sum = header_sum(&s->h);
+	return io_pwrite(s->idx_fd, &s->h, sizeof s->h, 0);
+}
+
+int
+seg_write_extent(struct seg *s)
+{
+	size_t at = offsetof(struct seg_header, n);
+
+	s->h.sum = header_sum(&s->h);
+	return io_pwrite(s->idx_fd, &s->h.n, sizeof s->h - at, at);
+}
+
+int
+seg_write_done(const struct seg *s)
+{
+	return io_pwrite(s->idx_fd, &s->h.done, sizeof s->h.done, offsetof(struct seg_header, done));
+}
+
+bool
+seg_slot_sound(const struct slot *s)
+{
+	return s->len <= (s->flags & SLOT_BIG ? INT64_MAX : SEG_PAYLOAD) && s->head_len > 0
+	    && s->head_len <= FRAME_HEADER_MAX && s->off <= SEG_LOG_BOUND - SEG_PAYLOAD - FRAME_HEADER_MAX - 1;
+}
+
+int
+seg_read_raw(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
+{
+	return read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+}
+
+int
+seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
+{
+	bool sound = true;
+
+	if (seg_read_raw(s, pos, n, slots) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n; i++)
+		sound &= seg_slot_sound(&slots[i]);
+	if (sound)
+		return 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots)
+{
+	return io_pwrite(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+}
+
+int
+seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states)
+{
+	return read_whole(s->idx_fd, states, n * sizeof *states, AT_STATES + pos * sizeof *states);
+}
+
+int
+seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states)
+{
+	return io_pwrite(s->idx_fd, states, n * sizeof *states, AT_STATES + pos * sizeof *states);
+}
+
+int
+seg_read_due(const struct seg *s, uint32_t pos, uint64_t *due_us)
+{
+	return read_whole(s->idx_fd, due_us, sizeof *due_us, AT_DUE + pos * sizeof *due_us);
+}
+
+int
+seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us)
+{
+	return io_pwrite(s->idx_fd, &due_us, sizeof due_us, AT_DUE + pos * sizeof due_us);
+}
+
+int
+seg_read_expiry(const struct seg *s, uint32_t pos, uint64_t *expiry_us)
+{
+	return read_whole(s->idx_fd, expiry_us, sizeof *expiry_us, AT_EXPIRY + pos * sizeof *expiry_us);
+}
+
+int
+seg_write_expiry(const struct seg *s, uint32_t pos, uint64_t expiry_us)
+{
+	return io_pwrite(s->idx_fd, &expiry_us, sizeof expiry_us, AT_EXPIRY + pos * sizeof expiry_us);
+}
+
+int
+seg_write_ids(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *ids)
+{
+	return io_pwrite(s->idx_fd, ids, n * sizeof *ids, AT_IDS + pos * sizeof *ids);
+}
+
+int
+seg_reserve(const struct seg *s, uint32_t pos, uint32_t n)
+{
+	static const uint64_t zero[SEG_MESSAGES / 16];
+	uint32_t from = (pos + RESERVE - 1) / RESERVE * RESERVE;
+	uint32_t to = (pos + n + RESERVE - 1) / RESERVE * RESERVE;
+
+	for (uint32_t step; from < to; from += step) {
+		step = to - from < SEG_MESSAGES / 16 ? to - from : SEG_MESSAGES / 16;
+		if (seg_write_states(s, from, step, zero) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+uint64_t
+seg_id(const struct seg *s, uint32_t pos)
+{
+	uint64_t id;
+
+	if (!s->h.sparse)
+		return s->h.first + pos;
+	return read_whole(s->idx_fd, &id, sizeof id, AT_IDS + pos * sizeof id) == 0 ? id : 0;
+}
+
+uint32_t
+seg_find(const struct seg *s, uint32_t n, uint64_t id)
+{
+	uint32_t low = 0, high = n, mid;
+
+	if (!s->h.sparse)
+		return id <= s->h.first ? 0 : id - s->h.first < n ? (uint32_t)(id - s->h.first) : n;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (seg_id(s, mid) < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int
+names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
+{
+	if (t->n >= n)
+		return 0;
+	if (len < t->len || len > SEG_NAMES_BYTES)
+		goto bad;
+	if (read_whole(s->idx_fd, t->text + t->len, len - t->len, AT_NAMES + t->len) == -1)
+		return -1;
+	while (t->n < n && t->len < len) {
+		t->at[t->n++] = (uint16_t)t->len;
+		t->len += 1 + (unsigned char)t->text[t->len];
+	}
+	if (t->n == n && t->len == len)
+		return 0;
+bad:
+	t->n = t->len = 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+names_write(const struct names *t, const struct seg *s, uint32_t from)
+{
+	uint32_t at;
+
+	if (from >= t->n)
+		return 0;
+	at = t->at[from];
+	return io_pwrite(s->idx_fd, t->text + at, t->len - at, AT_NAMES + at);
+}
+
+struct slice
+names_get(const struct names *t, uint32_t i)
+{
+	const char *entry;
+
+	if (i >= t->n)
+		return (struct slice){ "-", 1 };
+	entry = t->text + t->at[i];
+	return (struct slice){ entry + 1, (unsigned char)*entry };
+}
+
+long
+names_add(struct names *t, struct slice name)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		if (slice_eq(names_get(t, i), name))
+			return i;
+	if (t->n == SEG_NAMES || t->len + 1 + name.len > SEG_NAMES_BYTES)
+		return -1;
+	t->at[t->n] = (uint16_t)t->len;
+	t->text[t->len] = (char)(unsigned char)name.len;
+	memcpy(t->text + t->len + 1, name.p, name.len);
+	t->len += 1 + (uint32_t)name.len;
+	return t->n++;
+}

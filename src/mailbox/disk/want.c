@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/* want: heads of fixed size, then texts.  A crash leaves an entry whose owner is dead; it is void, and goes when it is met. */
+#include "mailbox/disk/want.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/io.h"
+
+/*
+ * Heads come first, one after another, so that a few calls look through all of them; then the texts of the filters,
+ * which few wants have and few readers need.
+ */
+#define HEAD_LEN offsetof(struct want, filter.text)
+
+enum {
+	HEADS = 64,                     /* read at a time */
+	TEXT_SIZE = 1024,
+};
+
+_Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && sizeof(struct want) >= (size_t)WANT_HEAD
+    && (int)FILTER_TEXT_MAX <= (int)TEXT_SIZE, "a want has its place");
+_Static_assert(offsetof(struct want, looked_ns) == offsetof(struct want, mark) + sizeof(uint64_t), "want_wake");
+
+static uint64_t
+head_at(uint32_t index)
+{
+	return (uint64_t)index * WANT_HEAD;
+}
+
+static uint64_t
+text_at(uint32_t index)
+{
+	return (uint64_t)WANT_MAX * WANT_HEAD + (uint64_t)index * TEXT_SIZE;
+}
+
+/* read_bytes -- n bytes; beyond the end of the file there are zeros. */
+static int
+read_bytes(int fd, uint64_t at, void *buf, size_t n)
+{
+	ssize_t got = io_pread(fd, buf, n, at);
+
+	if (got == -1)
+		return -1;
+	memset((char *)buf + got, 0, n - (size_t)got);
+	return 0;
+}
+
+int
+want_read(int fd, uint32_t index, struct want *w)
+{
+	if (want_read_head(fd, index, w) == -1)
+		return -1;
+	if (w->owner == 0 || w->filter.len == 0)
+		return 0;
+	if (w->filter.len <= FILTER_TEXT_MAX && read_bytes(fd, text_at(index), w->filter.text, w->filter.len) == -1)
+		return -1;
+	if (filter_ok(&w->filter))
+		return 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+want_read_head(int fd, uint32_t index, struct want *w)
+{
+	return read_bytes(fd, head_at(index), w, HEAD_LEN);
+}
+
+int
+want_write(int fd, uint32_t index, const struct want *w)
+{
+	if (w->filter.len > 0 && io_pwrite(fd, w->filter.text, w->filter.len, text_at(index)) == -1)
+		return -1;
+	/* all of its place: who reads several at once meets no end of the file among them */
+	return io_pwrite(fd, w, WANT_HEAD, head_at(index));
+}
+
+int
+want_mark(int fd, uint32_t index, uint64_t mark)
+{
+	return io_pwrite(fd, &mark, sizeof mark, head_at(index) + offsetof(struct want, mark));
+}
+
+int
+want_wake(int fd, uint32_t index, uint64_t mark, uint64_t woken_ns)
+{
+	const uint64_t two[2] = { mark, woken_ns };
+
+	return io_pwrite(fd, two, sizeof two, head_at(index) + offsetof(struct want, mark));
+}
+
+int
+want_looked(int fd, uint32_t index, uint64_t looked_ns)
+{
+	return io_pwrite(fd, &looked_ns, sizeof looked_ns, head_at(index) + offsetof(struct want, looked_ns));
+}
+
+int
+want_void(int fd, uint32_t index)
+{
+	static const uint64_t none;
+
+	return io_pwrite(fd, &none, sizeof none, head_at(index) + offsetof(struct want, owner));
+}
+
+/* A block of heads, and the want that was read last from it. */
+struct heads {
+	char *block;                    /* HEADS * WANT_HEAD bytes */
+	uint32_t from, n;               /* which are in it */
+	struct want w;
+};
+
+/* head -- the head of entry index, as heads->w, its block read where it is not the one in hand.  Returns 0, or -1. */
+static int
+head(int fd, uint32_t index, uint32_t n, struct heads *heads)
+{
+	if (index < heads->from || index >= heads->from + heads->n) {
+		heads->from = index - index % HEADS;
+		heads->n = n - heads->from < HEADS ? n - heads->from : HEADS;
+		if (read_bytes(fd, head_at(heads->from), heads->block, (size_t)heads->n * WANT_HEAD) == -1)
+			return -1;
+	}
+	memcpy(&heads->w, heads->block + (size_t)(index - heads->from) * WANT_HEAD, HEAD_LEN);
+	return 0;
+}
+
+/* see -- what one want of the kind tells of the crowd. */
+static void
+see(struct want_crowd *crowd, const struct want *w, bool first)
+{
+	if (w->mark == 0) {
+		crowd->alike = first || (crowd->alike && crowd->filter_sum == w->filter_sum);
+		crowd->filter_sum = w->filter_sum;
+	} else if (w->mark != WANT_AWAKE && w->mark != WANT_DOOR && w->looked_ns >= crowd->woken.woken_ns) {
+		crowd->woken = (struct want_woken){ w->owner, w->mark, w->looked_ns, w->filter_sum };
+	}
+}
+
+int
+want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
+    struct want_crowd *crowd)
+{
+	char block[HEADS * WANT_HEAD];
+	struct heads heads = { .block = block };
+	const struct want *w = &heads.w;
+	bool first = true;
+	int found = 0, j;
+
+	*crowd = (struct want_crowd){ .kinds = 0 };
+	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
+		if (head(fd, i, n, &heads) == -1)
+			return -1;
+		if (w->owner == 0)
+			continue;
+		crowd->kinds |= w->kind < 32 ? 1U << w->kind : 0;
+		if (w->kind != (uint32_t)kind)
+			continue;
+		see(crowd, w, first);
+		first = first && w->mark != 0;
+		if (asleep && w->mark != 0)
+			continue;
+		for (j = found++; j > 0 && places[j - 1].ticket > w->ticket; j--)
+			places[j] = places[j - 1];
+		places[j] = (struct want_place){ w->ticket, i };
+	}
+	return found;
+}
+
+int
+want_free_place(int fd, uint32_t n)
+{
+	char block[HEADS * WANT_HEAD];
+	struct heads heads = { .block = block };
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (head(fd, i, n, &heads) == -1)
+			return -1;
+		if (heads.w.owner == 0)
+			return (int)i;
+	}
+	return (int)n;
+}
+
+int
+want_used(int fd, uint32_t n)
+{
+	char block[HEADS * WANT_HEAD];
+	struct heads heads = { .block = block };
+
+	for (; n > 0; n--) {
+		if (head(fd, n - 1, n, &heads) == -1)
+			return -1;
+		if (heads.w.owner != 0)
+			break;
+	}
+	return (int)n;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * leave: messages left in drop/, by those who may send to a mailbox and nothing else.
+ *
+ * A message is written to a file of its own, which gets its name once it is whole: from then on it is kept.  A crash
+ * leaves a file that has been begun (drop.h).
+ */
+#ifndef MAILBOX_DROP_PUT_H
+#define MAILBOX_DROP_PUT_H
+
+#include "mailbox/disk/dropdir.h"
+#include "stream/writer.h"
+
+struct leave {
+	int dir_fd, drop_fd;            /* the mailbox and its drop/, to go through and no more */
+	int fd;                         /* of the message begun; -1 */
+	unsigned char id[DROP_ID];      /* of that one, or of the last */
+	uint64_t time_us;               /* when; no two of a process are of the same microsecond */
+	char to[DROP_TO_BYTES];
+	size_t to_len;
+};
+
+/*
+ * leave_open -- open the mailbox at path for messages to be left there.
+ * Returns 0, or -1: EACCES where that is not permitted, EBADMSG where what is there is not its owner's, or errno.
+ */
+int leave_open(struct leave *l, const char *path);
+
+/*
+ * leave_begin -- begin a message with w, which goes on with writer_data.
+ * leave_end -- it is whole: now it is there.
+ * leave_put -- both, for one that is in memory.
+ * Return 0, or -1: EMSGSIZE, EIDRM where the mailbox was removed, EACCES, or errno of write(2).
+ */
+int leave_begin(struct leave *l, struct writer *w, const struct message *head);
+int leave_end(struct leave *l, struct writer *w);
+int leave_put(struct leave *l, struct writer *w, const struct message *head, const char *data, size_t len);
+
+/* leave_abort -- give up the message begun. */
+void leave_abort(struct leave *l, struct writer *w);
+
+/* leave_withdraw -- take the last message back.  Returns 1, 0 it has been taken in, or -1. */
+int leave_withdraw(struct leave *l);
+
+/* leave_close -- let go. */
+void leave_close(struct leave *l);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: ISC */
+/* lineup: see lineup.h. */
+#include "mailbox/drop/queue.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/safefile.h"
+#include "mailbox/disk/dropdir.h"
+
+enum {
+	REFUSALS = 1024,                /* what is no drop is removed, so many at a time */
+	OLD_S = 60,                     /* a drop that was begun, and is not locked so long after, was given up */
+	WRITABLE = 022,                 /* permission bits with which others than its owner could have filled it in */
+};
+
+void
+lineup_forget(struct lineup *line)
+{
+	while (line->users_n > 0)
+		free(line->users[--line->users_n].list);
+	line->turn = 0;
+}
+
+void
+lineup_refuse(struct lineup *line, const char *name)
+{
+	if (line->refused < REFUSALS && (unlinkat(line->m->drop_fd, name, 0) == 0
+	    || unlinkat(line->m->drop_fd, name, AT_REMOVEDIR) == 0))
+		line->refused++;
+}
+
+/* remove_begun -- remove a drop that was begun, where its writer has died. */
+static void
+remove_begun(struct lineup *line, const char *name)
+{
+	int drop_fd = line->m->drop_fd, fd;
+	struct stat st;
+
+	if (fstatat(drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1
+	    || (uint64_t)st.st_ctime + OLD_S > clock_wall_us() / 1000000)
+		return;
+	fd = S_ISREG(st.st_mode) ? file_open_plain(drop_fd, name, O_RDONLY) : -1;
+	if (fd == -1 || flock(fd, LOCK_SH | LOCK_NB) == 0)
+		lineup_refuse(line, name);
+	if (fd != -1)
+		close(fd);
+}
+
+/* order -- a user's place in the order of turns, another one for each listing. */
+static uint32_t
+order(const struct lineup *line, uid_t uid)
+{
+	return (uid ^ line->salt) * UINT32_C(0x9e3779b1);
+}
+
+/* user_of -- the place of a user; where there is none left, that of one whose turn comes later.  NULL: not this time. */
+static struct user *
+user_of(struct lineup *line, uid_t uid)
+{
+	struct user *u, *latest = NULL;
+
+	for (u = line->users; u < line->users + line->users_n; u++) {
+		if (u->uid == uid)
+			return u;
+		if (latest == NULL || order(line, u->uid) > order(line, latest->uid))
+			latest = u;
+	}
+	if (line->users_n < LINEUP_USERS) {
+		u->list = malloc(LINEUP_EACH * sizeof *u->list);
+		if (u->list == NULL)
+			return NULL;
+		line->users_n++;
+	} else if (order(line, uid) < order(line, latest->uid)) {
+		u = latest;
+	} else {
+		return NULL;
+	}
+	u->uid = uid;
+	u->n = u->at = 0;
+	return u;
+}
+
+/* before -- by the times in the names: who lies about his puts his own messages in disorder. */
+static bool
+before(const struct left *a, const struct left *b)
+{
+	int times = memcmp(a->id + DROP_RANDOM, b->id + DROP_RANDOM, DROP_ID - DROP_RANDOM);
+
+	return times != 0 ? times < 0 : memcmp(a->id, b->id, DROP_RANDOM) < 0;
+}
+
+/* to_come -- whether a drop is dated later than now: nobody can have left it so who does not lie. */
+static bool
+to_come(const struct left *l)
+{
+	uint64_t us = 0;
+
+	for (int i = DROP_RANDOM; i < DROP_ID; i++)
+		us = us << 8 | l->id[i];
+	return us > clock_wall_us();
+}
+
+/* keep -- keep a drop in mind, unless there are enough older ones. */
+static void
+keep(struct user *u, const struct left *l)
+{
+	uint32_t i;
+
+	if (u->n == LINEUP_EACH && !before(l, &u->list[LINEUP_EACH - 1]))
+		return;
+	if (u->n < LINEUP_EACH)
+		u->n++;
+	for (i = u->n - 1; i > 0 && before(l, &u->list[i - 1]); i--)
+		u->list[i] = u->list[i - 1];
+	u->list[i] = *l;
+}
+
+bool
+lineup_may_be(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & WRITABLE) && (st->st_mode & 0004);
+}
+
+/* see -- one entry of drop/: at the first listing, for newest; at the second, up to that.  Returns 0, or -1. */
+static int
+see(struct lineup *line, const char *name, struct left *newest, bool first)
+{
+	struct left l;
+	struct stat st;
+	struct user *u;
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "bell") == 0)
+		return 0;
+	if (drop_begun(name)) {
+		remove_begun(line, name);
+		return 0;
+	}
+	if (!drop_parse(name, l.id)) {
+		lineup_refuse(line, name);
+		return 0;
+	}
+	if (first) {
+		line->seen++;
+		/* else who dates his late would have the second listing take all, and others' in disorder */
+		if (!to_come(&l) && before(newest, &l))
+			*newest = l;
+		return 0;
+	}
+	if (before(newest, &l) && !to_come(&l))
+		return 0;
+	if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!lineup_may_be(&st)) {
+		lineup_refuse(line, name);
+		return 0;
+	}
+	l.ino = st.st_ino;
+	u = user_of(line, st.st_uid);
+	if (u != NULL)
+		keep(u, &l);
+	return 0;
+}
+
+void
+lineup_count_refused(struct lineup *line, uint64_t deadline_ns)
+{
+	struct mbox *m = line->m;
+
+	if (line->refused == 0 || mbox_lock(m, deadline_ns) == -1)
+		return;
+	m->ctl.refused += line->refused;
+	if (mbox_commit(m) == 0)
+		line->refused = 0;
+	mbox_unlock(m);
+}
+
+/* list -- go through drop/ once. */
+static int
+list(struct lineup *line, struct left *newest, bool first)
+{
+	DIR *d = file_list_open(line->m->drop_fd);
+	const struct dirent *e;
+	int r = 0;
+
+	if (d == NULL)
+		return -1;
+	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
+		r = see(line, e->d_name, newest, first);
+	file_list_close(d);
+	return r == 0 ? 0 : -1;
+}
+
+/*
+ * lineup_list lists twice: a file that appears while it is listed may be seen, and one that stood before it not.  What
+ * the first listing has seen stood before the second began, and so did whatever came before that.
+ */
+int
+lineup_list(struct lineup *line)
+{
+	struct left newest = { 0 };
+
+	lineup_forget(line);
+	line->seen = 0;
+	if (getrandom(&line->salt, sizeof line->salt, 0) == -1 || list(line, &newest, true) == -1)
+		return -1;
+	if (line->seen > 0 && list(line, &newest, false) == -1) {
+		lineup_forget(line);
+		return -1;
+	}
+	for (uint32_t i = 1; i < line->users_n; i++)
+		if (order(line, line->users[i].uid) < order(line, line->users[line->turn].uid))
+			line->turn = i;
+	return 0;
+}
+
+int
+lineup_next(struct lineup *line, uid_t *uid, struct left *l)
+{
+	struct user *u;
+
+	for (uint32_t i = 0; i < line->users_n; i++) {
+		u = &line->users[(line->turn + i) % line->users_n];
+		if (u->at < u->n) {
+			line->turn = (uint32_t)(u - line->users) + 1;
+			*uid = u->uid;
+			*l = u->list[u->at++];
+			return 1;
+		}
+	}
+	return 0;
+}
+
+void
+lineup_skip(struct lineup *line, uid_t uid)
+{
+	for (struct user *u = line->users; u < line->users + line->users_n; u++)
+		if (u->uid == uid)
+			u->at = u->n;
+}

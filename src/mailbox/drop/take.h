@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * intake: what was left in drop/ becomes messages of the mailbox, by its receivers.
+ *
+ * A drop is copied first, without the lock, and the copy is what is looked at: who left it may still be writing to it.
+ * Then, in one locked section: the copy is appended, the commit that makes it a message names the drop as taken, and
+ * the file is removed.  Invariant: a file that ctl names as taken is a message already, and goes before another drop
+ * comes in; so a kill neither loses a message nor doubles it.
+ */
+#ifndef MAILBOX_DROP_TAKE_H
+#define MAILBOX_DROP_TAKE_H
+
+#include "mailbox/recv/claim.h"
+#include "mailbox/send/append.h"
+
+struct intake;
+
+/* intake_new -- begin to take drops into m.  Returns NULL with errno. */
+struct intake *intake_new(struct mbox *m);
+
+/*
+ * intake_turn -- claim_turn (claim.h) of a mailbox with a drop/: some drops come in before it, and where nothing is
+ * found for us, more, until none is left that there is room for.  With limits->wait we keep the door, if nobody does.
+ * all: first all drops come in that are there now.
+ * Returns as claim_turn.
+ */
+int intake_turn(struct intake *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all);
+
+/* intake_look -- once a second, asleep: whether there is something in drop/, or nobody keeps the door.  1 or 0. */
+int intake_look(struct intake *in);
+
+void intake_free(struct intake *in);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/* offer: a crash in it leaves a mailbox that is busy: recount removes a FIFO that no message names. */
+#include "mailbox/queue/offer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/safefile.h"
+#include "mailbox/disk/mode.h"
+#include "mailbox/wait/wake.h"
+
+enum { KEEP = 4096 };           /* bytes of log that stay when it was the last message */
+
+int
+offer_make(struct mbox *m, uint32_t pos, uint64_t id)
+{
+	char name[SEG_NAME_BYTES];
+	int in, out, err;
+
+	seg_file(name, id, 0, "meet");
+	if (mbox_begin(m) == -1 || seg_write_due(&m->seg, pos, m->number) == -1)
+		return -1;
+	in = file_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
+	/* what a call that failed half-way has left */
+	if (in == -1 && errno == EEXIST && unlinkat(m->dir_fd, name, 0) == 0)
+		in = file_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
+	if (in == -1)
+		return -1;
+	out = file_open_fifo(m->dir_fd, name, O_WRONLY);
+	/* a full pipe is waited for in write(2) */
+	if (out != -1 && fcntl(out, F_SETFL, 0) == -1) {
+		err = errno;
+		close(out);
+		errno = err;
+		out = -1;
+	}
+	close(in);
+	return out;
+}
+
+/* to_sender -- an offer is claimed by its sender, who is told. */
+static int
+to_sender(struct mbox *m, const struct item *item, uint64_t sender, bool tried)
+{
+	uint64_t state = state_make(STATE_CLAIMED, item->tries + tried, sender);
+
+	if (seg_write_states(&m->seg, item->pos, 1, &state) == -1)
+		return mbox_fail(m);
+	return sender == m->number ? 0 : wake_end(m, item->id, STATE_CLAIMED);
+}
+
+int
+offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
+{
+	char name[SEG_NAME_BYTES];
+	uint64_t sender;
+	bool lives;
+
+	seg_file(name, item->id, 0, "meet");
+	*fd = -1;
+	if (mbox_begin(m) == -1 || seg_read_due(&m->seg, item->pos, &sender) == -1)
+		return -1;
+	lives = !expired && mbox_lives(m, sender);
+	if (lives) {
+		*fd = file_open_fifo(m->dir_fd, name, O_RDONLY);
+		if (*fd == -1 && errno != ENOENT)
+			return -1;
+	}
+	if (*fd != -1) {
+		m->ctl.litter |= file_remove(m->dir_fd, name) == -1;
+		return 1;
+	}
+	if (!lives)
+		return settle_gone(m, item, 1, STATE_READY, STATE_DROPPED, KEEP);
+	/* a receiver was killed between these two calls: its sender makes a new one */
+	m->ctl.claimed++;
+	return to_sender(m, item, sender, false);
+}
+
+int
+offer_back(struct mbox *m, const struct item *item, bool tried)
+{
+	uint64_t sender;
+
+	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
+		return -1;
+	if (!mbox_lives(m, sender))
+		return settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP);
+	return to_sender(m, item, sender, tried);
+}
+
+int
+offer_revive(struct mbox *m, const struct item *item)
+{
+	uint64_t sender;
+
+	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
+		return -1;
+	return mbox_lives(m, sender) ? 0 : settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP);
+}
+
+int
+offer_ours(struct mbox *m, struct item *item)
+{
+	if (mbox_begin(m) == -1 || to_sender(m, item, m->number, true) == -1)
+		return -1;
+	item->tries += item->tries < STATE_TRIES_MAX;
+	return 0;
+}
+
+int
+offer_again(struct mbox *m, const struct item *item)
+{
+	int out = offer_make(m, item->pos, item->id), err;
+
+	if (out != -1 && settle_ready(m, item, 1, false, 0) == 0 && wake_ready(m, item->id) == 0)
+		return out;
+	err = errno;
+	if (out != -1)
+		close(out);
+	errno = err;
+	return -1;
+}

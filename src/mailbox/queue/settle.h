@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * settle: how messages change their states: claimed, ready again, gone.
+ *
+ * All functions are called with the lock held and the change begun (mbox_begin); m->seg is the segment of the items,
+ * and their places in it are right.  The caller commits; where a function fails that is refused (mbox_fail).
+ */
+#ifndef MAILBOX_QUEUE_SETTLE_H
+#define MAILBOX_QUEUE_SETTLE_H
+
+#include "mailbox/box/mbox.h"
+
+enum { SETTLE_MAX = 2048 };             /* items settled at a time */
+
+#define SETTLE_DELAY_MAX_US UINT64_C(60000000)  /* no message is kept back for longer */
+
+/* A message that is claimed, or looked at. */
+struct item {
+	uint64_t id;
+	struct slot slot;
+	uint32_t pos;                   /* its place in its segment */
+	unsigned tries;                 /* deliveries that failed before */
+};
+
+/* settle_claim -- n items, ready until now, are claimed by this process.  Returns 0, or -1. */
+int settle_claim(struct mbox *m, const struct item *items, uint32_t n);
+
+/*
+ * settle_ours -- keep of n items those that this process has claimed, in their order: after a call that failed half-way
+ * nobody knows which those are.  Returns how many, or -1.
+ */
+long settle_ours(const struct mbox *m, struct item *items, uint32_t n);
+
+/*
+ * settle_ready -- n items, claimed until now, are ready again, in their places.
+ * tried: with a try counted; delay_us: not to be given before so long from now (0: at once).
+ * Wakes nobody.  Returns 0, or -1.
+ */
+int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us);
+
+/*
+ * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED.
+ * was: their status until now.  keep: as of reclaim_spent.
+ * Wakes who waits for room, or for the end of one of them.  Returns 0, or -1.
+ */
+int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_status was, enum state_status now,
+    uint64_t keep);
+
+/* settle_retry_us -- how long a message that has failed so many times is kept back. */
+uint64_t settle_retry_us(unsigned tries);
+
+/*
+ * settle_find -- make m->seg the segment of message id, and fill its item and its status.
+ * Returns 1, 0 where it is not in the mailbox any more, or -1.
+ */
+int settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status);
+
+/*
+ * settle_places -- make m->seg the segment seg, and the places of its n items right, which were found in this shape.
+ * Returns 0, or -1.
+ */
+int settle_places(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * claim: messages out of a mailbox: look, claim, deliver, done or put back.
+ *
+ * A claim is the claimer's process number in a message's state.  It holds while that process lives: whoever looks
+ * next gives back what the dead had.  A message leaves the mailbox only with claim_turn's DONE, which its receiver
+ * asks for once it has been delivered.
+ */
+#ifndef MAILBOX_RECV_CLAIM_H
+#define MAILBOX_RECV_CLAIM_H
+
+#include "frame/message.h"
+#include "mailbox/recv/search.h"
+
+enum claim_end { CLAIM_DONE, CLAIM_DROPPED, CLAIM_BACK, CLAIM_FAILED };
+
+/*
+ * claim_init -- begin to receive from m.
+ * patience_ns: how long to wait for the lock when something is to be settled, but a second at least: what has been
+ * delivered, and is not marked so, is delivered again.
+ * Returns 0, or -1 with ENOMEM.
+ */
+int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns);
+
+/* claim_deadline -- when a wait for the lock that begins now must end. */
+uint64_t claim_deadline(const struct claim *c);
+
+/* claim_free -- let go of what claim_init allocated. */
+void claim_free(struct claim *c);
+
+/*
+ * claim_turn -- in one locked section: what is in run is done, and run gets what comes next; limits->probe: that is not
+ * claimed, and run tells of its first message alone.
+ * What is damaged is taken out and set aside (verify.h).
+ * Returns 1 with messages in run; 0 with none (limits->wait: our want is posted); or -1: EIDRM, EBUSY, EINTR,
+ * or errno.
+ */
+int claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits);
+
+/* claim_waits -- whether message id is in the mailbox, whoever has it, and wanted (true where that cannot be told). */
+bool claim_waits(struct claim *c, uint64_t id);
+
+/*
+ * claim_settle -- the messages of run, from item `from` on, are done, or put back: as they were, or with a try
+ * counted and not to be given again before delay_us from now.  run->n becomes `from`.
+ * Returns 0, or -1.
+ */
+int claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us);
+
+/*
+ * claim_change -- settle n items whose places are right (claim_settle); keep: as of reclaim_spent.
+ * With the lock held and the change begun.  Returns 0, or -1.
+ */
+int claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us,
+    uint64_t keep);
+
+/*
+ * claim_message -- item i of run as a message.  It points into run, and to an open file for a large payload
+ * (m->fd), which the caller closes.
+ * Returns 0, or -1.
+ */
+int claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch);
+
+/* claim_payload -- item i's payload, where it stands in run, for one that is not large. */
+static inline const char *
+claim_payload(const struct run *run, uint32_t i)
+{
+	const struct slot *s = &run->items[i].slot;
+
+	return run->log + (s->off - run->log_at) + s->head_len;
+}
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/* hold: a crash leaves claims of a dead process, as in claim.c. */
+#include "mailbox/recv/inflight.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "mailbox/box/compact.h"
+#include "mailbox/recv/verify.h"
+#include "mailbox/wait/wake.h"
+
+enum {
+	TOGETHER = 64,                          /* messages settled together */
+	KEEP = 4096,                            /* bytes of log that a spent segment may keep */
+};
+
+int
+hold_add(struct hold *h, const struct run *run)
+{
+	struct held *more;
+	uint32_t room;
+
+	if (h->n + run->n > h->room) {
+		room = (h->n + run->n) * 2;
+		more = realloc(h->list, room * sizeof *more);
+		if (more == NULL)
+			return -1;
+		h->list = more;
+		h->room = room;
+	}
+	for (uint32_t i = 0; i < run->n; i++)
+		h->list[h->n++] = (struct held){ .seg = run->seg, .shape = run->shape, .item = run->items[i],
+			.meet_fd = -1, .kept_fd = -1 };
+	return 0;
+}
+
+/* let_go -- of the descriptors that a message has. */
+static void
+let_go(struct held *held)
+{
+	if (held->meet_fd != -1)
+		close(held->meet_fd);
+	if (held->kept_fd != -1)
+		close(held->kept_fd);
+	held->meet_fd = held->kept_fd = -1;
+}
+
+void
+hold_drop(struct hold *h)
+{
+	int err = errno;
+
+	while (h->n > 0)
+		let_go(&h->list[--h->n]);
+	errno = err;
+}
+
+void
+hold_free(struct hold *h)
+{
+	hold_drop(h);
+	free(h->list);
+	h->list = NULL;
+	h->room = 0;
+}
+
+/* settle -- hold_settle, with the lock held and the change begun: neighbours in a segment together. */
+static int
+settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
+{
+	struct item items[TOGETHER];
+	uint32_t step;
+
+	for (uint32_t i = 0; i < n; i += step) {
+		for (step = 0; step < TOGETHER && i + step < n && held[i + step].seg == held[i].seg
+		    && held[i + step].shape == held[i].shape; step++)
+			items[step] = held[i + step].item;
+		if (settle_places(c->m, held[i].seg, held[i].shape, items, step) == -1
+		    || claim_change(c, items, step, end, delay_us, KEEP) == -1)
+			return -1;
+		if (end == CLAIM_DONE)
+			reclaim_sparse(&c->m->seg, &c->m->ctl);
+	}
+	return 0;
+}
+
+int
+hold_settle(struct hold *h, struct claim *c, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
+{
+	uint64_t deadline_ns = claim_deadline(c);
+	int r, err;
+
+	if (n == 0)
+		return 0;
+	/* what a signal ends is waited for anew, but not beyond the time that there is; and a second after a signal */
+	while ((r = mbox_lock(c->m, deadline_ns)) == -1 && errno == EINTR)
+		if (deadline_ns > clock_after(WAKE_LOOK_NS))
+			deadline_ns = clock_after(WAKE_LOOK_NS);
+	if (r == -1)
+		return -1;
+	r = mbox_begin(c->m);
+	if (r == 0)
+		r = settle(c, h->list + from, n, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US);
+	if (r == 0)
+		r = mbox_commit(c->m);
+	mbox_unlock(c->m);
+	err = errno;
+	for (uint32_t i = 0; i < n; i++)
+		let_go(&h->list[from + i]);
+	errno = err;
+	return r;
+}
+
+int
+hold_recall(struct claim *c, const struct held *held, struct run *run)
+{
+	struct mbox *m = c->m;
+	struct item *item = &run->items[0];
+	ssize_t n;
+	int r;
+
+	*item = held->item;
+	if (mbox_lock(m, claim_deadline(c)) == -1)
+		return -1;
+	r = settle_places(m, held->seg, held->shape, item, 1);
+	/* its frame may have moved with its segment */
+	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || mbox_seg_log(m) == -1))
+		r = -1;
+	run->shape = m->ctl.shape;
+	run->salt = m->seg.h.salt;
+	mbox_unlock(m);
+	if (r == -1)
+		return -1;
+	run->n = 1;
+	run->delivered = 0;
+	run->expired = false;
+	run->kept_fd = held->kept_fd;
+	run->seg = held->seg;
+	run->log_at = item->slot.off;
+	run->log_len = slot_frame_len(&item->slot);
+	n = io_pread(m->seg.log_fd, run->log, run->log_len, run->log_at);
+	if (n != -1 && n != (ssize_t)run->log_len)
+		errno = EBADMSG;
+	if (n == (ssize_t)run->log_len && !verify_frame(run, 0)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return n == (ssize_t)run->log_len ? 0 : -1;
+}

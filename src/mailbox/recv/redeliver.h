@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* revive: messages that are ready again: what receivers that died had claimed, and who is woken for it. */
+#ifndef MAILBOX_RECV_REDELIVER_H
+#define MAILBOX_RECV_REDELIVER_H
+
+#include "mailbox/recv/search.h"
+
+/* revive_due -- whether it is time to ask for dead claimers. */
+bool revive_due(const struct claim *c);
+
+/* revive_dead -- with the lock held: make ready again what dead processes had claimed.  Returns 0, or -1. */
+int revive_dead(struct claim *c);
+
+/* revive_wake -- wake receivers for n messages of m->seg that are ready again.  Returns 0, or -1. */
+int revive_wake(struct claim *c, const struct item *items, uint32_t n);
+
+#endif

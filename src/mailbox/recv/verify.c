@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* verify: reads; a crash in setting aside leaves a claim of the dead, and the next receiver finds the damage again. */
+#include "mailbox/recv/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bootid.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/safefile.h"
+#include "frame/frame.h"
+
+enum { PIECE = 64 * 1024 };             /* bytes of a payload read at a time */
+
+enum verdict { WHOLE, DAMAGED, GONE };
+
+/* frame_of -- where item i's frame, of slot_frame_len bytes, stands in run. */
+static inline const char *
+frame_of(const struct run *run, uint32_t i)
+{
+	return run->log + (run->items[i].slot.off - run->log_at);
+}
+
+/* frame_whole -- verify_frame, inline. */
+static inline bool
+frame_whole(const struct run *run, uint32_t i)
+{
+	const struct item *item = &run->items[i];
+	uint32_t sum = hash_sum(frame_of(run, i), slot_frame_len(&item->slot));
+
+	return seg_bind(sum, run->salt, item->id) == item->slot.sum;
+}
+
+bool
+verify_frame(const struct run *run, uint32_t i)
+{
+	return frame_whole(run, i);
+}
+
+/* payload_sum -- the checksum of a file.  Returns 0, or -1. */
+static int
+payload_sum(int fd, uint64_t *sum)
+{
+	char piece[PIECE];
+	struct hash h;
+	ssize_t n;
+
+	hash_begin(&h);
+	while ((n = io_pread(fd, piece, sizeof piece, h.len)) > 0)
+		hash_add(&h, piece, (size_t)n);
+	*sum = hash_end(&h);
+	return n == -1 ? -1 : 0;
+}
+
+/* verify_payload -- whether a large payload is what was sent.  Returns an enum verdict, or -1. */
+static int
+verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
+{
+	const struct item *item = &run->items[i];
+	char name[SEG_NAME_BYTES];
+	uint64_t should, is;
+	struct frame f;
+	struct stat st;
+	int fd, r, err;
+
+	if (frame_parse(&f, frame_of(run, i), item->slot.head_len, NULL) == -1
+	    || batch_big_take(&f.extra, &should) == -1)
+		return DAMAGED;
+	seg_file(name, item->id, 0, "big");
+	fd = file_open_plain(m->dir_fd, name, O_RDONLY);
+	if (fd == -1)
+		return errno == ENOENT ? GONE : errno == EBADMSG ? DAMAGED : -1;
+	r = fstat(fd, &st);
+	if (r == 0)
+		r = (uint64_t)st.st_size == item->slot.len ? WHOLE : DAMAGED;
+	/* who may only look cannot have looked at all of it after a boot */
+	if (r == WHOLE && (item->id < m->ctl.proven || (m->look && !boot_marked(m->ctl_fd)))) {
+		r = payload_sum(fd, &is);
+		if (r == 0)
+			r = is == should ? WHOLE : DAMAGED;
+	}
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
+/* discard -- with the lock held: item i is damaged: set it aside, and have it gone. */
+static int
+discard(struct mbox *m, struct run *run, uint32_t i)
+{
+	struct item item = run->items[i];
+	char name[SEG_NAME_BYTES];
+	long ours;
+
+	if (mbox_begin(m) == -1 || settle_places(m, run->seg, run->shape, &item, 1) == -1)
+		return -1;
+	ours = settle_ours(m, &item, 1);
+	if (ours < 1)
+		return (int)ours;
+	seg_file(name, item.id, 0, "big");
+	m->ctl.spoilt = 1;
+	if (damage_keep(&m->damage, m->dir_fd, item.id, m->ctl.mode, frame_of(run, i), slot_frame_len(&item.slot)) == -1
+	    || ((item.slot.flags & SLOT_BIG) && damage_keep_file(&m->damage, m->dir_fd, name) == -1)
+	    || settle_gone(m, &item, 1, STATE_CLAIMED, STATE_DROPPED, 0) == -1)
+		return -1;
+	m->ctl.spoilt = 0;
+	m->ctl.dropped--;
+	m->ctl.damaged++;
+	return 0;
+}
+
+/* take_out -- leave in run what is whole; noting what is damaged. */
+static void
+take_out(struct mbox *m, bool peek, struct run *run, const unsigned char *verdicts)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		if (verdicts[i] == WHOLE)
+			run->items[n++] = run->items[i];
+		else if (verdicts[i] == DAMAGED || !peek)
+			damage_note(&m->damage, run->items[i].id);
+	}
+	run->n = n;
+}
+
+/* discard_all -- with the lock held: discard what is not whole; but not what is missing since rm -r is at work: EIDRM. */
+static int
+discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
+{
+	if (memchr(verdicts, GONE, run->n) != NULL && mbox_missing(m) == -1 && errno != EBADMSG)
+		return -1;
+	for (uint32_t i = 0; i < run->n; i++)
+		if (verdicts[i] != WHOLE && discard(m, run, i) == -1)
+			return -1;
+	return m->changing ? mbox_commit(m) : 0;
+}
+
+int
+verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
+{
+	unsigned char verdicts[RUN_MESSAGES];
+	uint32_t whole = 0;
+	int verdict, r;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		verdict = frame_whole(run, i) ? WHOLE : DAMAGED;
+		if (verdict == WHOLE && (run->items[i].slot.flags & SLOT_BIG))
+			verdict = verify_payload(m, run, i);
+		if (verdict == -1)
+			return -1;
+		verdicts[i] = (unsigned char)verdict;
+		whole += verdict == WHOLE;
+	}
+	if (whole == run->n)
+		return 0;
+	if (run->meet_fd != -1)
+		close(run->meet_fd);
+	run->meet_fd = -1;
+	if (!peek) {
+		if (mbox_lock(m, deadline_ns) == -1)
+			return -1;
+		r = discard_all(m, run, verdicts);
+		mbox_unlock(m);
+		if (r == -1) {
+			run->sure = false;
+			return -1;
+		}
+	}
+	take_out(m, peek, run, verdicts);
+	return 0;
+}

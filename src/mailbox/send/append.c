@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: ISC */
+/* post: append under the lock, payloads too large for that gathered outside it. */
+#include "mailbox/send/append.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/safefile.h"
+#include "mailbox/box/compact.h"
+#include "mailbox/disk/mode.h"
+#include "mailbox/disk/wakefifo.h"
+#include "mailbox/queue/evict.h"
+#include "mailbox/queue/offer.h"
+#include "mailbox/send/completion.h"
+#include "mailbox/send/groupsync.h"
+#include "mailbox/send/spool.h"
+#include "mailbox/wait/wait.h"
+#include "mailbox/wait/wake.h"
+
+void
+post_init(struct post *p, struct mbox *m)
+{
+	p->m = m;
+	p->names_of = 0;
+	p->names.n = p->names.len = 0;
+	p->last_id = 0;
+	p->sync = false;
+	p->drop = NULL;
+	p->offer_fd = -1;
+}
+
+/* ---- room ---- */
+
+/* admitted -- how many of the batch's messages have room now; a message always has in an empty mailbox. */
+static uint32_t
+admitted(const struct ctl *c, const struct batch *b)
+{
+	uint64_t live = c->live, bytes = c->live_bytes;
+	uint32_t i;
+
+	/* a policy makes room by and by, but not by taking what somebody has */
+	if (c->policy == CTL_LATEST)
+		return b->n - b->from;
+	if (c->cap_messages == CTL_UNBOUNDED && c->cap_bytes == CTL_UNBOUNDED)
+		return b->n - b->from;
+	for (i = b->from; i < b->n; i++) {
+		if (live > 0 && (live >= c->cap_messages || bytes + batch_cost(b->slots[i].len) > c->cap_bytes))
+			break;
+		live++;
+		bytes += batch_cost(b->slots[i].len);
+	}
+	return i - b->from;
+}
+
+/*
+ * wait_for_room -- post our want for room and sleep; with the lock held, which it lets go.
+ * Returns 0: lock and look again; or -1: EAGAIN, ETIMEDOUT, EINTR, EIDRM or errno, our want taken down.
+ */
+static int
+wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
+{
+	int r;
+
+	if (deadline_ns == POST_NOW) {
+		if (m->changing)
+			mbox_commit(m);
+		mbox_unlock(m);
+		errno = EAGAIN;
+		return -1;
+	}
+	io_catch_stop();
+	r = wait_post(m, WANT_ROOM, NULL, need_bytes);
+	if (r == 0 && m->changing)
+		r = mbox_commit(m);
+	mbox_unlock(m);
+	if (r == 0) {
+		r = wait_sleep(m, deadline_ns);
+		if (r == 1)
+			return 0;
+		if (r == 0)
+			errno = ETIMEDOUT;
+	}
+	if (errno != EIDRM)
+		wait_leave(m);
+	return -1;
+}
+
+/* ---- append ---- */
+
+/* is_offer -- whether what is sent there is not kept, but handed over. */
+static bool
+is_offer(const struct mbox *m)
+{
+	return m->ctl.cap_messages == 0;
+}
+
+/*
+ * newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names.
+ * Whether the newest is full does not depend on what is to be appended: so the files of a segment that an
+ * interrupted sender began are those that the next one makes.
+ */
+static int
+newest_segment(struct post *p)
+{
+	struct mbox *m = p->m;
+	struct ctl *c = &m->ctl;
+	struct seg fresh;
+	bool full;
+
+	if (c->last_seg == 0)
+		seg_close(&m->seg);     /* what we hold was removed */
+	else if (mbox_seg(m, c->last_seg) == -1)
+		return -1;
+	full = c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX
+	    || c->names > SEG_NAMES - 2 || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1);
+	if (full) {
+		if (mbox_begin(m) == -1 || seg_create(&fresh, m->dir_fd, c->next, c->last_seg, c->mode) == -1)
+			return -1;
+		if (c->last_seg != 0) {
+			m->seg.h.n = mbox_seg_n(m);
+			m->seg.h.names = c->names;
+			m->seg.h.names_len = c->names_len;
+			m->seg.h.log_len = c->log_len;
+			m->seg.h.next = c->next;
+			if (seg_read_links(&m->seg) == -1 || seg_write_header(&m->seg) == -1) {
+				seg_close(&fresh);
+				return -1;
+			}
+		} else {
+			c->first_seg = c->next;
+		}
+		c->last_seg = c->next;
+		c->log_len = c->names = c->names_len = 0;
+		c->shape++;
+		/* the old one may go only once ctl knows the new one */
+		if (mbox_note(m) == -1 || (m->seg.h.first != 0 && reclaim_spent(&m->seg, c, 0) == -1)) {
+			seg_close(&fresh);
+			return -1;
+		}
+		reclaim_sparse(&m->seg, c);
+		seg_close(&m->seg);
+		m->seg = fresh;
+		m->shape = c->shape;
+	}
+	if (p->names_of != c->last_seg || p->names.n > c->names)
+		p->names.n = p->names.len = 0;
+	p->names_of = c->last_seg;
+	return names_read(&p->names, &m->seg, c->names, c->names_len);
+}
+
+/* number_names -- find the numbers of n messages' names, new ones added.  Returns for how many there is place. */
+static uint32_t
+number_names(struct post *p, const struct batch *b, uint32_t n)
+{
+	const struct slot *s = b->slots + b->from, *known = NULL;
+	long got;
+
+	for (uint32_t i = 0; i < b->names; i++)
+		p->number[i] = -1;
+	for (uint32_t i = 0; i < n; known = s, s++, i++) {
+		/* neighbours mostly have the same */
+		if (known != NULL && s->tag == known->tag && s->source == known->source)
+			continue;
+		for (int k = 0; k < 2; k++) {
+			uint16_t name = k == 0 ? s->tag : s->source;
+
+			if (p->number[name] != -1)
+				continue;
+			got = names_add(&p->names, b->name[name]);
+			if (got == -1)
+				return i;
+			p->number[name] = (int32_t)got;
+		}
+	}
+	return n;
+}
+
+/*
+ * write_slots -- write the slots of n messages of b from place pos of the segment on, with their places in the log and
+ * the numbers of their names.  bytes: gets what they cost.  Returns 0, or -1.
+ */
+static int
+write_slots(struct post *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
+{
+	const struct slot *from = b->slots + b->from;
+	const uint32_t base = (uint32_t)p->m->ctl.log_len - from->off;
+	const uint16_t flags = (p->sync ? SLOT_SYNC : 0) | (is_offer(p->m) ? SLOT_MEET | SLOT_SYNC : 0);
+	const uint64_t salt = p->m->seg.h.salt, next = p->m->ctl.next;
+	uint64_t now = 0;
+	struct slot *s;
+
+	*bytes = 0;
+	for (uint32_t i = 0, step; i < n; i += step) {
+		step = n - i < POST_SLOTS ? n - i : POST_SLOTS;
+		for (uint32_t j = 0; j < step; j++) {
+			s = &p->slots[j];
+			*s = from[i + j];
+			s->flags |= flags;
+			s->off += base;
+			s->sum = seg_bind(s->sum, salt, next + i + j);
+			s->tag = (uint16_t)p->number[s->tag];
+			s->source = (uint16_t)p->number[s->source];
+			if (s->time_us == 0)
+				s->time_us = now != 0 ? now : (now = clock_wall_us());
+			*bytes += batch_cost(s->len);
+		}
+		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+write_expiries(struct mbox *m, uint32_t pos, uint32_t n, const struct batch *b)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(b->slots[b->from + i].flags & SLOT_EXPIRES))
+			continue;
+		if (seg_write_expiry(&m->seg, pos + i, b->expiries[b->from + i]) == -1)
+			return -1;
+		m->ctl.expires = 1;
+	}
+	return 0;
+}
+
+/* finish_append -- commit, with the wants that an append changes. */
+static int
+finish_append(struct post *p)
+{
+	struct mbox *m = p->m;
+
+	/* we are admitted: the next in the queue may fit as well */
+	if ((m->posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1)
+		return -1;
+	if ((p->sync || is_offer(m)) && sync_post(m, m->ctl.next - 1) == -1)
+		return -1;
+	if ((p->sync || is_offer(m)) && !m->posted) {
+		errno = ENOSPC;         /* nobody could tell us how it ended */
+		return -1;
+	}
+	m->ctl.from_drop = p->drop != NULL;
+	if (p->drop != NULL)
+		memcpy(m->ctl.taken, p->drop, sizeof m->ctl.taken);
+	return mbox_commit(m);
+}
+
+/* write_extent -- after loss of power the index tells how much of it counts: ctl is not synced. */
+static int
+write_extent(struct mbox *m)
+{
+	m->seg.h.n = mbox_seg_n(m);
+	m->seg.h.names = m->ctl.names;
+	m->seg.h.names_len = m->ctl.names_len;
+	m->seg.h.log_len = m->ctl.log_len;
+	return seg_write_extent(&m->seg);
+}
+
+/* append -- write n messages of b beyond the end, wake who wants them, and commit. */
+static int
+append(struct post *p, struct batch *b, uint32_t n)
+{
+	struct mbox *m = p->m;
+	struct ctl *c = &m->ctl;
+	uint32_t pos = mbox_seg_n(m), from = b->slots[b->from].off, end, known = c->names;
+	uint64_t bytes;
+
+	if (n > SEG_MESSAGES - pos)
+		n = SEG_MESSAGES - pos;
+	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
+		n = 1;          /* each waits, or displaces, for itself */
+	p->names_of = 0;        /* until what is added to them counts */
+	n = number_names(p, b, n);
+	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
+	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
+	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
+	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1) || write_expiries(m, pos, n, b) == -1
+	    || write_slots(p, b, pos, n, &bytes) == -1
+	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
+		return -1;
+	/* what would be begun later, on account of a want, would tell of the messages before they count */
+	if ((p->sync || m->posted || m->crowd.kinds & 1U << WANT_ROOM) && mbox_begin(m) == -1)
+		return -1;
+	c->live_bytes += bytes;
+	c->live += n;
+	c->next += n;
+	c->log_len += end - from;
+	c->names = p->names.n;
+	c->names_len = p->names.len;
+	if ((c->durable && write_extent(m) == -1) || finish_append(p) == -1)
+		return -1;
+	b->from += n;
+	p->names_of = c->last_seg;
+	p->last_id = c->next - 1;
+	return 0;
+}
+
+/* lock_deadline -- how long to wait for the lock: a second for who would not wait at all. */
+static uint64_t
+lock_deadline(uint64_t deadline_ns)
+{
+	return deadline_ns == POST_NOW ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+}
+
+/*
+ * enter -- lock the mailbox at a moment when there is room, and have a segment to append to.
+ * Returns how many of the batch's messages may go in, or -1.
+ */
+static long
+enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
+{
+	struct mbox *m = p->m;
+	uint32_t n;
+	int ahead, err;
+
+	for (;;) {
+		if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
+			return -1;
+		ahead = wake_ahead(m);
+		m->behind = ahead == 1;
+		if (ahead == 0 && !mbox_fits(&m->ctl, batch_cost(b->slots[b->from].len)) && displace_expired(m) == -1)
+			ahead = -1;
+		if (ahead == 0 && displace(m, b->name[b->slots[b->from].tag], batch_cost(b->slots[b->from].len)) == -1)
+			ahead = -1;
+		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
+		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
+			return n;
+		if (ahead == -1 || n > 0) {
+			err = errno;
+			mbox_unlock(m);
+			wait_leave(m);
+			errno = err;
+			return -1;
+		}
+		if (wait_for_room(m, batch_cost(b->slots[b->from].len), deadline_ns) == -1)
+			return -1;
+	}
+}
+
+int
+post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
+{
+	uint32_t from = b->from;
+	long n;
+	int r;
+
+	if (b->from == b->n)
+		return 0;
+	n = enter(p, b, deadline_ns);
+	if (n == -1)
+		return -1;
+	r = append(p, b, (uint32_t)n);
+	mbox_unlock(p->m);
+	if (r == 0 && p->m->ctl.durable && stable_wait(p->m, p->last_id + 1 - (b->from - from), p->last_id, false) == -1) {
+		p->last_id -= b->from - from;
+		b->from = from;
+		return -1;
+	}
+	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns) : r;
+}
+
+int
+post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
+{
+	struct mbox *m = p->m;
+	const struct slot *slot = &b->slots[b->from];
+	int r;
+
+	p->offer_fd = -1;
+	if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
+		return -1;
+	r = deadline_ns == POST_NOW ? wake_wanted(m, b->name[slot->tag], b->name[slot->source]) : 1;
+	if (r == 0)
+		errno = EAGAIN;
+	if (r == 1)
+		r = mbox_number(m) == -1 || mbox_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
+	else
+		r = -1;
+	mbox_unlock(m);
+	if (r == -1 && p->offer_fd != -1)
+		close(p->offer_fd);
+	return r;
+}
+
+/* ---- large payloads ---- */
+
+/* adopt -- give the spool the name of the message to come.  A kill after it is mended by recount: ctl is busy. */
+static int
+adopt(struct post *p, struct batch *b)
+{
+	struct mbox *m = p->m;
+	char spool[BELL_NAME_MAX], big[SEG_NAME_BYTES];
+
+	bell_spool_name(spool, m->number);
+	seg_file(big, m->ctl.next, 0, "big");
+	batch_big_id(b, m->ctl.next);
+	if (mbox_begin(m) == -1)
+		return -1;
+	return renameat(m->dir_fd, spool, m->dir_fd, big);
+}
+
+int
+post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
+{
+	struct mbox *m = p->m;
+	char big[SEG_NAME_BYTES];
+	int r = -1, err;
+
+	batch_put_big(b, len, sum);
+	/* the payload first: it takes long, and nobody need wait for it */
+	if ((m->ctl.durable && io_sync_data(fd) == -1) || enter(p, b, deadline_ns) == -1) {
+		spool_drop(m, fd);
+		return -1;
+	}
+	seg_file(big, m->ctl.next, 0, "big");
+	if (adopt(p, b) == 0) {
+		r = append(p, b, 1);
+		if (r == -1)            /* should that fail, the change that was begun is left to recount */
+			unlinkat(m->dir_fd, big, 0);
+	}
+	if (r == 0) {
+		/* the message is in: should this fail, what is left of the want goes with its owner */
+		if (!p->sync && wait_down(m) == 0 && m->changing)
+			mbox_commit(m);
+		close(fd);
+		mbox_unlock(m);
+		if (m->ctl.durable && stable_wait(m, p->last_id, p->last_id, true) == -1)
+			return -1;
+		return p->sync ? sync_await(p->m, p->last_id, deadline_ns) : 0;
+	}
+	err = errno;
+	mbox_unlock(m);
+	errno = err;
+	spool_drop(m, fd);
+	return -1;
+}
+
+/* ---- what was left in drop/ ---- */
+
+int
+post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big)
+{
+	struct mbox *m = p->m;
+	const struct slot *slot = &b->slots[b->from];
+	char file[SEG_NAME_BYTES];
+	int ahead = wake_ahead(m), r;
+
+	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
+		return ahead == -1 ? -1 : 0;
+	if (!mbox_fits(&m->ctl, batch_cost(slot->len)) && displace_expired(m) == -1)
+		return -1;
+	if (displace(m, b->name[slot->tag], batch_cost(slot->len)) == -1)
+		return -1;
+	if (admitted(&m->ctl, b) == 0)
+		return 0;
+	if (newest_segment(p) == -1 || (big && adopt(p, b) == -1))
+		return -1;
+	seg_file(file, m->ctl.next, 0, "big");
+	p->drop = drop;
+	r = append(p, b, 1);
+	p->drop = NULL;
+	if (r == 0)
+		return 1;
+	if (big)
+		unlinkat(m->dir_fd, file, 0);
+	return -1;
+}

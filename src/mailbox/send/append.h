@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * post: messages into a mailbox: room, append, wake.
+ *
+ * Invariant: an append writes frames, names and slots beyond what is in use, then ctl, which makes them exist; so a
+ * kill leaves all of its messages or none.
+ */
+#ifndef MAILBOX_SEND_APPEND_H
+#define MAILBOX_SEND_APPEND_H
+
+#include "mailbox/box/mbox.h"
+#include "mailbox/disk/batch.h"
+
+enum { POST_SLOTS = 1024 };             /* slots written at a time */
+
+struct post {
+	struct mbox *m;
+	uint64_t names_of;                      /* the segment whose names are held; 0 none */
+	uint64_t last_id;                       /* of the message appended last */
+	bool sync;                              /* return only when a message has been received */
+	const unsigned char *drop;              /* the drop that is being taken in; NULL none */
+	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
+	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
+	struct slot slots[POST_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
+	struct names names;
+};
+
+/* post_init -- begin to send to m. */
+void post_init(struct post *p, struct mbox *m);
+
+#define POST_NOW 0                      /* a deadline: do not wait for room */
+
+/*
+ * post_batch -- append the messages of b that have room, waiting until there is room for at least one.
+ * Moves b->from on; call again while b->from < b->n.
+ * deadline_ns: CLOCK_MONOTONIC; POST_NOW; CLOCK_NEVER.
+ * With p->sync it is one message, and the wait goes on until it has been received; one that no receiver has when the
+ * deadline comes is withdrawn.
+ * Returns 0, or -1: EAGAIN no room (POST_NOW), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the mailbox without
+ * being received), or errno of write(2).
+ */
+int post_batch(struct post *p, struct batch *b, uint64_t deadline_ns);
+
+/*
+ * post_offer -- offer the message of b, which has no payload, in a mailbox of capacity 0; see meet.h.
+ * deadline_ns: for the lock; POST_NOW: only if a receiver sleeps that wants it.
+ * The caller's want for its end is posted.  Returns 0 with p->last_id and p->offer_fd; or -1 as post_batch.
+ */
+int post_offer(struct post *p, struct batch *b, uint64_t deadline_ns);
+
+/*
+ * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
+ * sum: hash_end of the payload.
+ * Returns as post_batch.  fd is closed; on failure the spool is removed.
+ */
+int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
+
+/*
+ * post_take -- append the message of b, which was left in drop/ by this name (DROP_ID bytes), if there is room now; with
+ * the lock held.  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
+ * Where others wait for room, one drop at most goes before each of them.
+ * Returns 1, 0 no room, or -1; the caller commits what has been begun, and unlocks.
+ */
+int post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big);
+
+#endif

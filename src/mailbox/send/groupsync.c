@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/* stable: a crash in it leaves messages that are in the mailbox and whose sender has not said so. */
+#include "mailbox/send/groupsync.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/reclock.h"
+
+#define LEADER_NS UINT64_C(1000000000)  /* how long another's sync is waited for */
+
+/* What is on the disk of segment seg: messages [from, to), and the names of [names_from, names_to). */
+struct synced {
+	uint64_t seg;
+	uint64_t from, to;
+	uint64_t names_from, names_to;
+};
+
+_Static_assert(sizeof(struct synced) <= CTL_SYNCED, "it has its place in ctl");
+
+static bool
+covers(const struct synced *w, uint64_t seg, uint64_t first, uint64_t last, bool named)
+{
+	return w->seg == seg && w->from <= first && last < w->to
+	    && (!named || (w->names_from <= first && last < w->names_to));
+}
+
+/* extend -- add [from, to) to a range, or begin anew where there is a gap. */
+static void
+extend(uint64_t *range_from, uint64_t *range_to, uint64_t from, uint64_t to)
+{
+	if (from < *range_from || from > *range_to)
+		*range_from = from;
+	if (to > *range_to)
+		*range_to = to;
+}
+
+/* sync_files -- what the segment's files hold, and the names in the directory.  Returns 0, or -1. */
+static int
+sync_files(const struct mbox *m, bool names)
+{
+	if (io_sync_data(m->seg.log_fd) == -1 || io_sync_data(m->seg.idx_fd) == -1)
+		return -1;
+	return names ? io_sync(m->dir_fd) : 0;
+}
+
+/* lead -- with the sync lock held: sync for all that are there, unless somebody has. */
+static int
+lead(struct mbox *m, uint64_t first, uint64_t last, bool named)
+{
+	struct synced w = { 0 };
+	struct ctl now;
+	uint64_t seg = m->seg.h.first, to = last + 1;
+
+	if (io_pread(m->ctl_fd, &w, sizeof w, (uint64_t)2 * CTL_COPY) == -1)
+		return -1;
+	if (covers(&w, seg, first, last, named))
+		return 0;
+	if (w.seg != seg)
+		w = (struct synced){ .seg = seg, .from = first, .to = first };
+	/* whatever ctl counts was written before; a copy that is being written tells nothing */
+	if (ctl_read(m->ctl_fd, &now) == 0 && now.last_seg == seg && now.next > to)
+		to = now.next;
+	/* the first to sync a segment sees to its files' own names */
+	named = named || w.names_to == 0;
+	if (sync_files(m, named) == -1)
+		return -1;
+	extend(&w.from, &w.to, first, to);
+	if (named)
+		extend(&w.names_from, &w.names_to, first, to);
+	return io_pwrite(m->ctl_fd, &w, sizeof w, (uint64_t)2 * CTL_COPY);
+}
+
+int
+stable_wait(struct mbox *m, uint64_t first, uint64_t last, bool named)
+{
+	int r, err;
+
+	if (m->seg.idx_fd == -1 || m->seg.log_fd == -1) {
+		errno = EIO;            /* what we wrote by is closed: another descriptor may not be told of an error */
+		return -1;
+	}
+	if (lock_take(m->lock_fd, MBOX_SYNC, clock_after(LEADER_NS)) == -1)
+		return errno == EBUSY ? sync_files(m, true) : -1;
+	r = lead(m, first, last, named);
+	err = errno;
+	lock_free(m->lock_fd, MBOX_SYNC);
+	errno = err;
+	return r;
+}

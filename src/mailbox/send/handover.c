@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+/* meet: an offer, then a stream.  A crash leaves an offer of the dead, or a stream that ends too soon. */
+#include "mailbox/send/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/splice.h"
+#include "mailbox/queue/evict.h"
+#include "mailbox/queue/offer.h"
+#include "mailbox/send/completion.h"
+#include "mailbox/wait/wait.h"
+#include "mailbox/wait/wake.h"
+#include "stream/splice_in.h"
+
+enum { PIPE_WORTH = 64 * 1024 };        /* a longer message is worth a larger pipe */
+
+static void
+close_fifo(struct meet *t)
+{
+	int err = errno;
+
+	if (t->fd != -1)
+		close(t->fd);
+	t->fd = -1;
+	errno = err;
+}
+
+/* keep_waiting -- with the lock held: our want is posted anew, and we shall sleep.  Commits and unlocks.  0, or -1. */
+static int
+keep_waiting(struct meet *t)
+{
+	struct mbox *m = t->post->m;
+	int r = sync_post(m, t->post->last_id);
+
+	if (r == 0 && m->changing)
+		r = mbox_commit(m);
+	mbox_unlock(m);
+	return r;
+}
+
+/* over -- with the lock held: the offer has ended, or is given up.  Commits and unlocks.  err: errno afterwards. */
+static int
+over(struct meet *t, int err)
+{
+	t->offered = t->back = false;
+	close_fifo(t);
+	if (sync_leave(t->post->m) == -1)
+		err = errno;
+	errno = err;
+	return -1;
+}
+
+/* give_up -- with the lock held: nobody has the offer, or we have: it is withdrawn.  As over. */
+static int
+give_up(struct meet *t, int err)
+{
+	if (sync_withdraw(t->post->m, t->post->last_id) == -1)
+		err = errno;
+	return over(t, err);
+}
+
+/* ended -- with the lock held: the offer was received, or dropped.  As over, but 0 where it was received. */
+static int
+ended(struct meet *t, int state)
+{
+	t->done = state == SYNC_RECEIVED;
+	over(t, ECANCELED);
+	return t->done ? 0 : -1;
+}
+
+/* ours_again -- with the lock held: take note that the offer is in our hands, and of what it was put back for. */
+static int
+ours_again(struct meet *t, int state, struct item *item)
+{
+	close_fifo(t);
+	if (state == SYNC_LOST && offer_ours(t->post->m, item) == -1)
+		return -1;
+	/* a try was counted, and nobody died: its command has failed, and is not to fail again at once */
+	if (!t->back && state == SYNC_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
+		t->pause_ns = clock_after(settle_retry_us(item->tries) * 1000);
+	t->tries = item->tries;
+	t->back = true;
+	return 0;
+}
+
+/* may_stay -- with the lock held: whether to wait for a receiver.  Returns 1, 0 or -1. */
+static int
+may_stay(struct meet *t)
+{
+	return t->tries == 0 || t->stay == NULL ? 1 : t->stay(t->post->m, t->tag, t->source);
+}
+
+/* offer_anew -- with the lock held, the offer in our hands: it is ready again.  Unlocks.  Returns 0, or -1. */
+static int
+offer_anew(struct meet *t)
+{
+	struct mbox *m = t->post->m;
+	struct item item;
+	int state = sync_state(m, t->post->last_id, &item), stay = may_stay(t);
+
+	if (stay != 1)
+		return give_up(t, stay == 0 ? EOWNERDEAD : errno);
+	/* may_stay may have gone to another segment */
+	if (state != SYNC_BACK || sync_state(m, t->post->last_id, &item) != SYNC_BACK)
+		return over(t, state == -1 ? errno : ECANCELED);
+	t->fd = offer_again(m, &item);
+	if (t->fd == -1)
+		return over(t, errno);
+	t->back = false;
+	return keep_waiting(t);
+}
+
+/*
+ * look -- the offer is not taken yet: see how it stands.  r: wait_sleep's.
+ * Returns 1 it is taken, or has been received, 0 go on waiting, or -1.
+ */
+static int
+look(struct meet *t, int r)
+{
+	struct mbox *m = t->post->m;
+	int why = r == 0 ? ETIMEDOUT : errno, state, stay;
+	struct item item;
+
+	if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? t->deadline_ns : 0)) == -1)
+		return -1;
+	if (displace_expired(m) == -1) {
+		/* as of sync_await */
+		mbox_unlock(m);
+		if (mbox_lock(m, sync_lock_deadline(0)) == -1)
+			return -1;
+	}
+	state = sync_state(m, t->post->last_id, &item);
+	switch (state) {
+	case SYNC_TAKEN:
+		mbox_unlock(m);
+		return 1;
+	case SYNC_RECEIVED: case SYNC_DROPPED:
+		return ended(t, state) == 0 ? 1 : -1;
+	case SYNC_BACK: case SYNC_LOST:
+		/* taken and put back: nothing of it has been read, and we still have it all */
+		if (ours_again(t, state, &item) == -1)
+			return over(t, errno);
+		if (r != 1)
+			return give_up(t, why);
+		return clock_mono_ns() < t->pause_ns ? keep_waiting(t) : offer_anew(t);
+	case SYNC_WAITS:
+		stay = may_stay(t);
+		if (r != 1 || stay != 1)
+			return give_up(t, r != 1 ? why : stay == 0 ? EOWNERDEAD : errno);
+		return keep_waiting(t);
+	default:
+		return over(t, errno);
+	}
+}
+
+/* await_taken -- sleep until the offer, which stands or is in our hands, is taken.  Returns 0, or -1. */
+static int
+await_taken(struct meet *t)
+{
+	uint64_t until;
+	int r;
+
+	io_catch_stop();
+	do {
+		until = t->back && t->pause_ns < t->deadline_ns ? t->pause_ns : t->deadline_ns;
+		r = wait_sleep(t->post->m, until);
+		/* the end of the pause is no end of patience */
+		r = look(t, r == 0 && until < t->deadline_ns ? 1 : r);
+	} while (r == 0);
+	if (r == -1)
+		close_fifo(t);
+	if (r == -1 && errno == ETIMEDOUT && t->now)
+		errno = EAGAIN;
+	return r == 1 ? 0 : -1;
+}
+
+/* begin_writing -- the offer is taken.  Returns 0, or -1. */
+static int
+begin_writing(struct meet *t, const struct message *head)
+{
+	t->sent = 0;
+	if (t->done)
+		return 0;
+	if (head->len > PIPE_WORTH)
+		move_widen(t->fd);
+	if (writer_init(t->writer, t->fd) == -1)
+		return -1;
+	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
+	t->writer->deadline_ns = t->end_ns != 0 ? t->end_ns : CLOCK_NEVER;
+	return writer_begin(t->writer, head);
+}
+
+int
+meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t deadline_ns)
+{
+	struct post *p = t->post;
+	int r;
+
+	meet_abort(t);
+	batch_put(b, "", 0);
+	r = post_offer(p, b, deadline_ns);
+	batch_clear(b);
+	if (r == -1)
+		return -1;
+	t->fd = p->offer_fd;
+	t->offered = true;
+	t->tag = head->tag;
+	t->source = head->source;
+	t->done = t->back = false;
+	t->tries = 0;
+	t->pause_ns = 0;
+	/* POST_NOW: somebody was there to be woken; if he leaves all the same, nobody was */
+	t->now = deadline_ns == POST_NOW;
+	t->deadline_ns = t->now ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+	return await_taken(t) == -1 ? -1 : begin_writing(t, head);
+}
+
+int
+meet_again(struct meet *t, const struct message *head)
+{
+	if (!t->back) {
+		errno = EPIPE;
+		return -1;
+	}
+	return await_taken(t) == 0 ? begin_writing(t, head) : -1;
+}
+
+/*
+ * hear -- once it was taken: see how the offer stands.
+ * Returns 1 its receiver has it, 0 it has been received, or -1: EPIPE it is in our hands again, ECANCELED, or errno.
+ */
+static int
+hear(struct meet *t)
+{
+	struct mbox *m = t->post->m;
+	struct item item;
+	int state;
+
+	if (mbox_lock(m, t->end_ns != 0 ? sync_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
+		return -1;
+	state = sync_state(m, t->post->last_id, &item);
+	switch (state) {
+	case SYNC_TAKEN:
+		return keep_waiting(t) == -1 ? -1 : 1;
+	case SYNC_RECEIVED: case SYNC_DROPPED:
+		return ended(t, state);
+	case SYNC_BACK: case SYNC_LOST:
+		if (ours_again(t, state, &item) == -1)
+			return over(t, errno);
+		if (keep_waiting(t) == -1)
+			return -1;
+		errno = EPIPE;
+		return -1;
+	default:
+		return over(t, errno);
+	}
+}
+
+/* written -- what became of a write: a broken pipe may be the end of a receiver that is done, or wants no more. */
+static int
+written(struct meet *t, int r)
+{
+	if (r == 0 || errno != EPIPE)
+		return r;
+	close_fifo(t);
+	return hear(t) == -1 ? -1 : 0;
+}
+
+int
+meet_data(struct meet *t, const char *data, size_t len)
+{
+	/* nobody reads it any more: what becomes of it is told in the end */
+	if (t->done || t->fd == -1)
+		return 0;
+	if (writer_data(t->writer, data, len) == -1)
+		return written(t, -1);
+	t->sent += len;
+	return 0;
+}
+
+int
+meet_feed(struct meet *t, int in)
+{
+	int r;
+
+	if (t->done || t->fd == -1)
+		return 1;
+	r = feed_stream(t->writer, in, &t->sent);
+	if (r != -1)
+		return r;
+	return written(t, -1) == -1 ? -1 : 1;
+}
+
+int
+meet_end(struct meet *t)
+{
+	struct mbox *m = t->post->m;
+	int r = 1;
+
+	if (!t->done && t->fd != -1 && written(t, writer_end(t->writer) == -1 ? -1 : writer_flush(t->writer)) == -1)
+		return -1;
+	while (r == 1 && !t->done) {
+		struct pollfd polled[2] = { { .fd = m->bell_fd, .events = POLLIN }, { .fd = t->fd } };
+		int ms = clock_left_ms(t->end_ns == 0 ? CLOCK_NEVER : t->end_ns, (int)(WAKE_LOOK_NS / 1000000));
+
+		if (ms == 0 || io_stop) {
+			errno = ms == 0 ? ETIMEDOUT : EINTR;
+			return -1;
+		}
+		/* the bell says that it has ended, the FIFO that its reader has gone; the look is for what was missed */
+		if (poll(polled, 2, ms) == -1 && errno != EINTR)
+			return -1;
+		if (polled[1].revents & POLLERR)
+			close_fifo(t);
+		r = hear(t);
+	}
+	return r == -1 ? -1 : 0;
+}
+
+void
+meet_abort(struct meet *t)
+{
+	int err = errno;
+
+	close_fifo(t);
+	if (t->offered && mbox_lock(t->post->m, sync_lock_deadline(0)) == 0)
+		give_up(t, err);
+	t->offered = t->back = false;
+	errno = err;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * meet: the sending end of a rendezvous, in a mailbox of capacity 0.
+ *
+ * A message is an offer (offer.h).  Once it is taken, the message goes through its FIFO as a frame.  The receiver marks
+ * the offer done after it has delivered the last byte, and only then has the sender succeeded.
+ *
+ * A sender that dies leaves the receiver with a frame cut short.  A receiver that puts the offer back, or dies, leaves
+ * it in the sender's hands (EPIPE, t->back): whoever has the payload still, offers it again, under the same number.
+ */
+#ifndef MAILBOX_SEND_HANDOVER_H
+#define MAILBOX_SEND_HANDOVER_H
+
+#include "mailbox/send/append.h"
+#include "stream/writer.h"
+
+struct meet {
+	struct post *post;
+	struct writer *writer;
+	int fd;                         /* the FIFO; -1: none, or nobody reads it any more */
+	uint64_t sent;                  /* payload bytes that went into it */
+	uint64_t deadline_ns;           /* to be taken */
+	uint64_t pause_ns;              /* not to be offered again before that */
+	uint64_t end_ns;                /* set by the caller: meet_end waits no longer; 0: for ever */
+	unsigned tries;                 /* receivers that failed at it */
+	bool now;                       /* only if a receiver is there already */
+	bool offered;                   /* our offer stands in the mailbox */
+	bool done;                      /* it has been received: what there is more of the payload, nobody wants */
+	bool back;                      /* it is in our hands again */
+	struct slice tag, source;       /* of the message */
+	/*
+	 * set by the caller, may be NULL: asked, with the lock held, where a receiver has failed, whether to wait for another.
+	 * Returns 1, 0, or -1 with errno.
+	 */
+	int (*stay)(struct mbox *m, struct slice tag, struct slice source);
+};
+
+/*
+ * meet_begin -- offer a message and wait until it is taken.
+ * b: empty, with its head set; head: the same.  deadline_ns: as of post_batch.
+ * Returns 0, or -1: EAGAIN nobody waits for it (POST_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
+ * EOWNERDEAD (a receiver has failed, and there is no other: stay), or errno.
+ */
+int meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
+
+/* meet_data -- the payload's next bytes.  Returns 0, or -1: as meet_end. */
+int meet_data(struct meet *t, const char *data, size_t len);
+
+/*
+ * meet_end -- the payload is complete: wait until it has been received.
+ * Returns 0, or -1: EPIPE its receiver has failed (t->back), ECANCELED it was refused, EINTR and ETIMEDOUT (t->end_ns):
+ * its receiver has it, and what becomes of it nobody knows; or errno.
+ */
+int meet_feed(struct meet *t, int in);
+int meet_end(struct meet *t);
+
+/* meet_again -- after EPIPE: offer the message again, from its first byte.  Returns as meet_begin. */
+int meet_again(struct meet *t, const struct message *head);
+
+/* meet_abort -- give the message up: it is withdrawn, or its receiver sees that it was cut short.  errno stays. */
+void meet_abort(struct meet *t);
+
+#endif

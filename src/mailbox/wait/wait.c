@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* wait: a crash leaves our want, our bell and our spool, which whoever meets them removes. */
+#include "mailbox/wait/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "mailbox/disk/mode.h"
+#include "mailbox/disk/wakefifo.h"
+#include "mailbox/wait/listen.h"
+#include "mailbox/wait/wake.h"
+
+/* clear_dead -- remove the wants of the dead, before a new one is added. */
+static int
+clear_dead(struct mbox *m)
+{
+	struct want w;
+
+	for (uint32_t i = 0; i < m->ctl.wants; i++) {
+		if (want_read(m->want_fd, i, &w) == -1 || w.owner == 0 || mbox_lives(m, w.owner))
+			continue;
+		if (wake_remove(m, i, w.owner) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* add_want -- find a place for our want.  Returns 1, 0 where the table is full, or -1. */
+static int
+add_want(struct mbox *m)
+{
+	int place;
+
+	if (mbox_wants(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1)
+		return -1;
+	/* once for each process, which may come and go here for every message, and where all places are taken */
+	if (!m->cleared && clear_dead(m) == -1)
+		return -1;
+	place = want_free_place(m->want_fd, m->ctl.wants);
+	if (place >= WANT_MAX && m->cleared && clear_dead(m) == 0)
+		place = want_free_place(m->want_fd, m->ctl.wants);
+	m->cleared = true;
+	if (place == -1)
+		return -1;
+	if (place >= WANT_MAX)
+		return 0;
+	m->want_index = (uint32_t)place;
+	m->want.owner = m->number;
+	m->want.ticket = ++m->ctl.ticket;
+	if (m->ctl.wants <= m->want_index)
+		m->ctl.wants = m->want_index + 1;
+	return 1;
+}
+
+int
+wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
+{
+	bool had_bell = m->bell_fd != -1;
+
+	if (m->look)
+		return 0;
+	if (!m->posted) {
+		m->want = (struct want){ .kind = (uint32_t)kind };
+		switch (add_want(m)) {
+		case -1:
+			return -1;
+		case 0:
+			return 0;
+		}
+	} else if (m->want.mark == WANT_AWAKE || (kind == WANT_ROOM && m->want.kind != WANT_ROOM)) {
+		/* it got what it waited for, or did not wait in this queue: it queues anew */
+		if (mbox_begin(m) == -1)
+			return -1;
+		m->want.ticket = ++m->ctl.ticket;
+	}
+	m->want.kind = (uint32_t)kind;
+	m->crowd.kinds |= 1U << kind;
+	m->want.mark = 0;
+	m->want.looked_ns = clock_mono_ns();
+	m->want.object = object;
+	if (filter != NULL) {
+		m->want.filter = *filter;
+		m->want.filter_sum = hash_sum(filter->text, filter->len);
+	}
+	if (want_write(m->want_fd, m->want_index, &m->want) == -1) {
+		if (m->posted || (errno != ENOSPC && errno != EDQUOT))
+			return -1;
+		m->ctl.wants = (uint32_t)want_used(m->want_fd, m->ctl.wants);
+		return 0;
+	}
+	m->posted = true;
+	if (had_bell)
+		m->bell_fd = bell_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->bell_fd);
+	else if (kind != WANT_SPOOL)
+		m->bell_fd = bell_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
+	return 0;
+}
+
+/* leave_door -- keep the door no longer; somebody else is to. */
+static int
+leave_door(struct mbox *m)
+{
+	if (m->door.bell_fd == -1)
+		return 0;
+	door_leave(m);
+	return m->ctl.wants == 0 ? 0 : wake_door(m);
+}
+
+int
+wait_awake(struct mbox *m)
+{
+	struct want w;
+
+	if (leave_door(m) == -1)
+		return -1;
+	if (!m->posted || m->want.mark == WANT_AWAKE)
+		return 0;
+	if (want_read_head(m->want_fd, m->want_index, &w) == -1)
+		return -1;
+	m->want.mark = WANT_AWAKE;
+	if (want_mark(m->want_fd, m->want_index, WANT_AWAKE) == -1)
+		return -1;
+	if (w.mark == WANT_DOOR)
+		return door_kept(m) ? 0 : wake_door(m);
+	if (w.kind == WANT_ROOM)
+		return wake_room(m);
+	/* where nothing is ready there is nothing to look for */
+	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WANT_AWAKE && m->ctl.live > m->ctl.claimed)
+		return wake_next(m, w.mark);
+	return 0;
+}
+
+int
+wait_down(struct mbox *m)
+{
+	if (!m->posted)
+		return 0;
+	if (mbox_begin(m) == -1 || wait_awake(m) == -1)
+		return -1;
+	if (wake_remove(m, m->want_index, m->number) == -1)
+		return -1;
+	m->posted = false;
+	if (m->bell_fd != -1)
+		close(m->bell_fd);
+	m->bell_fd = -1;
+	return 0;
+}
+
+void
+wait_leave(struct mbox *m)
+{
+	int err = errno;
+
+	if ((m->posted || m->door.bell_fd != -1) && mbox_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
+		if ((m->posted ? wait_down(m) : wait_awake(m)) == 0 && m->changing)
+			mbox_commit(m);
+		mbox_unlock(m);
+	}
+	errno = err;
+}
+
+int
+wait_sleep(struct mbox *m, uint64_t deadline_ns)
+{
+	struct pollfd pfd = { .fd = m->bell_fd, .events = POLLIN };
+	uint64_t generation = m->ctl.generation;
+	int r, ms;
+
+	for (;;) {
+		if (io_stop) {
+			errno = EINTR;
+			return -1;
+		}
+		ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
+		if (ms == 0)
+			return 0;
+		r = poll(&pfd, 1, ms);
+		if (r == 1)
+			return 1;
+		if (r == -1 && errno != EINTR)
+			return -1;
+		if (r == 0 && (r = m->behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
+			return r;
+		if (m->posted)
+			want_looked(m->want_fd, m->want_index, clock_mono_ns());
+	}
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wake: who waits, and who wakes whom.
+ *
+ * The rules, each of which a counterexample asked for (tests/model):
+ *   - A waiter looks and posts its want in one locked section, its bell open before the unlock.
+ *   - Whoever makes a message ready opens, under the lock and before its commit, the bell of the first waiter that
+ *     wants it and is asleep, and marks that want with the message; the close after the unlock is the wake.
+ *     (Where one change wakes very many, some are closed before: they wait for the lock.)
+ *   - A waiter that is woken looks, and takes the first match whatever its mark says.  If the message that it was
+ *     woken for is still ready, it wakes the next one for it; and if any from that one on is that it wants, the next
+ *     that sleeps with the same filter.
+ *   - So where all that sleep have one filter, and one with that filter was woken a moment ago and has not looked yet,
+ *     nobody is woken besides it: a burst wakes as many as take part in it, not as many as there are messages.
+ *   - A want is asleep only while its owner sleeps.
+ *   - Who keeps the door (door.h) and wakes, or was woken to keep it and does not, wakes the next that sleeps for it.
+ * All functions are called with the mailbox locked; those that change it begin the change, the caller commits.
+ */
+#ifndef MAILBOX_WAIT_WAKE_H
+#define MAILBOX_WAIT_WAKE_H
+
+#include "mailbox/box/mbox.h"
+
+#define WAKE_LOOK_NS UINT64_C(1000000000)       /* a waiter looks by itself after so long */
+#define WAKE_SOON_NS UINT64_C(10000000)         /* one that was woken so long ago and has not looked may be stopped */
+#define WAKE_STOPPED_NS (2 * WAKE_LOOK_NS)      /* one that has not looked for so long is stopped */
+
+/*
+ * wake_receivers -- wake a receiver for each of n messages that became ready, first_id and following.
+ * slots: their slots; names: what slot.tag and slot.source are places in.
+ * Returns 0, or -1: a bell could not be opened, nothing is to be committed.
+ */
+int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot *slots, const struct slice *names);
+
+/* wake_ready -- wake a receiver for message id, if it is ready.  Returns 0, or -1. */
+int wake_ready(struct mbox *m, uint64_t id);
+
+/*
+ * wake_next -- we were woken for message mark, and look no more: what we leave of it and of what came after it, which
+ * nobody else may have been woken for, is for the next.  Returns 0, or -1.
+ */
+int wake_next(struct mbox *m, uint64_t mark);
+
+/*
+ * wake_wanted -- whether a living receiver sleeps that wants a message with this tag and source.
+ * Returns 1 or 0, or -1.
+ */
+int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
+
+/*
+ * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: tell the sender that waits for it.  STATE_CLAIMED: an
+ * offer was taken or put back, and its sender is to look.
+ * Its want's mark becomes that status.  Returns 0, or -1.
+ */
+int wake_end(struct mbox *m, uint64_t id, enum state_status status);
+
+/* wake_room -- wake the first sender that waits for room, if it is asleep and now fits.  Returns 0, or -1. */
+int wake_room(struct mbox *m);
+
+/*
+ * wake_ahead -- whether a living sender waits for room in front of us (stopped ones aside); if it is asleep and fits, it
+ * is woken.
+ * Returns 1 or 0, or -1.
+ */
+int wake_ahead(struct mbox *m);
+
+/* wake_door -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last.  Returns 0, or -1. */
+int wake_door(struct mbox *m);
+
+/* wake_remove -- take down a want, ours or a dead process's, with what its owner left in the directory.  0, or -1. */
+int wake_remove(struct mbox *m, uint32_t index, uint64_t owner);
+
+#endif

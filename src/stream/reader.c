@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * reader: see reader.h.
+ *
+ * buf[start..end) is what has been read and not been handed out.  It begins at a header line, or, inside a message
+ * whose payload is not in memory (in_message), at payload bytes or at the newline behind them.
+ *
+ * In READER_ONE and READER_SHARED nothing is read unlocked; and the lock goes only when what has been read ends with
+ * a message.  So that it does, no read asks for more bytes than the message certainly still has: `need'.  A reader
+ * that is killed takes with it what it has read, and its lock.
+ */
+#include "stream/reader.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/file.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+
+enum {
+	LOCK_MS = 50,                   /* from one try for the lock to the next, at most */
+	FRAME_MIN = 10,                 /* bytes of the smallest frame, "M1 0 t s\n\n" */
+	CONTINUATION_MIN = 6,           /* of the smallest continuation, "M1 0\n\n" */
+	DIRECT_MIN = 4096,              /* a payload read of this many bytes goes past buf */
+};
+
+enum look { LOOK_HEAD, LOOK_PART, LOOK_BAD };
+enum scan { SCAN_WHOLE, SCAN_PART, SCAN_PART_CHUNKED, SCAN_BAD };
+
+/* What stands at a place where a header must stand. */
+struct sight {
+	struct frame frame;
+	size_t head_len;        /* LOOK_HEAD: bytes of the header line */
+	size_t bad;             /* LOOK_BAD: offset of the bad byte in the line */
+	uint64_t total;         /* LOOK_HEAD: bytes of the frame */
+	uint64_t need;          /* LOOK_PART: bytes that certainly still come */
+};
+
+void
+reader_init(struct reader *r, int fd, enum reader_mode mode)
+{
+	memset(r, 0, offsetof(struct reader, buf));
+	r->fd = fd;
+	r->mode = mode;
+	r->deadline_ns = CLOCK_NEVER;
+}
+
+static size_t
+buffered(const struct reader *r)
+{
+	return r->end - r->start;
+}
+
+static void
+consume(struct reader *r, size_t n)
+{
+	r->start += n;
+	r->offset += n;
+}
+
+static void
+unlock(struct reader *r)
+{
+	if (r->locked)
+		flock(r->fd, LOCK_UN);
+	r->locked = false;
+}
+
+/* bad_frame -- the stream is no good from the byte `at' behind start on. */
+static int
+bad_frame(struct reader *r, size_t at, const char *reason)
+{
+	r->offset += at;
+	r->reason = reason;
+	r->broken = true;
+	unlock(r);
+	errno = EBADMSG;
+	return -1;
+}
+
+/* look -- what stands at buf[at..end), where a header must stand (cont: a continuation). */
+static enum look
+look(const struct reader *r, size_t at, bool cont, struct sight *s)
+{
+	size_t have = r->end - at, min = cont ? CONTINUATION_MIN : FRAME_MIN;
+	size_t max = have < FRAME_HEADER_MAX ? have : FRAME_HEADER_MAX;
+	const char *line = r->buf + at, *newline = memchr(line, '\n', max);
+
+	s->head_len = newline != NULL ? (size_t)(newline - line) + 1 : max;
+	if (frame_parse(&s->frame, line, s->head_len, &s->bad) == 0) {
+		if (s->frame.continuation && !cont) {
+			s->bad = s->head_len - 1;
+			return LOOK_BAD;
+		}
+		s->total = s->head_len + s->frame.len + 1;
+		return LOOK_HEAD;
+	}
+	if (s->bad < have)
+		return LOOK_BAD;
+	if (s->frame.tag.p != NULL)
+		s->need = 1 + s->frame.len + 1; /* the header's newline, the payload, its newline */
+	else
+		s->need = have < min ? min - have : 1;
+	return LOOK_PART;
+}
+
+/*
+ * wait_readable -- sleep until there is something to read.
+ * Returns 1, 0 at the end of the stream, or -1: ETIMEDOUT, EINTR.
+ * Source: Linux's pipe_poll() raises POLLHUP for a FIFO only once a writer has come and gone.
+ */
+static int
+wait_readable(const struct reader *r)
+{
+	int ready = io_wait(r->fd, POLLIN, r->deadline_ns);
+
+	return ready == -1 ? -1 : (ready & POLLIN) != 0 || (ready & POLLHUP) == 0;
+}
+
+/*
+ * lock -- take the channel's lock.  Returns 0, or -1.
+ * What cannot be locked (EINVAL, ENOLCK) is nothing that another mrecv could share.
+ */
+static int
+lock(struct reader *r)
+{
+	int op = r->deadline_ns == CLOCK_NEVER ? LOCK_EX : LOCK_EX | LOCK_NB, ms = 1;
+
+	while (flock(r->fd, op) == -1) {
+		if (errno == EINVAL || errno == ENOLCK)
+			break;
+		if (errno == EINTR && !io_stop)
+			continue;
+		if (errno != EWOULDBLOCK || (r->shut_out = io_nap(r->deadline_ns, &ms, LOCK_MS) == -1))
+			return -1;
+	}
+	r->locked = true;
+	return 0;
+}
+
+/* settled -- let go of the lock where nothing has been read beyond a message's end. */
+static void
+settled(struct reader *r)
+{
+	if (r->locked && !r->in_message && buffered(r) == 0)
+		unlock(r);
+}
+
+/* read_some -- read when there is something.  Returns the bytes, 0 at the end of the stream, or -1. */
+static ssize_t
+read_some(struct reader *r, void *to, size_t n)
+{
+	ssize_t got;
+	int ready, ms = 1;
+
+	for (;;) {
+		ready = r->own ? 1 : wait_readable(r);
+		if (ready <= 0)
+			return ready;
+		got = io_read(r->fd, to, n);
+		if (got != -1 || errno != EAGAIN)
+			return got;
+		if (io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)  /* a reader that knows no lock was faster */
+			return -1;
+	}
+}
+
+/*
+ * fill -- read into buf: n bytes at most where the stream is shared, else as many as there are.
+ * Returns as read_some.
+ */
+static ssize_t
+fill(struct reader *r, uint64_t n)
+{
+	size_t room;
+	ssize_t got;
+
+	if (r->start > 0) {
+		memmove(r->buf, r->buf + r->start, buffered(r));
+		r->end -= r->start;
+		r->start = 0;
+	}
+	room = READER_BUF - r->end;
+	if (r->mode != READER_ALL && n < room)
+		room = (size_t)n;
+	got = read_some(r, r->buf + r->end, room);
+	if (got > 0)
+		r->end += (size_t)got;
+	return got;
+}
+
+/*
+ * cut_short -- the stream ended inside a message.  What there is of it is dropped.
+ * With follow it is kept: returns 0, as there is nothing whole yet.
+ */
+static int
+cut_short(struct reader *r)
+{
+	if (r->follow)
+		return 0;
+	consume(r, buffered(r));
+	r->in_message = false;
+	settled(r);
+	r->reason = "the stream ends inside a message";
+	errno = EBADMSG;
+	return -1;
+}
+
+/*
+ * scan -- step over whole frames from *at, up to the end of a message.
+ * cont: whether a continuation must stand at *at.
+ * SCAN_WHOLE: *at has come to the end of a message; SCAN_PART...: *need more bytes must be read first.
+ */
+static enum scan
+scan(const struct reader *r, size_t *at, bool *cont, uint64_t *need)
+{
+	struct sight s;
+
+	do {
+		switch (look(r, *at, *cont, &s)) {
+		case LOOK_BAD:
+			return SCAN_BAD;
+		case LOOK_PART:
+			*need = s.need;
+			return *cont ? SCAN_PART_CHUNKED : SCAN_PART;
+		case LOOK_HEAD:
+			if (*cont && !s.frame.continuation)
+				return SCAN_WHOLE;      /* cut short: the next message begins here */
+			if (s.total > r->end - *at) {
+				*need = s.total - (r->end - *at);
+				return *cont || s.frame.more ? SCAN_PART_CHUNKED : SCAN_PART;
+			}
+			*at += (size_t)s.total;
+			*cont = s.frame.more;
+		}
+	} while (*cont);
+	return SCAN_WHOLE;
+}
+
+/* readable_now -- whether read(2) would not wait. */
+static bool
+readable_now(const struct reader *r)
+{
+	return poll(&(struct pollfd){ .fd = r->fd, .events = POLLIN }, 1, 0) > 0;
+}
+
+/*
+ * settle -- READER_SHARED, after a read of all that was there: read the rest of the last message too, and unlock.
+ * A last message that does not fit in the buffer, or comes in chunks as its sender makes them, keeps its rest in the
+ * stream, and us the lock.
+ * Returns 0, or -1.
+ */
+static int
+settle(struct reader *r)
+{
+	size_t at = r->start;
+	bool cont = false, whole;
+	uint64_t need;
+	ssize_t got;
+	int err;
+
+	while (at < r->end || cont) {
+		enum scan seen = scan(r, &at, &cont, &need);
+
+		if (seen == SCAN_BAD)
+			break;
+		if (seen == SCAN_WHOLE) {
+			cont = false;
+			continue;
+		}
+		if (need > READER_BUF - r->end || (seen == SCAN_PART_CHUNKED && !readable_now(r)))
+			return 0;
+		got = fill(r, need);            /* moves nothing: start is 0 */
+		if (got == 0)
+			break;                  /* reader_next finds it cut short when it gets there */
+		if (got == -1) {
+			err = errno;
+			whole = err == ETIMEDOUT && reader_buffered(r);
+			errno = err;
+			return whole ? 0 : -1;
+		}
+	}
+	unlock(r);
+	return 0;
+}
+
+/*
+ * begin -- read where a message begins and nothing is buffered.
+ * Returns 1 when something has been read, 0 at the end of the stream, or -1.
+ */
+static int
+begin(struct reader *r)
+{
+	ssize_t got;
+	int ready;
+
+	r->shut_out = false;
+	while (r->mode != READER_ALL && !r->locked) {
+		ready = wait_readable(r);
+		if (ready <= 0)
+			return ready;
+		if (lock(r) == -1)
+			return -1;
+		/* Another mrecv may have taken it meanwhile; it is no use to wait for more with the lock held. */
+		if (!readable_now(r))
+			unlock(r);
+	}
+	got = fill(r, r->mode == READER_ONE ? FRAME_MIN : READER_BUF);
+	if (got <= 0) {
+		unlock(r);
+		return (int)got;
+	}
+	return r->mode == READER_SHARED && settle(r) == -1 ? -1 : 1;
+}
+
+/* hand_out -- a message whose frame is in buf. */
+static int
+hand_out(struct reader *r, struct message *m, const struct sight *s)
+{
+	const char *line = r->buf + r->start;
+
+	if (line[s->total - 1] != '\n')
+		return bad_frame(r, (size_t)s->total - 1, "no newline stands behind the payload");
+	message_of_frame(m, &s->frame, r->scratch);
+	m->data = line + s->head_len;
+	consume(r, (size_t)s->total);
+	settled(r);
+	return 1;
+}
+
+/* hand_out_stream -- a message whose payload comes by reader_payload. */
+static int
+hand_out_stream(struct reader *r, struct message *m, const struct sight *s)
+{
+	struct frame f;
+
+	memcpy(r->head, r->buf + r->start, s->head_len);
+	frame_parse(&f, r->head, s->head_len, NULL);
+	message_of_frame(m, &f, r->scratch);
+	m->reader = r;
+	m->stream_read = reader_payload;
+	r->in_message = true;
+	r->left = f.len;
+	r->more = f.more;
+	consume(r, s->head_len);
+	return 1;
+}
+
+/* skip -- read the rest of the current message and drop it.  Returns 0, or -1. */
+static int
+skip(struct reader *r)
+{
+	char sink[16384];
+	ssize_t got;
+
+	do
+		got = reader_payload(r, sink, sizeof(sink));
+	while (got > 0);
+	return (int)got;
+}
+
+int
+reader_next(struct reader *r, struct message *m)
+{
+	struct sight s;
+	ssize_t got;
+	int begun;
+
+	if (r->in_message && skip(r) == -1)
+		return -1;
+	for (;;) {
+		if (r->broken) {
+			errno = EBADMSG;
+			return -1;
+		}
+		if (buffered(r) == 0) {
+			begun = begin(r);
+			if (begun <= 0)
+				return begun;
+		}
+		switch (look(r, r->start, false, &s)) {
+		case LOOK_BAD:
+			return bad_frame(r, s.bad, "malformed header");
+		case LOOK_PART:
+			break;
+		case LOOK_HEAD:
+			if (s.frame.more || s.total > READER_BUF)
+				return hand_out_stream(r, m, &s);
+			if (s.total <= buffered(r))
+				return hand_out(r, m, &s);
+			s.need = s.total - buffered(r);
+		}
+		got = fill(r, s.need);
+		if (got <= 0)
+			return got == 0 ? cut_short(r) : -1;
+	}
+}
+
+/* payload_fill -- fill inside a payload; a file that is followed is waited for.  Returns 0, or -1. */
+static int
+payload_fill(struct reader *r, uint64_t need)
+{
+	ssize_t got;
+	int ms = 1;
+
+	while ((got = fill(r, need)) == 0) {
+		if (!r->follow)
+			return cut_short(r);
+		if (io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)
+			return -1;
+	}
+	return got > 0 ? 0 : -1;
+}
+
+/*
+ * next_chunk -- from the end of a chunk's payload to the next chunk's.
+ * Returns 1, 0 where it was the last one, or -1.
+ */
+static int
+next_chunk(struct reader *r)
+{
+	struct sight s;
+	enum look seen;
+	uint64_t need = r->more ? 1 + CONTINUATION_MIN : 1;
+
+	if (r->own && r->more && r->head_guess >= need)
+		need = 1 + r->head_guess;       /* chunks mostly have lengths of as many digits */
+	if (buffered(r) == 0 && payload_fill(r, need) == -1)
+		return -1;
+	if (r->buf[r->start] != '\n')
+		return bad_frame(r, 0, "no newline stands behind the payload");
+	if (!r->more) {
+		consume(r, 1);
+		r->in_message = false;
+		settled(r);
+		return 0;
+	}
+	while ((seen = look(r, r->start + 1, true, &s)) == LOOK_PART) {
+		if (payload_fill(r, s.need) == -1)
+			return -1;
+	}
+	consume(r, 1);
+	if (seen == LOOK_BAD)
+		return bad_frame(r, s.bad, "malformed header");
+	if (!s.frame.continuation) {
+		r->in_message = false;
+		r->reason = "a new message stands where the one before goes on";
+		errno = EBADMSG;
+		return -1;
+	}
+	consume(r, s.head_len);
+	r->head_guess = s.head_len;
+	r->left = s.frame.len;
+	r->more = s.frame.more;
+	return 1;
+}
+
+ssize_t
+reader_payload(struct reader *r, void *buf, size_t n)
+{
+	ssize_t got;
+	int going;
+
+	while (r->in_message && r->left == 0) {
+		going = r->broken ? bad_frame(r, 0, r->reason) : next_chunk(r);
+		if (going <= 0)
+			return going;
+	}
+	if (!r->in_message || n == 0)
+		return 0;
+	if (n > r->left)
+		n = (size_t)r->left;
+	if (buffered(r) == 0 && n >= DIRECT_MIN && !r->follow) {
+		got = read_some(r, buf, n);
+		if (got <= 0)
+			return got == 0 ? cut_short(r) : -1;
+		r->offset += (uint64_t)got;
+	} else {
+		if (buffered(r) == 0 && payload_fill(r, r->left + 1) == -1)
+			return -1;
+		got = (ssize_t)(n < buffered(r) ? n : buffered(r));
+		memcpy(buf, r->buf + r->start, (size_t)got);
+		consume(r, (size_t)got);
+	}
+	r->left -= (uint64_t)got;
+	return got;
+}
+
+bool
+reader_buffered(const struct reader *r)
+{
+	size_t at = r->start;
+	bool cont = false;
+	uint64_t need;
+
+	return !r->in_message && at < r->end && scan(r, &at, &cont, &need) == SCAN_WHOLE;
+}

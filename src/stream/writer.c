@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * writer: see writer.h.
+ *
+ * Small frames are gathered in buf without the lock; then the lock is taken, they are written, it is let go.  Between
+ * writer_begin and writer_end the lock is kept.  A message goes in one frame where the length is known and nothing
+ * bounds a write; in chunks where it is not, and wherever a write must be whole or not at all: on a FIFO, and on a
+ * pipe with a deadline.  There every write is at most PIPE_BUF bytes of whole frames, so that a writer that is killed
+ * or out of time leaves the stream between two frames: a message that lacks chunks is seen to be cut short by the
+ * header that follows.  On an ordinary pipe without deadline a killed writer ends the stream inside a frame.
+ */
+#include "stream/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
+
+#include "base/clock.h"
+#include "base/io.h"
+
+enum {
+	LOCK_MS = 50,                   /* from one try for the lock to the next, at most */
+	CHUNK_MAX = 256 * 1024,         /* payload bytes of a chunk where nothing bounds a write */
+	CHUNK_DIGITS = 6,               /* decimal digits of a chunk's length, at most */
+	GATHER_MAX = 4096,              /* payload bytes that are copied rather than written from where they are */
+	PIECE_MAX = PIPE_BUF < GATHER_MAX ? PIPE_BUF : GATHER_MAX,      /* bytes of a write: whole or not at all */
+	HEAD_LENGTH_END = 4,            /* bytes of "M1 0" */
+	DRAIN_NS = 200 * 1000,          /* the first look whether a FIFO has been read */
+	DRAIN_MAX_NS = 1000 * 1000 * 1000,
+};
+
+/* is_named -- whether the pipe has a name.  Where that cannot be told, it has: that is the careful way. */
+static bool
+is_named(int fd)
+{
+#ifdef __linux__
+	enum { PIPEFS = 0x50495045 };   /* PIPEFS_MAGIC of linux/magic.h */
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == -1 || fs.f_type != PIPEFS;
+#else
+	(void)fd;
+	return true;
+#endif
+}
+
+int
+writer_init(struct writer *w, int fd)
+{
+	struct stat st;
+	int flags;
+
+	memset(w, 0, offsetof(struct writer, buf));
+	w->fd = fd;
+	w->deadline_ns = CLOCK_NEVER;
+	if (fstat(fd, &st) == -1 || (flags = fcntl(fd, F_GETFL)) == -1)
+		return -1;
+	w->append = (flags & O_APPEND) != 0;
+	if (S_ISREG(st.st_mode))
+		w->kind = WRITER_FILE;
+	else
+		w->kind = S_ISFIFO(st.st_mode) && is_named(fd) ? WRITER_FIFO : WRITER_PIPE;
+	return 0;
+}
+
+/* bounded -- whether each write must be whole frames of at most PIPE_BUF bytes. */
+static bool
+bounded(const struct writer *w)
+{
+	return w->kind == WRITER_FIFO || (w->kind == WRITER_PIPE && w->deadline_ns != CLOCK_NEVER);
+}
+
+static void
+unlock(struct writer *w)
+{
+	struct flock whole = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (w->locked)
+		fcntl(w->fd, F_SETLK, &whole);
+	w->locked = false;
+}
+
+/* lock -- take the channel's lock; a new batch begins.  Returns 0, or -1. */
+static int
+lock(struct writer *w)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int command = w->deadline_ns == CLOCK_NEVER ? F_SETLKW : F_SETLK, ms = 1;
+	struct stat st;
+	off_t at;
+
+	if (w->locked)
+		return 0;
+	while (fcntl(w->fd, command, &whole) == -1) {
+		if (w->kind == WRITER_PIPE && (errno == EINVAL || errno == ENOLCK || errno == EBADF))
+			break;          /* a terminal, a socket: nothing that another writer could lock either */
+		if (errno == EINTR && !io_stop)
+			continue;
+		if ((errno != EAGAIN && errno != EACCES) || io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
+			return -1;
+	}
+	w->locked = true;
+	w->written = 0;
+	if (w->kind != WRITER_FILE)
+		return 0;
+	if (fstat(w->fd, &st) == -1 || (at = w->append ? st.st_size : lseek(w->fd, 0, SEEK_CUR)) == -1) {
+		unlock(w);
+		return -1;
+	}
+	w->file_start = (uint64_t)at;
+	return 0;
+}
+
+/*
+ * give_up -- after an error, or for a message that ended too early: what the batch left in a file is taken back
+ * (where nobody without a lock has written behind it), nothing is gathered, the lock is free.
+ */
+static void
+give_up(struct writer *w)
+{
+	int saved = errno;
+	struct stat st;
+	bool cut_back;
+
+	if (w->locked && w->written > 0) {
+		cut_back = w->kind == WRITER_FILE && fstat(w->fd, &st) == 0 &&
+		    (uint64_t)st.st_size == w->file_start + w->written &&
+		    ftruncate(w->fd, (off_t)w->file_start) == 0;
+		if (!cut_back)
+			w->torn = true;
+		else if (!w->append)
+			lseek(w->fd, (off_t)w->file_start, SEEK_SET);
+	}
+	unlock(w);
+	w->used = 0;
+	w->in_message = false;
+	errno = saved;
+}
+
+static int
+fail(struct writer *w)
+{
+	give_up(w);
+	return -1;
+}
+
+/*
+ * send_bytes -- write all n bytes, under the lock.
+ * On a FIFO, and with a deadline, at most PIECE_MAX bytes go when poll(2) has seen room: a blocking write(2) of more
+ * could wait beyond the deadline for the rest.  Source: pipe(7), and pipe_poll() in Linux, where POLLOUT is room for
+ * a page, the PIPE_BUF of Linux.
+ */
+static int
+send_bytes(struct writer *w, const char *p, size_t n)
+{
+	ssize_t put;
+	int ms = 1;
+
+	while (n > 0) {
+		/* with nothing to be in time for, write(2) waits as well */
+		if (w->kind != WRITER_FILE && (bounded(w) || w->deadline_ns != CLOCK_NEVER)
+		    && io_wait(w->fd, POLLOUT, w->deadline_ns) == -1)
+			return -1;
+		put = write(w->fd, p, bounded(w) && n > PIECE_MAX ? PIECE_MAX : n);
+		if (put >= 0) {
+			w->written += (uint64_t)put;
+			p += put;
+			n -= (size_t)put;
+		} else if (errno == EAGAIN) {
+			if (io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
+				return -1;
+		} else if (errno != EINTR || io_stop) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* send_gathered -- write what is in buf.  Takes the lock where it is not taken yet. */
+static int
+send_gathered(struct writer *w)
+{
+	if (w->used == 0)
+		return 0;
+	if (lock(w) == -1 || send_bytes(w, w->buf, w->used) == -1)
+		return -1;
+	w->used = 0;
+	return 0;
+}
+
+/* send_with_gathered -- write what is gathered and n bytes more, together. */
+static int
+send_with_gathered(struct writer *w, const char *p, size_t n)
+{
+	struct iovec two[2] = { { w->buf, w->used }, { NULL, n } };
+	ssize_t put;
+
+	/* writev(2) only reads what its type would let it change */
+	memcpy(&two[1].iov_base, &p, sizeof p);
+	if (lock(w) == -1)
+		return -1;
+	put = writev(w->fd, two, 2);
+	if (put == -1 && errno != EINTR && errno != EAGAIN)
+		return -1;
+	if (put > 0)
+		w->written += (uint64_t)put;
+	/* what a first call left goes the plain way */
+	n += w->used;
+	if (put > 0 && (size_t)put >= w->used) {
+		w->used = 0;
+		n -= (size_t)put;
+		return send_bytes(w, p + (two[1].iov_len - n), n);
+	}
+	if (put > 0) {
+		w->used -= (size_t)put;
+		memmove(w->buf, w->buf + put, w->used);
+	}
+	return send_gathered(w) == -1 ? -1 : send_bytes(w, p, two[1].iov_len);
+}
+
+int
+writer_flush(struct writer *w)
+{
+	if (send_gathered(w) == -1)
+		return fail(w);
+	if (!w->in_message)
+		unlock(w);
+	return 0;
+}
+
+/* put_large -- a message whose payload is not worth gathering. */
+static int
+put_large(struct writer *w, const struct message *head, const char *data, size_t len)
+{
+	struct message m = *head;
+
+	m.len = len;
+	if (writer_begin(w, &m) == -1 || writer_data(w, data, len) == -1)
+		return -1;
+	return writer_end(w);
+}
+
+int
+writer_put(struct writer *w, const struct message *head, const char *data, size_t len)
+{
+	size_t limit = bounded(w) ? PIECE_MAX : WRITER_BUF, head_len;
+	char *to;
+
+	if (len > limit - 1 || len > WRITER_BUF - FRAME_HEADER_MAX - 1)
+		return put_large(w, head, data, len);
+	if (w->used + FRAME_HEADER_MAX + len + 1 > WRITER_BUF && writer_flush(w) == -1)
+		return -1;
+	to = w->buf + w->used;
+	head_len = message_head(to, head, len, false);
+	if (head_len == 0)
+		return -1;
+	if (head_len + len + 1 > limit)
+		return put_large(w, head, data, len);
+	if (w->used + head_len + len + 1 > limit) {
+		if (writer_flush(w) == -1)
+			return -1;
+		memmove(w->buf, to, head_len);
+		to = w->buf;
+	}
+	if (len > 0)
+		memcpy(to + head_len, data, len);
+	to[head_len + len] = '\n';
+	w->used += head_len + len + 1;
+	return 0;
+}
+
+/* make_head -- the header line of the message's next chunk.  Returns its bytes. */
+static size_t
+make_head(struct writer *w, char *out, uint64_t len, bool more)
+{
+	size_t n = frame_continuation(out, len, more), rest;
+
+	if (w->head_len > 0) {
+		rest = w->head_len - HEAD_LENGTH_END;
+		memcpy(out + n - 1, w->head + HEAD_LENGTH_END, rest);
+		n += rest - 1;
+	}
+	w->head_len = 0;
+	return n;
+}
+
+int
+writer_begin(struct writer *w, const struct message *head)
+{
+	char number[20];
+	bool known = head->len != MESSAGE_LEN_UNKNOWN;
+	size_t digits = known ? num_decimal(number, head->len) : CHUNK_DIGITS + 1, whole;
+
+	if (writer_flush(w) == -1)
+		return -1;
+	w->head_len = message_head(w->head, head, 0, false);
+	if (w->head_len == 0)
+		return -1;
+	whole = w->head_len - 1 + digits;
+	w->chunked = !known || (bounded(w) && (head->len >= PIECE_MAX || whole + head->len + 1 > PIECE_MAX));
+	if (w->chunked && bounded(w))
+		whole = w->head_len + 2 <= PIECE_MAX ? 0 : FRAME_HEADER_MAX + 1;       /* "M1 0+ ...", a newline */
+	if (whole > FRAME_HEADER_MAX) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	if (lock(w) == -1)
+		return fail(w);
+	w->in_message = true;
+	w->left = head->len;
+	if (!w->chunked)
+		w->used = make_head(w, w->buf, head->len, false);
+	return 0;
+}
+
+/* put_bytes -- gather a few bytes, or write many, after those that were gathered. */
+static int
+put_bytes(struct writer *w, const char *p, size_t n)
+{
+	if (n > GATHER_MAX && !bounded(w))
+		return send_with_gathered(w, p, n);
+	if ((n > GATHER_MAX || w->used + n > WRITER_BUF) && send_gathered(w) == -1)
+		return -1;
+	if (n > GATHER_MAX)
+		return send_bytes(w, p, n);
+	if (n > 0)
+		memcpy(w->buf + w->used, p, n);
+	w->used += n;
+	return 0;
+}
+
+/* chunk_room -- how many payload bytes the next chunk may have. */
+static size_t
+chunk_room(const struct writer *w)
+{
+	size_t head = (w->head_len > 0 ? w->head_len - 1 : HEAD_LENGTH_END) + CHUNK_DIGITS + 1;
+
+	if (!bounded(w))
+		return CHUNK_MAX;
+	return head + 1 < PIECE_MAX ? PIECE_MAX - head - 1 : 0;
+}
+
+/* put_chunk -- one chunk with its header; bounded: in one write. */
+static int
+put_chunk(struct writer *w, const char *data, size_t len, bool more)
+{
+	char head[FRAME_HEADER_MAX];
+	size_t head_len = make_head(w, head, len, more);
+
+	if (put_bytes(w, head, head_len) == -1 || put_bytes(w, data, len) == -1 || put_bytes(w, "\n", 1) == -1)
+		return -1;
+	return bounded(w) ? send_gathered(w) : 0;
+}
+
+int
+writer_data(struct writer *w, const char *data, size_t len)
+{
+	bool known = w->left != MESSAGE_LEN_UNKNOWN;
+	size_t n;
+
+	if (known && len > w->left) {
+		errno = EMSGSIZE;
+		return fail(w);
+	}
+	if (known)
+		w->left -= len;
+	if (!w->chunked)
+		return put_bytes(w, data, len) == -1 ? fail(w) : 0;
+	while (len > 0) {
+		n = chunk_room(w);
+		if (n > len)
+			n = len;
+		len -= n;
+		if (put_chunk(w, data, n, !known || w->left + len > 0) == -1)
+			return fail(w);
+		data += n;
+	}
+	return !known && send_gathered(w) == -1 ? fail(w) : 0;
+}
+
+bool
+writer_direct(const struct writer *w)
+{
+	return w->in_message && w->chunked && w->left == MESSAGE_LEN_UNKNOWN && !bounded(w) && w->kind == WRITER_PIPE;
+}
+
+int
+writer_chunk(struct writer *w, size_t n)
+{
+	char head[FRAME_HEADER_MAX];
+
+	if (put_bytes(w, head, make_head(w, head, n, true)) == -1 || send_gathered(w) == -1)
+		return fail(w);
+	return 0;
+}
+
+int
+writer_chunk_end(struct writer *w, size_t n)
+{
+	w->written += n;
+	return put_bytes(w, "\n", 1) == -1 ? fail(w) : 0;
+}
+
+bool
+writer_takes_pieces(const struct writer *w)
+{
+	return w->in_message && w->kind != WRITER_FILE && w->deadline_ns == CLOCK_NEVER
+	    && (w->chunked || w->kind == WRITER_PIPE);
+}
+
+int
+writer_pieces(struct writer *w)
+{
+	return send_gathered(w);
+}
+
+size_t
+writer_piece(struct writer *w, char *head, size_t n, bool *newline)
+{
+	if (w->left != MESSAGE_LEN_UNKNOWN)
+		w->left -= n;
+	*newline = w->chunked;
+	return w->chunked ? make_head(w, head, n, w->left > 0) : 0;
+}
+
+int
+writer_end(struct writer *w)
+{
+	if (w->left != MESSAGE_LEN_UNKNOWN && w->left > 0) {
+		errno = EBADMSG;
+		return fail(w);
+	}
+	if (!w->chunked ? put_bytes(w, "\n", 1) == -1 :
+	    w->left == MESSAGE_LEN_UNKNOWN && put_chunk(w, NULL, 0, false) == -1)
+		return fail(w);
+	w->in_message = false;
+	return writer_flush(w);
+}
+
+void
+writer_abort(struct writer *w)
+{
+	give_up(w);
+}
+
+int
+writer_drain(struct writer *w, uint64_t *unread)
+{
+	struct pollfd p = { .fd = w->fd };
+	long sleep_ns = DRAIN_NS, left_ms;
+	struct timespec t;
+	int n = 0, polled = 0;
+
+	*unread = 0;
+	if (w->kind != WRITER_FIFO)
+		return 0;
+	for (;;) {
+		if (ioctl(w->fd, FIONREAD, &n) == -1)
+			return -1;
+		*unread = (uint64_t)n;
+		if (n == 0)
+			return 0;
+		if (polled > 0) {       /* POLLERR, and still not read */
+			errno = EPIPE;
+			return -1;
+		}
+		left_ms = clock_left_ms(w->deadline_ns, DRAIN_MAX_NS / 1000000);
+		if (left_ms == 0 || io_stop) {
+			errno = left_ms == 0 ? ETIMEDOUT : EINTR;
+			return -1;
+		}
+		if (sleep_ns > left_ms * 1000000)
+			sleep_ns = left_ms * 1000000;
+		t = (struct timespec){ sleep_ns / DRAIN_MAX_NS, sleep_ns % DRAIN_MAX_NS };
+		polled = ppoll(&p, 1, &t, NULL);
+		if (polled == -1 && errno != EINTR)
+			return -1;
+		sleep_ns = sleep_ns * 2 < DRAIN_MAX_NS ? sleep_ns * 2 : DRAIN_MAX_NS;
+	}
+}

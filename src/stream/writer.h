@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * writer: messages into a stream of frames: an ordinary pipe, a FIFO, a plain file.
+ *
+ * Every writer locks the channel with fcntl(2) for the whole of a message, so that frames never mix; and on a FIFO
+ * writes at most PIPE_BUF bytes at a time, each write whole frames or chunks, so that a writer that dies leaves a
+ * message that is told from a whole one.
+ */
+#ifndef STREAM_WRITER_H
+#define STREAM_WRITER_H
+
+#include "frame/message.h"
+
+enum writer_kind {
+	WRITER_PIPE,            /* an ordinary pipe, a socket, a terminal */
+	WRITER_FIFO,
+	WRITER_FILE,
+};
+
+enum { WRITER_BUF = 64 * 1024 };        /* bytes of small frames that are gathered for one write(2) */
+
+struct writer {
+	int fd;
+	enum writer_kind kind;
+	bool locked;
+	bool in_message;        /* between writer_begin and writer_end */
+	bool chunked;           /* the current message goes in chunks with '+' */
+	bool torn;              /* an error or writer_abort left part of a message in the channel, for good */
+	bool append;            /* WRITER_FILE: opened with O_APPEND */
+	uint64_t left;          /* payload bytes still to come; MESSAGE_LEN_UNKNOWN: until writer_end */
+	uint64_t deadline_ns;   /* no write waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) */
+	uint64_t file_start;    /* WRITER_FILE: where the batch began that is written under this lock */
+	uint64_t written;       /* bytes written under this lock */
+	size_t used;            /* bytes gathered in buf */
+	size_t head_len;        /* bytes of head; 0 once the current message's first header is written */
+	char buf[WRITER_BUF];
+	char head[FRAME_HEADER_MAX];    /* the current message's header line, its LENGTH being 0 */
+};
+
+/* writer_init -- write frames to fd, which the writer does not close.  Finds the kind with fstat(2). */
+int writer_init(struct writer *w, int fd);
+
+/*
+ * writer_put -- write a whole message whose payload is in memory.
+ * Small ones are gathered: writer_flush sends them on.
+ * Returns 0, or -1: EMSGSIZE for a header that is too long, ETIMEDOUT, EINTR, EPIPE, or errno of write(2).
+ * EMSGSIZE leaves what was gathered as it is.  After another error nothing is gathered any more, the lock is free, and
+ * w->torn tells whether part of a message stands in the channel; a plain file is cut back to what it was before.
+ */
+int writer_put(struct writer *w, const struct message *head, const char *data, size_t len);
+
+/*
+ * writer_begin, writer_data, writer_end -- write a message in pieces, in constant memory, under the lock.
+ * head->len is its length, or MESSAGE_LEN_UNKNOWN: then each piece goes at once, as a chunk of its own or several.
+ * head need not live longer than the call.
+ * Return as writer_put; EMSGSIZE also for more payload than head->len, EBADMSG from writer_end for less.
+ */
+int writer_begin(struct writer *w, const struct message *head);
+int writer_data(struct writer *w, const char *data, size_t len);
+int writer_end(struct writer *w);
+
+/*
+ * writer_direct -- whether the caller may write the payload of the message begun to w->fd itself: its length is unknown,
+ * and nothing bounds a write.  Each piece is then one chunk of n bytes between writer_chunk and writer_chunk_end.
+ * Those return as writer_data.
+ */
+bool writer_direct(const struct writer *w);
+int writer_chunk(struct writer *w, size_t n);
+int writer_chunk_end(struct writer *w, size_t n);
+
+/*
+ * writer_takes_pieces -- whether the caller may put the payload of the message begun into w->fd itself, on a FIFO too,
+ * if it writes each piece with what stands around it at one stroke; writer_pieces comes first.
+ * writer_piece -- what stands in front of a piece of n bytes, and whether a newline behind it.
+ * head: FRAME_HEADER_MAX bytes.  Returns the bytes of head.
+ */
+bool writer_takes_pieces(const struct writer *w);
+int writer_pieces(struct writer *w);
+size_t writer_piece(struct writer *w, char *head, size_t n, bool *newline);
+
+/* writer_abort -- give the current message up and let go of the lock: where it came from, it was cut short. */
+void writer_abort(struct writer *w);
+
+/* writer_flush -- write what has been gathered, and between messages let go of the lock.  Returns as writer_put. */
+int writer_flush(struct writer *w);
+
+/*
+ * writer_drain -- wait until a FIFO's readers have read all that is in it; other kinds need no wait.
+ * Comes after writer_flush.
+ * unread: gets the bytes left unread.
+ * Returns 0, or -1: EPIPE where the last reader left before, ETIMEDOUT, EINTR.
+ */
+int writer_drain(struct writer *w, uint64_t *unread);
+
+#endif

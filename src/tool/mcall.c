@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/* mcall: send a request to a mailbox and print the answer. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "channel/input.h"
+#include "deliver/output.h"
+#include "deliver/replybox.h"
+#include "mailbox/queue/request.h"
+#include "tool/args.h"
+#include "tool/cli.h"
+#include "tool/header.h"
+
+const char tool_name[] = "mcall";
+const char tool_synopsis[] = "mcall [-H key=value] [-s source] [-t tag] [-w seconds] mailbox [message...]";
+const struct args_option tool_options[] = {
+	{ 'H', "header", "KEY=VALUE", "a further header" },
+	{ 's', "source", "NAME", "who asks (default $MBOX_SOURCE, else LOGIN.PPID)" },
+	{ 't', "tag", "TAG", "what it is about (default -, none)" },
+	{ 'w', "wait", "SECONDS", "wait no longer than this for the answer" },
+	ARGS_COMMON
+};
+
+#define LOOK_NS UINT64_C(1000000000)            /* how often the request is looked at */
+
+struct caller {
+	const char *name;               /* of the mailbox, as the user typed it */
+	const char *source;             /* as given; NULL: the default */
+	uint64_t patience_ns;
+	uint64_t deadline_ns;
+	char source_buf[FRAME_NAME_MAX + 1];
+	struct header header;
+	struct callbox box;             /* where the answer comes */
+	struct sink sink;               /* where the request goes */
+	struct input input;
+	struct output output;
+	bool broken;                    /* nobody reads standard output any more */
+};
+
+/* options -- read the command line.  Returns -1 to go on, or the exit status. */
+static int
+options(struct caller *c, struct args *a)
+{
+	static const char *const ours[] = { "call", "reply", "re", "status", NULL };
+	int opt;
+
+	while ((opt = args_leading(a)) != 0) {
+		switch (opt) {
+		case 'H':
+			if (header_add(&c->header, a, ours) == -1)
+				return CLI_USAGE;
+			break;
+		case 's':
+			c->source = a->value;
+			break;
+		case 't':
+			if (args_tag(a, &c->input.head.tag) == -1)
+				return CLI_USAGE;
+			break;
+		case 'w':
+			if (args_seconds(a, &c->patience_ns) == -1)
+				return CLI_USAGE;
+			break;
+		}
+	}
+	if (*a->next == NULL)
+		return cli_usage("no mailbox is named");
+	c->name = *a->next++;
+	c->source = cli_source(c->source_buf, c->source);
+	return c->source == NULL ? CLI_USAGE : -1;
+}
+
+/* own_failure -- say what failed.  Returns the exit status; 124 and signals are no failures. */
+static int
+own_failure(const char *what, const char *object)
+{
+	if (errno == ETIMEDOUT)
+		return CLI_TIMEOUT;
+	if (errno != EINTR || !io_stop)
+		cli_fail(what, object);
+	return CLI_OWN_FAILURE;
+}
+
+/* prepare -- open the mailbox, and make the one for the answer.  Returns -1 to go on, or the exit status. */
+static int
+prepare(struct caller *c)
+{
+	static char path[PATH_MAX];
+	enum channel_kind kind;
+	struct stat st;
+
+	if (cli_path(path, c->name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+		return cli_usage("%s is no mailbox", c->name);
+	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->patience_ns) == -1)
+		return own_failure("open", c->name);
+	c->sink.meet.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;
+	c->sink.meet.stay = call_served;
+	if (fstat(sink_dir(&c->sink), &st) == -1)
+		return own_failure("look into", c->name);
+	c->sink.m.name = c->name;
+	c->sink.m.held = cli_held;
+	if (callbox_make(&c->box, &st) == -1)
+		return own_failure("make a mailbox in", c->box.dir);
+	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
+		return own_failure("send to", c->name);
+	c->input.sink = &c->sink;
+	c->input.head.source = slice_of(c->source);
+	c->input.head.extra = (struct slice){ c->header.text, c->header.len };
+	return -1;
+}
+
+/* print_answer -- print it.  Returns the exit status, which is the answer's. */
+static int
+print_answer(struct caller *c, struct message *m)
+{
+	struct slice value;
+	uint64_t status = 0;
+	int r;
+
+	if (frame_header(m->extra, "status", &value) == 1 && (num_parse(value, &status) == -1 || status > 255))
+		status = CLI_OWN_FAILURE;
+	r = output_message(&c->output, c->name, m);
+	if (m->fd != -1)
+		close(m->fd);
+	if (r == 0 && output_flush(&c->output) == 0)
+		return (int)status;
+	c->broken = errno == EPIPE;
+	return c->broken ? CLI_OWN_FAILURE : own_failure("write to", "standard output");
+}
+
+/* listen_for -- wait for the answer as long as that.  Returns the exit status, or -1: it has not come. */
+static int
+listen_for(struct caller *c, uint64_t patience_ns)
+{
+	struct message m;
+	int r = callbox_next(&c->box, patience_ns, &m);
+
+	if (r == 1)
+		return print_answer(c, &m);
+	return r == 0 ? -1 : own_failure("receive from", c->box.path);
+}
+
+/* end_of_wait -- the request is gone, or lost: an answer may have come just before.  Returns the exit status. */
+static int
+end_of_wait(struct caller *c, const char *why)
+{
+	int status = listen_for(c, 0);
+
+	if (status == -1)
+		cli_warn("%s: %s", c->name, why);
+	return status == -1 ? CLI_OWN_FAILURE : status;
+}
+
+/* withdraw -- take the request back, unless somebody has it.  Returns 1, 0, or -1. */
+static int
+withdraw(struct caller *c)
+{
+	return c->sink.kind == CHANNEL_DROP ? leave_withdraw(&c->sink.leave) : call_withdraw(&c->sink.m, c->sink.last_id);
+}
+
+/* await_answer -- wait until the answer comes, or it is clear that none will.  Returns the exit status. */
+static int
+await_answer(struct caller *c)
+{
+	struct mbox *m = &c->sink.m;
+	bool gone = false;
+	int status, look;
+
+	for (;;) {
+		uint64_t now = clock_mono_ns(), left = c->deadline_ns > now ? c->deadline_ns - now : 0;
+
+		status = listen_for(c, left < LOOK_NS ? left : LOOK_NS);
+		if (status != -1)
+			return status;
+		if (left <= LOOK_NS)
+			return withdraw(c) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
+		if (c->sink.kind == CHANNEL_DROP)
+			continue;       /* what becomes of the request is not for us to see */
+		look = call_look(m, c->sink.last_id, c->input.head.tag, c->input.head.source);
+		if (look == CALL_LOST)
+			return end_of_wait(c, "the server died");
+		/* one that does not answer before it is done with the request has had a second for it */
+		if (look == CALL_GONE && gone)
+			return end_of_wait(c, "the request was taken, and no answer came");
+		gone = look == CALL_GONE;
+		if (look == -1 && errno != EBUSY)
+			return own_failure("look into", c->name);
+	}
+}
+
+/* call -- send the request and print the answer.  Returns the exit status. */
+static int
+call(struct caller *c, char *const *words)
+{
+	int status = prepare(c);
+
+	if (status != -1)
+		return status;
+	if ((*words != NULL ? input_words(&c->input, words) : input_whole(&c->input)) == -1) {
+		/* by rendezvous it is sent only once the server has done with it */
+		if (c->sink.handover && (errno == EOWNERDEAD || errno == EPIPE))
+			return end_of_wait(c, "the server died");
+		return own_failure(c->input.failed_at, c->input.failed_on);
+	}
+	status = await_answer(c);
+	if (io_stop)
+		withdraw(c);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct caller c;
+	struct args args;
+	int status;
+
+	c.patience_ns = SINK_FOREVER;
+	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
+	cli_begin();
+	args_init(&args, argc, argv);
+	status = options(&c, &args);
+	if (status != -1)
+		return status;
+	output_init(&c.output, STDOUT_FILENO, OUTPUT_RAW, NULL);
+	c.deadline_ns = clock_after(c.patience_ns);
+	signal(SIGPIPE, SIG_IGN);
+	io_catch_stop();
+	c.box.dir_fd = -1;
+	status = call(&c, args.next);
+	callbox_remove(&c.box);
+	cli_damage(c.name, &c.sink.m.damage);
+	sink_close(&c.sink);
+	if (io_stop || c.broken)
+		cli_stopped(io_stop ? io_stop : SIGPIPE);
+	return status;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mstat: show what is in mailboxes, and who waits for what.
+ *
+ * A mailbox is looked at under its lock, so that the numbers belong together; nothing is printed before the unlock.
+ * With -f it looks once a second, and remembers the counts of the last look for the rates.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "mailbox/queue/snapshot.h"
+#include "tool/args.h"
+#include "tool/cli.h"
+#include "tool/rates.h"
+#include "tool/show.h"
+
+const char tool_name[] = "mstat";
+const char tool_synopsis[] = "mstat [-fJt] [mailbox...]";
+const struct args_option tool_options[] = {
+	{ 'f', "follow", NULL, "show it again every second, with rates" },
+	{ 'J', "json", NULL, "print a line of JSON for each row" },
+	{ 't', "tags", NULL, "print a row for each tag in each mailbox" },
+	ARGS_COMMON
+};
+
+#define TICK_NS UINT64_C(1000000000)
+
+struct stats {
+	bool follow;
+	struct show show;
+	struct survey survey;
+	struct pace pace;
+	bool broken;                    /* standard output failed */
+};
+
+/* fail_to_look -- say why, and return the exit status. */
+static int
+fail_to_look(const char *name, int error)
+{
+	errno = error == EIDRM ? ENOENT : error;
+	return cli_fail("look into", name);
+}
+
+/* look_at -- one mailbox.  listed: it was there a moment ago.  Returns the exit status, the reason said where it is new. */
+static int
+look_at(struct stats *t, char *name, bool listed)
+{
+	struct survey *s = &t->survey;
+	const struct pace_look *last = pace_last(&t->pace, name);
+	struct pace_look now = { .name = name };
+	struct pace_rates rates;
+	char path[PATH_MAX];
+	bool gone;
+
+	if (cli_path(path, name) == -1 || survey_look(s, path, t->show.tags) == -1) {
+		now.error = errno;
+		gone = now.error == ENOENT || now.error == EIDRM;
+		if ((gone && (listed || t->show.blocks > 0)) || (now.error == EINTR && io_stop))
+			return CLI_OK;
+		if (t->follow && pace_keep(&t->pace, &now) == -1)
+			return cli_fail("remember", name);
+		return last != NULL && last->error == now.error ? cli_status(now.error) : fail_to_look(name, now.error);
+	}
+	cli_damage(name, &s->damage);
+	now.identity = s->ctl.identity;
+	now.sent = survey_sent(s);
+	now.received = survey_received(s);
+	now.now_ns = s->now_ns;
+	rates = pace_rates(last, &now);
+	show_mailbox(&t->show, name, s, &rates);
+	return t->follow && pace_keep(&t->pace, &now) == -1 ? cli_fail("remember", name) : CLI_OK;
+}
+
+/* is_mailbox -- whether what the directory has can be opened as one, or why not is to be told. */
+static int
+is_mailbox(const struct dirent *e)
+{
+	char path[PATH_MAX];
+	struct mbox m;
+
+	if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || cli_path(path, e->d_name) == -1)
+		return 0;
+	if (mbox_open_any(&m, path) == -1)
+		return cli_status(errno) == CLI_SYSTEM || cli_status(errno) == CLI_IO;
+	mbox_close(&m);
+	return 1;
+}
+
+/* look_around -- all mailboxes in the directory, sorted.  Returns the exit status. */
+static int
+look_around(struct stats *t)
+{
+	const char *dir = getenv("MBOX_DIR");
+	struct dirent **found;
+	int status = CLI_OK, n, one;
+
+	if (dir == NULL || *dir == '\0')
+		dir = ".";
+	n = scandir(dir, &found, is_mailbox, alphasort);
+	if (n == -1)
+		return cli_fail("list", dir);
+	for (int i = 0; i < n; i++) {
+		one = look_at(t, found[i]->d_name, true);
+		status = status == CLI_OK ? one : status;
+		free(found[i]);
+	}
+	free(found);
+	return status;
+}
+
+/* look_once -- look at those named, or at all, and show them.  Returns the exit status. */
+static int
+look_once(struct stats *t, char **names)
+{
+	int status = CLI_OK, one;
+
+	show_begin(&t->show);
+	if (*names == NULL)
+		status = look_around(t);
+	for (; *names != NULL; names++) {
+		one = look_at(t, *names, false);
+		status = status == CLI_OK ? one : status;
+	}
+	pace_turn(&t->pace);
+	if (show_end(&t->show, status == CLI_OK || t->show.blocks > 0) == 0 || io_stop)
+		return status;
+	t->broken = true;
+	one = cli_fail("write to", "standard output");
+	return status == CLI_OK ? one : status;
+}
+
+/* follow -- look once a second until a signal comes.  Returns only the status of what failed at once. */
+static int
+follow(struct stats *t, char **names)
+{
+	uint64_t next_ns = clock_mono_ns();
+	int status, ms = 1000;
+
+	t->show.rates = true;
+	t->show.redraw = !t->show.json && isatty(STDOUT_FILENO);
+	io_catch_stop();
+	while (!io_stop) {
+		status = look_once(t, names);
+		if (t->broken || (status != CLI_OK && t->show.blocks == 1 && t->show.mailboxes == 0))
+			return status;
+		next_ns += TICK_NS;
+		if (next_ns < clock_mono_ns())          /* it was stopped, or the looks took long */
+			next_ns = clock_after(TICK_NS);
+		while (!io_stop && clock_left_ms(next_ns, 1) > 0)
+			io_nap(next_ns, &ms, 1000);
+	}
+	if (t->show.redraw)
+		io_write(STDOUT_FILENO, "\n", 1);
+	cli_stopped(io_stop);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct stats t;
+	struct args args;
+	int opt;
+
+	cli_begin();
+	args_init(&args, argc, argv);
+	while ((opt = args_option(&args)) != 0) {
+		switch (opt) {
+		case 'f':
+			t.follow = true;
+			break;
+		case 'J':
+			t.show.json = true;
+			break;
+		case 't':
+			t.show.tags = true;
+			break;
+		}
+	}
+	return t.follow ? follow(&t, args.operands) : look_once(&t, args.operands);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mtee: copy the messages of a frame stream to several channels and to standard output.
+ *
+ * Small messages are gathered while more of them can be read at once, and go out before mtee waits for input.
+ * What is killed with mtee is what it has read and not yet passed on.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "channel/fan.h"
+#include "frame/filter.h"
+#include "stream/reader.h"
+#include "tool/args.h"
+#include "tool/cli.h"
+
+const char tool_name[] = "mtee";
+const char tool_synopsis[] = "mtee [-1anq] [-s glob] [-t glob] channel...";
+const struct args_option tool_options[] = {
+	{ '1', "one", NULL, "each message to exactly one channel: the first with room" },
+	{ 'a', "append", NULL, "append to plain files, instead of starting them anew" },
+	{ 'n', "nonblock", NULL, "skip and count channels that are full" },
+	{ 'q', "quiet", NULL, "write nothing to standard output" },
+	{ 's', "source", "GLOB", "to the next channel, only messages whose source matches" },
+	{ 't', "tag", "GLOB", "to the next channel, only messages whose tag matches" },
+	ARGS_COMMON
+};
+
+/* A channel operand, with the filter that stands before it. */
+struct route {
+	const char *name;
+	struct filter filter;
+	unsigned channel;
+};
+
+struct tee {
+	bool append, quiet;
+	int status;
+	unsigned routes_n;
+	struct route *routes;
+	struct fan fan;
+	struct reader reader;
+};
+
+/* fail_with -- the first failure is what is told in the end; a message missed is none. */
+static void
+fail_with(struct tee *t, int status)
+{
+	if (t->status <= CLI_NOT_NOW)
+		t->status = status;
+}
+
+/* channel_failed -- for fan: say so. */
+static void
+channel_failed(void *user, const char *name)
+{
+	if (errno == EMSGSIZE) {
+		cli_warn("%s: a message's header line is too long", name);
+		fail_with(user, CLI_DATA);
+	} else {
+		cli_fail("write to", name);
+		fail_with(user, CLI_IO);
+	}
+}
+
+/* ---- the stream ---- */
+
+/* select_channels -- which channels a message goes to. */
+static void
+select_channels(struct tee *t, const struct message *m)
+{
+	struct fan *f = &t->fan;
+
+	for (unsigned i = 0; i < f->n; i++)
+		f->channels[i].wanted = f->channels[i].is_out && !f->channels[i].dead;
+	for (unsigned i = 0; i < t->routes_n; i++) {
+		struct fan_channel *c = &f->channels[t->routes[i].channel];
+
+		if (!c->dead && !c->wanted)
+			c->wanted = filter_match(&t->routes[i].filter, m->tag, m->source);
+	}
+}
+
+/* copy_all -- all messages of standard input. */
+static void
+copy_all(struct tee *t)
+{
+	struct message m;
+	int r = 1;
+
+	reader_init(&t->reader, STDIN_FILENO, READER_ALL);
+	while (r == 1 && !io_stop) {
+		if (!reader_buffered(&t->reader))
+			fan_flush(&t->fan);
+		if (!fan_any_left(&t->fan))
+			return;
+		r = reader_next(&t->reader, &m);
+		if (r == 1) {
+			select_channels(t, &m);
+			r = fan_copy(&t->fan, &m) == -1 ? -1 : 1;
+		}
+	}
+	if (r == -1 && errno == EBADMSG) {
+		cli_warn("standard input: byte %llu: %s", (unsigned long long)t->reader.offset, t->reader.reason);
+		fail_with(t, CLI_DATA);
+	} else if (r == -1 && !io_stop) {
+		fail_with(t, cli_fail("read", "standard input"));
+	}
+	if (!io_stop)
+		fan_flush(&t->fan);
+}
+
+/* finish -- wait for the readers of FIFOs, and tell what was missed. */
+static void
+finish(struct tee *t)
+{
+	for (struct fan_channel *c = t->fan.channels; c < t->fan.channels + t->fan.n; c++) {
+		if (c->missed > 0) {
+			cli_warn("%s: full for %llu message%s", c->sink.name, (unsigned long long)c->missed,
+			    c->missed == 1 ? "" : "s");
+			t->status = t->status == CLI_OK ? CLI_NOT_NOW : t->status;
+		}
+		cli_damage(c->sink.name, &c->sink.m.damage);
+		if (fan_close(&t->fan, c) == -1) {
+			cli_warn("%s: %llu bytes were left unread", c->sink.name, (unsigned long long)c->sink.unread);
+			fail_with(t, CLI_IO);
+		}
+	}
+}
+
+/* ---- the command line ---- */
+
+/* open_all -- open the channels, once all of them are known to be there.  Returns the exit status. */
+static int
+open_all(struct tee *t)
+{
+	enum channel_kind kind;
+	char path[PATH_MAX];
+	unsigned number;
+
+	for (unsigned i = 0; i < t->routes_n; i++)
+		if (cli_path(path, t->routes[i].name) == -1 || channel_kind_of(path, &kind) == -1)
+			return cli_fail("open", t->routes[i].name);
+	if (!t->quiet) {
+		if (fan_open(&t->fan, "standard output", "-", false, &number) == -1)
+			return cli_fail("open", "standard output");
+		t->fan.channels[0].is_out = true;
+	}
+	for (unsigned i = 0; i < t->routes_n; i++)
+		if (cli_path(path, t->routes[i].name) == -1
+		    || fan_open(&t->fan, t->routes[i].name, path, !t->append, &t->routes[i].channel) == -1)
+			return cli_fail("open", t->routes[i].name);
+		else if (t->fan.nonblock && t->fan.channels[t->routes[i].channel].sink.kind == CHANNEL_DROP)
+			return cli_only_sends(t->routes[i].name, 'n');
+	for (unsigned i = 0; i < t->fan.n; i++) {
+		t->fan.channels[i].sink.m.name = t->fan.channels[i].sink.name;
+		t->fan.channels[i].sink.m.held = cli_held;
+	}
+	return CLI_OK;
+}
+
+/* options -- read the command line.  Returns -1 to go on, or the exit status. */
+static int
+options(struct tee *t, struct args *a)
+{
+	int opt;
+
+	while ((opt = args_next(a)) != 0) {
+		switch (opt) {
+		case ARGS_OPERAND:
+			t->routes[t->routes_n++].name = a->value;
+			break;
+		case '1':
+			t->fan.one = true;
+			break;
+		case 'a':
+			t->append = true;
+			break;
+		case 'n':
+			t->fan.nonblock = true;
+			break;
+		case 'q':
+			t->quiet = true;
+			break;
+		case 's': case 't':
+			if (args_glob(a, &t->routes[t->routes_n].filter, opt) == -1)
+				return CLI_USAGE;
+			break;
+		}
+	}
+	while (*a->next != NULL)
+		t->routes[t->routes_n++].name = *a->next++;
+	if (t->routes[t->routes_n].filter.len > 0)
+		return cli_usage("no channel follows the last -s or -t");
+	return t->routes_n == 0 ? cli_usage("no channel is named") : -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct tee t = { .fan = { .failed = channel_failed, .user = &t } };
+	struct args args;
+
+	t.routes = calloc((size_t)argc + 1, sizeof *t.routes);
+	if (t.routes == NULL || fan_init(&t.fan, (unsigned)argc + 1) == -1)
+		return cli_fail("begin", "the list of channels");
+	cli_begin();
+	args_init(&args, argc, argv);
+	t.status = options(&t, &args);
+	if (t.status != -1)
+		return t.status;
+	signal(SIGPIPE, SIG_IGN);
+	t.status = open_all(&t);
+	if (t.status != CLI_OK)
+		return t.status;
+	copy_all(&t);
+	finish(&t);
+	if (io_stop)
+		cli_stopped(io_stop);
+	return t.status;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC */
+/* receive: see receive.h.  What a crash leaves is source.h's and jobs.h's to say. */
+#include "tool/receive.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "tool/cli.h"
+
+/* Why no more commands are started, where that is not an exit status. */
+enum { NOTHING_MORE = -2, ENOUGH = -3 };
+
+/* What next_or_flush says besides. */
+enum { FLUSHED = 2, CANNOT_WRITE = 3 };
+
+/* What not_delivered says where one message failed, and others follow. */
+enum { GO_ON = -1 };
+
+/* own_failure -- a failure of mrecv's own, where the exit status is otherwise the command's. */
+static int
+own_failure(const struct receive *r, int status)
+{
+	return r->jobs.command != NULL && !r->follow ? CLI_OWN_FAILURE : status;
+}
+
+static int
+open_channels(struct receive *r)
+{
+	uint32_t n = r->sources.n;
+
+	/* one channel takes no allocation, which is dear to begin with */
+	r->sources.list = n == 1 ? &r->source : calloc(n, sizeof *r->sources.list);
+	r->sources.n = 0;
+	r->paths = n == 1 ? &r->path : calloc(n, sizeof *r->paths);
+	if (r->paths == NULL || r->sources.list == NULL)
+		return cli_fail("open", r->channels[0]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (cli_path(r->paths[i], r->channels[i]) == 0
+		    && sources_add(&r->sources, r->channels[i], r->paths[i]) == 0)
+			continue;
+		if (errno == EINVAL)
+			return cli_usage("-%c: %s is no mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
+		return own_failure(r, cli_fail("open", r->channels[i]));
+	}
+	return -1;
+}
+
+/* check_offers -- who peeks into a mailbox of capacity 0 finds headers, and no payload.  Returns as open_channels. */
+static int
+check_offers(const struct receive *r)
+{
+	struct ctl c;
+
+	for (uint32_t i = 0; i < r->sources.n && r->sources.peek && output_needs_payload(&r->output); i++) {
+		if (r->sources.list[i].kind != CHANNEL_MAILBOX)
+			continue;
+		if (ctl_read(r->sources.list[i].m.ctl_fd, &c) == -1)
+			return cli_fail("receive from", r->channels[i]);
+		if (c.cap_messages == 0)
+			return cli_usage("-p: %s has capacity 0, and no payloads to look at: -J, or -o without %%p, tell the rest",
+			    r->sources.list[i].name);
+	}
+	return -1;
+}
+
+/* open_dead -- open the mailbox for dead letters. */
+static int
+open_dead(struct receive *r)
+{
+	static char path[PATH_MAX];
+
+	if (r->dead_name == NULL)
+		return -1;
+	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, SINK_FOREVER) == -1)
+		return own_failure(r, cli_fail("open", r->dead_name));
+	if (r->dead.kind != CHANNEL_MAILBOX)
+		return cli_usage("-d: %s is no mailbox", r->dead_name);
+	for (uint32_t i = 0; i < r->sources.n; i++)
+		if (r->sources.list[i].m.dev == r->dead.m.dev && r->sources.list[i].m.ino == r->dead.m.ino)
+			return cli_usage("-d: %s is where the messages come from", r->dead_name);
+	r->dead.m.name = r->dead_name;
+	r->dead.m.held = r->sources.held;
+	r->deliver.dead = &r->dead;
+	return -1;
+}
+
+static int
+open_output(struct receive *r)
+{
+	static const char letters[] = { [OUTPUT_LINES] = 'l', [OUTPUT_NULS] = '0', [OUTPUT_FRAMES] = 'F',
+		[OUTPUT_JSON] = 'J', [OUTPUT_FORMAT] = 'o', [OUTPUT_ENV] = 'e' };
+	enum output_form form = OUTPUT_RAW;
+
+	for (size_t i = 0; i < sizeof letters; i++)
+		if (r->form != 0 && letters[i] == r->form)
+			form = (enum output_form)i;
+	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
+		return cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
+	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
+	return -1;
+}
+
+/* not_received -- sources_next failed.  Returns the exit status, or -1 to go on. */
+static int
+not_received(struct receive *r)
+{
+	const struct source *from = r->sources.from;
+	int err = errno;
+
+	if (err == ETIMEDOUT)
+		return CLI_TIMEOUT;
+	if (err == EPIPE)
+		cli_stopped(SIGPIPE);
+	if (err == EINTR && io_stop)
+		return CLI_OK;
+	if (err == EBADMSG && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
+		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
+		    from->reader->reason);
+		r->deliver.status = CLI_DATA;
+		/* by rendezvous each message has a stream of its own: the next one is another */
+		return r->count == UINT64_MAX && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
+		    ? -1 : own_failure(r, CLI_DATA);
+	}
+	errno = err;
+	return own_failure(r, cli_fail("receive from", from != NULL ? from->name : r->channels[0]));
+}
+
+/* not_delivered -- deliver_run, jobs_start or jobs_reap failed.  Returns the exit status, or GO_ON. */
+static int
+not_delivered(struct receive *r)
+{
+	const struct source *from = r->sources.from;
+	bool cut = r->deliver.cut;
+	int err = errno, status;
+
+	/* it tells of this failure alone */
+	r->deliver.cut = false;
+	if (err == EINTR && io_stop)
+		return CLI_OK;
+	if (err == EPIPE && r->jobs.command == NULL) {
+		sources_close(&r->sources);
+		cli_stopped(SIGPIPE);
+	}
+	if (err == EBADMSG && cut && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
+		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
+		    (unsigned long long)from->reader->offset, from->reader->reason);
+		status = CLI_DATA;
+	} else {
+		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
+	}
+	if (err == EBADMSG && r->follow && cut) {
+		r->deliver.status = status;
+		return GO_ON;
+	}
+	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
+}
+
+/* nothing_more -- the exit status after sources_next has found nothing. */
+static int
+nothing_more(const struct receive *r, uint64_t got)
+{
+	return r->deliver.status != 0 ? r->deliver.status : got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
+}
+
+/* tell_damage -- say what was found damaged. */
+static void
+tell_damage(struct receive *r)
+{
+	for (uint32_t i = 0; i < r->sources.n; i++)
+		cli_damage(r->sources.list[i].name, &r->sources.list[i].m.damage);
+}
+
+/* ---- to the output ---- */
+
+/*
+ * wait_for_output -- claim nothing while the output is blocked: others may have it.
+ * Returns 0, or -1 with errno and what failed.
+ */
+static int
+wait_for_output(struct receive *r)
+{
+	struct pollfd out = { .fd = r->output.fd, .events = POLLOUT };
+	int events;
+
+	if (!r->output.pipe)
+		return 0;
+	if (poll(&out, 1, 0) == 1 && out.revents == POLLOUT)
+		return 0;
+	r->deliver.failed_at = "receive from";
+	r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
+	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
+		return -1;
+	r->deliver.failed_at = "write to";
+	r->deliver.failed_on = "standard output";
+	io_catch_stop();
+	events = io_wait(r->output.fd, POLLOUT, CLOCK_NEVER);
+	if (events != -1 && (events & POLLERR))
+		errno = EPIPE;
+	return events == -1 || (events & POLLERR) ? -1 : 0;
+}
+
+/*
+ * next_or_flush -- sources_next; but what is gathered in the output goes out before anything is waited for.
+ * Returns as sources_next, or FLUSHED: ask again.
+ */
+static int
+next_or_flush(struct receive *r, uint32_t ask)
+{
+	uint64_t patience_ns = r->sources.patience_ns;
+	bool gathered = r->output.to.used > 0;
+	int more, err;
+
+	r->sources.glance = gathered;
+	if (gathered)
+		r->sources.patience_ns = 0;
+	more = sources_next(&r->sources, ask, output_room(&r->output));
+	r->sources.patience_ns = patience_ns;
+	if (!gathered || more == 1)
+		return more;
+	err = errno;
+	if (output_flush(&r->output) == 0) {
+		errno = err;
+		return more == 0 || err == ETIMEDOUT || err == EBUSY ? FLUSHED : -1;
+	}
+	r->deliver.failed_at = "write to";
+	r->deliver.failed_on = "standard output";
+	return CANNOT_WRITE;
+}
+
+/* receive_output -- to the output, until the count is reached, or nothing more is to be had. */
+static int
+receive_output(struct receive *r)
+{
+	uint64_t got = 0, n;
+	uint32_t ask;
+	int more, status;
+
+	while (got < r->count && !io_stop) {
+		ask = r->count - got < RUN_MESSAGES ? (uint32_t)(r->count - got) : RUN_MESSAGES;
+		if (wait_for_output(r) == -1)
+			return not_delivered(r);
+		more = next_or_flush(r, ask);
+		tell_damage(r);
+		if (more == FLUSHED)
+			continue;
+		if (more == CANNOT_WRITE)
+			return not_delivered(r);
+		if (more == 0)
+			return nothing_more(r, got);
+		if (more == -1) {
+			status = not_received(r);
+			if (status != -1)
+				return status;
+			continue;
+		}
+		if (deliver_run(&r->deliver, &n) == -1 && (status = not_delivered(r)) != GO_ON)
+			return status;
+		got += n;
+	}
+	/* messages of a stream are gathered while more of them are in memory */
+	if (output_flush(&r->output) == -1) {
+		r->deliver.failed_at = "write to";
+		r->deliver.failed_on = "standard output";
+		return not_delivered(r);
+	}
+	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
+		return cli_fail("receive from", r->sources.from->name);
+	return r->deliver.status;
+}
+
+/* ---- commands ---- */
+
+static void
+warn(const char *what, const char *object)
+{
+	cli_fail(what, object);
+}
+
+/* start_next -- wait for a message and start a command on it.  got: is raised.  Returns -1 to go on, or a status. */
+static int
+start_next(struct receive *r, uint64_t *got)
+{
+	uint32_t most = r->jobs.batch > 0 ? r->jobs.batch : 1;
+	uint64_t n;
+	int more;
+
+	if (r->count - *got < most)
+		most = (uint32_t)(r->count - *got);
+	r->sources.event_fd = r->jobs.running > 0 ? r->jobs.event_fd : -1;
+	more = sources_next(&r->sources, most, RUN_BYTES);
+	tell_damage(r);
+	if (more == 2)
+		return -1;
+	if (more == 0)
+		return NOTHING_MORE;
+	if (more == -1)
+		return not_received(r);
+	if (jobs_start(&r->jobs, most, &n) == -1)
+		return not_delivered(r);
+	*got += n;
+	/* a batch is what one message is without -b */
+	return r->jobs.batch > 0 && n > 0 && !(r->all || r->follow || r->counted) ? ENOUGH : -1;
+}
+
+/* reap -- see to the commands that have ended, and to signals.  Returns -1 to go on, or a status: start no more. */
+static int
+reap(struct receive *r, bool stopping)
+{
+	int more = jobs_reap(&r->jobs);
+
+	if (more == -1)
+		return not_delivered(r);
+	if (more == 0)
+		return ENOUGH;
+	if (!io_stop || stopping)
+		return -1;
+	/* others are to get what would be ours */
+	sources_awake(&r->sources);
+	return CLI_OK;
+}
+
+/* receive_commands -- run a command on each message, jobs.limit at once; those that run are waited for. */
+static int
+receive_commands(struct receive *r)
+{
+	struct jobs *j = &r->jobs;
+	uint64_t got = 0;
+	int status = -1, now;           /* once it is not -1, no more are started */
+
+	if (jobs_init(j) == -1)
+		return own_failure(r, cli_fail("run", j->command[0]));
+	for (;;) {
+		now = reap(r, status != -1);
+		if (status == -1)
+			status = now == -1 && got >= r->count ? ENOUGH : now;
+		else if (status < -1 && now > 0)
+			status = now;   /* no more are started, and one of the last has failed */
+		if (status != -1 && j->running == 0)
+			break;
+		if (status != -1 || j->running == j->limit)
+			jobs_wait(j, CLOCK_NEVER);
+		else if (j->pause_ns > clock_mono_ns())
+			jobs_wait(j, j->pause_ns);
+		else
+			status = start_next(r, &got);
+	}
+	return status == NOTHING_MORE ? nothing_more(r, got) : status == ENOUGH ? r->deliver.status : status;
+}
+
+/* ---- all of it ---- */
+
+int
+receive_open(struct receive *r)
+{
+	int status = open_output(r);
+
+	r->sources.all = r->all;
+	r->sources.follow = r->follow;
+	r->sources.single = !(r->all || r->follow) || r->jobs.command != NULL;
+	r->sources.expired = r->dead_name != NULL;
+	r->deliver.sources = &r->sources;
+	r->deliver.output = &r->output;
+	r->jobs.deliver = &r->deliver;
+	r->jobs.follow = r->follow;
+	r->jobs.warn = warn;
+	if (status == -1)
+		status = open_channels(r);
+	if (status == -1)
+		status = check_offers(r);
+	return status == -1 ? open_dead(r) : status;
+}
+
+int
+receive_all(struct receive *r)
+{
+	return r->jobs.command != NULL ? receive_commands(r) : receive_output(r);
+}
+
+void
+receive_close(struct receive *r)
+{
+	tell_damage(r);
+	sources_close(&r->sources);
+	if (r->deliver.dead != NULL) {
+		cli_damage(r->dead_name, &r->dead.m.damage);
+		sink_close(&r->dead);
+	}
+	jobs_free(&r->jobs);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* rmmbox: remove mailboxes. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "mailbox/box/create.h"
+#include "tool/args.h"
+#include "tool/cli.h"
+
+const char tool_name[] = "rmmbox";
+const char tool_synopsis[] = "rmmbox [-f] name...";
+const struct args_option tool_options[] = {
+	{ 'f', "force", NULL, "remove it with the messages that it holds" },
+	ARGS_COMMON
+};
+
+static int
+rm(const char *name, bool force)
+{
+	char path[PATH_MAX];
+
+	if (cli_path(path, name) == 0 && box_remove(path, force, CLOCK_NEVER, cli_held) == 0)
+		return CLI_OK;
+	if (errno != ENOTEMPTY)
+		return cli_fail("remove", name);
+	cli_warn("cannot remove %s: it holds messages (-f removes them too)", name);
+	return CLI_NOT_NOW;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool force = false;
+	struct args args;
+	int opt, status = CLI_OK, one;
+
+	cli_begin();
+	args_init(&args, argc, argv);
+	while ((opt = args_option(&args)) != 0) {
+		switch (opt) {
+		case 'f':
+			force = true;
+			break;
+		}
+	}
+	if (args.operands_n == 0)
+		return cli_usage("no mailbox is named");
+	for (char **name = args.operands; *name != NULL; name++) {
+		one = rm(*name, force);
+		if (status == CLI_OK)
+			status = one;
+	}
+	return status;
+}
