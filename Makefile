@@ -99,7 +99,7 @@ $(BIN)/%: $(BUILD)/tool/%.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
-$(BUILD)/unit: $(BUILD)/unit.o $(LIBRARY)
+$(BUILD)/unit/unit: $(BUILD)/unit/unit.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
@@ -148,7 +148,7 @@ $(BUILD)/flags: FORCE
 	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
 		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
 
--include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/tool/%.d) $(BUILD)/unit.d $(wildcard $(BUILD)/*/*.d)
+-include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/tool/%.d) $(wildcard $(BUILD)/*/*.d)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 
@@ -156,11 +156,11 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 
 # Tests find the programs first in PATH and other parts by BIN and BUILD.  TESTS names some of them, BATSFLAGS is for
 # bats (BATSFLAGS="--filter REGEX"), JOBS says how many files run side by side.
-TESTS = tests/*.bats
+TESTS = tests/*/*.bats
 BATSFLAGS =
 JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
-check: all $(BUILD)/unit $(BUILD)/inspect fuzzers storm-parts
+check: all $(BUILD)/unit/unit $(BUILD)/inspect fuzzers storm-parts
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
 		tests/run.sh -j $(JOBS) $(BATSFLAGS) -- $(TESTS)
 
@@ -200,12 +200,12 @@ check-valgrind:
 	@! grep -hv 'Warning: unimplemented fcntl command: 103[56]$$' $(D)/log/* 2>/dev/null || { \
 		echo "check-valgrind: see the reports above"; exit 1; }
 
-# tests/torture.bats tries a sample of the points; TORTURE names some of the uses: make torture TORTURE="msend mrecv"
+# tests/torture/torture.bats tries a sample of the points.  TORTURE names some of the uses: make torture TORTURE="msend mrecv"
 TORTURE =
 torture: all
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" tests/torture/torture.sh $(TORTURE)
 
-# tests/storm.bats is the short form.  STORM_ARGS is for all parts of it: make storm STORM_ARGS="-s 7"
+# tests/storm/storm.bats is the short form.  STORM_ARGS is for all parts of it: make storm STORM_ARGS="-s 7"
 STORM_ARGS =
 storm: all storm-parts
 	@PATH="$(FIRST):$$PATH" BUILD="$(abspath $(BUILD))" tests/storm/long.sh $(STORM_ARGS)
@@ -238,7 +238,7 @@ bench bench-quick: all $(DRIVERS) $(BUILD)/bench/empty
 	@BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/bench/run.sh $(if $(filter bench-quick,$@),-q) \
 		$(BENCH_OUT) $(BENCH)
 
-# tests/power.bats tries one disk state for each moment of some of the runs.
+# tests/power/power.bats tries one disk state for each moment of some of the runs.
 POWER = -n 12
 power: all
 	@BIN="$(abspath $(BIN))" tests/power/power.sh $(POWER)

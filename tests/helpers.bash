@@ -10,7 +10,7 @@ LIMIT=${LIMIT:-20}       # seconds that any command which can block may take
 
 common_setup()
 {
-	: "${BIN:=$BATS_TEST_DIRNAME/../bin}" "${BUILD:=$BATS_TEST_DIRNAME/../build}"
+	: "${BIN:=$BATS_TEST_DIRNAME/../../bin}" "${BUILD:=$BATS_TEST_DIRNAME/../../build}"
 	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
 	export LC_ALL=C
 	unset MBOX_DIR MBOX_SOURCE

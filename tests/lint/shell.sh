@@ -26,7 +26,7 @@ done
 	# SC2154: variables of the helpers.  SC2034: counters of loops.  SC1010, SC2210, SC2238: words and files named as
 	# commands are.  SC2002, SC2015, SC2059, SC2086, SC2094, SC2129, SC2257: meant as they stand.
 	check --exclude=SC1010,SC2002,SC2015,SC2030,SC2031,SC2034,SC2059,SC2086,SC2094,SC2129,SC2154,SC2210,SC2238,SC2257,SC2317 \
-		tests/*.bats
-	set -- $scripts $sourced tests/*.bats
+		tests/*/*.bats
+	set -- $scripts $sourced tests/*/*.bats
 }
 echo "shell: $# files, nothing found"

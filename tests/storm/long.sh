@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
-# long.sh [STORM-OPTION...] -- the storm in full: what "make storm" does.  The short form is tests/storm.bats.
+# long.sh [STORM-OPTION...] -- the storm in full: what "make storm" does.  The short form is tests/storm/storm.bats.
 #
 # Each part prints its tally; the first is the long one.  Exits 1 where any of them found a fault, or was too tame: fewer
 # than 1,000,000 messages or 20,000 kills in the first.

@@ -1,0 +1,592 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# What is left when a tool is killed, when the disk is full, when a file is damaged.
+
+# Under valgrind, strace(1) would count and fail valgrind's own system calls, of which there are hundreds.
+# bats file_tags=no-valgrind
+
+load ../helpers
+
+setup()
+{
+	common_setup
+	mkmbox -b inf box
+}
+
+teardown()
+{
+	[ ! -d full ] || umount full 2>/dev/null || :
+	common_teardown
+}
+
+# a command that takes its time: it says that it runs, in `started`, and never ends by itself
+hold='echo $$ >started.new; mv started.new started; exec sleep 60'
+
+# kill_command -- end the command that $hold left.
+kill_command()
+{
+	kill -KILL "$(cat started)"
+}
+
+# clean BOX -- whoever waits there next clears away what the dead have left: nothing but messages is in the folder.
+clean()
+{
+	run -124 timeout "$LIMIT" mrecv -w 0.01 -t no-such-tag "$1"
+	[ -z "$(files_of "$1")" ] || { echo "left behind: $(files_of "$1")"; return 1; }
+}
+
+# ---- receivers ----
+
+@test "a receiver that is killed gives its message back, in its place, with one more try" {
+	lines one two three | msend -l box
+	in_background mrecv box -- sh -c "$hold"
+	until_true exists started
+	[ "$(mrecv -p -a box)" = "$(lines two three)" ]
+	kill -KILL "$child"
+	status_of "$child"
+	kill_command
+	mrecv -a -F box >frames
+	[ "$(grep -c ^M1 frames)" -eq 3 ]
+	head -n 1 frames | grep -q ' try=2'
+	[ "$(mrecv -l - <frames)" = one ]
+}
+
+@test "a command finds in MBOX_TRY that a receiver before its own was killed" {
+	msend box one
+	in_background mrecv box -- sh -c "$hold"
+	until_true exists started
+	kill -KILL "$child"
+	status_of "$child"
+	kill_command
+	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = "2 one" ]
+}
+
+@test "a receiver that sleeps already gets the message of one that is killed" {
+	msend box one
+	in_background mrecv box -- sh -c "$hold"
+	until_true exists started
+	killed=$child
+	in_background timeout "$LIMIT" mrecv box >out
+	until_waiting box
+	kill -KILL "$killed"
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(cat out)" = one ]
+	kill_command
+}
+
+@test "a receiver that is killed in the middle of a payload leaves the message whole" {
+	pattern 1000000 >big
+	msend -t big box <big
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv box >pipe 5<&-
+	[ "$(head -c 10 <&5)" = "$(head -c 10 big)" ]
+	kill -KILL "$child"
+	status_of "$child"
+	exec 5<&-
+	timeout "$LIMIT" mrecv box >out
+	same big out
+}
+
+@test "what a killed receiver had been done with does not come again" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f box >pipe 5<&-
+	msend box one
+	read -r -t "$LIMIT" line <&5
+	[ "$line" = one ]
+	until_waiting box
+	kill -KILL "$child"
+	exec 5<&-
+	status_of "$child"
+	run -1 mrecv -n box
+	clean box
+}
+
+# ---- senders ----
+
+@test "a sender that is killed in the middle of a payload leaves nothing" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background msend box <pipe 5<&-
+	pattern 200000 >&5
+	until_true eval 'exists box/*.spool'
+	kill -KILL "$child"
+	status_of "$child"
+	exec 5<&-
+	run -1 mrecv -n box
+	clean box
+}
+
+@test "a sender of lines that is killed has sent those that were whole, and no other" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background msend -l box <pipe 5<&-
+	printf 'one\ntwo\nthr' >&5
+	until_true eval '[ "$(mrecv -p -a box | wc -l)" -eq 2 ]'
+	kill -KILL "$child"
+	status_of "$child"
+	exec 5<&-
+	[ "$(mrecv -a box)" = "$(lines one two)" ]
+}
+
+@test "waiters that are killed leave no file behind after the next command, and miss nobody's message" {
+	in_background mrecv box
+	first=$child
+	until_waiting box 1
+	in_background timeout "$LIMIT" mrecv box >out
+	until_waiting box 2
+	kill -KILL "$first"
+	status_of "$first"
+	msend box one
+	status_of "$child"
+	[ "$(cat out)" = one ]
+	clean box
+}
+
+@test "a sender that is killed while it waits for room holds nobody up" {
+	mkmbox -c 1 small
+	msend small one
+	in_background msend small two
+	until_waiting small
+	kill -KILL "$child"
+	status_of "$child"
+	[ "$(mrecv small)" = one ]
+	timeout "$LIMIT" msend small three
+	[ "$(mrecv small)" = three ]
+	clean small
+}
+
+# ---- signals ----
+
+@test "a signal ends who waits for a message, with 128 and its number, and leaves no file" {
+	for signal in TERM INT HUP; do
+		in_background env --default-signal="$signal" mrecv box
+		until_waiting box
+		kill -s "$signal" "$child"
+		status_of "$child"
+		[ "$status" -eq $((128 + $(kill -l "$signal"))) ]
+		[ -z "$(files_of box)" ]
+	done
+}
+
+@test "a signal ends who waits for room, with 128 and its number; the message is not sent and no file is left" {
+	mkmbox -c 1 small
+	msend small one
+	pattern 200000 >big
+	for signal in TERM INT; do
+		in_background env --default-signal="$signal" msend small <big
+		until_waiting small
+		kill -s "$signal" "$child"
+		status_of "$child"
+		[ "$status" -eq $((128 + $(kill -l "$signal"))) ]
+		[ -z "$(files_of small)" ]
+	done
+	[ "$(mrecv -a small)" = one ]
+}
+
+@test "a signal in the middle of a payload leaves nothing of it" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background msend box <pipe 5<&-
+	pattern 200000 >&5
+	until_true eval 'exists box/*.spool'
+	kill -TERM "$child"
+	status_of "$child"
+	exec 5<&-
+	[ "$status" -eq 143 ]
+	run -1 mrecv -n box
+	clean box
+}
+
+@test "after a first SIGTERM the command that runs comes to its end, and no other message is taken" {
+	lines one two | msend -l box
+	in_background mrecv -f box -- sh -c 'echo $$ >started.new; mv started.new started
+		until [ -e go ]; do sleep 0.01; done; cat >out'
+	until_true exists started
+	kill -TERM "$child"
+	until_true got_signals "$child"
+	: >go
+	status_of "$child"
+	[ "$status" -eq 143 ]
+	[ "$(cat out)" = one ]
+	[ "$(mrecv -a box)" = two ]
+	[ -z "$(files_of box)" ]
+}
+
+@test "a second SIGTERM ends the command, and its message is put back as it was" {
+	msend box one
+	in_background mrecv -f box -- sh -c "$hold"
+	until_true exists started
+	kill -TERM "$child"
+	until_true got_signals "$child"
+	kill -TERM "$child"
+	status_of "$child"
+	[ "$status" -eq 143 ]
+	run ! kill -0 "$(cat started)"
+	[ "$(mrecv -n box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = "1 one" ]
+	[ -z "$(files_of box)" ]
+}
+
+# ---- any system call ----
+
+# calls COMMAND... -- run it, and list its system calls: the name and the how manieth of that name it is.
+calls()
+{
+	strace -qq -o trace "$@" >/dev/null 2>&1 || :
+	sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' trace | awk '$1 !~ /^(execve|exit_group)$/ { print $1, ++n[$1] }'
+}
+
+# killed_at NAME NTH COMMAND... -- run it, and kill it at its NTH system call NAME.
+killed_at()
+{
+	local inject="$1:signal=KILL:when=$2"
+	shift 2
+	(timeout "$LIMIT" strace -qq -o trace -e inject="$inject" "$@" 2>err || :) 2>/dev/null
+	! grep -q 'killed by SIGKILL' trace || kills=$((kills + 1))
+}
+
+# enough -- whether most of the calls in list were met.
+enough()
+{
+	calls=$(wc -l <list)
+	[ "$calls" -gt 8 ] && [ $((kills * 4)) -ge $((calls * 3)) ] || { echo "$kills kills at $calls calls"; return 1; }
+}
+
+need_strace()
+{
+	needs_strace
+	strace -qq -o /dev/null true || skip "strace can trace nothing here"
+}
+
+@test "a sender that is killed at any system call leaves its message whole or not at all, and nothing else" {
+	need_strace
+	kills=0
+	msend box before
+	calls msend box one >list
+	mrecv -a box >/dev/null
+	while read -r name nth; do
+		msend box before
+		killed_at "$name" "$nth" msend box one
+		timeout "$LIMIT" msend box after
+		mrecv -a box >out
+		case $(xargs <out) in
+		'before after' | 'before one after') ;;
+		*) echo "at $name $nth: $(xargs <out)"; return 1 ;;
+		esac
+		clean box
+	done <list
+	enough
+}
+
+@test "a sender of a large payload that is killed at any system call leaves it whole or not at all, and nothing else" {
+	need_strace
+	kills=0
+	pattern 100000 >big
+	calls msend box <big >list
+	mrecv -a box >/dev/null
+	while read -r name nth; do
+		killed_at "$name" "$nth" msend box <big
+		[ "$(mrecv -n box | tee out | wc -c)" -eq 0 ] || same big out
+		clean box
+	done <list
+	enough
+}
+
+@test "a receiver that is killed at any system call leaves every message, or has written those that are gone" {
+	need_strace
+	kills=0
+	lines one two three | msend -l box
+	calls mrecv -c 2 -n box >list
+	mrecv -a box >/dev/null
+	while read -r name nth; do
+		lines one two three | msend -l box
+		killed_at "$name" "$nth" mrecv -c 2 -n box >out
+		timeout "$LIMIT" mrecv -a box >rest
+		case "$(xargs <out): $(xargs <rest)" in
+		': one two three' | 'one two: three' | 'one two: one two three') ;;
+		*) echo "at $name $nth: $(xargs <out): $(xargs <rest)"; return 1 ;;
+		esac
+		clean box
+	done <list
+	enough
+}
+
+@test "a receiver that is killed at any system call while it goes to sleep leaves nothing behind" {
+	need_strace
+	kills=0
+	calls mrecv -w 0.01 box >list
+	while read -r name nth; do
+		killed_at "$name" "$nth" mrecv -w 0.01 box
+		timeout "$LIMIT" msend box one
+		[ "$(timeout "$LIMIT" mrecv box)" = one ]
+		clean box
+	done <list
+	enough
+}
+
+# counted USE... -- after USE was killed: what has left the mailbox unreceived is counted so, and what is received too.
+counted()
+{
+	mrecv -a -T no-such-tag "$1" >out || :
+	[ "$(mstat -J "$1" | jq .received)" = "$(wc -l <out)" ] || { echo "$(xargs <out): $(mstat -J "$1")"; return 1; }
+}
+
+@test "a message that is dropped is counted as dropped, at whichever system call its dropper is killed" {
+	need_strace
+	use=(msend full two)
+	for i in 1 2 3; do
+		case $i in
+		2) use=(msend -S -w 0.02 full two) ;;
+		3) use=(mrecv -n full) ;;
+		esac
+		kills=0
+		fresh "$i"
+		calls "${use[@]}" | grep -E '^(pwrite64|unlinkat) ' >list
+		while read -r name nth; do
+			fresh "$i"
+			killed_at "$name" "$nth" "${use[@]}"
+			counted full
+		done <list
+		[ "$kills" -ge 4 ]
+	done
+}
+
+# fresh USE -- the mailbox for the how manieth use of the test above.
+fresh()
+{
+	rm -rf full
+	case $1 in
+	1) mkmbox -c 1 -o oldest full; msend full one ;;
+	2) mkmbox full ;;
+	3) mkmbox full; msend -x 0.001 full one; sleep 0.002 ;;
+	esac
+}
+
+@test "a sender that is killed in a batch leaves no disk in use in a mailbox that is emptied" {
+	need_strace
+	seq 4000 >list
+	calls msend -l box <list | grep pwrite64 >calls
+	mrecv -a box >/dev/null
+	kills=0
+	while read -r name nth; do
+		killed_at "$name" "$nth" msend -l box <list
+		mrecv -a box >/dev/null || :
+		run -1 mrecv -n box
+		kept=$(du -s -k box | cut -f 1)
+		[ "$kept" -lt 64 ] || { echo "killed at $name $nth: $kept KB"; ls -ls box; return 1; }
+	done <calls
+	[ "$kills" -gt 8 ]
+}
+
+@test "a maker that is killed at any system call leaves a mailbox, or what mkmbox -p makes one" {
+	need_strace
+	kills=0
+	calls mkmbox made >list
+	rmmbox made
+	while read -r name nth; do
+		killed_at "$name" "$nth" mkmbox made
+		mkmbox -p made
+		msend made one
+		[ "$(mrecv -n made)" = one ]
+		[ -z "$(files_of made)" ]
+		rmmbox made
+		[ ! -e made ]
+	done <list
+	enough
+}
+
+@test "a remover that is killed at any system call leaves the mailbox, or what rmmbox -f removes" {
+	need_strace
+	kills=0
+	mkmbox made
+	msend made one
+	calls rmmbox -f made >list
+	while read -r name nth; do
+		mkmbox made
+		msend made one
+		killed_at "$name" "$nth" rmmbox -f made
+		[ ! -e made ] || rmmbox -f made
+		[ ! -e made ]
+	done <list
+	enough
+}
+
+# bats test_tags=no-sanitize
+@test "a sender in which any system call fails says so in one line, or has sent its message" {
+	need_strace
+	kills=0
+	msend box before
+	calls msend box one >list
+	mrecv -a box >/dev/null
+	grep -E '^(open|openat|pwrite64|pread64|read|fcntl|fstat|newfstatat|ftruncate)' list >some
+	[ -s some ]
+	while read -r name nth; do
+		case $name in
+		pwrite64 | ftruncate) error=ENOSPC ;;
+		open | openat) error=EMFILE ;;
+		fcntl) error=ENOLCK ;;
+		*) error=EIO ;;
+		esac
+		msend box before
+		status=0
+		timeout "$LIMIT" strace -qq -o trace -e inject="$name:error=$error:when=$nth" msend box one 2>err || status=$?
+		grep -q INJECTED trace || { echo "nothing failed at $name $nth"; return 1; }
+		timeout "$LIMIT" msend box after
+		mrecv -a box >out
+		case "$status: $(wc -l <err): $(xargs <out)" in
+		'0: 0: before one after') ;;
+		0:*) echo "$error at $name $nth: success, and $(xargs <out); $(cat err)"; return 1 ;;
+		*': 1: before after' | *': 1: before one after') ;;
+		*) echo "$error at $name $nth: $status: $(cat err): $(xargs <out)"; return 1 ;;
+		esac
+		clean box
+	done <some
+}
+
+# ---- full disks ----
+
+# small_disk SIZE-OPTIONS -- a file system of its own at full/.
+small_disk()
+{
+	mkdir full
+	mount -t tmpfs -o "$1" tmpfs full 2>/dev/null || { rmdir full; skip "no file system can be mounted here"; }
+}
+
+# fill_up -- use every byte that is left.
+fill_up()
+{
+	run ! dd if=/dev/zero of=full/filler bs=4096
+}
+
+@test "a sender says that the disk is full, what it had sent is kept, and receivers drain it" {
+	small_disk size=1m
+	mkmbox -b inf full/box
+	seq -f 'line %06g of many' 100000 >lines
+	fails_with_input 74 lines msend -v -l full/box
+	[[ $error == "msend: cannot send to full/box: No space left on device" ]]
+	sent=$(wc -l <.out)
+	[ "$sent" -gt 100 ]
+	fill_up
+	fails 74 msend full/box one
+	timeout "$LIMIT" mrecv -a full/box >out
+	head -n "$(wc -l <out)" lines >expected
+	same expected out
+	[ "$(wc -l <out)" -ge "$sent" ]
+	rm full/filler
+	msend full/box again
+	[ "$(mrecv full/box)" = again ]
+}
+
+@test "on a full disk a receiver can wait, and a command's message can be put back" {
+	small_disk size=1m
+	mkmbox full/box
+	msend full/box one
+	fill_up
+	run -75 timeout "$LIMIT" mrecv full/box -- sh -c 'exit 75'
+	run -1 timeout "$LIMIT" mrecv -n -t other full/box
+	[ "$(timeout "$LIMIT" mrecv full/box)" = one ]
+	run -124 timeout "$LIMIT" mrecv -w 0.01 full/box
+	[ "$output" = "" ]
+}
+
+@test "a payload for which there is no room on the disk leaves nothing" {
+	small_disk size=1m
+	mkmbox full/box
+	pattern 3000000 >big
+	fails_with_input 74 big msend full/box
+	[ -z "$(files_of full/box)" ]
+	run -1 mrecv -n full/box
+	msend full/box one
+	[ "$(mrecv full/box)" = one ]
+}
+
+@test "a mailbox for which there is no room on the disk is not made at all" {
+	small_disk size=64k
+	fill_up
+	rm -rf full/none
+	fails 73 mkmbox full/none
+	[ ! -e full/none ]
+}
+
+@test "where no file can be made any more, a receiver still waits and receives" {
+	small_disk size=1m,nr_inodes=8
+	mkmbox full/box
+	msend full/box one
+	[ "$(mrecv full/box)" = one ]
+	i=0
+	while : >full/filler.$((i++)); do :; done 2>/dev/null
+	in_background timeout "$LIMIT" mrecv full/box >out
+	rm -f full/filler.0 full/filler.1
+	timeout "$LIMIT" msend full/box two
+	status_of "$child"
+	[ "$(cat out)" = two ]
+}
+
+@test "an output that can not be written fails with 74, and the message stays" {
+	msend box one
+	status=0
+	timeout "$LIMIT" mrecv box >/dev/full 2>err || status=$?
+	[ "$status" -eq 74 ]
+	[ "$(cat err)" = "mrecv: cannot write to standard output: No space left on device" ]
+	[ "$(mrecv -n box)" = one ]
+}
+
+@test "an output whose reader has gone ends the receiver by SIGPIPE, and what it had not written stays" {
+	lines one two | msend -l box
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f box >pipe 5<&-
+	exec 6<pipe 5<&-
+	read -r -t "$LIMIT" line <&6
+	[ "$line" = one ]
+	exec 6<&-
+	status_of "$child"
+	[ "$status" -eq 141 ]
+	msend box three
+	[ "$(mrecv -a box | tail -n 1)" = three ]
+	[ -z "$(files_of box)" ]
+}
+
+# ---- damage ----
+
+# damaged -- every tool refuses the mailbox `broken`, with 65.
+damaged()
+{
+	fails 65 msend broken one
+	fails 65 mrecv -n broken
+	fails 65 mrecv -p -n broken
+	fails 65 rmmbox broken
+}
+
+@test "a ctl that is cut short anywhere is refused with 65" {
+	mkmbox broken
+	cp broken/ctl whole
+	for size in 0 1 8 100 255; do
+		head -c "$size" whole >broken/ctl
+		damaged
+	done
+}
+
+@test "a ctl of which any byte was changed in both copies is refused with 65" {
+	mkmbox broken
+	cp broken/ctl whole
+	for at in 0 7 8 16 24 40 64 96 128 200 252 255; do
+		cp whole broken/ctl
+		for copy in 0 256; do
+			byte=$(od -An -t u1 -j $((at + copy)) -N 1 whole)
+			printf "\\x$(printf %x $((byte ^ 1)))" |
+			    dd of=broken/ctl bs=1 seek=$((at + copy)) conv=notrunc status=none
+		done
+		damaged
+	done
+}
+
+@test "a directory that is no mailbox is refused with 66" {
+	mkdir folder
+	fails 66 msend folder one
+	fails 66 mrecv -n folder
+	fails 66 rmmbox folder
+	[ -d folder ]
+}

@@ -1,0 +1,226 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Many who wait at one mailbox.
+#
+# How wake-ups are counted: the kernel counts for each process how often it went to sleep by itself
+# (voluntary_ctxt_switches in /proc/PID/status).  A process that is not woken between two readings has the same count
+# in both.  But everybody looks by himself once a second, and that counts as well.  So the readings are taken right
+# before the message and right after it, milliseconds apart, and a round is discarded and tried again when it took
+# longer than 0.2 s, or when so many slept anew that a tick must have fallen in.  A herd would show in every round.
+
+# A crowd of valgrinds takes minutes to gather, and gigabytes.
+# bats file_tags=no-valgrind
+
+load ../helpers
+
+WORKERS=64
+
+setup()
+{
+	common_setup
+	mkmbox box
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# counts -- the number of times that each worker went to sleep, a line each.
+counts()
+{
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "${status_files[@]}"
+}
+
+# received N -- whether the workers have written N lines in all.
+received()
+{
+	[ "$(cat out.* | wc -l)" -eq "$1" ]
+}
+
+# round N -- send message N and see how many processes it woke: in $woken.
+round()
+{
+	local start before after
+	start=$(date +%s%N)
+	before=$(counts)
+	msend box "$1"
+	until_true received "$1"
+	after=$(counts)
+	woken=$(paste <(echo "$before") <(echo "$after") | awk '$1 != $2 { n++ } END { print n + 0 }')
+	[ $(($(date +%s%N) - start)) -lt 200000000 ]
+}
+
+@test "a message wakes a few of $WORKERS idle workers, not all of them" {
+	status_files=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv -f box >"out.$i"
+		status_files+=("/proc/$child/status")
+	done
+	until_waiting box "$WORKERS"
+	rounds=() best=$WORKERS
+	for i in $(seq 40); do
+		if round "$i"; then
+			rounds+=("$woken")
+			[ "$woken" -ge "$best" ] || best=$woken
+			[ "$woken" -gt 4 ] || break
+		fi
+	done
+	echo "woken, in each round: ${rounds[*]}"
+	[ "$best" -ge 1 ]
+	[ "$best" -le 4 ]
+}
+
+@test "each of $WORKERS receivers with a tag of its own gets what has its tag" {
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv -t "tag$i" box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box "$WORKERS"
+	for i in $(seq "$WORKERS" -1 1); do
+		msend -t "tag$i" box "for $i"
+	done
+	for i in $(seq "$WORKERS"); do
+		status_of "${pids[i - 1]}"
+		[ "$status" -eq 0 ]
+		[ "$(cat "out.$i")" = "for $i" ]
+	done
+	run -1 mrecv -n box
+}
+
+@test "what $WORKERS workers share is received once, all of it" {
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv -c 10 box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box "$WORKERS"
+	seq $((WORKERS * 10)) | msend -l box
+	for pid in "${pids[@]}"; do
+		ended_with 0 "$pid"
+	done
+	cat out.* | sort -n >out
+	seq $((WORKERS * 10)) >expected
+	same expected out
+}
+
+@test "who waited first is served first" {
+	for i in $(seq 8); do
+		in_background mrecv box >"out.$i"
+		until_waiting box "$i"
+	done
+	for i in $(seq 8); do
+		msend box "$i"
+		until_true exists "out.$i"
+		[ "$(cat "out.$i")" = "$i" ]
+	done
+}
+
+@test "$WORKERS senders that wait for room are let in one by one, each once" {
+	mkmbox -c 1 small
+	msend small 0
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background msend small "$i"
+		pids+=("$child")
+	done
+	until_waiting small "$WORKERS"
+	timeout "$LIMIT" mrecv -c $((WORKERS + 1)) small | sort -n >out
+	seq 0 "$WORKERS" >expected
+	same expected out
+	for pid in "${pids[@]}"; do
+		ended_with 0 "$pid"
+	done
+}
+
+# rings TRACE... -- how many bells these processes have opened to ring them.
+rings()
+{
+	cat "$@" | grep -c '\.wake", O_WRONLY.* = [0-9]'
+}
+
+@test "of 32 messages put back at one stroke each sleeper gets one, and wakes the next" {
+	needs_strace
+	seq 32 | msend -l box
+	in_background strace -qq -o holds.trace -e trace=openat mrecv -b 32 box -- sh -c 'echo $PPID >started; exec sleep 60'
+	holder=$child
+	until_true exists started
+	pids=()
+	for i in $(seq 32); do
+		in_background strace -qq -o "trace.$i" -e trace=openat mrecv -l box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box 32
+	kill -TERM "$(cat started)"
+	until_true got_signals "$(cat started)"
+	kill -TERM "$(cat started)"
+	for pid in "$holder" "${pids[@]}"; do
+		status_of "$pid"
+	done
+	[ "$(cat out.* | sort -n)" = "$(seq 32)" ]
+	# none is left to his own look, once a second; some may have had it just then
+	woken=$(rings holds.trace trace.*)
+	echo "woken: $woken"
+	[ "$woken" -ge 24 ]
+	[ "$woken" -le 40 ]
+}
+
+@test "a batch wakes one of those that want the same, and one of each that want another" {
+	needs_strace
+	for i in $(seq 8); do
+		in_background mrecv -f box >"out.$i"
+	done
+	until_waiting box 8
+	seq 500 >in
+	strace -qq -o trace -e trace=openat msend -l box <in
+	[ "$(rings trace)" -eq 1 ]
+	until_true received 500
+
+	mkmbox two
+	for tag in a b; do
+		in_background mrecv -t "$tag" -c 2 two >"got.$tag"
+		pids+=("$child")
+	done
+	until_waiting two 2
+	printf 'M1 1 %s -\n%s\n' a 1 a 2 b 3 b 4 >frames
+	strace -qq -o trace -e trace=openat msend -F two <frames
+	[ "$(rings trace)" -eq 2 ]
+	for pid in "${pids[@]}"; do
+		ended_with 0 "$pid"
+	done
+	[ "$(cat got.a got.b)" = "$(seq 4)" ]
+}
+
+@test "who waits for one message by its number is woken beside a worker, never instead of one" {
+	needs_strace
+	id=$(msend -v box held)
+	in_background mrecv box -- sh -c 'echo $PPID >started; exec sleep 60'
+	until_true exists started
+	in_background mrecv -i "$id" box >by_number
+	until_waiting box 1
+	in_background mrecv box >out
+	worker=$child
+	until_waiting box 2
+	strace -qq -o trace -e trace=openat msend box another
+	[ "$(rings trace)" -eq 2 ]
+	status_of "$worker"
+	[ "$(cat out)" = another ]
+}
+
+@test "when all but one of $WORKERS sleepers are killed, the message finds the one" {
+	pids=()
+	for i in $(seq "$WORKERS"); do
+		in_background mrecv box >"out.$i"
+		pids+=("$child")
+	done
+	until_waiting box "$WORKERS"
+	kill -KILL "${pids[@]:0:WORKERS - 1}"
+	for pid in "${pids[@]:0:WORKERS - 1}"; do
+		status_of "$pid"
+	done
+	msend box hello
+	status_of "${pids[WORKERS - 1]}"
+	[ "$status" -eq 0 ]
+	[ "$(cat "out.$WORKERS")" = hello ]
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# What a message costs, where no clock is needed to tell: system calls, sleeps, instructions, memory.
+#
+# Each ceiling is what was counted when it was recorded, with some room, and why it is that much.  A change that goes
+# over one has made something dearer: see what, and raise the ceiling only for a reason that stands beside it.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# need COMMAND -- in CI it must be there.
+need()
+{
+	command -v "$1" >/dev/null && return
+	[ "${CI:-}" != true ] || { echo "$1 is not installed"; return 1; }
+	skip "$1 is not installed"
+}
+
+# calls COMMAND... -- how many system calls it makes, in $calls; standard output goes to /dev/null.
+calls()
+{
+	need strace
+	strace -qq -o trace "$@" >/dev/null
+	calls=$(grep -c '^[a-z0-9_]*(' trace)
+}
+
+# at_most CEILING FIGURE WHAT
+at_most()
+{
+	echo "$3: $2, at most $1"
+	[ "$2" -le "$1" ]
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a message, a process: so many system calls" {
+	mkmbox box
+	# what it takes to start, and to print a line
+	calls "$(type -P msend)" -V
+	local start=$calls
+	# 26: who sends 2, open 7, lock look unlock 4, segment 3, append 4, close 6; a new segment takes 9 more
+	calls "$(type -P msend)" box hello
+	at_most 40 $((calls - start)) "msend into an empty mailbox"
+	calls "$(type -P msend)" box hello
+	at_most 30 $((calls - start)) "msend"
+	# 38: two locked sections, one to claim and one when it is done, of 10 calls each; open 7, segment 6, close 6
+	calls "$(type -P mrecv)" box
+	at_most 43 $((calls - start)) "mrecv"
+	mrecv box >/dev/null
+	calls "$(type -P mstat)" box
+	at_most 28 $((calls - start)) "mstat"
+	run strace -qq -o trace "$(type -P mrecv)" -n box
+	[ "$status" -eq 1 ]
+	at_most 26 $(($(grep -c '^[a-z0-9_]*(' trace) - start)) "mrecv -n of an empty mailbox"
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a stream: so few system calls for many messages" {
+	mkmbox -b inf box
+	seq 1000000000000001 1000000000040000 >lines
+	# 155 to 203: a read and 11 calls for each 4,096 messages, a write for each 1,024 slots, and the room of 512 states
+	calls "$(type -P msend)" -l box <lines
+	at_most 320 "$calls" "msend -l of 40,000 lines"
+	# 313: 14 calls for each 2,048 messages
+	calls "$(type -P mrecv)" -a box
+	at_most 450 "$calls" "mrecv -a of them"
+	[ "$(mrecv -n box; echo $?)" -eq 1 ]
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a large payload is moved, not read and written: so few system calls for 16 MiB" {
+	need strace
+	mkmbox box
+	mkmbox -c 0 zero
+	head -c 16M /dev/zero >large
+	# 349: copy_file_range, 1 MiB a call, and what was copied read again for its checksum, 64 KiB a call
+	calls "$(type -P msend)" box <large
+	at_most 420 "$calls" "msend of a file"
+	# 49: sendfile, 16 MiB a call
+	calls "$(type -P mrecv)" box
+	at_most 70 "$calls" "mrecv of it to a file"
+	# a chunk of 1 MiB: header, two windows mapped, written and unmapped, size, offset: 9 calls
+	in_background mrecv zero >/dev/null
+	until_waiting zero
+	calls "$(type -P msend)" zero <large
+	at_most 400 "$calls" "msend of a file to a mailbox of capacity 0"
+}
+
+# switches PID -- how often the process has gone to sleep.
+switches()
+{
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a message wakes its receiver once, and nobody else" {
+	mkmbox box
+	local pid before=() i after sum=0
+	for i in 1 2 3 4 5 6 7 8; do
+		in_background mrecv -f -l box >"out.$i"
+	done
+	until_waiting box 8
+	for pid in "${children[@]}"; do
+		before+=("$(switches "$pid")")
+	done
+	# each is sent when the one before has been received
+	seq 200 | msend -S -l box
+	until_waiting box 8
+	for i in "${!children[@]}"; do
+		after=$(switches "${children[$i]}")
+		sum=$((sum + after - before[i]))
+	done
+	# 1 each; one may find the lock held and sleep for it, and each looks by itself once a second
+	at_most 800 "$sum" "sleeps of 8 receivers for 200 messages"
+}
+
+# instructions COMMAND... -- how many it executes, in $instructions.
+instructions()
+{
+	need valgrind
+	valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" >/dev/null 2>counted
+	instructions=$(awk '/Collected/ { print $NF }' counted)
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a message in a stream: so many instructions" {
+	local n sent=() received=()
+	for n in 8192 24576; do
+		mkmbox -b inf "box.$n"
+		seq 1000000000000001 $((1000000000000000 + n)) >lines
+		instructions "$(type -P msend)" -l "box.$n" <lines
+		sent+=("$instructions")
+		instructions "$(type -P mrecv)" -a -l "box.$n"
+		received+=("$instructions")
+	done
+	# 233 by gcc -O2 and musl: find the end 20, frame 40, checksum 70, slot 40, slot again with its place 55
+	at_most 400 $(((sent[1] - sent[0]) / 16384)) "msend -l, a line of 16 bytes"
+	# 330: claim 125, checksum 90, output 50, states 35, done 25
+	at_most 500 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
+}
+
+# faults COMMAND... -- page faults of a shell that runs it, less what the shell has without it.
+faults()
+{
+	# shellcheck disable=SC2016 # for the shell inside
+	sh -c 'minor() { read -r line </proc/$$/stat; set -- $line; shift 10; minor=$1; }
+		minor; before=$minor; "$@" >/dev/null; minor; echo $((minor - before))' sh "$@"
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a one-shot touches few pages" {
+	grep -q '^[^ ]*musl' "$BUILD/flags" || skip "not built with musl"
+	mkmbox box
+	local start
+	start=$(faults "$(type -P msend)" -V)
+	# 12 and 10 more than to start: program, stack and memory; each costs as much as a system call or two
+	at_most 30 $(($(faults "$(type -P msend)" box hello) - start)) "msend, page faults"
+	at_most 30 $(($(faults "$(type -P mrecv)" box) - start)) "mrecv, page faults"
+}

@@ -1,0 +1,336 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Every kind of mailbox, every way to wait, both operations, every situation: what comes of it.
+#
+# A row of the table is a cell:
+#
+#   wait       block: the default.  -n: not at all.  -w: so long; 0.3 s where that is to run out.
+#   situation  of a send:
+#                nobody   no receiver, and nothing in the mailbox
+#                waiting  a receiver waits
+#                full     `old` is there already; at capacity 0: its sender waits there
+#                dies     a receiver waited, and was killed
+#                removed  the mailbox is removed while the send waits.  A send that would not wait finds it gone;
+#                         one that has room for ever is still reading its payload
+#              of a receive:
+#                nobody   `old` was sent, and its sender is gone; at capacity 0: gave up
+#                waiting  a sender waits: for room for `new`, behind `old`; or until `old` is received
+#                empty    nothing but a message with another tag
+#                dies     as waiting, and the sender was killed
+#                removed  the mailbox is removed while the receive waits, or would wait
+#   status     the exit status; `waits`: it sleeps, until SIGTERM ends it
+#   got        what a receiver wrote: the one that is tried, or the one that the send is tried with
+#   left       what is in the mailbox afterwards; `gone`: there is no mailbox
+
+load ../helpers
+
+setup()
+{
+	common_setup
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# ---- the rows ----
+
+# send_to, receive_from MAILBOX -- read rows; each is tried in a mailbox of its own.
+send_to()
+{
+	walk send "$1"
+}
+
+receive_from()
+{
+	walk receive "$1"
+}
+
+walk()
+{
+	local wait situation expected got left rows=0
+	while read -r wait situation expected got left; do
+		rows=$((rows + 1))
+		rm -f out peer.out pipe
+		case $2 in
+		bounded) mkmbox -c 1 box ;;
+		unbounded) mkmbox -c inf -b inf box ;;
+		zero) mkmbox -c 0 box ;;
+		esac
+		peer='' sleepers=0
+		if ! "$1_cell" "$2" "$wait" "$situation" "$expected" || ! outcome "$1" "$expected" "$got" "$left"; then
+			echo "the row: $1 $2: $wait $situation $expected $got $left"
+			return 1
+		fi
+		[ ! -d box ] || rmmbox box
+	done
+	[ "$rows" -eq 15 ]
+}
+
+# options_of WAIT EXPECTED -- the options of the command that is tried, in options.
+options_of()
+{
+	case $1:$2 in
+	block:*) options=() ;;
+	-n:*) options=(-n) ;;
+	-w:124) options=(-w 0.3) ;;
+	-w:*) options=(-w "$LIMIT") ;;
+	esac
+}
+
+# tried SITUATION EXPECTED COMMAND... -- run it, and see to it that its status is the expected one.
+tried()
+{
+	local situation=$1 expected=$2
+	shift 2
+	in_background "$@" 5>&-
+	if [ "$expected" = waits ]; then
+		until_waiting box $((sleepers + 1)) || return
+		kill -TERM "$child"
+		expected=143
+	elif [ "$situation" = removed ] && [ -d box ]; then
+		until_true eval "waiting box $((sleepers + 1)) || exists box/*.spool" || return
+		rmmbox -f box
+		exec 5>&-
+	fi
+	status_of "$child" || return
+	[ "$status" -eq "$expected" ] || { echo "status $status"; return 1; }
+}
+
+# outcome OPERATION STATUS GOT LEFT -- see to it that everything else is as expected, too.
+outcome()
+{
+	local got=$3 left=$4 found
+	[ "$got" != - ] || got=''
+	[ "$left" != - ] || left=''
+	if [ -n "$peer" ] && [ "$2" = 0 ]; then
+		status_of "$peer" || return
+		[ "$status" -eq 0 ] || { echo "the other's status: $status"; return 1; }
+	fi
+	found=$(cat "$([ "$1" = send ] && echo peer.out || echo out)" 2>/dev/null)
+	[ "$found" = "$got" ] || { echo "got: $found"; return 1; }
+	if [ "$left" = gone ]; then
+		[ ! -e box ] || { echo "it is still there"; return 1; }
+		return
+	fi
+	found=$(timeout "$LIMIT" mrecv -a box | paste -s -d , -)
+	[ "$found" = "$left" ] || { echo "left: $found"; return 1; }
+	for pid in "${children[@]}"; do
+		status_of "$pid" || return
+	done
+	children=()
+	run -124 timeout "$LIMIT" mrecv -w 0.01 box
+	found=$(files_of box)
+	[ -z "$found" ] || { echo "files left: $found"; return 1; }
+}
+
+# ---- a send ----
+
+send_cell()
+{
+	local box=$1 wait=$2 situation=$3 expected=$4 options=()
+	options_of "$wait" "$expected"
+	case $situation in
+	waiting|dies)
+		in_background mrecv box >peer.out
+		peer=$child
+		until_waiting box || return
+		;;
+	full|removed)
+		case $box:$situation in
+		bounded:*|unbounded:full) msend box old || return ;;
+		zero:full)
+			in_background msend box old
+			sleepers=1
+			until_waiting box || return
+			;;
+		unbounded:removed)
+			mkfifo pipe
+			exec 5<>pipe
+			in_background pattern 200000 >&5 5>&-
+			;;
+		esac
+		[ "$expected" != 66 ] || rmmbox -f box || return
+		;;
+	esac
+	if [ "$situation" = dies ]; then
+		kill -KILL "$peer"
+		status_of "$peer"
+		peer=''
+	fi
+	if [ -p pipe ]; then
+		tried "$situation" "$expected" msend "${options[@]}" box <pipe
+	else
+		tried "$situation" "$expected" msend "${options[@]}" box new
+	fi
+}
+
+# ---- a receive ----
+
+receive_cell()
+{
+	local box=$1 wait=$2 situation=$3 expected=$4 options=()
+	options_of "$wait" "$expected"
+	case $box:$situation in
+	zero:nobody)
+		run -124 timeout "$LIMIT" msend -w 0.01 box old || return
+		;;
+	*:nobody)
+		msend box old || return
+		;;
+	bounded:waiting|bounded:dies)
+		msend box old || return
+		in_background msend box new
+		;;
+	unbounded:waiting|unbounded:dies)
+		in_background msend -S box old
+		;;
+	zero:waiting|zero:dies)
+		in_background msend box old
+		;;
+	zero:empty)
+		in_background msend -t other box other
+		sleepers=1
+		;;
+	*:empty)
+		msend -t other box other || return
+		;;
+	esac
+	case $situation in
+	waiting|dies)
+		peer=$child
+		until_waiting box || return
+		;;
+	esac
+	if [ "$situation" = dies ]; then
+		kill -KILL "$peer"
+		status_of "$peer"
+		peer=''
+	fi
+	[ "$sleepers" -eq 0 ] || until_waiting box || return
+	[ "$expected" != 66 ] || rmmbox -f box || return
+	tried "$situation" "$expected" mrecv "${options[@]}" -T other box >out
+}
+
+# ---- the table ----
+
+@test "a bounded mailbox takes what has room, and makes the next sender wait, or not, as it asked" {
+	send_to bounded <<-'rows'
+		block   nobody    0      -    new
+		block   waiting   0      new  -
+		block   full      waits  -    old
+		block   dies      0      -    new
+		block   removed   69     -    gone
+		-n      nobody    0      -    new
+		-n      waiting   0      new  -
+		-n      full      1      -    old
+		-n      dies      0      -    new
+		-n      removed   66     -    gone
+		-w      nobody    0      -    new
+		-w      waiting   0      new  -
+		-w      full      124    -    old
+		-w      dies      0      -    new
+		-w      removed   69     -    gone
+	rows
+}
+
+@test "an unbounded mailbox takes every message at once" {
+	send_to unbounded <<-'rows'
+		block   nobody    0      -    new
+		block   waiting   0      new  -
+		block   full      0      -    old,new
+		block   dies      0      -    new
+		block   removed   69     -    gone
+		-n      nobody    0      -    new
+		-n      waiting   0      new  -
+		-n      full      0      -    old,new
+		-n      dies      0      -    new
+		-n      removed   69     -    gone
+		-w      nobody    0      -    new
+		-w      waiting   0      new  -
+		-w      full      0      -    old,new
+		-w      dies      0      -    new
+		-w      removed   69     -    gone
+	rows
+}
+
+@test "a mailbox of capacity 0 takes nothing: a message needs a receiver" {
+	send_to zero <<-'rows'
+		block   nobody    waits  -    -
+		block   waiting   0      new  -
+		block   full      waits  -    old
+		block   dies      waits  -    -
+		block   removed   69     -    gone
+		-n      nobody    1      -    -
+		-n      waiting   0      new  -
+		-n      full      1      -    old
+		-n      dies      1      -    -
+		-n      removed   66     -    gone
+		-w      nobody    124    -    -
+		-w      waiting   0      new  -
+		-w      full      124    -    old
+		-w      dies      124    -    -
+		-w      removed   69     -    gone
+	rows
+}
+
+@test "a bounded mailbox gives what was sent, and its room to the sender who waits" {
+	receive_from bounded <<-'rows'
+		block   nobody    0      old  -
+		block   waiting   0      old  new
+		block   empty     waits  -    other
+		block   dies      0      old  -
+		block   removed   69     -    gone
+		-n      nobody    0      old  -
+		-n      waiting   0      old  new
+		-n      empty     1      -    other
+		-n      dies      0      old  -
+		-n      removed   66     -    gone
+		-w      nobody    0      old  -
+		-w      waiting   0      old  new
+		-w      empty     124    -    other
+		-w      dies      0      old  -
+		-w      removed   69     -    gone
+	rows
+}
+
+@test "an unbounded mailbox gives what was sent, whatever became of its sender" {
+	receive_from unbounded <<-'rows'
+		block   nobody    0      old  -
+		block   waiting   0      old  -
+		block   empty     waits  -    other
+		block   dies      0      old  -
+		block   removed   69     -    gone
+		-n      nobody    0      old  -
+		-n      waiting   0      old  -
+		-n      empty     1      -    other
+		-n      dies      0      old  -
+		-n      removed   66     -    gone
+		-w      nobody    0      old  -
+		-w      waiting   0      old  -
+		-w      empty     124    -    other
+		-w      dies      0      old  -
+		-w      removed   69     -    gone
+	rows
+}
+
+@test "a mailbox of capacity 0 gives what a living sender offers" {
+	receive_from zero <<-'rows'
+		block   nobody    waits  -    -
+		block   waiting   0      old  -
+		block   empty     waits  -    other
+		block   dies      waits  -    -
+		block   removed   69     -    gone
+		-n      nobody    1      -    -
+		-n      waiting   0      old  -
+		-n      empty     1      -    other
+		-n      dies      1      -    -
+		-n      removed   66     -    gone
+		-w      nobody    124    -    -
+		-w      waiting   0      old  -
+		-w      empty     124    -    other
+		-w      dies      124    -    -
+		-w      removed   69     -    gone
+	rows
+}

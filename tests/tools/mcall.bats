@@ -1,0 +1,385 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# mcall and mrecv -r: requests and answers, servers that die, answers that are none.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+	mkmbox calc
+	mkdir private
+	export XDG_RUNTIME_DIR=$PWD/private
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# none_left -- whether nothing is left in the private directory
+none_left()
+{
+	[ -z "$(ls -A private)" ]
+}
+
+# serve [OPTION...] -- COMMAND... -- a server of calc, in the background, for ever
+serve()
+{
+	in_background mrecv -f -r calc "$@"
+}
+
+# ---- answers
+
+@test "the answer is what the command wrote, and the status is its own" {
+	serve -- sh -c 'read a b; echo "$((a + b))"; exit "$b"'
+	run -0 timeout "$LIMIT" mcall calc 3 0
+	[ "$output" = 3 ]
+	run -7 timeout "$LIMIT" mcall calc 3 7
+	[ "$output" = 10 ]
+	[ "$(echo 40 2 | timeout "$LIMIT" mcall calc || [ $? -eq 2 ])" = 42 ]
+	none_left
+	run -1 mrecv -n calc
+}
+
+@test "requests and answers of 0 bytes, 64 KiB and 10 MB come whole" {
+	serve -- cat
+	: >nothing
+	pattern 65536 >middle
+	pattern 10000000 >large
+	for file in nothing middle large; do
+		timeout "$LIMIT" mcall calc <"$file" >got
+		same "$file" got
+	done
+	none_left
+	[[ $(files_of calc) != *.big* ]]
+}
+
+@test "tag, source and headers reach the server; the answer bears the tag, re, call and status" {
+	mkmbox answers
+	msend -t add -s me -H reply="$PWD/answers" -H call=secret%20 calc 1
+	run -3 timeout "$LIMIT" mrecv -r calc -- sh -c 'echo "$MBOX_TAG,$MBOX_SOURCE,$MBOX_REPLY"; exit 3'
+	[ "$(mrecv -o '%t %h{re} %h{call} %h{status} %p' answers)" = "add 1 secret%2520 3 add,me,$PWD/answers" ]
+	serve -- sh -c 'echo "$MBOX_TAG,$MBOX_SOURCE"'
+	[ "$(timeout "$LIMIT" mcall -t T -s S -H k=v calc x)" = T,S ]
+}
+
+@test "a message that asks for no answer has its command's output on standard output" {
+	msend calc plain
+	[ "$(timeout "$LIMIT" mrecv -r calc -- cat)" = plain ]
+}
+
+@test "75 and signals put the request back, for another server" {
+	in_background mcall calc hello >answer
+	run -75 timeout "$LIMIT" mrecv -r calc -- sh -c 'exit 75'
+	run -137 timeout "$LIMIT" mrecv -r calc -- sh -c 'kill -KILL $$'
+	timeout "$LIMIT" mrecv -r calc -- sh -c 'echo "try $MBOX_TRY"'
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(cat answer)" = 'try 1' ]
+}
+
+@test "200 calls at once against -j 8 get their own answers, through a mailbox and by rendezvous" {
+	mkmbox -c 0 zero
+	for box in calc zero; do
+		in_background mrecv -f -r -j 8 "$box" -- sh -c 'read n; echo "for $n"'
+		for i in $(seq 200); do
+			timeout $((3 * LIMIT)) mcall "$box" "$i" >"answer.$i" 3>&- &
+			calls[i]=$!
+		done
+		for i in $(seq 200); do
+			wait "${calls[i]}"
+			[ "$(cat "answer.$i")" = "for $i" ]
+		done
+		kill -TERM "$child"
+		status_of "$child"
+		none_left
+		run -1 mrecv -n "$box"
+	done
+}
+
+@test "a server may call another" {
+	mkmbox double
+	in_background mrecv -f -r double -- sh -c 'read n; echo $((2 * n))'
+	serve -- sh -c 'read n; d=$(mcall double "$n"); echo $((d + 1))'
+	[ "$(timeout "$LIMIT" mcall calc 20)" = 41 ]
+	none_left
+}
+
+@test "two servers may call each other, to and fro" {
+	mkmbox even
+	in_background mrecv -f -j 9 -r even -- sh -c 'read n; [ "$n" -eq 0 ] && echo even || mcall calc $((n - 1))'
+	serve -j 9 -- sh -c 'read n; [ "$n" -eq 0 ] && echo odd || mcall even $((n - 1))'
+	[ "$(timeout "$LIMIT" mcall even 8)" = even ]
+	[ "$(timeout "$LIMIT" mcall even 7)" = odd ]
+	none_left
+}
+
+# ---- answers that are none
+
+# the answers come after the request is marked done, and have one to two seconds then
+# bats test_tags=no-valgrind
+@test "an answer without the secret, or with another one, is never taken" {
+	in_background sh -c 'mrecv -F calc >request
+		reply=$(sed -n "1s/.* reply=\([^ ]*\).*/\1/p" request); call=$(sed -n "1s/.* call=\([^ ]*\).*/\1/p" request)
+		msend "$reply" forged
+		msend -H call=00000000000000000000000000000000 "$reply" foreign
+		msend -H "call=$call" -H status=9 "$reply" right'
+	run -9 timeout "$LIMIT" mcall calc hello
+	[ "$output" = right ]
+	none_left
+}
+
+@test "no answer goes to somebody else's mailbox, to a relative path, or to the server's own" {
+	mkmbox -m 0666 foreign
+	[ "$(id -u)" -eq 0 ] && chown 12345 foreign || skip 'needs root'
+	msend -H reply="$PWD/foreign" calc one
+	run -125 timeout "$LIMIT" mrecv -r calc -- cat
+	[[ $output == "mrecv: cannot answer to $PWD/foreign: "* ]]
+	msend -H reply="$PWD/calc" calc two
+	run -125 timeout "$LIMIT" mrecv -r calc -- cat
+	[[ $output == "mrecv: cannot answer to $PWD/calc: "* ]]
+	mkmbox near
+	msend -H reply=near calc three
+	[ "$(timeout "$LIMIT" mrecv -r calc -- cat)" = three ]
+	for box in foreign calc near; do
+		run -1 mrecv -n "$box"
+	done
+}
+
+@test "a caller that has gone leaves its request done, and nothing is said" {
+	msend -H reply="$PWD/nowhere" calc one
+	run -0 timeout "$LIMIT" mrecv -r calc -- cat
+	[ -z "$output" ]
+	run -1 mrecv -n calc
+	# half gone: its directory is still there
+	mkdir half
+	msend -H reply="$PWD/half" calc two
+	run -0 timeout "$LIMIT" mrecv -r calc -- cat
+	[ -z "$output" ]
+	run -1 mrecv -n calc
+}
+
+@test "where the mailbox for the answer stays full, the request is put back as failed" {
+	mkmbox -c 1 small
+	msend small full
+	msend -H reply="$PWD/small" calc one
+	run -125 timeout "$LIMIT" mrecv -r calc -- cat
+	[[ $output == *"cannot answer to $PWD/small: time ran out" ]]
+	mrecv small
+	timeout "$LIMIT" mrecv -r calc -- sh -c 'echo "try $MBOX_TRY"'
+	[ "$(mrecv small)" = 'try 2' ]
+}
+
+# ---- the end of waiting
+
+@test "-w ends the wait with 124, and takes the request back" {
+	run -124 timeout "$LIMIT" mcall -w 0.1 calc hello
+	run -1 mrecv -n calc
+	none_left
+}
+
+@test "-w ends the wait for a server that is at work, which is left alone" {
+	mkfifo meet
+	serve -- sh -c ': >started; read x <meet; echo done >>log'
+	in_background mcall -w 0.3 calc hello
+	until_true test -e started
+	status_of "$child"
+	[ "$status" -eq 124 ]
+	none_left
+	echo go | timeout "$LIMIT" tee meet >/dev/null
+	until_true exists log
+}
+
+@test "-w ends the wait though what is no answer comes all the time" {
+	serve -- sh -c 'until [ -e stop ]; do seq 100000 | msend -l "$MBOX_REPLY" || break; done'
+	run -124 timeout 10 mcall -w 0.5 calc hello
+	: >stop
+	none_left
+}
+
+@test "SIGTERM takes the request back, and ends with 143" {
+	in_background mcall calc hello
+	until_true eval '[ -n "$(mrecv -p -n calc)" ]'
+	kill -TERM "$child"
+	status_of "$child"
+	[ "$status" -eq 143 ]
+	run -1 mrecv -n calc
+	none_left
+}
+
+@test "what a caller leaves that was killed, the next one removes" {
+	in_background mcall calc hello
+	until_true eval '[ -n "$(mrecv -p -n calc)" ]'
+	kill -KILL "$child"
+	status_of "$child"
+	run ! none_left
+	serve -- true
+	timeout "$LIMIT" mcall calc hello
+	none_left
+}
+
+@test "the private mailbox of a caller that lives is left alone" {
+	in_background mcall calc first >first
+	caller=$child
+	until_true eval '[ -n "$(mrecv -p -n calc)" ]'
+	run -124 timeout "$LIMIT" mcall -w 0.1 calc second
+	serve -- cat
+	status_of "$caller"
+	[ "$status" -eq 0 ]
+	[ "$(cat first)" = first ]
+	none_left
+}
+
+# ---- servers that die
+
+@test "a server that is killed in a call: another one gets it, as a second try" {
+	serve -- sh -c 'echo "$$" >pid; exec sleep 60'
+	server=$child
+	until_waiting calc
+	in_background mcall calc hello >answer
+	caller=$child
+	until_true exists pid
+	in_background mrecv -f -r calc -- sh -c 'echo "try $MBOX_TRY"'
+	until_waiting calc 2
+	kill -KILL "$server"
+	status_of "$caller"
+	[ "$status" -eq 0 ]
+	[ "$(cat answer)" = 'try 2' ]
+	kill -KILL "$(cat pid)"
+	none_left
+}
+
+@test "a server that is killed in a call, with no other there: 125 at once, and the request is taken back" {
+	serve -- sh -c 'echo "$$" >pid; exec sleep 60'
+	server=$child
+	in_background mcall calc hello 2>said
+	caller=$child
+	until_true exists pid
+	kill -KILL "$server"
+	status_of "$caller"
+	[ "$status" -eq 125 ]
+	[ "$(cat said)" = 'mcall: calc: the server died' ]
+	kill -KILL "$(cat pid)"
+	run -1 mrecv -n calc
+	none_left
+}
+
+@test "a server that is killed while another is at work on something else: the other one gets it" {
+	mkfifo meet
+	msend -t slow calc work
+	in_background mrecv -f -r calc -- sh -c 'echo $$ >"pid.$MBOX_TAG"; [ "$MBOX_TAG" != slow ] || read x <meet; echo "try $MBOX_TRY"'
+	until_true exists pid.slow
+	serve -t call -- sh -c 'echo $$ >pid; exec sleep 60'
+	server=$child
+	in_background mcall -t call calc hello >answer
+	caller=$child
+	until_true exists pid
+	kill -KILL "$server"
+	status_of "$server"
+	echo go | timeout "$LIMIT" tee meet >/dev/null
+	status_of "$caller"
+	[ "$status" -eq 0 ]
+	[ "$(cat answer)" = 'try 2' ]
+	kill -KILL "$(cat pid)"
+}
+
+@test "by rendezvous, too: time runs out with a server at work, and one that dies is told from one that is slow" {
+	mkmbox -c 0 zero
+	in_background mrecv -f -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; cat >/dev/null; exec sleep 60'
+	server=$child
+	run -124 timeout "$LIMIT" mcall -w 0.5 zero slow
+	kill -KILL "$server" "$(cat at-work)"
+	status_of "$server"
+	none_left
+
+	rm at-work
+	in_background mrecv -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; exec sleep 60'
+	server=$child
+	# more than a pipe holds, and nobody reads it
+	pattern 3000000 >large
+	in_background sh -c 'mcall -w 0.5 zero <large'
+	until_true exists at-work
+	status_of "$child"
+	[ "$status" -eq 124 ]
+	kill -KILL "$(cat at-work)"
+	status_of "$server"
+
+	rm at-work
+	in_background mrecv -f -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; exec sleep 60'
+	server=$child
+	in_background sh -c 'mcall zero hello 2>err; echo $? >status'
+	until_true exists at-work
+	kill -KILL "$server" "$(cat at-work)"
+	status_of "$child"
+	[ "$(cat status)" -eq 125 ]
+	[ "$(cat err)" = 'mcall: zero: the server died' ]
+
+	rm at-work
+	in_background mrecv -f -r zero -- sh -c 'echo $$ >at-work.new; mv at-work.new at-work; exec sleep 60'
+	server=$child
+	in_background sh -c 'mcall zero hello >out'
+	call=$child
+	until_true exists at-work
+	bells=(zero/*.wake)
+	in_background mrecv -r zero -- sh -c 'echo "$(cat), try $MBOX_TRY"'
+	until_waiting zero $((${#bells[@]} + 1))
+	kill -KILL "$server" "$(cat at-work)"
+	status_of "$call"
+	[ "$(cat out)" = 'hello, try 2' ]
+	none_left
+}
+
+@test "a server that takes the request and does not answer: 125" {
+	in_background timeout "$LIMIT" mrecv calc
+	fails 125 mcall calc hello
+	[ "$error" = 'mcall: calc: the request was taken, and no answer came' ]
+	none_left
+}
+
+@test "a mailbox that is removed in the meantime: 125" {
+	in_background mcall calc hello 2>said
+	until_true eval '[ -n "$(mrecv -p -n calc)" ]'
+	rmmbox -f calc
+	status_of "$child"
+	[ "$status" -eq 125 ]
+	grep -q 'the mailbox was removed' said
+	none_left
+}
+
+# ---- own failures
+
+@test "a mailbox that is not there, and an output that takes nothing, are failures of its own: 125" {
+	fails 125 mcall nowhere hello
+	serve -- echo hello
+	status=0
+	timeout "$LIMIT" mcall calc x >/dev/full 2>said || status=$?
+	[ "$status" -eq 125 ]
+	grep -q 'cannot write to standard output' said
+	none_left
+}
+
+@test "a command line that is wrong is 64" {
+	mkfifo pipe
+	misused mcall pipe hello
+	misused mcall
+	misused mcall -H reply=/x calc
+	misused mcall -H call=1 calc
+	misused mcall -t 'a b' calc
+	mkfifo door
+	exec 4<>door
+	misused mcall door x
+	exec 4>&-
+}
+
+@test "an answer that is taken and not read keeps a server no longer than a second" {
+	mkmbox -c 0 hand
+	mkfifo stuck
+	exec 6<>stuck
+	serve -- sh -c 'cat >/dev/null; head -c 3000000 /dev/zero'
+	in_background mrecv hand >&6 6>&-
+	until_waiting hand
+	msend -H reply="$PWD/hand" calc first
+	[ "$(timeout "$LIMIT" mcall calc second | wc -c)" -eq 3000000 ]
+	exec 6>&-
+}

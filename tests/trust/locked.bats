@@ -1,0 +1,278 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# A member who is stopped while he holds a mailbox's lock: nobody waits longer for him than he said, and all are told
+# who it is.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+	command -v perl >/dev/null || skip "perl is not installed"
+	mkmbox jobs other
+	mkfifo ready
+	# lock.pl BOX stop|briefly: lock BOX, say so in `ready`, and stop; or let go a while after somebody has begun to wait
+	cat >lock.pl <<-'END'
+		use Fcntl;
+		my ($box, $how) = @ARGV;
+		open(F, "+<", "$box/lock") or die;
+		# a struct flock of Linux on 64 bits
+		my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0);
+		fcntl(F, F_SETLKW, $lock) or die;
+		open(R, ">", "ready");
+		print R "locked\n";
+		close(R);
+		if ($how eq "stop") {
+			kill STOP => $$;
+			sleep 60;
+		}
+		my $inode = (stat F)[1];
+		until ($waits) {
+			open(L, "<", "/proc/locks") or die;
+			$waits = grep { /->.*:$inode / } <L>;
+		}
+		select(undef, undef, undef, 0.05);
+	END
+}
+
+teardown()
+{
+	exec 5>&-
+	common_teardown
+}
+
+# holder BOX -- a process that has locked BOX and is stopped; its pid is in $holder.
+holder()
+{
+	in_background perl lock.pl "$1" stop 5>&-
+	holder=$child
+	timeout "$LIMIT" cat ready >/dev/null
+	until_true grep -q '^State:	T' "/proc/$holder/status"
+}
+
+# told STATUS COMMAND... -- it ends with STATUS in time, and names the holder.
+told()
+{
+	fails "$@" || return
+	[ "$error" = "$2: jobs is locked by process $holder (perl), which is stopped: time ran out" ] || {
+		echo "it said: $error"
+		return 1
+	}
+}
+
+@test "with -n each tool waits a second at most, and names who holds the lock" {
+	msend jobs x
+	holder jobs
+	told 124 msend -n jobs y
+	told 124 mrecv -n jobs
+	told 124 mrecv -n -p jobs
+	told 125 mrecv -n jobs -- cat
+	told 124 mstat jobs
+	told 124 mkmbox -p jobs
+	printf 'M1 1 - -\na\n' >frame
+	fails_with_input 74 frame mtee -nq jobs || fails_with_input 124 frame mtee -nq jobs
+	[[ $error == "mtee: jobs is locked by process $holder (perl)"* ]]
+	kill -CONT "$holder" && kill -KILL "$holder"
+	[ "$(mrecv -a jobs)" = x ]
+}
+
+@test "with -w each tool waits as long as that, and names who holds the lock" {
+	msend jobs x
+	holder jobs
+	told 124 msend -w 0.1 jobs y
+	told 124 msend -S -w 0.1 jobs y
+	told 124 mrecv -w 0.1 jobs
+	told 125 mrecv -w 0.1 jobs -- cat
+	told 125 mcall -w 0.1 jobs y
+	head -c 100000 /dev/zero >big
+	fails_with_input 124 big msend -w 0.1 jobs
+	[[ $error == *"locked by process $holder (perl)"* ]]
+}
+
+@test "the other mailboxes are shown all the same" {
+	holder jobs
+	run -124 --separate-stderr timeout 10 mstat jobs other
+	[[ $stderr == 'mstat: jobs is locked by process '* ]]
+	[ "$(printf '%s\n' "$output" | awk 'NR > 1 { print $1 }')" = other ]
+}
+
+@test "who waits without a limit goes on when the lock is free" {
+	holder jobs
+	in_background msend jobs late
+	sender=$child
+	in_background mrecv -l jobs >got
+	receiver=$child
+	# the signal that continues it does not end it; its end frees the lock
+	kill -KILL "$holder"
+	status_of "$sender"
+	[ "$status" -eq 0 ]
+	status_of "$receiver"
+	[ "$(<got)" = late ]
+}
+
+@test "a message that was delivered and cannot be marked so is delivered again" {
+	msend jobs once
+	# somebody takes the lock while the command runs, and is stopped
+	status=0
+	timeout "$LIMIT" mrecv -w 0.2 jobs -- sh -c 'perl lock.pl jobs stop >/dev/null 2>&1 3>&- & echo $! >pid; cat ready >/dev/null; cat' \
+	    >out 2>err || status=$?
+	children+=("$(<pid)")
+	[ "$status" -eq 125 ]
+	grep -q "^mrecv: jobs is locked by process $(<pid) (perl)" err
+	kill -KILL "$(<pid)"
+	[ "$(<out)" = once ]
+	[ "$(mrecv -w 5 jobs)" = once ]
+}
+
+# briefly BOX -- somebody has locked BOX when this returns, and lets go a while after somebody else has begun to wait for it.
+briefly()
+{
+	perl lock.pl "$1" briefly >/dev/null 2>&1 3>&- &
+	cat ready >/dev/null
+}
+
+@test "a patience shorter than a lock is held delivers nothing twice" {
+	msend jobs once
+	export -f briefly
+	# the lock is held when the message of the command is to be marked
+	timeout "$LIMIT" mrecv -w 0.01 jobs -- bash -c 'briefly jobs; cat' >out
+	[ "$(<out)" = once ]
+	status=0
+	timeout "$LIMIT" mrecv -n jobs >/dev/null || status=$?
+	[ "$status" -eq 1 ]
+	# and when the next one is to be had, with one in hand
+	head -c 300000 /dev/zero | msend jobs
+	timeout "$LIMIT" mrecv -f -w 0.01 jobs | {
+		head -c 1 >out
+		briefly jobs
+		cat >>out
+	}
+	[ "$(wc -c <out)" -eq 300001 ]	# it ends in a newline
+	status=0
+	timeout "$LIMIT" mrecv -n jobs >/dev/null || status=$?
+	[ "$status" -eq 1 ]
+}
+
+# locked_out BOX -- whether somebody sleeps until the lock of BOX is free.
+locked_out()
+{
+	grep -q -- "->.*:$(stat -c %i "$1/lock") " /proc/locks
+}
+
+# stuck COMMAND... -- COMMAND, in the background, has a payload of 300,000 bytes in hand, and nobody reads on: flow lets it
+stuck()
+{
+	mkfifo pipe
+	exec 5<>pipe
+	in_background "$@" >&5 5>&-
+	head -c 1 <&5 >/dev/null
+}
+
+flow()
+{
+	in_background cat <&5 >/dev/null
+	exec 5>&-
+}
+
+@test "a signal that comes while what was delivered is to be marked so delivers nothing twice" {
+	head -c 300000 /dev/zero | msend jobs
+	stuck mrecv -f jobs
+	receiver=$child
+	holder jobs
+	flow
+	until_true locked_out jobs
+	kill -TERM "$receiver"
+	until_true got_signals "$receiver"
+	kill -KILL "$holder"
+	ended_with 143 "$receiver"
+	run -1 timeout "$LIMIT" mrecv -n jobs
+}
+
+@test "a signal that comes while a run is written has nothing again that was written in full" {
+	seq -f '%0100.0f' 2000 | msend -l jobs
+	# as JSON a run is more than the pipe holds
+	stuck mrecv -f -J jobs
+	receiver=$child
+	until_true grep -q '^State:	S' "/proc/$receiver/status"
+	holder jobs
+	kill -TERM "$receiver"
+	until_true locked_out jobs
+	kill -KILL "$holder"
+	exec 6<pipe
+	exec 5>&-
+	cat <&6 >got
+	ended_with 143 "$receiver"
+	[ "$(wc -l <got)" -gt 0 ]
+	[ $(($(wc -l <got) + $(mrecv -a -l jobs | wc -l))) -eq 2000 ]
+}
+
+@test "a message of a named pipe is not lost, whoever holds the lock of another channel" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f -w 2 pipe jobs >got 2>err 5>&-
+	receiver=$child
+	until_waiting jobs
+	holder jobs
+	printf 'M1 2 t s\nhi\n' >&5
+	ended_with 124 "$receiver"
+	# where the lock was waited for before the pipe was looked at, it is there still
+	[ "$(<got)" = hi ] || [ "$(timeout "$LIMIT" mrecv -n pipe)" = hi ]
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "what is locked is named, and nothing else" {
+	head -c 300000 /dev/zero | msend other
+	stuck mrecv -c 1 -w 0.1 jobs other 2>err
+	receiver=$child
+	holder other
+	flow
+	ended_with 124 "$receiver"
+	[ "$(<err)" = "mrecv: other is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "a dead letter that cannot be taken from a locked mailbox is told by that one's name" {
+	msend jobs a
+	in_background mrecv -f -w 0.1 -k 1 -d other jobs -- sh -c 'echo >started; until [ -e go ]; do sleep 0.02; done; exit 3' 2>err
+	receiver=$child
+	until_true exists started
+	holder jobs
+	: >go
+	status_of "$receiver"
+	[ "$status" -ne 0 ]
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "a sender to a mailbox of capacity 0 waits for the lock no longer than a second beyond its time" {
+	mkmbox -c 0 hand
+	in_background msend -w $((LIMIT / 10)) hand x 2>err
+	sender=$child
+	until_waiting hand
+	holder hand
+	ended_with 124 "$sender"
+	[ "$(<err)" = "msend: hand is locked by process $holder (perl), which is stopped: time ran out" ]
+}
+
+@test "after a signal a message is marked within a second, or it is not" {
+	msend jobs a
+	in_background mrecv -f jobs -- sh -c 'cat; echo >started; until [ -e go ]; do sleep 0.02; done' >out 2>err
+	receiver=$child
+	until_true exists started
+	holder jobs
+	kill -TERM "$receiver"
+	until_true got_signals "$receiver"
+	: >go
+	status_of "$receiver"
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+	kill -KILL "$holder"
+	[ "$(mrecv -w 5 jobs)" = a ]
+}
+
+@test "somebody at a terminal is told who is waited for" {
+	command -v script >/dev/null || skip "script is not installed"
+	holder jobs
+	in_background script -qfec 'msend jobs x' terminal </dev/null >/dev/null
+	until_true grep -q "msend: jobs is locked by process $holder (perl), which is stopped: waiting" terminal
+	kill -KILL "$holder"
+	status_of "$child"
+	[ "$(mrecv -n jobs)" = x ]
+}

@@ -1,0 +1,231 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Who may do what: the classes of mkmbox -m, with processes of several users.  It takes root to be them.
+
+load ../helpers
+load ../users
+
+setup()
+{
+	common_setup
+	users_setup
+	printf 'M1 5 - s\nframe\n' >frame
+}
+
+teardown()
+{
+	common_teardown
+	users_teardown
+}
+
+# may MODE WHO -- what the mode gives that user: rw, r, w or none.
+may()
+{
+	local digit
+	case $2 in
+	owner) digit=${1:1:1} ;;
+	mate) digit=${1:2:1} ;;
+	other) digit=${1:3:1} ;;
+	esac
+	case $digit in
+	6) echo rw ;;
+	4) echo r ;;
+	2) echo w ;;
+	*) echo none ;;
+	esac
+}
+
+# What each operation ends with, for who has  rw  r  w  nothing.
+operations="
+send            0   77  0   77   msend own/box new
+send_n          0   77  77  77   msend -n own/box new
+send_sync       124 77  77  77   msend -S -w 0.1 own/box new
+send_lines      0   77  0   77   msend -l own/box
+send_frames     0   77  0   77   msend -F own/box
+receive         0   77  77  77   mrecv -n own/box
+receive_all     0   77  77  77   mrecv -a own/box
+receive_command 0   125 125 125  mrecv -n own/box -- cat
+peek            0   0   77  77   mrecv -n -p own/box
+peek_all        0   0   77  77   mrecv -a -p own/box
+peek_wait       124 124 77  77   mrecv -w 0.1 -p -t none own/box
+look            0   0   77  77   mstat own/box
+look_tags       0   0   77  77   mstat -t own/box
+tee             0   77  0   77   mtee -q own/box
+tee_n           0   77  77  77   mtee -nq own/box
+call            124 125 124 125  mcall -w 0.1 own/box new
+present         0   0   77  77   mkmbox -p -m MODE own/box
+remove          -   77  77  77   rmmbox -f own/box
+"
+
+# walk MODE -- a mailbox of this mode: each user, each operation.
+walk()
+{
+	local mode=$1 who perm name rw r w none command expected input status complaints=0
+	for who in owner mate other; do
+		perm=$(may "$mode" "$who")
+		while read -r name rw r w none command; do
+			[ -n "$name" ] || continue
+			as owner mkmbox -m "$mode" own/box
+			as owner msend own/box there
+			case $name in
+			remove) [ "$who" = owner ] && expected=0 || expected=77 ;;
+			*) expected=${!perm} ;;
+			esac
+			case $name in
+			*frames | tee*) input=frame ;;
+			*) input=/dev/null ;;
+			esac
+			status=0
+			# shellcheck disable=SC2086  # words
+			as "$who" ${command/MODE/$mode} <$input >out 2>err || status=$?
+			if [ "$status" -ne "$expected" ]; then
+				echo "$mode: $who ($perm) $name: status $status, not $expected: $(cat err)"
+				complaints=$((complaints + 1))
+			elif [[ $expected = 77 || $expected = 125 ]]; then
+				[ "$(wc -l <err)" -eq 1 ] || { echo "$mode: $who $name said $(cat err)"; complaints=$((complaints + 1)); }
+				[ "$(as owner mrecv -a own/box)" = there ] || { echo "$mode: $who $name changed it"; complaints=$((complaints + 1)); }
+			elif [ -s err ]; then
+				echo "$mode: $who $name said $(cat err)"
+				complaints=$((complaints + 1))
+			fi
+			[ ! -e own/box ] || as owner rmmbox -f own/box
+		done <<<"$operations"
+	done
+	[ "$complaints" -eq 0 ]
+}
+
+# bats test_tags=no-valgrind
+@test "what the mode says is what each class can do: nothing, and everything" {
+	for mode in 0600 0660 0664 0666; do
+		walk $mode
+	done
+}
+
+# bats test_tags=no-valgrind
+@test "what the mode says is what each class can do: look only" {
+	for mode in 0640 0644 0604; do
+		walk $mode
+	done
+}
+
+# bats test_tags=no-valgrind
+@test "what the mode says is what each class can do: send only" {
+	for mode in 0620 0622 0602 0642 0624; do
+		walk $mode
+	done
+}
+
+# bats test_tags=no-valgrind
+@test "whatever umask a member has, the others can use the files that he makes" {
+	as owner mkmbox -m 0660 own/team
+	head -c 100000 /dev/zero >big
+	for who in owner mate owner mate; do
+		(umask 077 && as $who msend -t "by-$who" own/team hello)
+		(umask 077 && as $who msend -t "by-$who" own/team <big)
+	done
+	seq 70000 | as mate msend -l own/team
+	for i in 1 2; do
+		[ "$(as mate mrecv own/team)" = hello ]
+		as owner mrecv own/team | same - big
+		[ "$(as owner mrecv own/team)" = hello ]
+		as mate mrecv own/team | same - big
+	done
+	seq 1000 | (umask 077 && as owner msend -l own/team)
+	[ "$(as mate mrecv -a own/team | wc -l)" -eq 71000 ]
+	# each wakes the other
+	for pair in 'owner mate' 'mate owner'; do
+		set -- $pair
+		(umask 077 && as "$1" mrecv -w 10 -t wake own/team >got) 3>&- &
+		until_waiting own/team
+		as "$2" msend -t wake own/team "for $1"
+		wait $!
+		[ "$(<got)" = "for $1" ]
+	done
+	as mate msend own/team last
+	[ "$(stat -c %a own/team/*.idx | sort -u)" = 660 ]
+	[ "$(stat -c %g own/team/* | sort -u)" = $TEAM ]
+}
+
+# bats test_tags=no-valgrind
+@test "what root does in a user's mailbox does not lock its owner out" {
+	as owner mkmbox own/box
+	msend own/box from root
+	head -c 100000 /dev/zero | msend own/box
+	[ "$(as owner mrecv own/box)" = "from root" ]
+	[ "$(as owner mrecv own/box | wc -c)" -eq 100000 ]
+	mrecv -w 10 own/box >got 3>&- &
+	until_waiting own/box
+	as owner msend own/box to root
+	wait $!
+	[ "$(<got)" = "to root" ]
+	[ "$(stat -c %u own/box/* | sort -u)" = $OWNER ]
+}
+
+# bats test_tags=no-valgrind
+@test "who only looks opens no lock and writes nothing" {
+	needs_strace
+	as owner mkmbox -m 0644 own/box
+	seq 3 | as owner msend -l own/box
+	chmod 777 .
+	for command in 'mrecv -a -p own/box' 'mrecv -n -p -i 2 own/box' 'mstat own/box' 'mstat -t own/box'; do
+		# shellcheck disable=SC2086  # words
+		as other strace -qq -o trace $command >/dev/null
+		[ -s trace ]
+		run ! grep -E 'F_SETLK|pwrite|O_RDWR.* = [0-9]|"(lock|want)".* = [0-9]' trace
+	done
+	run -77 as other mrecv -n own/box
+	[ "$(as owner mrecv -a own/box | xargs)" = "1 2 3" ]
+}
+
+# bats test_tags=no-valgrind
+@test "who looks while all changes sees whole messages, and counts of one moment" {
+	as owner mkmbox -m 0644 own/box
+	as owner sh -c 'seq 30000 | sed "s/.*/message & of many/" | msend -l own/box; mrecv -a own/box >/dev/null' 3>&- &
+	while kill -0 $! 2>/dev/null; do
+		as other mrecv -a -p own/box >seen || [ $? -eq 1 ]
+		run ! grep -vE '^message [0-9]+ of many$' seen
+		as other mstat -J own/box >stat
+		grep -qE '"messages":[0-9]+' stat
+	done
+	wait $!
+}
+
+# bats test_tags=no-valgrind
+@test "a message that comes is seen by who waits to look, within a second" {
+	as owner mkmbox -m 0644 own/box
+	as other mrecv -p -w 10 own/box >seen 3>&- &
+	as owner msend own/box here
+	wait $!
+	[ "$(<seen)" = here ]
+}
+
+# bats test_tags=no-valgrind
+@test "a mailbox is removed by its owner, in a directory that he may write, or stays as it is" {
+	as owner mkmbox -m 0666 own/box
+	as owner msend own/box stays
+	fails 77 as mate rmmbox -f own/box
+	chown 0 own
+	fails 77 as owner rmmbox -f own/box
+	chown $OWNER own
+	as owner ln -s box own/link
+	fails 66 as owner rmmbox -f own/link
+	[ "$(as other mrecv own/box)" = stays ]
+	as owner rmmbox own/box
+	[ ! -e own/box ]
+	# and by no other member, though he may write the directory too
+	mkdir -m 777 shared
+	as owner mkmbox -m 0666 shared/box
+	as owner msend shared/box stays
+	fails 77 as mate rmmbox -f shared/box
+	[ "$(as other mrecv -n shared/box)" = stays ]
+}
+
+# bats test_tags=no-valgrind
+@test "a mailbox that its maker may not share with its directory's group is not made" {
+	mkdir shared
+	chown 0:64999 shared
+	chmod 2777 shared
+	fails 77 as owner mkmbox -m 0660 shared/box
+	[ ! -e shared/box ]
+	as owner mkmbox shared/box
+}

@@ -1,0 +1,331 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Pipes, named pipes, plain files and several mailboxes as channels.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# ---- named pipes ----
+
+@test "a frame that printf writes to a named pipe is received" {
+	mkfifo door
+	in_background timeout "$LIMIT" sh -c "printf 'M1 5 build alice\nhello\n' >door"
+	[ "$(timeout "$LIMIT" mrecv -o '%t %s %p' door)" = "build alice hello" ]
+}
+
+@test "a receiver takes exactly one message from a named pipe, and leaves the rest" {
+	mkfifo door
+	exec 5<>door
+	printf 'M1 3 - s\none\nM1 3 - s\ntwo\nM1 5 - s\nthree\n' >&5
+	for word in one two three; do
+		[ "$(timeout "$LIMIT" mrecv door)" = "$word" ]
+	done
+	exec 5>&-
+}
+
+@test "-w and -n are for a message to come: one that has begun is waited for to its end" {
+	mkfifo door
+	mkmbox box
+	for halves in 'M1 13 - s\nslow but| sure\n' 'M1 1|3 - s\nslow but sure\n' 'M1 8+ - s\nslow but|\nM1 5\n sure\n'; do
+		for command in 'mrecv -w 0.1 door' 'mrecv -n door' 'mrecv -w 0.1 door box' 'mrecv -w 0.1 door -- cat'; do
+			exec 5<>door
+			# shellcheck disable=SC2059
+			printf "${halves%|*}" >&5
+			in_background timeout "$LIMIT" $command >got
+			# so long it has nothing to read
+			sleep 0.3
+			# shellcheck disable=SC2059
+			printf "${halves#*|}" >&5
+			status_of "$child"
+			[ "$status" -eq 0 ]
+			[ "$(cat got)" = 'slow but sure' ]
+			exec 5>&-
+		done
+	done
+}
+
+@test "msend to a named pipe stays until its message is read" {
+	mkfifo door
+	exec 5<>door
+	in_background timeout "$LIMIT" msend door one 5<&-
+	read -r -t "$LIMIT" head <&5
+	read -r -t "$LIMIT" payload <&5
+	kill -0 "$child"
+	read -r -t "$LIMIT" end <&5
+	status_of "$child"
+	exec 5<&-
+	[ "$status" -eq 0 ]
+	[[ $head == "M1 4 - "* ]]
+	[ "$payload:$end" = one: ]
+}
+
+@test "at a named pipe without a reader -n is 1, and -w is 124" {
+	mkfifo door
+	run -1 timeout "$LIMIT" msend -n door one
+	run -124 timeout "$LIMIT" msend -w 0.1 door one
+	run -1 timeout "$LIMIT" mrecv -n door
+	run -124 timeout "$LIMIT" mrecv -w 0.1 door
+}
+
+@test "a message that is left unread in a named pipe is reported" {
+	mkfifo door
+	exec 5<>door
+	status=0
+	timeout "$LIMIT" msend -w 0.1 door one 2>err || status=$?
+	[ "$status" -eq 124 ] || [ "$status" -eq 74 ]
+	grep -q 'bytes were left unread$' err
+	exec 5<&-
+}
+
+@test "a receiver waits on at a named pipe when its writers have gone; with -a it ends there" {
+	mkfifo door
+	in_background timeout "$LIMIT" mrecv -c 3 door >out
+	for i in 1 2 3; do timeout "$LIMIT" msend door "$i"; done
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(xargs <out)" = "1 2 3" ]
+	in_background timeout "$LIMIT" msend door last
+	until_true eval '[ -n "$(timeout 5 mrecv -a door | tee -a out)" ]'
+	[ "$(tail -n 1 out)" = last ]
+}
+
+@test "several writers never tear each other's frames, whatever their size" {
+	mkfifo door
+	for i in 1 2 3 4; do
+		for n in 10 5000 70000 300000; do
+			{ printf '%d:' "$i"; pattern "$n"; } >"in.$i.$n"
+		done
+	done
+	in_background timeout 60 mrecv -F -c 48 door >frames
+	receiver=$child
+	for i in 1 2 3 4; do
+		in_background timeout 60 bash -c 'for round in 1 2 3; do for n in 10 5000 70000 300000; do
+			msend -t "$1.$n" door <"in.$1.$n" || exit; done; done' _ "$i"
+	done
+	status_of "$receiver"
+	[ "$status" -eq 0 ]
+	mkmbox -b inf box
+	msend -F box <frames
+	for i in 1 2 3 4; do
+		for n in 10 5000 70000 300000; do
+			for round in 1 2 3; do
+				mrecv -n -t "$i.$n" box >out
+				same "in.$i.$n" out
+			done
+		done
+	done
+	run -1 mrecv -n box
+}
+
+@test "several receivers at a named pipe share its messages, each whole" {
+	mkfifo door
+	for i in 1 2 3; do
+		in_background timeout "$LIMIT" mrecv -f -w 2 door >"out.$i"
+	done
+	seq -f 'message %g' 500 | timeout "$LIMIT" msend -l door
+	for pid in "${children[@]}"; do status_of "$pid"; done
+	sort -t' ' -k2n out.* >out
+	seq -f 'message %g' 500 >expected
+	same expected out
+}
+
+@test "a large message goes through a named pipe whole" {
+	mkfifo door
+	pattern 3000000 >big
+	in_background timeout "$LIMIT" msend door <big
+	timeout "$LIMIT" mrecv door >out
+	same big out
+	status_of "$child"
+	[ "$status" -eq 0 ]
+}
+
+# ---- ordinary pipes ----
+
+@test "framed messages go between two commands through an ordinary pipe" {
+	lines a b c >list
+	[ "$(msend -l -t item - <list | mrecv -t item -c 2 - | xargs)" = "a b" ]
+	[ "$(msend -l - <list | mrecv -a - | xargs)" = "a b c" ]
+}
+
+@test "on a pipe what does not match is dropped" {
+	{ msend -t a - 1; msend -t b - 2; msend -t a - 3; } | mrecv -a -t a - >out
+	[ "$(xargs <out)" = "1 3" ]
+}
+
+@test "a pipe that ends before a message is 1, inside one 65" {
+	run -1 mrecv - </dev/null
+	status=0
+	printf '' | mrecv - || status=$?
+	[ "$status" -eq 1 ]
+	printf 'M1 9 - s\nhello\n' >cut
+	status=0
+	mrecv - <cut >out 2>err || status=$?
+	[ "$status" -eq 65 ]
+	[ "$(wc -l <err)" -eq 1 ]
+	status=0
+	cat cut | mrecv - >out 2>err || status=$?
+	[ "$status" -eq 65 ]
+}
+
+@test "a bad frame is told by the byte at which it stands" {
+	printf 'M1 3 - s\none\nM1 x - s\n' >bad
+	status=0
+	mrecv -a - <bad >out 2>err || status=$?
+	[ "$status" -eq 65 ]
+	grep -q 'byte 16' err
+	[ "$(cat out)" = one ]
+}
+
+@test "two receivers that share a pipe take one message each" {
+	{ msend - one; msend - two; } | { mrecv -; echo; mrecv -; } >out
+	[ "$(xargs <out)" = "one two" ]
+}
+
+@test "a message of unknown length streams through a pipe in chunks" {
+	pattern 1000000 >big
+	cat big | msend - | mrecv - >out
+	same big out
+}
+
+# ---- plain files ----
+
+@test "msend appends to a plain file, and mrecv reads it from its start" {
+	: >record
+	msend record one
+	lines two three | msend -l record
+	[ "$(mrecv -a record | xargs)" = "one two three" ]
+	[ "$(mrecv -a record | xargs)" = "one two three" ]
+	[ "$(mrecv record)" = one ]
+	[ "$(mrecv -c 2 record | xargs)" = "one two" ]
+}
+
+@test "many senders append whole frames to a plain file" {
+	: >record
+	for i in 1 2 3 4; do
+		in_background timeout "$LIMIT" msend -l -s "s$i" record < <(seq 200)
+	done
+	for pid in "${children[@]}"; do
+		status_of "$pid"
+		[ "$status" -eq 0 ]
+	done
+	[ "$(mrecv -a record | wc -l)" -eq 800 ]
+	for i in 1 2 3 4; do [ "$(mrecv -a -s "s$i" record | xargs)" = "$(seq 200 | xargs)" ]; done
+}
+
+@test "-f follows a plain file" {
+	: >record
+	msend record one
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f record >pipe 5<&-
+	read -r -t "$LIMIT" line <&5
+	[ "$line" = one ]
+	msend record two
+	read -r -t "$LIMIT" line <&5
+	[ "$line" = two ]
+}
+
+@test "-p looks at a plain file, and not at a pipe" {
+	: >record
+	msend record one
+	[ "$(mrecv -p record)" = one ]
+	mkfifo door
+	exec 5<>door
+	misused mrecv -p door
+	exec 5<&-
+}
+
+@test "the logs of a mailbox are frames that any reader understands" {
+	mkmbox box
+	lines one two three | msend -l box
+	[ "$(cat box/*.log | mrecv -a - | xargs)" = "one two three" ]
+	cat box/*.log | mrecv -a -F - >frames
+	[ "$(mrecv -a frames | xargs)" = "one two three" ]
+}
+
+# ---- mailboxes ----
+
+@test "several mailboxes are received from together" {
+	mkmbox a b c
+	msend a 1
+	msend b 2
+	msend c 3
+	run -0 mrecv -a a b c
+	[ "$(sort <<<"$output" | xargs)" = "1 2 3" ]
+	run -1 mrecv -a a b c
+	msend c 4
+	[ "$(timeout "$LIMIT" mrecv -o '%m %p' a b c)" = "c 4" ]
+	run -1 mrecv -n a b c
+}
+
+@test "a mailbox and a named pipe are waited for together" {
+	mkmbox box
+	mkfifo door
+	in_background timeout "$LIMIT" mrecv -c 2 box door >out
+	until_waiting box
+	msend box one
+	timeout "$LIMIT" msend door two
+	status_of "$child"
+	[ "$(xargs <out)" = "one two" ]
+}
+
+@test "the same mailbox by two names is one" {
+	mkmbox box
+	ln -s box link
+	msend link one
+	[ "$(mrecv -a box link)" = one ]
+	in_background timeout "$LIMIT" mrecv box link ./box >out
+	until_waiting box
+	msend box two
+	status_of "$child"
+	[ "$(cat out)" = two ]
+}
+
+@test "names without a slash are looked up in MBOX_DIR" {
+	mkdir dir
+	export MBOX_DIR=$PWD/dir
+	mkmbox box ./here
+	[ -d dir/box ] && [ -d here ]
+	msend box one
+	[ "$(mrecv -n "$PWD/dir/box")" = one ]
+	fails 66 msend here one
+	msend ./here one
+	rmmbox box
+	[ ! -e dir/box ]
+}
+
+@test "a message that was cut short is not the reason of what fails next" {
+	mkmbox box
+	mkfifo pipe
+	in_background mrecv -f pipe box -- sh -c 'cat >/dev/null; [ "$MBOX_NAME" != box ] || truncate -s 100 box/*.idx' 2>err
+	until_waiting box
+	{ printf 'M1 400000 t s\n'; head -c 200000 /dev/zero; } >pipe
+	until_true exists err
+	timeout "$LIMIT" msend box hello
+	ended_with 65 "$child"
+	[[ $(<err) =~ ^"mrecv: pipe: a message was cut short: ".*"mrecv: cannot receive from box: bad frame, or a damaged mailbox"$ ]]
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a named pipe that another reader has locked is looked at now and then, and not all the time" {
+	needs_strace
+	mkmbox box
+	mkfifo pipe stuck
+	exec 6<>stuck
+	in_background mrecv pipe >&6 6>&-
+	head -c 3000000 /dev/zero >big
+	in_background msend pipe <big 6>&-
+	head -c 1 <&6 >/dev/null
+	run -124 timeout "$LIMIT" strace -o trace mrecv -w 1 pipe box 6>&-
+	exec 6>&-
+	[ "$(grep -c '^poll' trace)" -lt 100 ]
+}

@@ -1,0 +1,228 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# mrecv -k -d: messages at which a command fails again and again; mrecv -i: one message by its number.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+	mkmbox box dead
+}
+
+teardown()
+{
+	common_teardown
+}
+
+@test "after -k failures a message is a dead letter, with status, tries and origin" {
+	msend -t tag -s me -H key=value box hello
+	run -124 timeout "$LIMIT" mrecv -f -w 2 -k 3 -d dead box -- sh -c 'echo "$MBOX_TRY" >>tries; exit 7'
+	[ "$(cat tries)" = "$(seq 3)" ]
+	[ "$(mrecv -o '%t %s %h{key} %h{status} %h{tries} %h{origin} %h{origin-id} %p' dead)" = \
+	    "tag me value 7 3 box 1 hello" ]
+	run -1 mrecv -n box
+}
+
+@test "the status of mrecv is the command's, dead letter or not" {
+	msend box hello
+	run -9 timeout "$LIMIT" mrecv -k 2 -d dead box -- sh -c 'exit 9'
+	run -1 mrecv -n dead
+	run -8 timeout "$LIMIT" mrecv -k 2 -d dead box -- sh -c 'exit 8'
+	[ "$(mrecv -n -o '%h{status}' dead)" = 8 ]
+}
+
+@test "a success counts for the message, whatever failed before" {
+	lines a b | msend -l box
+	run -124 timeout "$LIMIT" mrecv -f -w 2 -k 3 -d dead box -- sh -c 'read -r x; test "$x$MBOX_TRY" = a2 || test "$x" = b'
+	run -1 mrecv -n dead
+	run -1 mrecv -n box
+}
+
+@test "75, a signal and the death of a receiver are no failures" {
+	msend box hello
+	run -75 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'exit 75'
+	run -137 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'kill -KILL $$'
+	run -1 mrecv -n dead
+	[ "$(mrecv -n box)" = hello ]
+}
+
+# valgrind hides that a command cannot be run
+# bats test_tags=no-valgrind
+@test "a command that can not be run makes no dead letter" {
+	msend box hello
+	run -127 timeout "$LIMIT" mrecv -k 1 -d dead box -- ./no-such-command
+	run -1 mrecv -n dead
+	[ "$(mrecv -n box)" = hello ]
+}
+
+@test "a large payload is a dead letter byte for byte" {
+	pattern 300000 >big
+	msend box <big
+	run -1 timeout "$LIMIT" mrecv -k 1 -d dead box -- false
+	mrecv -n dead >out
+	same big out
+	[ -z "$(files_of box)$(files_of dead)" ]
+}
+
+@test "a payload over standard input's pipe that the command does not read is a dead letter, too" {
+	pattern 60000 >most
+	msend box <most
+	run -1 timeout "$LIMIT" mrecv -k 1 -d dead box -- false
+	mrecv -n dead >out
+	same most out
+}
+
+@test "a full mailbox of dead letters is waited for, with the message in hand, whatever -n and -w say" {
+	mkmbox -c 1 small
+	msend small first
+	for patience in '' -n '-w 0.1'; do
+		msend box second
+		# shellcheck disable=SC2086
+		in_background mrecv $patience -k 1 -d small box -- sh -c 'exit 3'
+		until_waiting small
+		run -1 mrecv -n box
+		[ "$(mrecv small)" = first ]
+		status_of "$child"
+		[ "$status" -eq 3 ]
+		[ "$(mrecv -n small)" = second ]
+		msend small first
+	done
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a dead letter that could not be sent is put back, and does not go with the next one" {
+	needs_strace
+	mkmbox buried
+	lines one two | msend -l box
+	msend buried x
+	mrecv buried >out
+	in_background strace -o /dev/null -P buried/00000000000000000001.log -e trace=pwrite64 \
+	    -e inject=pwrite64:error=ENOSPC:when=1 mrecv -f -j 2 -k 1 -d buried box -- \
+	    sh -c 'read x; : >"at.$x"; [ $x = one ] && next=at.two || next=go; until [ -e $next ]; do sleep 0.02; done; exit 1' 2>err
+	until_true grep -q 'cannot send to buried' err
+	: >go
+	status_of "$child"
+	[ "$(mrecv -a buried)" = two ]
+	[ "$(mrecv -a box)" = one ]
+}
+
+@test "a receiver that is killed while it waits to bury a message gives it back" {
+	mkmbox -c 1 small
+	msend small first
+	msend box second
+	in_background mrecv -k 1 -d small box -- false
+	until_waiting small
+	kill -KILL "$child"
+	status_of "$child"
+	[ "$(timeout "$LIMIT" mrecv box)" = second ]
+	[ "$(mrecv -a small)" = first ]
+}
+
+@test "a mailbox of dead letters that is removed meanwhile: 125, one line, and the message is back" {
+	mkmbox -c 1 small
+	msend small first
+	msend box second
+	in_background mrecv -k 1 -d small box -- false 2>err
+	until_waiting small
+	rmmbox -f small
+	status_of "$child"
+	[ "$status" -eq 125 ]
+	[ "$(wc -l <err)" -eq 1 ]
+	[ "$(timeout "$LIMIT" mrecv -w 5 box)" = second ]
+}
+
+@test "dead letters of a mailbox of capacity 0, and into one" {
+	mkmbox -c 0 zero
+	msend box hello
+	in_background mrecv -k 1 -d zero box -- sh -c 'exit 3'
+	[ "$(timeout "$LIMIT" mrecv zero)" = hello ]
+	status_of "$child"
+	[ "$status" -eq 3 ]
+	run -1 mrecv -n box
+}
+
+@test "a dead letter sent back starts anew" {
+	msend box hello
+	run -1 timeout "$LIMIT" mrecv -k 1 -d dead box -- false
+	mrecv -F dead | msend -F box
+	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = "1 hello" ]
+}
+
+@test "-k takes -d and a command, -d a mailbox that is none of the channels" {
+	misused mrecv -k 1 box -- true
+	misused mrecv -k 1 -d dead box
+	misused mrecv -k 0 -d dead box -- true
+	misused mrecv -k x -d dead box -- true
+	misused mrecv -p -d dead box
+	misused mrecv -k 1 -d box box -- true
+	ln -s box alias
+	misused mrecv -k 1 -d ./alias box -- true
+	: >file
+	misused mrecv -k 1 -d file box -- true
+	fails 125 mrecv -k 1 -d missing box -- true
+	fails 66 mrecv -n -d missing box
+}
+
+# ---- by number ----
+
+@test "-i receives the message with that number, out of order" {
+	seq 5 | msend -l box
+	[ "$(mrecv -i 3 box)" = 3 ]
+	[ "$(mrecv -p -i 5 box)" = 5 ]
+	[ "$(timeout "$LIMIT" mrecv -i 1 box -- cat)" = 1 ]
+	[ "$(mrecv -a box)" = "$(lines 2 4 5)" ]
+}
+
+@test "-i of a message that is gone, or never was, is 1, also while it would wait" {
+	msend box one
+	run -1 timeout "$LIMIT" mrecv -i 2 box
+	mrecv box >out
+	run -1 timeout "$LIMIT" mrecv -i 1 box
+	run -1 timeout "$LIMIT" mrecv -n -i 1 box
+	run -1 timeout "$LIMIT" mrecv -w 5 -i 99999999999 box
+}
+
+@test "-i waits while another has the message, and learns how that ends" {
+	for verdict in 0 75; do
+		msend box hello
+		id=$(mrecv -p -o %i box)
+		in_background mrecv box -- sh -c "echo >started; until [ -e go ]; do sleep 0.02; done; exit $verdict"
+		until_true exists started
+		run -1 mrecv -n -i "$id" box
+		in_background mrecv -i "$id" box >out
+		until_waiting box
+		: >go
+		status_of "$child"
+		if [ "$verdict" -eq 0 ]; then
+			[ "$status" -eq 1 ]
+			[ ! -s out ]
+		else
+			[ "$status" -eq 0 ]
+			[ "$(cat out)" = hello ]
+		fi
+		rm -f started go
+	done
+}
+
+@test "-i and a selection: both must hold" {
+	msend -t a box one
+	run -1 timeout "$LIMIT" mrecv -n -t b -i 1 box
+	# it will never match, and is not waited for
+	run -1 mrecv -t b -i 1 box
+	run -1 mrecv -S '*' -p -i 1 box
+	in_background mrecv box -- sh -c 'echo >started; until [ -e go ]; do sleep 0.01; done; exit 75'
+	until_true exists started
+	run -1 mrecv -t b -i 1 box
+	echo >go
+	status_of "$child"
+	[ "$(mrecv -n -t a -i 1 box)" = one ]
+}
+
+@test "-i takes a number, and a mailbox" {
+	misused mrecv -i 0 box
+	misused mrecv -i one box
+	: >file
+	run timeout "$LIMIT" mrecv -n -i 1 file
+	[ "$status" -ne 0 ]
+}

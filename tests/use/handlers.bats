@@ -1,0 +1,321 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Commands that mrecv runs on messages: what they get, what their end means, several at once, batches, signals.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+	mkmbox -b inf box
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# all_there FILE... -- whether each of these files is there
+all_there()
+{
+	local file
+	for file; do
+		[ -e "$file" ] || return 1
+	done
+}
+
+# ---- what a command gets
+
+@test "payloads of 0 bytes, 64 KiB and 10 MB come to the command whole" {
+	: >nothing
+	pattern 65536 >middle
+	pattern 10000000 >large
+	for file in nothing middle large; do
+		msend box <"$file"
+		timeout "$LIMIT" mrecv box -- sh -c 'cat >got'
+		same "$file" got
+	done
+	run -1 mrecv -n box
+}
+
+@test "a command that does not read its input is no failure, however large it is" {
+	pattern 10000000 | msend box
+	pattern 65536 | msend box
+	timeout "$LIMIT" mrecv -a box -- true
+	run -1 mrecv -n box
+}
+
+@test "a payload that streams through a named pipe comes to the command whole" {
+	mkfifo door
+	pattern 1000000 >large
+	in_background timeout "$LIMIT" msend door <large
+	timeout "$LIMIT" mrecv door -- sh -c 'cat >got'
+	same large got
+	status_of "$child"
+	[ "$status" -eq 0 ]
+}
+
+@test "the environment tells the headers, and a batch's count is not of it" {
+	msend -t T -s S -H reply=/a%20b -H k=v box hello
+	export MBOX_COUNT=9 MBOX_OTHER=mine
+	timeout "$LIMIT" mrecv ./box -- sh -c 'echo "$MBOX_TAG,$MBOX_SOURCE,$MBOX_ID,$MBOX_LENGTH,$MBOX_TRY,$MBOX_REPLY,$MBOX_NAME,$MBOX_COUNT,$MBOX_OTHER"; echo "$MBOX_TIME"' >got
+	[ "$(head -n 1 got)" = 'T,S,1,6,1,/a%20b,./box,,mine' ]
+	[[ $(tail -n 1 got) =~ ^[0-9]+\.[0-9]{6}$ ]]
+}
+
+# ---- what its end means
+
+@test "exit 0 is done; 75 puts back as it was, without a try counted, and is mrecv's status" {
+	lines one two | msend -l box
+	run -0 timeout "$LIMIT" mrecv box -- cat
+	run -75 timeout "$LIMIT" mrecv box -- sh -c 'exit 75'
+	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = '1 two' ]
+}
+
+@test "a signal puts the message back as it was, and the status is 128 more" {
+	msend box one
+	run -137 timeout "$LIMIT" mrecv box -- sh -c 'kill -KILL $$'
+	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = '1 one' ]
+}
+
+# under valgrind the while is over before it is looked
+# bats test_tags=no-valgrind
+@test "any other status counts a try and keeps the message back for a while" {
+	local tries=0
+	msend box one
+	# where we look too late it is there: that is one more try, and it is kept back for twice as long
+	while run timeout "$LIMIT" mrecv -n box -- sh -c 'exit 3'; [ "$status" -eq 3 ]; do
+		tries=$((tries + 1))
+	done
+	[ "$status" -eq 1 ]
+	[ "$tries" -ge 1 ]
+	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = "$((tries + 1)) one" ]
+}
+
+# valgrind hides that a command cannot be run
+# bats test_tags=no-valgrind
+@test "a command that is missing is 127, one that can not be run 126; nothing is taken, with -f and -j too" {
+	lines one two | msend -l box
+	fails 127 mrecv box -- no-such-command
+	fails 126 mrecv box -- ./box
+	fails 127 mrecv -f -j 3 box -- no-such-command
+	fails 127 mrecv -b 3 box -- no-such-command
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 one' '1 two')" ]
+}
+
+@test "after -k failures the message is a dead letter with the last status, with -j too" {
+	mkmbox dead
+	lines one two | msend -l box
+	run -4 timeout "$LIMIT" mrecv -a -j 2 -k 1 -d dead box -- sh -c 'exit 4'
+	[ "$(mrecv -a -o '%h{status} %h{tries} %p\n' dead | sort)" = "$(lines '4 1 one' '4 1 two')" ]
+	run -1 mrecv -n box
+}
+
+@test "every message of a batch that fails once too often is a dead letter" {
+	mkmbox dead
+	seq 3 | msend -l box
+	run -4 timeout "$LIMIT" mrecv -b 5 -k 1 -d dead box -- sh -c 'exit 4'
+	[ "$(mrecv -a dead)" = "$(seq 3)" ]
+}
+
+# ---- several at once
+
+@test "-j 3 runs three commands at once, each with its own message" {
+	mkfifo meet
+	seq 3 | msend -l box
+	# each waits until somebody reads the pipe, which is opened for reading once all three have said that they run
+	in_background timeout "$LIMIT" mrecv -a -j 3 box -- sh -c 'read n; : >"at.$n"; echo "$n" >meet'
+	until_true all_there at.1 at.2 at.3
+	[ "$(timeout "$LIMIT" sort meet)" = "$(seq 3)" ]
+	status_of "$child"
+	[ "$status" -eq 0 ]
+}
+
+@test "with -j only what can start now is claimed: others get the rest" {
+	mkfifo meet
+	seq 5 | msend -l box
+	in_background timeout "$LIMIT" mrecv -c 5 -j 2 box -- sh -c 'read n; : >"at.$n"; read x <meet'
+	until_true all_there at.1 at.2
+	[ "$(timeout "$LIMIT" mrecv -a -p box)" = "$(seq 3 5)" ]
+	[ "$(timeout "$LIMIT" mrecv -a box)" = "$(seq 3 5)" ]
+}
+
+@test "with -f -j a message that comes while a command runs is started at once" {
+	mkfifo meet
+	in_background timeout "$LIMIT" mrecv -f -j 2 box -- sh -c 'read n; : >"at.$n"; read x <meet'
+	until_waiting box
+	msend box 1
+	until_true all_there at.1
+	msend box 2
+	until_true all_there at.2
+}
+
+@test "with -j each message is settled when its own command ends" {
+	mkfifo meet
+	seq 2 | msend -l box
+	in_background timeout "$LIMIT" mrecv -f -j 2 box -- sh -c 'read n; : >"at.$n"; [ "$n" = 2 ] || read x <meet'
+	until_true all_there at.1 at.2
+	is_one() { [ "$(mstat -J box | grep -o '"messages":[0-9]*')" = '"messages":1' ]; }
+	until_true is_one
+	kill -KILL "$child"
+}
+
+@test "a thousand messages through -j 16 are each handled once" {
+	seq 1000 | msend -l box
+	timeout 60 mrecv -a -j 16 box -- sh -c 'read n; echo "$n"' >got
+	sort -n got | cmp - <(seq 1000)
+	[ -z "$(files_of box)" ]
+}
+
+@test "-w bounds the wait for the next message while commands run" {
+	mkfifo meet
+	msend box 1
+	in_background timeout "$LIMIT" mrecv -f -j 2 -w 0.1 box -- sh -c 'read n; : >"at.$n"; read x <meet; exit 0'
+	until_true all_there at.1
+	echo go | timeout "$LIMIT" tee meet >/dev/null
+	status_of "$child"
+	[ "$status" -eq 124 ]
+	run -1 mrecv -n box
+}
+
+# ---- signals
+
+@test "the first SIGTERM starts nothing new and lets running commands finish" {
+	mkfifo meet
+	seq 3 | msend -l box
+	in_background mrecv -f -j 2 box -- sh -c 'read n; : >"at.$n"; read x <meet; echo "$n" >>done'
+	until_true all_there at.1 at.2
+	kill -TERM "$child"
+	until_true got_signals "$child"
+	[ ! -e done ]
+	echo go | timeout "$LIMIT" tee meet >/dev/null
+	status_of "$child"
+	[ "$status" -eq 143 ]
+	[ "$(sort done)" = "$(seq 2)" ]
+	[ "$(mrecv -a box)" = 3 ]
+}
+
+@test "after the first SIGTERM a command gets all of its input still" {
+	mkmbox -c 0 hand
+	mkfifo in
+	exec 5<>in
+	in_background mrecv hand -- sh -c 'echo >started; wc -c' >out 5>&-
+	receiver=$child
+	in_background msend hand <in 5>&-
+	sender=$child
+	head -c 200000 /dev/zero >&5
+	until_true exists started
+	kill -TERM "$receiver"
+	until_true got_signals "$receiver"
+	head -c 200000 /dev/zero >&5
+	exec 5>&-
+	ended_with 143 "$receiver"
+	ended_with 0 "$sender"
+	[ "$(<out)" -eq 400000 ]
+}
+
+@test "the second signal is passed to the commands, and their messages are put back as they were" {
+	seq 3 | msend -l box
+	in_background mrecv -f -j 2 box -- sh -c 'read n; : >"at.$n"; exec sleep 60'
+	until_true all_there at.1 at.2
+	kill -TERM "$child"
+	until_true got_signals "$child"
+	kill -TERM "$child"
+	status_of "$child"
+	[ "$status" -eq 143 ]
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3')" ]
+}
+
+@test "SIGINT and SIGHUP end mrecv by themselves, after the command" {
+	for signal in INT HUP; do
+		rm -f at.1
+		msend box 1
+		# a shell starts what is in the background with SIGINT ignored
+		in_background env --default-signal=INT,HUP mrecv -f box -- sh -c 'read n; : >"at.$n"; sleep 0.2; echo "$n" >done'
+		until_true all_there at.1
+		kill "-$signal" "$child"
+		status_of "$child"
+		[ "$status" -eq $((128 + $(kill -l "$signal"))) ]
+		[ "$(cat done)" = 1 ]
+		run -1 mrecv -n box
+	done
+}
+
+# ---- batches
+
+@test "-b gives a command up to so many messages as frames with id, time and try" {
+	seq 5 | msend -l -t T -s S box
+	timeout "$LIMIT" mrecv -b 3 box -- sh -c 'echo "$MBOX_COUNT,$MBOX_NAME,$MBOX_TAG$MBOX_SOURCE$MBOX_ID$MBOX_TIME$MBOX_LENGTH$MBOX_TRY$MBOX_REPLY"; cat' >got
+	[ "$(head -n 1 got)" = '3,box,' ]
+	[ "$(sed 1d got | mrecv -a -o '%t %s %i %p' - 2>&1)" = "$(lines 'T S 1 1T S 2 2T S 3 3')" ]
+	sed -n 2p got | grep -qE '^M1 1 T S id=1 time=[0-9]+\.[0-9]{6}$'
+	[ "$(mrecv -a box)" = "$(seq 4 5)" ]
+}
+
+@test "a batch does not wait to be full" {
+	seq 2 | msend -l box
+	[ "$(timeout "$LIMIT" mrecv -b 100 box -- sh -c 'echo $MBOX_COUNT')" = 2 ]
+}
+
+@test "a batch waits for its first message" {
+	in_background timeout "$LIMIT" mrecv -b 100 box -- sh -c 'echo $MBOX_COUNT >got'
+	until_waiting box
+	msend box one
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	[ "$(cat got)" = 1 ]
+}
+
+@test "a batch is acknowledged together, or put back together" {
+	seq 4 | msend -l box
+	run -75 timeout "$LIMIT" mrecv -b 3 box -- sh -c 'exit 75'
+	[ "$(mrecv -a -p -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3' '1 4')" ]
+	timeout "$LIMIT" mrecv -b 3 box -- true
+	[ "$(mrecv -a -p box)" = 4 ]
+	timeout "$LIMIT" mrecv -a -b 3 box -- true
+	run -1 mrecv -n box
+}
+
+@test "a batch of payloads small and large comes whole" {
+	: >0
+	pattern 65536 >1
+	pattern 3000000 >2
+	for i in 0 1 2; do msend box <$i; done
+	timeout "$LIMIT" mrecv -b 9 box -- sh -c 'cat >frames'
+	timeout "$LIMIT" mrecv -a -0 - <frames >got
+	{ cat 0; printf '\0'; cat 1; printf '\0'; cat 2; printf '\0'; } >expected
+	same expected got
+}
+
+@test "batches of more than a run, from several mailboxes, and with -j, lose and double nothing" {
+	mkmbox -b inf other
+	seq 5000 | msend -l box
+	seq 5001 7000 | msend -l other
+	timeout 60 mrecv -a -b 1500 -j 3 box other -- sh -c 'mrecv -a - >"got.$$"; echo "$MBOX_COUNT" >>counts'
+	sort -n got.* | cmp - <(seq 7000)
+	[ "$(awk '{ n += $1 } END { print n }' counts)" -eq 7000 ]
+	[ "$(sort -rn counts | head -n 1)" -eq 1500 ]
+}
+
+@test "-a ends when several mailboxes are empty" {
+	mkmbox other
+	seq 3 | msend -l box
+	seq 4 6 | msend -l other
+	timeout "$LIMIT" mrecv -a -j 2 box other -- sh -c 'read n; echo "$n"' >got
+	[ "$(sort got)" = "$(seq 6)" ]
+}
+
+@test "with -c the batches have no more messages than that together" {
+	seq 9 | msend -l box
+	timeout "$LIMIT" mrecv -c 5 -b 3 box -- sh -c 'echo $MBOX_COUNT' >got
+	[ "$(cat got)" = "$(lines 3 2)" ]
+	[ "$(mrecv -a box)" = "$(seq 6 9)" ]
+}
+
+@test "-b, -j and -r are for commands, and -r does not go with -b" {
+	misused mrecv -b 2 box
+	misused mrecv -j 2 box
+	misused mrecv -r box
+	misused mrecv -r -b 2 box -- cat
+	misused mrecv -j 0 box -- cat
+}
