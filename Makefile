@@ -21,17 +21,18 @@ VERSION = 0.1.0
 # The rooms of src/, lowest first: a file may use only what is in its own room or in one before it ("make lint" holds
 # this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
 ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
-	channel deliver tool
-base = bytes.h alarm bootid clock hash io json num outbuf reclock safefile splice
+	mailbox channel deliver tool
+base = bytes.h alarm bootid clock hash io json memory num outbuf reclock safefile splice
 frame = filter frame message
 stream = open reader splice_fan splice_in splice_out writer
-mailbox/disk = mode.h batch ctl damage dropdir seg wakefifo want
-mailbox/box = audit compact create fscheck mbox recover
+mailbox/disk = batch ctl damage dropdir seg wakefifo want
+mailbox/box = audit compact create.c fscheck mbox recover txn
 mailbox/wait = backlog listen wait wake
-mailbox/queue = evict offer request settle snapshot
+mailbox/queue = evict offer request settle snapshot.c
 mailbox/send = append completion groupsync handover spool
-mailbox/recv = claim inflight redeliver search verify
+mailbox/recv = claim inflight.c redeliver search verify
 mailbox/drop = put queue take
+mailbox = mailbox.h mode.h receiver.c sender.c way
 channel = fan input select sink source
 deliver = command deliver jobs output render reply replybox tmpfile
 tool = args cli header rates receive show
@@ -88,7 +89,7 @@ Q = $(if $(filter 1,$(V)),,@)
 
 # ---- building
 
-OBJECTS = $(patsubst %,$(BUILD)/%.o,$(filter-out %.h,$(MODULES)))
+OBJECTS = $(patsubst %,$(BUILD)/%.o,$(patsubst %.c,%,$(filter-out %.h,$(MODULES))))
 PROGRAMS = $(TOOLS:%=$(BIN)/%)
 LIBRARY = $(BUILD)/letterbox.a
 

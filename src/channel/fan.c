@@ -27,17 +27,18 @@ enum {
 
 #define EACH(f, c) (struct fan_channel *(c) = (f)->channels; (c) < (f)->channels + (f)->n; (c)++)
 
+/* is_mailbox -- whether it is one that we may see into; where we may only send, nobody can tell us whether it is full. */
 static bool
 is_mailbox(const struct fan_channel *c)
 {
-	return c->sink.kind == CHANNEL_MAILBOX;
+	return sink_is_mailbox(&c->sink) && !sink_leaves(&c->sink);
 }
 
-/* keeps -- whether a channel is a mailbox that keeps messages until somebody comes. */
+/* keeps -- whether a channel is a mailbox that keeps messages until they are received. */
 static bool
 keeps(const struct fan_channel *c)
 {
-	return is_mailbox(c) && !c->sink.handover;
+	return sink_keeps(&c->sink);
 }
 
 /* is_full -- whether a call failed because there was no room at once; who will wait may find the lock free later. */
@@ -55,9 +56,9 @@ leave_out(struct fan *f, struct fan_channel *c)
 	if (errno == EINTR && io_stop)
 		return;
 	/* handed over, a large message fails with its receiver, and the next one may have another */
-	if (c->sink.handover && errno == EPIPE)
+	if (sink_hands_over(&c->sink) && errno == EPIPE)
 		errno = ECANCELED;
-	c->dead = errno != EMSGSIZE && !(c->sink.handover && errno == ECANCELED);
+	c->dead = errno != EMSGSIZE && !(sink_hands_over(&c->sink) && errno == ECANCELED);
 	f->failed(f->user, c->sink.name);
 }
 
@@ -75,7 +76,7 @@ miss(struct fan_channel *c)
 static void
 flush_now(struct fan *f, struct fan_channel *c)
 {
-	c->sink.patience_ns = SINK_NOT_AT_ALL;
+	c->sink.patience_ns = MAILBOX_NOT_AT_ALL;
 	while (!c->dead && sink_flush(&c->sink) == -1) {
 		if (!is_full(f)) {
 			leave_out(f, c);
@@ -102,7 +103,7 @@ fan_flush(struct fan *f)
 	flush_mailboxes(f);
 	for (int mailboxes = 0; mailboxes <= 1; mailboxes++)
 		for EACH(f, c) {
-			c->sink.patience_ns = SINK_FOREVER;
+			c->sink.patience_ns = MAILBOX_FOREVER;
 			if (!c->dead && is_mailbox(c) == mailboxes && sink_flush(&c->sink) == -1)
 				leave_out(f, c);
 		}
@@ -132,11 +133,11 @@ put(struct fan *f, struct fan_channel *c, const struct message *m)
 	int r;
 
 	if (f->nonblock && !keeps(c) && !c->is_out) {
-		if (!offer(f, c, m, SINK_NOT_AT_ALL))
+		if (!offer(f, c, m, MAILBOX_NOT_AT_ALL))
 			miss(c);
 		return;
 	}
-	c->sink.patience_ns = is_mailbox(c) ? SINK_NOT_AT_ALL : SINK_FOREVER;
+	c->sink.patience_ns = is_mailbox(c) ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	r = sink_put(&c->sink, m, m->data, (size_t)m->len);
 	if (r == -1 && is_mailbox(c) && is_full(f)) {
 		if (f->nonblock)
@@ -155,7 +156,7 @@ put(struct fan *f, struct fan_channel *c, const struct message *m)
 static void
 deal(struct fan *f, const struct message *m)
 {
-	uint64_t patience_ns = SINK_NOT_AT_ALL;
+	uint64_t patience_ns = MAILBOX_NOT_AT_ALL;
 	bool left = true;
 
 	while (left && !io_stop) {
@@ -173,7 +174,7 @@ deal(struct fan *f, const struct message *m)
 					miss(c);
 			return;
 		}
-		if (patience_ns == SINK_NOT_AT_ALL)
+		if (patience_ns == MAILBOX_NOT_AT_ALL)
 			fan_flush(f);
 		patience_ns = patience_ns == 0 ? SHORT_NS : patience_ns < LONG_NS / 2 ? 2 * patience_ns : LONG_NS;
 	}
@@ -215,7 +216,7 @@ room_in(struct fan *f, struct fan_channel *c, const struct message *m)
 static bool
 meets(struct fan *f, struct fan_channel *c, const struct message *m)
 {
-	c->sink.patience_ns = SINK_NOT_AT_ALL;
+	c->sink.patience_ns = MAILBOX_NOT_AT_ALL;
 	c->begun = sink_begin(&c->sink, m) == 0;
 	if (!c->begun && !is_full(f))
 		leave_out(f, c);
@@ -245,7 +246,7 @@ choose(struct fan *f, const struct message *m)
 			}
 			left = left || (c->wanted && !c->is_out);
 		}
-		if (chosen != NULL && chosen->sink.handover && !meets(f, chosen, m))
+		if (chosen != NULL && sink_hands_over(&chosen->sink) && !meets(f, chosen, m))
 			chosen = NULL;
 		if (chosen == NULL && left && (f->nonblock || io_nap(CLOCK_NEVER, &ms, 1000) == -1))
 			break;
@@ -286,7 +287,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 	}
 	c->leader = leader_of(f, c);
 	/* a message that a stream has begun to take is finished, whatever time it takes */
-	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
+	c->sink.patience_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	if ((c->leader != NULL ? sink_head(&c->sink, m) : sink_begin(&c->sink, m)) == -1) {
 		if (hurry && is_full(f))
 			miss(c);
@@ -296,7 +297,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 		sink_abort(&c->sink);
 		miss(c);
 	}
-	c->sink.patience_ns = SINK_FOREVER;
+	c->sink.patience_ns = MAILBOX_FOREVER;
 }
 
 /* give_up -- a channel failed with err in the middle of a large message, and with it those that were to share its file. */
@@ -320,7 +321,7 @@ by_reference(struct fan *f, struct message *m)
 	int r, err;
 
 	for EACH(f, c) {
-		if (c->wanted && is_mailbox(c))
+		if (c->wanted && sink_is_mailbox(&c->sink))
 			return 0;
 		f->spread[n++].writer = c->wanted ? c->sink.writer : NULL;
 	}
@@ -338,7 +339,7 @@ end(struct fan *f, struct fan_channel *c)
 {
 	bool hurry = f->nonblock && !f->one && keeps(c);
 
-	c->sink.patience_ns = hurry ? SINK_NOT_AT_ALL : SINK_FOREVER;
+	c->sink.patience_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	if (sink_end(&c->sink) == -1) {
 		sink_abort(&c->sink);
 		if (hurry && is_full(f))
@@ -388,7 +389,7 @@ copy_large(struct fan *f, struct message *m)
 	/* who has room does not wait for who has not */
 	for (int later = 0; later <= 1; later++)
 		for EACH(f, c)
-			if (c->wanted && (later || !keeps(c) || room_in(f, c, m) >= c->sink.spooled))
+			if (c->wanted && (later || !keeps(c) || room_in(f, c, m) >= sender_length(&c->sink.sender)))
 				end(f, c);
 	return 0;
 }
@@ -399,7 +400,7 @@ int
 fan_copy(struct fan *f, struct message *m)
 {
 	size_t cost = m->tag.len + m->source.len + m->extra.len + HEAD_FIXED;
-	bool large = m->data == NULL || m->len > BATCH_INLINE;
+	bool large = m->data == NULL || m->len > MAILBOX_INLINE;
 
 	/* nobody but the receiving side sets these */
 	m->id = 0;
@@ -434,7 +435,8 @@ fan_open(struct fan *f, const char *name, const char *path, bool truncate, unsig
 	for (*number = 0; *number < f->n; ++*number)
 		if (f->channels[*number].dev == st.st_dev && f->channels[*number].ino == st.st_ino)
 			return 0;
-	if (sink_open(&c->sink, name, path, truncate, f->nonblock ? SINK_NOT_AT_ALL : SINK_FOREVER) == -1)
+	c->sink.sender.locked = f->locked;
+	if (sink_open(&c->sink, name, path, truncate, f->nonblock ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER) == -1)
 		return -1;
 	c->dev = st.st_dev;
 	c->ino = st.st_ino;
@@ -464,6 +466,6 @@ fan_any_left(const struct fan *f)
 int
 fan_close(const struct fan *f, struct fan_channel *c)
 {
-	c->sink.patience_ns = f->nonblock ? LONG_NS : SINK_FOREVER;
+	c->sink.patience_ns = f->nonblock ? LONG_NS : MAILBOX_FOREVER;
 	return c->dead ? 0 : sink_close(&c->sink);
 }

@@ -67,7 +67,8 @@ read_full(char *buf, size_t n)
 static int
 tell(struct input *in)
 {
-	if (in->sent == NULL || in->sink->first_id == 0 || in->sent(in->sink->first_id, in->sink->last_id) == 0)
+	if (in->sent == NULL || in->sink->sender.first_id == 0
+	    || in->sent(in->sink->sender.first_id, in->sink->sender.last_id) == 0)
 		return 0;
 	return failed(in, "write to", "standard output");
 }
@@ -93,7 +94,7 @@ put(struct input *in, const struct message *head, const char *data, size_t len)
 		return -1;
 	if (sink_put(in->sink, head, data, len) == -1)
 		return cannot_send(in);
-	return in->sink->handover ? tell(in) : 0;
+	return sink_hands_over(in->sink) ? tell(in) : 0;
 }
 
 /* stamp -- messages read from now on expire so long from now.  Returns 0, or -1. */
@@ -159,7 +160,7 @@ put_any(struct input *in, const char *data, size_t len)
 	in->head.len = len;
 	if (stamp(in) == -1)
 		return -1;
-	if (len <= BATCH_INLINE || in->sink->handover)
+	if (len <= MAILBOX_INLINE || sink_hands_over(in->sink))
 		return put(in, &in->head, data, len);
 	if (begin(in, &in->head) == -1)
 		return -1;
@@ -170,7 +171,7 @@ put_any(struct input *in, const char *data, size_t len)
 static int
 put_record(struct input *in, const char *data, size_t len)
 {
-	return len <= BATCH_INLINE ? put(in, &in->head, data, len) : put_any(in, data, len);
+	return len <= MAILBOX_INLINE ? put(in, &in->head, data, len) : put_any(in, data, len);
 }
 
 int
@@ -219,13 +220,13 @@ whole_pieces(struct input *in, ssize_t n)
 int
 input_whole(struct input *in)
 {
-	off_t start = in->sink->handover ? start_of() : -1;
-	ssize_t n = read_full(in->buf, BATCH_INLINE + 1);
+	off_t start = sink_hands_over(in->sink) ? start_of() : -1;
+	ssize_t n = read_full(in->buf, MAILBOX_INLINE + 1);
 	int r;
 
 	if (n == -1)
 		return cannot_read(in);
-	if (n <= BATCH_INLINE)
+	if (n <= MAILBOX_INLINE)
 		return put_any(in, in->buf, (size_t)n) == -1 ? -1 : flush(in);
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
@@ -273,7 +274,7 @@ long_pieces(struct input *in, char mark, size_t *have)
 static int
 long_record(struct input *in, char mark, size_t *have)
 {
-	off_t start = in->sink->handover ? start_of() : -1;
+	off_t start = sink_hands_over(in->sink) ? start_of() : -1;
 	ssize_t n;
 	int r;
 
@@ -355,7 +356,7 @@ read_first(struct input *in, struct message *m)
 {
 	ssize_t n, have = 0;
 
-	while (have <= BATCH_INLINE && (n = message_read(m, in->buf + have, (size_t)(BATCH_INLINE + 1 - have))) != 0) {
+	while (have <= MAILBOX_INLINE && (n = message_read(m, in->buf + have, (size_t)(MAILBOX_INLINE + 1 - have))) != 0) {
 		if (n == -1)
 			return -1;
 		have += n;
@@ -386,9 +387,9 @@ put_frame(struct input *in, struct message *m, off_t base)
 	m->id = 0;
 	m->attempt = 0;
 	m->uid = -1;
-	if (m->data != NULL && (m->len <= BATCH_INLINE || in->sink->handover))
+	if (m->data != NULL && (m->len <= MAILBOX_INLINE || sink_hands_over(in->sink)))
 		return put(in, m, m->data, (size_t)m->len);
-	if (in->sink->kind == CHANNEL_MAILBOX && (n = read_first(in, m)) <= BATCH_INLINE) {
+	if (sink_is_mailbox(in->sink) && !sink_leaves(in->sink) && (n = read_first(in, m)) <= MAILBOX_INLINE) {
 		m->len = (uint64_t)n;
 		return n == -1 ? cannot_read(in) : put(in, m, in->buf, (size_t)n);
 	}
@@ -409,7 +410,7 @@ int
 input_frames(struct input *in)
 {
 	struct message m;
-	off_t base = in->sink->handover ? start_of() : -1;
+	off_t base = sink_hands_over(in->sink) ? start_of() : -1;
 	int r, err;
 
 	reader_init(&in->reader, STDIN_FILENO, READER_ALL);

@@ -9,12 +9,11 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "mailbox/wait/listen.h"
-#include "mailbox/wait/wait.h"
-#include "mailbox/wait/wake.h"
+#include "base/memory.h"
 
 enum {
 	POLLED = 64,                    /* descriptors watched while asleep; sources beyond are looked at once a second */
+	LOOK_MS = 1000,                 /* from one look to the next, asleep */
 	SHUT_OUT_MS = 50,               /* from one look at a stream that another reader has locked to the next */
 	PASSED_MAX = 64,                /* so often a mailbox that has something may be passed over */
 };
@@ -38,26 +37,13 @@ sources_add(struct sources *s, const char *name, const char *path)
 
 /* ---- which one ---- */
 
-/* wants_awake -- our wants in other mailboxes than `but` are not to be woken. */
+/* park -- our wants in other mailboxes than `but` are not to be woken.  Returns 0, or -1. */
 static int
-wants_awake(struct sources *s, const struct source *but)
+park(struct sources *s, const struct source *but)
 {
-	struct source *one;
-	int r;
-
-	for (uint32_t i = 0; i < s->n; i++) {
-		one = &s->list[i];
-		if (one == but || !one->m.posted || one->m.want.mark == WANT_AWAKE)
-			continue;
-		if (mbox_lock(&one->m, claim_deadline(&one->claim)) == -1)
+	for (uint32_t i = 0; i < s->n; i++)
+		if (&s->list[i] != but && s->list[i].kind == CHANNEL_MAILBOX && receiver_park(&s->list[i].receiver) == -1)
 			return -1;
-		r = wait_awake(&one->m);
-		if (r == 0 && one->m.changing)
-			r = mbox_commit(&one->m);
-		mbox_unlock(&one->m);
-		if (r == -1)
-			return -1;
-	}
 	return 0;
 }
 
@@ -101,7 +87,7 @@ probe_all(struct sources *s, struct offer_of *first, struct offer_of *second, ui
 			return -1;
 		if (r == 0)
 			continue;
-		this = (struct offer_of){ one, s->run.rank, s->run.items[0].slot.time_us };
+		this = (struct offer_of){ one, s->run.rank, run_time_us(&s->run, 0) };
 		s->run.n = 0;           /* it is not claimed */
 		this.time_us = one->passed >= PASSED_MAX ? 0 : this.time_us < now ? this.time_us : now;
 		one->passed++;
@@ -160,7 +146,7 @@ try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns
 		if (r == 1) {
 			s->turn = (s->turn + i + 1) % s->n;
 			/* what is in hand comes first: who was not told looks by himself, and a failure shows at our next look */
-			(void)wants_awake(s, s->from);
+			(void)park(s, s->from);
 			return 1;
 		}
 	}
@@ -207,9 +193,7 @@ look_again(struct sources *s)
 			continue;
 		if (one->kind != CHANNEL_MAILBOX)
 			return 1;
-		r = mbox_moved(&one->m, one->m.ctl.generation);
-		if (r == 0 && one->intake != NULL)
-			r = intake_look(one->intake);
+		r = receiver_changed(&one->receiver);
 		if (r != 0) {
 			s->from = one;
 			return r;
@@ -222,15 +206,15 @@ look_again(struct sources *s)
 static int
 sleep_ms(const struct sources *s, uint64_t deadline_ns)
 {
-	int ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
+	int ms = clock_left_ms(deadline_ns, LOOK_MS);
 	uint64_t now, due;
 
 	for (uint32_t i = 0; i < s->n; i++) {
-		due = s->list[i].claim.due_us;
+		due = s->list[i].kind == CHANNEL_MAILBOX ? receiver_due_us(&s->list[i].receiver) : 0;
 		/* what another reader has locked is looked at soon */
 		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && s->list[i].reader->shut_out && ms > SHUT_OUT_MS)
 			ms = SHUT_OUT_MS;
-		if (s->list[i].kind != CHANNEL_MAILBOX || due == 0)
+		if (due == 0)
 			continue;
 		now = clock_wall_us();
 		if (due <= now)
@@ -241,25 +225,27 @@ sleep_ms(const struct sources *s, uint64_t deadline_ns)
 	return ms;
 }
 
-/* watch -- what to sleep on: the watched output, the event, then bells and streams.  Returns how many. */
+/* watch -- what to sleep on: the watched output, the event, then mailboxes and streams.  Returns how many. */
 static nfds_t
 watch(const struct sources *s, struct pollfd *polled)
 {
+	const struct source *one;
 	nfds_t n = 0;
-	int fd;
+	int fds[2];
 
 	polled[n++] = (struct pollfd){ .fd = s->watched_fd };
 	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
-	for (uint32_t i = 0; i < s->n && n < POLLED; i++) {
-		fd = s->list[i].kind == CHANNEL_MAILBOX ? s->list[i].m.bell_fd : s->list[i].fd;
-		if (!s->list[i].ended && s->list[i].intake != NULL && n < POLLED && door_fd(&s->list[i].m) != -1)
-			polled[n++] = (struct pollfd){ .fd = door_fd(&s->list[i].m), .events = POLLIN };
-		if (n == POLLED)
-			break;
-		/* a plain file is always readable */
-		if (!s->list[i].ended && fd != -1
-		    && !(s->list[i].reader != NULL && (s->list[i].reader->follow || s->list[i].reader->shut_out)))
-			polled[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	for (uint32_t i = 0; i < s->n && n + 2 <= POLLED; i++) {
+		one = &s->list[i];
+		fds[0] = one->fd;
+		fds[1] = -1;
+		if (one->kind == CHANNEL_MAILBOX)
+			receiver_watch(&one->receiver, fds);
+		else if (one->reader->follow || one->reader->shut_out)
+			continue;       /* a plain file is always readable */
+		for (int j = 0; j < 2; j++)
+			if (!one->ended && fds[j] != -1)
+				polled[n++] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
 	}
 	return n;
 }
@@ -307,7 +293,7 @@ sources_next(struct sources *s, uint32_t messages, size_t bytes)
 
 	s->deadline_ns = 0;
 	/* a single mailbox marks them done in the section in which it claims the next */
-	if (s->n > 1 && sources_settle(s, 0, CLAIM_DONE, 0) == -1)
+	if (s->n > 1 && sources_settle(s, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
 	/* a single message is put back as well by the death of who has it: seven calls less for a one-shot */
 	if (s->patience_ns != 0 && !s->all && !s->single)
@@ -352,58 +338,41 @@ sources_more(struct sources *s, uint32_t messages, size_t bytes)
 int
 sources_awake(struct sources *s)
 {
-	return wants_awake(s, NULL);
+	return park(s, NULL);
 }
 
 int
-sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us)
+sources_settle(struct sources *s, uint32_t from, enum receiver_end end, uint64_t delay_us)
 {
-	int r;
-
 	if (s->from == NULL || s->from->kind != CHANNEL_MAILBOX)
 		return 0;
-	r = claim_settle(&s->from->claim, &s->run, from, end, delay_us);
-	if (s->run.n == 0)
-		source_close_offer(s->from);
-	return r;
-}
-
-int
-sources_take_offer(struct sources *s)
-{
-	int fd = s->from->kind == CHANNEL_MAILBOX && s->streamed ? s->from->fd : -1;
-
-	if (fd != -1)
-		s->from->fd = -1;
-	return fd;
+	return receiver_settle(&s->from->receiver, &s->run, from, end, delay_us);
 }
 
 /* close_run -- settle what is in hand: what was delivered is done, a signal to stop or not.  Returns 0, or -1. */
 static int
 close_run(struct sources *s)
 {
-	return sources_settle(s, s->run.delivered, CLAIM_BACK, 0) == -1 ? -1 : sources_settle(s, 0, CLAIM_DONE, 0);
+	return sources_settle(s, s->run.delivered, RECEIVER_BACK, 0) == -1 ? -1 : sources_settle(s, 0, RECEIVER_DONE, 0);
 }
 
 void
 sources_close(struct sources *s)
 {
-	uint64_t until_ns = clock_after(WAKE_LOOK_NS);
+	uint64_t until_ns = clock_after((uint64_t)LOOK_MS * 1000000);
 
 	while (close_run(s) == -1 && errno == EINTR && clock_mono_ns() < until_ns)
 		;
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct source *one = &s->list[i];
 
-		if (one->kind == CHANNEL_MAILBOX) {
-			wait_leave(&one->m);
-			mbox_close(&one->m);
-			claim_free(&one->claim);
-			intake_free(one->intake);
-		}
+		if (one->kind == CHANNEL_MAILBOX)
+			receiver_close(&one->receiver);
+		else
+			memory_free(one->reader);
 		if (one->fd != -1)
 			close(one->fd);
-		free(one->reader);
 	}
+	run_free(&s->run);
 	s->n = 0;
 }

@@ -36,14 +36,8 @@ int sources_more(struct sources *s, uint32_t messages, size_t bytes);
 /* sources_awake -- nothing is to be taken at present: whoever waits besides us is woken instead.  Returns 0, or -1. */
 int sources_awake(struct sources *s);
 
-/* sources_settle -- what is in hand from item `from` on is done or put back (claim_settle).  Returns 0, or -1. */
-int sources_settle(struct sources *s, uint32_t from, enum claim_end end, uint64_t delay_us);
-
-/*
- * sources_take_offer -- where the message in hand is an offer, the caller has its FIFO from now on, and closes it once
- * the offer has been settled.  It is read through s->message as before.  Returns its descriptor, or -1: it is none.
- */
-int sources_take_offer(struct sources *s);
+/* sources_settle -- what is in hand from item `from` on is done or put back (receiver_settle).  Returns 0, or -1. */
+int sources_settle(struct sources *s, uint32_t from, enum receiver_end end, uint64_t delay_us);
 
 /* sources_close -- put back what is in hand and has not been delivered, take the wants down, and let go. */
 void sources_close(struct sources *s);

@@ -6,309 +6,96 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "mailbox/send/spool.h"
-#include "mailbox/wait/wait.h"
-#include "mailbox/wait/wake.h"
+#include "base/memory.h"
 #include "stream/splice_in.h"
 
-enum { COPY_PIECE = 64 * 1024 };        /* bytes copied at a time where a payload can not be linked to */
-
-/* deadline -- when a wait that begins now must end. */
-static uint64_t
-deadline(const struct sink *s)
+/* sender -- the mailbox's sender, whose waits that begin now end in time. */
+static struct sender *
+sender(struct sink *s)
 {
-	return s->patience_ns == SINK_NOT_AT_ALL ? POST_NOW : clock_after(s->patience_ns);
+	s->sender.patience_ns = s->patience_ns;
+	return &s->sender;
 }
 
-/* open_handover -- see whether the mailbox is one of capacity 0, and prepare for that. */
-static int
-open_handover(struct sink *s)
+/* writer -- the stream's writer, likewise. */
+static struct writer *
+writer(struct sink *s)
 {
-	struct ctl c;
-
-	if (ctl_read(s->m.ctl_fd, &c) == -1)
-		return -1;
-	s->handover = c.cap_messages == 0;
-	if (!s->handover)
-		return 0;
-	s->writer = malloc(sizeof *s->writer);
-	s->meet = (struct meet){ .post = &s->post, .writer = s->writer, .fd = -1 };
-	return s->writer == NULL ? -1 : 0;
-}
-
-/* open_drop -- the mailbox may not be opened, but messages may be left there. */
-static int
-open_drop(struct sink *s, const char *path)
-{
-	if (leave_open(&s->leave, path) == -1) {
-		if (errno == ENOENT)
-			errno = EACCES;         /* nobody may only send there */
-		return -1;
-	}
-	s->kind = CHANNEL_DROP;
-	s->writer = malloc(sizeof *s->writer);
-	if (s->writer != NULL)
-		return 0;
-	leave_close(&s->leave);
-	return -1;
+	s->writer->deadline_ns = s->patience_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->patience_ns);
+	return s->writer;
 }
 
 int
 sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns)
 {
-	/* s->post is large, and to set all of it would cost a one-shot more than to send */
-	s->name = name;
+	s->name = s->sender.name = name;
 	s->patience_ns = patience_ns;
-	s->fd = -1;
-	s->first_id = s->last_id = s->unread = s->spooled = 0;
-	s->handover = false;
-	s->writer = NULL;
-	s->m = (struct mbox)MBOX_CLOSED;
-	post_init(&s->post, &s->m);
+	s->fd = s->sender.dir_fd = -1;
+	s->unread = 0;
 	if (channel_kind_of(path, &s->kind) == -1)
 		return -1;
-	if (s->kind == CHANNEL_MAILBOX) {
-		if (s->batch == NULL)
-			s->batch = malloc(sizeof *s->batch);
-		if (s->batch == NULL)
-			return -1;
-		if (mbox_open(&s->m, path) == -1)
-			return errno == EACCES ? open_drop(s, path) : -1;
-		batch_clear(s->batch);
-		return open_handover(s);
-	}
-	s->writer = malloc(sizeof *s->writer);
+	if (sink_is_mailbox(s))
+		return sender_open(sender(s), path);
+	s->writer = memory_new(sizeof *s->writer);
 	if (s->writer == NULL)
 		return -1;
-	s->fd = channel_open_write(path, s->kind, truncate, deadline(s));
+	s->fd = channel_open_write(path, s->kind, truncate, patience_ns == MAILBOX_NOT_AT_ALL ? 0 : clock_after(patience_ns));
 	return s->fd == -1 ? -1 : writer_init(s->writer, s->fd);
-}
-
-/* ---- mailboxes ---- */
-
-static int
-flush_batch(struct sink *s)
-{
-	struct batch *b = s->batch;
-	uint32_t from = b->from;
-	int r = 0;
-
-	while (r == 0 && b->from < b->n)
-		r = post_batch(&s->post, b, deadline(s));
-	s->first_id = b->from > from ? s->post.last_id + 1 - (b->from - from) : 0;
-	s->last_id = s->post.last_id;
-	/* what nobody received was withdrawn */
-	if (r == -1 && s->post.sync && (errno == ETIMEDOUT || errno == ECANCELED) && s->first_id != 0
-	    && --s->last_id < s->first_id)
-		s->first_id = 0;
-	if (b->from == b->n)
-		batch_clear(b);
-	return r;
-}
-
-/* set_head -- make head the batch's, which is flushed for it where it must be. */
-static int
-set_head(struct sink *s, const struct message *head)
-{
-	int r = batch_head(s->batch, head);
-
-	if (r == 0) {
-		if (flush_batch(s) == -1)
-			return -1;
-		r = batch_head(s->batch, head);
-	}
-	return r == 1 ? 0 : -1;
-}
-
-static int
-put_batch(struct sink *s, const struct message *head, const char *data, size_t len)
-{
-	if (set_head(s, head) == -1)
-		return -1;
-	if (batch_put(s->batch, data, len) == 1)
-		return 0;
-	if (flush_batch(s) == -1 || set_head(s, head) == -1)
-		return -1;
-	batch_put(s->batch, data, len);
-	return 0;
-}
-
-/* ---- mailboxes of capacity 0 ---- */
-
-static int
-meet_open(struct sink *s, const struct message *head)
-{
-	s->first_id = s->last_id = 0;
-	return set_head(s, head) == -1 ? -1 : meet_begin(&s->meet, s->batch, head, deadline(s));
-}
-
-static int
-meet_close(struct sink *s)
-{
-	if (meet_end(&s->meet) == -1)
-		return -1;
-	s->first_id = s->last_id = s->post.last_id;
-	return 0;
-}
-
-/* hand_over -- a message that is in memory: where its receiver fails, it is offered again. */
-static int
-hand_over(struct sink *s, const struct message *head, const char *data, size_t len)
-{
-	struct message whole = *head;
-	int r;
-
-	whole.len = len;
-	r = meet_open(s, &whole);
-	while (r == 0) {
-		r = meet_data(&s->meet, data, len) == -1 ? -1 : meet_close(s);
-		if (r == 0 || errno != EPIPE)
-			break;
-		r = meet_again(&s->meet, &whole);
-	}
-	if (r == -1)
-		meet_abort(&s->meet);
-	return r;
-}
-
-uint32_t
-sink_waiting(const struct sink *s)
-{
-	return s->kind == CHANNEL_MAILBOX ? s->batch->n - s->batch->from : 0;
-}
-
-void
-sink_drop(struct sink *s)
-{
-	if (sink_waiting(s) > 0 && ++s->batch->from == s->batch->n)
-		batch_clear(s->batch);
-}
-
-/* ---- both ---- */
-
-/* set_patience -- a stream's waits that begin now end in time. */
-static struct writer *
-set_patience(struct sink *s)
-{
-	s->writer->deadline_ns = s->patience_ns == SINK_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->patience_ns);
-	return s->writer;
 }
 
 int
 sink_put(struct sink *s, const struct message *head, const char *data, size_t len)
 {
-	if (s->handover)
-		return hand_over(s, head, data, len);
-	if (s->kind == CHANNEL_MAILBOX)
-		return put_batch(s, head, data, len);
-	if (s->kind == CHANNEL_DROP)
-		return leave_put(&s->leave, set_patience(s), head, data, len);
-	return writer_put(set_patience(s), head, data, len);
+	return sink_is_mailbox(s) ? sender_put(sender(s), head, data, len) : writer_put(writer(s), head, data, len);
 }
 
 int
 sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark)
 {
 	const char *at;
-	enum batch_stop why = BATCH_FULL;
 
-	if (s->kind != CHANNEL_MAILBOX || s->handover) {
-		for (; (at = find_byte(*data, limit, mark)) != NULL; *data = at + 1)
-			if (at - *data > BATCH_INLINE || sink_put(s, head, *data, (size_t)(at - *data)) == -1)
-				return at - *data > BATCH_INLINE ? 1 : -1;
-		return 0;
-	}
-	for (;;) {
-		if (set_head(s, head) == -1)
-			return -1;
-		*data = batch_put_records(s->batch, *data, limit, mark, &why);
-		if (why != BATCH_FULL)
-			return why == BATCH_LONG;
-		if (flush_batch(s) == -1)
-			return -1;
-	}
+	if (sink_keeps(s))
+		return sender_put_records(sender(s), head, data, limit, mark);
+	for (; (at = find_byte(*data, limit, mark)) != NULL; *data = at + 1)
+		if (at - *data > MAILBOX_INLINE || sink_put(s, head, *data, (size_t)(at - *data)) == -1)
+			return at - *data > MAILBOX_INLINE ? 1 : -1;
+	return 0;
 }
 
 int
 sink_flush(struct sink *s)
 {
-	s->first_id = s->last_id = 0;
-	if (s->handover || s->kind == CHANNEL_DROP)
-		return 0;
-	if (s->kind == CHANNEL_MAILBOX)
-		return flush_batch(s);
-	return writer_flush(set_patience(s));
+	return sink_is_mailbox(s) ? sender_flush(sender(s)) : writer_flush(writer(s));
 }
 
-/* spool -- begin a payload in a file. */
-static int
-spool(struct sink *s)
+uint32_t
+sink_waiting(const struct sink *s)
 {
-	s->spooled = 0;
-	hash_begin(&s->sum);
-	s->fd = spool_open(&s->m, deadline(s));
-	return s->fd == -1 ? -1 : 0;
+	return sink_is_mailbox(s) ? sender_waiting(&s->sender) : 0;
 }
 
-int
-sink_head(struct sink *s, const struct message *head)
+void
+sink_drop(struct sink *s)
 {
-	return flush_batch(s) == -1 ? -1 : set_head(s, head);
-}
-
-int
-sink_share(struct sink *s, const struct sink *from)
-{
-	char piece[COPY_PIECE];
-	ssize_t n = 1;
-
-	s->spooled = from->spooled;
-	s->sum = from->sum;
-	s->fd = spool_link(&from->m, from->fd, &s->m, deadline(s));
-	if (s->fd != -1)
-		return 0;
-	if (spool(s) == -1)
-		return -1;
-	while (n > 0) {
-		n = io_pread(from->fd, piece, sizeof piece, s->spooled);
-		if (n == -1 || sink_data(s, piece, (size_t)n) == -1) {
-			sink_abort(s);
-			return -1;
-		}
-	}
-	return 0;
+	if (sink_is_mailbox(s))
+		sender_drop_first(&s->sender);
 }
 
 int
 sink_begin(struct sink *s, const struct message *head)
 {
-	if (s->handover)
-		return meet_open(s, head);
-	if (s->kind == CHANNEL_DROP)
-		return leave_begin(&s->leave, set_patience(s), head);
-	if (s->kind != CHANNEL_MAILBOX)
-		return writer_begin(set_patience(s), head);
-	return sink_head(s, head) == -1 ? -1 : spool(s);
+	return sink_is_mailbox(s) ? sender_begin(sender(s), head) : writer_begin(writer(s), head);
 }
 
 int
 sink_data(struct sink *s, const char *data, size_t len)
 {
-	if (s->handover)
-		return meet_data(&s->meet, data, len);
-	if (s->kind != CHANNEL_MAILBOX)
-		return writer_data(set_patience(s), data, len);
-	if (io_pwrite(s->fd, data, len, s->spooled) == -1)
-		return -1;
-	s->spooled += len;
-	hash_add(&s->sum, data, len);
-	return 0;
+	return sink_is_mailbox(s) ? sender_data(sender(s), data, len) : writer_data(writer(s), data, len);
 }
 
 int
@@ -316,39 +103,32 @@ sink_feed(struct sink *s, int in)
 {
 	uint64_t moved = 0;
 
-	if (s->handover)
-		return meet_feed(&s->meet, in);
-	if (s->kind != CHANNEL_MAILBOX)
-		return feed_stream(set_patience(s), in, &moved);
-	return feed_file(s->fd, in, &s->spooled, &s->sum);
+	return sink_is_mailbox(s) ? sender_feed(sender(s), in) : feed_stream(writer(s), in, &moved);
 }
 
 int
 sink_end(struct sink *s)
 {
-	int fd = s->fd;
+	return sink_is_mailbox(s) ? sender_end(sender(s)) : writer_end(writer(s));
+}
 
-	if (s->handover)
-		return meet_close(s);
-	if (s->kind == CHANNEL_DROP)
-		return leave_end(&s->leave, set_patience(s));
-	if (s->kind != CHANNEL_MAILBOX)
-		return writer_end(set_patience(s));
-	s->fd = -1;
-	if (post_big(&s->post, s->batch, fd, s->spooled, hash_end(&s->sum), deadline(s)) == -1) {
-		batch_clear(s->batch);
-		return -1;
-	}
-	s->first_id = s->last_id = s->post.last_id;
-	batch_clear(s->batch);
-	return 0;
+int
+sink_head(struct sink *s, const struct message *head)
+{
+	return sender_head(sender(s), head);
+}
+
+int
+sink_share(struct sink *s, const struct sink *from)
+{
+	return sender_share(sender(s), &from->sender);
 }
 
 int
 sink_again(struct sink *s, const struct message *head)
 {
-	if (s->handover)
-		return meet_again(&s->meet, head);
+	if (sink_is_mailbox(s))
+		return sender_again(sender(s), head);
 	errno = EPIPE;
 	return -1;
 }
@@ -356,7 +136,7 @@ sink_again(struct sink *s, const struct message *head)
 bool
 sink_done(const struct sink *s)
 {
-	return s->handover && s->meet.done;
+	return sink_is_mailbox(s) && sender_done(&s->sender);
 }
 
 /*
@@ -383,75 +163,42 @@ pipe_room(int fd)
 int
 sink_room(struct sink *s, const struct message *m, uint64_t *room)
 {
-	const struct ctl *ctl = &s->m.ctl;
 	int events;
 
-	*room = s->kind == CHANNEL_DROP ? UINT64_MAX : 0;
-	if (s->kind == CHANNEL_DROP)
-		return 0;
-	if (s->kind != CHANNEL_MAILBOX) {
-		events = s->kind == CHANNEL_FILE ? POLLOUT : io_wait(s->fd, POLLOUT, 0);
-		if (events == -1)
-			return -1;
-		if (events & POLLERR) {
-			errno = EPIPE;
-			return -1;
-		}
-		*room = pipe_room(s->fd);
-		return 0;
-	}
-	if (mbox_lock(&s->m, clock_after(WAKE_LOOK_NS)) == -1)
+	*room = 0;
+	if (sink_is_mailbox(s))
+		return sender_room(sender(s), m->tag, m->source, room);
+	events = s->kind == CHANNEL_FILE ? POLLOUT : io_wait(s->fd, POLLOUT, 0);
+	if (events != -1 && (events & POLLERR))
+		errno = EPIPE;
+	if (events == -1 || (events & POLLERR))
 		return -1;
-	if (s->handover)
-		*room = wake_wanted(&s->m, m->tag, m->source) == 1 ? UINT64_MAX : 0;
-	else if (ctl->live == 0)
-		*room = UINT64_MAX;
-	else if (ctl->live < ctl->cap_messages && ctl->live_bytes < ctl->cap_bytes)
-		*room = ctl->cap_bytes - ctl->live_bytes;
-	mbox_unlock(&s->m);
+	*room = pipe_room(s->fd);
 	return 0;
 }
 
 void
 sink_abort(struct sink *s)
 {
-	if (s->handover) {
-		meet_abort(&s->meet);
-	} else if (s->kind == CHANNEL_DROP) {
-		if (s->leave.fd != -1)
-			leave_abort(&s->leave, s->writer);
-	} else if (s->kind != CHANNEL_MAILBOX) {
+	if (sink_is_mailbox(s))
+		sender_abort(&s->sender);
+	else
 		writer_abort(s->writer);
-	} else if (s->fd != -1) {
-		spool_drop(&s->m, s->fd);
-		s->fd = -1;
-	}
-}
-
-int
-sink_dir(const struct sink *s)
-{
-	return s->kind == CHANNEL_MAILBOX ? s->m.dir_fd : s->kind == CHANNEL_DROP ? s->leave.dir_fd : -1;
 }
 
 int
 sink_close(struct sink *s)
 {
-	int r = 0, err;
+	int r, err;
 
-	if (s->handover)
-		meet_abort(&s->meet);
-	if (s->kind == CHANNEL_MAILBOX) {
-		wait_leave(&s->m);
-		mbox_close(&s->m);
-	} else if (s->kind == CHANNEL_DROP) {
-		leave_close(&s->leave);
-	} else if (s->fd != -1) {
-		r = writer_drain(set_patience(s), &s->unread);
-		err = errno;
-		close(s->fd);
-		errno = err;
-	}
+	if (sink_is_mailbox(s))
+		sender_close(&s->sender);
+	if (sink_is_mailbox(s) || s->fd == -1)
+		return 0;
+	r = writer_drain(writer(s), &s->unread);
+	err = errno;
+	close(s->fd);
+	errno = err;
 	s->fd = -1;
 	return r;
 }

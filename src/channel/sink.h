@@ -8,53 +8,65 @@
 #ifndef CHANNEL_SINK_H
 #define CHANNEL_SINK_H
 
-#include "base/hash.h"
 #include "frame/message.h"
-#include "mailbox/box/mbox.h"
-#include "mailbox/drop/put.h"
-#include "mailbox/send/append.h"
-#include "mailbox/send/handover.h"
+#include "mailbox/mailbox.h"
 #include "stream/open.h"
 #include "stream/writer.h"
 
-#define SINK_FOREVER UINT64_MAX
-#define SINK_NOT_AT_ALL 0
-
+/* Zeros, but for what the caller sets before sink_open: what it asks of a mailbox (sender.sync and the like). */
 struct sink {
 	const char *name;               /* as the user typed it */
 	enum channel_kind kind;
-	uint64_t patience_ns;           /* how long a message may wait for room: SINK_FOREVER, SINK_NOT_AT_ALL */
-	uint64_t first_id, last_id;     /* of what the last flush or end sent to a mailbox; 0 none */
+	uint64_t patience_ns;           /* how long a message may wait for room: MAILBOX_FOREVER, MAILBOX_NOT_AT_ALL */
 	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
-	struct mbox m;
-	bool handover;                  /* a mailbox of capacity 0: messages are handed over, one by one */
-	struct meet meet;
-	struct batch *batch;            /* set before sink_open: the caller's memory; NULL: to be allocated */
-	struct writer *writer;
-	struct leave leave;             /* CHANNEL_DROP */
-	int fd;                         /* of the channel, or of the spool of a large message */
-	uint64_t spooled;
-	struct hash sum;                /* of what was spooled */
-	struct post post;               /* last, for it is large */
+	struct sender sender;           /* of a mailbox */
+	struct writer *writer;          /* of a stream, */
+	int fd;                         /* and its descriptor */
 };
 
 /*
  * sink_open -- open the channel at path for sending.  truncate: a plain file is begun anew.
- * Of a mailbox to which we may only send s->kind becomes CHANNEL_DROP: nobody can tell whether it has room, and no id.
- * Returns 0, or -1: EAGAIN or ETIMEDOUT where nobody reads a FIFO, or errno.
+ * Returns 0, or -1: EAGAIN or ETIMEDOUT where nobody reads a FIFO, or as sender_open.
  */
 int sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns);
 
+/* sink_is_mailbox, sink_hands_over -- whether it is one, and one of capacity 0. */
+static inline bool
+sink_is_mailbox(const struct sink *s)
+{
+	return s->kind == CHANNEL_MAILBOX;
+}
+
+static inline bool
+sink_hands_over(const struct sink *s)
+{
+	return sink_is_mailbox(s) && s->sender.kind == SENDER_HANDS_OVER;
+}
+
+/* sink_leaves -- whether it is a mailbox to which we may only send. */
+static inline bool
+sink_leaves(const struct sink *s)
+{
+	return sink_is_mailbox(s) && s->sender.kind == SENDER_LEAVES;
+}
+
+/* sink_keeps -- whether it is a mailbox that we may see into, and that keeps messages until they are received. */
+static inline bool
+sink_keeps(const struct sink *s)
+{
+	return sink_is_mailbox(s) && s->sender.kind == SENDER_KEEPS;
+}
+
 /*
- * sink_put -- send a message whose payload of at most BATCH_INLINE bytes is in memory; where it is handed over, of any
+ * sink_put -- send a message whose payload of at most MAILBOX_INLINE bytes is in memory; where it is handed over, of any
  * length.  It may be gathered.  head's names and headers are copied.
- * Returns 0, or -1: EAGAIN no room, ETIMEDOUT, EIDRM, EMSGSIZE, EPIPE, EINTR, or errno of write(2).
+ * Returns 0, or -1: EPIPE where the reader of a stream has gone, or as sender_put.
  */
 int sink_put(struct sink *s, const struct message *head, const char *data, size_t len);
 
 /*
  * sink_put_records -- send the records that end in mark and begin at *data, each without its mark; moves *data to where
- * it stopped: at what has no mark before limit, or at a record longer than BATCH_INLINE.
+ * it stopped: at what has no mark before limit, or at a record longer than MAILBOX_INLINE.
  * Returns 1 where that is such a record, else as sink_put.
  */
 int sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark);
@@ -79,11 +91,7 @@ int sink_end(struct sink *s);
  */
 int sink_feed(struct sink *s, int in);
 
-/*
- * sink_head, sink_share -- send a message of any length whose payload goes through another sink as well, both of them
- * mailboxes that keep messages: sink_head instead of sink_begin, sink_share instead of sink_data once from has all of
- * it and has not ended.  The payload is one file then, where that can be linked to, else it is copied.
- */
+/* sink_head, sink_share -- sender_head and sender_share of two mailboxes that keep messages. */
 int sink_head(struct sink *s, const struct message *head);
 int sink_share(struct sink *s, const struct sink *from);
 
@@ -104,9 +112,6 @@ int sink_room(struct sink *s, const struct message *m, uint64_t *room);
 
 /* sink_abort -- give up the message begun: it does not exist (on a stream: it is told to be cut short). */
 void sink_abort(struct sink *s);
-
-/* sink_dir -- the descriptor of the mailbox's directory; -1 where it is no mailbox. */
-int sink_dir(const struct sink *s);
 
 /* sink_close -- wait until a FIFO was read, and let go.  Returns 0, or -1 with s->unread set. */
 int sink_close(struct sink *s);

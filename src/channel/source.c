@@ -4,35 +4,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "mailbox/wait/wake.h"
+#include "base/memory.h"
 
 /* ---- opening ---- */
 
 static int
 open_mailbox(struct sources *s, struct source *new)
 {
-	if ((s->peek ? mbox_open_any(&new->m, new->path) : mbox_open(&new->m, new->path)) == -1)
+	struct receiver *r = &new->receiver;
+
+	if (run_make(&s->run) == -1)
 		return -1;
-	for (uint32_t i = 0; i < s->n; i++)
-		if (s->list[i].kind == CHANNEL_MAILBOX && s->list[i].m.dev == new->m.dev
-		    && s->list[i].m.ino == new->m.ino) {
-			/* the same by another name: closing it drops no lock, for there is none yet */
-			mbox_close(&new->m);
-			return 1;
-		}
-	new->m.name = new->name;
-	new->m.held = s->held;
-	new->claim.take_expired = s->expired;
-	if (s->id != 0)
-		new->below = s->id + 1;
-	if (new->m.drops && (new->intake = intake_new(&new->m)) == NULL)
-		return -1;
-	return claim_init(&new->claim, &new->m, &s->filter, s->peek, s->patience_ns);
+	r->name = new->name;
+	r->locked = s->locked;
+	r->filter = &s->filter;
+	r->id = s->id;
+	r->peek = s->peek;
+	r->all = s->all;
+	r->take_expired = s->expired;
+	r->patience_ns = s->patience_ns;
+	if (receiver_open(r, new->path) == 0)
+		return 0;
+	receiver_close(r);
+	/* the same by another name */
+	return errno == EALREADY ? 1 : -1;
 }
 
 static int
@@ -51,7 +51,7 @@ open_stream(struct sources *s, struct source *new)
 		errno = EINVAL;
 		return -1;
 	}
-	new->reader = malloc(sizeof *new->reader);
+	new->reader = memory_new(sizeof *new->reader);
 	if (new->reader == NULL)
 		return -1;
 	reader_init(new->reader, new->fd, mode);
@@ -62,8 +62,6 @@ open_stream(struct sources *s, struct source *new)
 int
 source_open(struct sources *s, struct source *new)
 {
-	new->below = UINT64_MAX;
-	new->m = (struct mbox)MBOX_CLOSED;
 	new->fd = -1;
 	new->named = strcmp(new->path, "-") != 0;
 	if (channel_kind_of(new->path, &new->kind) == -1)
@@ -73,96 +71,35 @@ source_open(struct sources *s, struct source *new)
 
 /* ---- mailboxes ---- */
 
+#define SECOND_NS UINT64_C(1000000000)
+
 /* lock_deadline -- how long to wait for a mailbox's lock: where something in hand is to be settled, a second at least. */
 static uint64_t
 lock_deadline(const struct sources *s, uint64_t deadline_ns)
 {
-	uint64_t second_ns = clock_after(WAKE_LOOK_NS);
+	uint64_t second_ns = clock_after(SECOND_NS);
 	bool look = s->patience_ns == 0 || deadline_ns == SOURCE_LOOK;
 
 	return look || (s->run.n > 0 && deadline_ns < second_ns) ? second_ns : deadline_ns;
-}
-
-void
-source_close_offer(struct source *one)
-{
-	int err = errno;
-
-	if (one->kind == CHANNEL_MAILBOX && one->fd != -1) {
-		close(one->fd);
-		one->fd = -1;
-	}
-	errno = err;
-}
-
-/*
- * begin_offer -- the message in hand is an offer: get its header from its sender.
- * Returns 1, 0 where the sender died before he had sent anything, or -1 (EBADMSG: in the middle).
- */
-static int
-begin_offer(struct sources *s, struct source *one)
-{
-	const struct item *item = &s->run.items[0];
-	int r, err;
-
-	one->fd = s->run.meet_fd;
-	if (one->reader == NULL && (one->reader = malloc(sizeof *one->reader)) == NULL)
-		return -1;
-	reader_init(one->reader, one->fd, READER_ONE);
-	one->reader->deadline_ns = CLOCK_NEVER;
-	/* it has one reader in its life, us; and a blocking end lets splice(2) wait for whichever side it must */
-	one->reader->own = fcntl(one->fd, F_SETFL, 0) == 0;
-	r = reader_next(one->reader, &s->message);
-	if (r == 1) {
-		s->message.id = item->id;
-		s->message.time_us = item->slot.time_us;
-		s->message.attempt = item->tries + 1;
-		s->message.uid = -1;
-		s->streamed = true;
-		return 1;
-	}
-	err = errno;
-	if (claim_settle(&one->claim, &s->run, 0, r == 0 || err == EBADMSG ? CLAIM_DROPPED : CLAIM_BACK, 0) == -1)
-		return -1;
-	source_close_offer(one);
-	errno = err;
-	return r;
 }
 
 int
 source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uint32_t messages, size_t bytes,
     uint64_t deadline_ns)
 {
-	struct claim_limits limits = {
-		.probe = ask.probe,
-		.until_us = ask.until_us,
-		.messages = messages < RUN_MESSAGES ? messages : RUN_MESSAGES,
+	const struct receiver_ask what = {
+		.messages = messages,
 		.bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
-		.from = s->id,
-		.below = one->below,
 		.deadline_ns = lock_deadline(s, deadline_ns),
+		.until_us = ask.until_us,
 		.wait = s->patience_ns != 0 && !s->all && deadline_ns != SOURCE_LOOK,
+		.probe = ask.probe,
 	};
-	int r;
+	int r = receiver_next(&one->receiver, &s->run, &what, &s->message);
 
-	s->streamed = false;
-	/* what was wrong with the offer before this is no reason any more */
-	if (one->reader != NULL)
-		one->reader->reason = NULL;
-	do {
-		r = one->intake == NULL ? claim_turn(&one->claim, &s->run, &limits)
-		    : intake_turn(one->intake, &one->claim, &s->run, &limits, s->all && one->below == UINT64_MAX);
-		if (r != -1)
-			source_close_offer(one);
-	} while (r == 1 && s->run.meet_fd != -1 && (r = begin_offer(s, one)) == 0);
-	/* a message that is gone, or never was, is not waited for */
-	if (r == 0 && s->id != 0)
-		one->ended = !claim_waits(&one->claim, s->id);
-	/* all: only what was there at the first look */
-	if (s->all && one->below == UINT64_MAX)
-		one->below = one->m.ctl.next;
-	if (s->all && r == 0)
-		one->ended = true;
+	s->streamed = s->run.offer;
+	one->reader = one->receiver.reader;
+	one->ended = one->receiver.ended;
 	return r;
 }
 

@@ -3,8 +3,7 @@
 #ifndef CHANNEL_SOURCE_H
 #define CHANNEL_SOURCE_H
 
-#include "mailbox/drop/take.h"
-#include "mailbox/recv/claim.h"
+#include "mailbox/mailbox.h"
 #include "stream/open.h"
 #include "stream/reader.h"
 
@@ -15,12 +14,9 @@ struct source {
 	bool named;                     /* not standard input: its end is not the end of everything */
 	bool ended;                     /* nothing will come from it any more */
 	uint32_t passed;                /* how often it had something, and another mailbox was asked */
-	uint64_t below;                 /* with all: the ids that were there at the start */
-	struct mbox m;
-	struct claim claim;
-	struct intake *intake;          /* of a mailbox with a drop/ */
-	struct reader *reader;          /* of a stream; of a mailbox, for payloads by rendezvous */
-	int fd;                         /* of a stream, or of the offer in hand; -1 */
+	struct receiver receiver;       /* of a mailbox */
+	struct reader *reader;          /* of a stream; of a mailbox, for payloads that are handed over */
+	int fd;                         /* of a stream; -1 */
 };
 
 struct sources {
@@ -40,10 +36,10 @@ struct sources {
 	uint64_t deadline_ns;           /* of the wait that an event has interrupted; 0 none */
 	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
 	bool glance;                    /* the caller comes again: nothing is waited for, not the rest of a message either */
-	mbox_held *held;                /* told of a mailbox that has been locked for long; NULL nobody */
+	mailbox_locked *locked;                /* may be NULL */
 	struct source *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
-	bool streamed;                  /* what is in hand is s->message: from a stream, or by rendezvous */
+	bool streamed;                  /* what is in hand is s->message: from a stream, or handed over */
 	struct message message;
 };
 
@@ -69,8 +65,5 @@ int source_open(struct sources *s, struct source *new);
 int source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uint32_t messages, size_t bytes,
     uint64_t deadline_ns);
 int source_stream(struct sources *s, struct source *one, uint64_t deadline_ns);
-
-/* source_close_offer -- the offer in hand, if any, has been settled: its sender may know that nobody reads any more. */
-void source_close_offer(struct source *one);
 
 #endif

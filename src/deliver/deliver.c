@@ -19,7 +19,7 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 	d->failed_on = on;
 	d->cut = d->sources->streamed && err == EBADMSG;
 	d->sources->run.delivered = from;
-	sources_settle(d->sources, from, d->cut ? CLAIM_DROPPED : CLAIM_BACK, 0);
+	sources_settle(d->sources, from, d->cut ? RECEIVER_DROPPED : RECEIVER_BACK, 0);
 	errno = err;
 	return -1;
 }
@@ -72,14 +72,14 @@ static int
 write_item(struct deliver *d, uint32_t i)
 {
 	struct sources *s = d->sources;
-	struct claim *c = &s->from->claim;
+	struct receiver *from = &s->from->receiver;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
 	int r;
 
-	if (claim_message(c, &s->run, i, &m, scratch) == -1) {
-		if (c->peek && errno == ENOENT) {
-			if (!claim_waits(c, s->run.items[i].id))
+	if (receiver_message(from, &s->run, i, &m, scratch) == -1) {
+		if (from->peek && errno == ENOENT) {
+			if (!receiver_has(from, run_id(&s->run, i)))
 				return 0;
 			errno = EBADMSG;
 		}
@@ -96,14 +96,13 @@ write_run(struct deliver *d, uint64_t *n)
 {
 	const struct run *run = &d->sources->run;
 	const bool plain = d->output->form <= OUTPUT_NULS;
-	const struct slot *slot;
+	struct slice payload;
 	int r;
 
 	for (uint32_t i = 0; i < run->n; i++) {
-		slot = &run->items[i].slot;
-		if (!plain || (slot->flags & SLOT_BIG))
+		if (!plain || !run_payload(run, i, &payload))
 			r = write_item(d, i);
-		else if (output_payload(d->output, claim_payload(run, i), slot->len) == 0)
+		else if (output_payload(d->output, payload.p, payload.len) == 0)
 			r = 1;
 		else
 			r = cannot_write(d);
@@ -141,10 +140,10 @@ write_message(struct deliver *d, uint64_t *n)
 static int
 send_copy(struct sink *to, struct message *m)
 {
-	char piece[BATCH_INLINE];
+	char piece[MAILBOX_INLINE];
 	ssize_t n;
 
-	if (m->data != NULL && m->len <= BATCH_INLINE) {
+	if (m->data != NULL && m->len <= MAILBOX_INLINE) {
 		if (sink_put(to, m, m->data, m->len) == 0 && sink_flush(to) == 0)
 			return 0;
 		sink_drop(to);          /* it is put back: it does not go with the next one */
@@ -194,14 +193,14 @@ deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX];
 	int r;
 
-	if (claim_message(&s->from->claim, &s->run, 0, &m, scratch) == -1)
+	if (receiver_message(&s->from->receiver, &s->run, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
 	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : send_copy(d->dead, &m);
 	if (m.fd != -1)
 		close(m.fd);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);
-	return sources_settle(s, 0, CLAIM_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
+	return sources_settle(s, 0, RECEIVER_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
 }
 
 int
@@ -210,7 +209,7 @@ deliver_run(struct deliver *d, uint64_t *n)
 	*n = 0;
 	d->ended = 0;
 	if (!d->sources->streamed && d->sources->run.expired)
-		return deliver_bury(d, "expired", d->sources->run.items[0].tries);
+		return deliver_bury(d, "expired", run_tries(&d->sources->run, 0));
 	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)
 		return -1;
 	d->sources->run.delivered = d->sources->run.n;

@@ -28,7 +28,7 @@ enum {
 struct job {
 	pid_t pid;                      /* 0: a free slot */
 	struct source *from;
-	struct hold hold;               /* what it works on, of a mailbox */
+	struct inflight hold;           /* what it works on, of a mailbox */
 	int cut;                        /* errno: its input could not be read to the end; 0 none */
 	int out_fd;                     /* its output, where that is an answer; -1 */
 	struct reply reply;
@@ -73,7 +73,7 @@ void
 jobs_free(struct jobs *j)
 {
 	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
-		hold_free(&j->list[i].hold);
+		inflight_free(&j->list[i].hold);
 	free(j->list);
 	free(j->frames);
 }
@@ -89,24 +89,23 @@ hold(struct jobs *j, struct job *job)
 {
 	struct sources *s = j->deliver->sources;
 	uint32_t max = j->deliver->max_tries;
-	struct held *last;
+	int fd;
 
-	if (hold_add(&job->hold, &s->run) == -1)
+	if (inflight_add(&job->hold, &s->from->receiver, &s->run) == -1)
 		return -1;
-	last = &job->hold.list[job->hold.n - 1];
-	last->meet_fd = sources_take_offer(s);
-	if (last->meet_fd == -1 || max == 0 || last->item.tries + 1 < max)
+	if (!s->run.offer || max == 0 || inflight_tries(&job->hold, job->hold.n - 1) + 1 < max)
 		return 0;
 	deliver_begun(&s->message);
-	last->kept_fd = spare_keep(&s->message);
-	return last->kept_fd == -1 ? -1 : 0;
+	fd = spare_keep(&s->message);
+	inflight_keep(&job->hold, fd);
+	return fd == -1 ? -1 : 0;
 }
 
 /* settle_some -- settle n of what the job holds. */
 static int
-settle_some(struct job *job, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
+settle_some(struct job *job, uint32_t from, uint32_t n, enum receiver_end end, uint64_t delay_us)
 {
-	return n == 0 ? 0 : hold_settle(&job->hold, &job->from->claim, from, n, end, delay_us);
+	return n == 0 ? 0 : inflight_settle(&job->hold, &job->from->receiver, from, n, end, delay_us);
 }
 
 /*
@@ -118,14 +117,13 @@ failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
 	uint32_t n = job->hold.n;
-
-	bool offer = n > 0 && (job->hold.list[n - 1].item.slot.flags & SLOT_MEET);
+	bool offer = n > 0 && inflight_is_offer(&job->hold, n - 1);
 
 	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
 	if (j->deliver->cut && offer)
-		settle_some(job, --n, 1, CLAIM_DROPPED, 0);
-	settle_some(job, 0, n, CLAIM_BACK, 0);
-	hold_drop(&job->hold);
+		settle_some(job, --n, 1, RECEIVER_DROPPED, 0);
+	settle_some(job, 0, n, RECEIVER_BACK, 0);
+	inflight_drop(&job->hold);
 	j->deliver->failed_at = at;
 	j->deliver->failed_on = on;
 	errno = err;
@@ -140,7 +138,7 @@ not_held(struct jobs *j, struct job *job)
 	int err = errno;
 
 	if (err != EBADMSG)
-		sources_settle(s, 0, CLAIM_BACK, 0);
+		sources_settle(s, 0, RECEIVER_BACK, 0);
 	s->run.n = 0;           /* settled, or the job's */
 	errno = err;
 	return err == EBADMSG ? failed(j, job, "read", job->from->name)
@@ -155,7 +153,7 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 {
 	struct handler h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
 		.in_fd = in_fd, .out_fd = -1 };
-	const struct mbox *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->m : NULL;
+	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
 	int err;
 
 	job->out_fd = -1;
@@ -210,7 +208,7 @@ start_one(struct jobs *j, struct job *job)
 	char scratch[FRAME_HEADER_MAX];
 	int r;
 
-	if (!s->streamed && claim_message(&s->from->claim, &s->run, 0, m, scratch) == -1)
+	if (!s->streamed && receiver_message(&s->from->receiver, &s->run, 0, m, scratch) == -1)
 		return failed(j, job, "read", s->from->name);
 	if (m->fd == -1 && m->data == NULL)
 		return start_piped(j, job, m);
@@ -240,7 +238,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		*n += 1;
 	}
 	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
-		if (claim_message(&s->from->claim, &s->run, i, &m, scratch) == -1)
+		if (receiver_message(&s->from->receiver, &s->run, i, &m, scratch) == -1)
 			return failed(j, job, "read", s->from->name);
 		r = output_message(j->frames, s->from->name, &m);
 		if (m.fd != -1)
@@ -261,7 +259,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 
 	do {
 		if (!s->streamed && s->run.expired) {
-			if (deliver_bury(j->deliver, "expired", s->run.items[0].tries) == -1)
+			if (deliver_bury(j->deliver, "expired", run_tries(&s->run, 0)) == -1)
 				return failed(j, job, j->deliver->failed_at, j->deliver->failed_on);
 		} else if (add_frames(j, job, n) == -1) {
 			return -1;
@@ -310,11 +308,11 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 	while (job->pid != 0)
 		job++;
 	job->from = s->from;
-	hold_drop(&job->hold);
+	inflight_drop(&job->hold);
 	job->cut = 0;
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
-			return deliver_bury(j->deliver, "expired", s->run.items[0].tries);
+			return deliver_bury(j->deliver, "expired", run_tries(&s->run, 0));
 	} else if (s->from->kind == CHANNEL_MAILBOX && hold(j, job) == -1) {
 		return not_held(j, job);
 	}
@@ -339,9 +337,7 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 	struct sources *s = j->deliver->sources;
 	char why[16];
 
-	const struct held *held = &job->hold.list[i];
-
-	if (hold_recall(&job->from->claim, held, &s->run) == -1) {
+	if (inflight_recall(&job->hold, &job->from->receiver, i, &s->run) == -1) {
 		s->run.n = 0;
 		j->deliver->failed_at = "receive from";
 		j->deliver->failed_on = job->from->name;
@@ -350,7 +346,7 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 	s->from = job->from;
 	s->streamed = false;
 	snprintf(why, sizeof why, "%d", status);
-	return deliver_bury(j->deliver, why, held->item.tries + 1) == -1 ? -1 : 0;
+	return deliver_bury(j->deliver, why, inflight_tries(&job->hold, i) + 1) == -1 ? -1 : 0;
 }
 
 /* try_again -- the job's messages have failed once more. */
@@ -358,21 +354,21 @@ static int
 try_again(struct jobs *j, struct job *job, int status)
 {
 	uint32_t max = j->deliver->max_tries;
-	const struct item *item;
+	unsigned tries;
 	int r = 0;
 
 	for (uint32_t i = 0; i < job->hold.n; i++) {
-		item = &job->hold.list[i].item;
-		if (max > 0 && item->tries + 1 >= max) {
+		tries = inflight_tries(&job->hold, i) + 1;
+		if (max > 0 && tries >= max) {
 			if (bury(j, job, i, status) == -1)
 				r = -1;
-		} else if (settle_some(job, i, 1, CLAIM_FAILED, settle_retry_us(item->tries + 1)) == -1) {
+		} else if (settle_some(job, i, 1, RECEIVER_FAILED, mailbox_retry_us(tries)) == -1) {
 			j->deliver->failed_at = "put back to";
 			j->deliver->failed_on = job->from->name;
 			r = -1;
 		}
 	}
-	hold_drop(&job->hold);
+	inflight_drop(&job->hold);
 	return r;
 }
 
@@ -380,11 +376,10 @@ try_again(struct jobs *j, struct job *job, int status)
 static enum handler_end
 answer(struct jobs *j, struct job *job, int *status)
 {
-	struct sources *s = j->deliver->sources;
 	int r, tries = 0;
 
 	do
-		r = reply_send(&job->reply, job->out_fd, *status, j->source, ANSWER_NS, s->list, s->n, j->deliver->dead);
+		r = reply_send(&job->reply, job->out_fd, *status, j->source, ANSWER_NS);
 	while (r == -1 && errno == EINTR && ++tries < 3);
 	if (r != -1)
 		return HANDLER_DONE;
@@ -416,7 +411,7 @@ settle(struct jobs *j, struct job *job, enum handler_end end, int status)
 		d->status = status;
 	if (end == HANDLER_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (settle_some(job, 0, job->hold.n, end == HANDLER_DONE ? CLAIM_DONE : CLAIM_BACK, 0) == -1) {
+	if (settle_some(job, 0, job->hold.n, end == HANDLER_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1) {
 		d->failed_at = end == HANDLER_DONE ? "receive from" : "put back to";
 		d->failed_on = job->from->name;
 		return -1;

@@ -10,7 +10,6 @@
 
 #include "deliver/deliver.h"
 #include "deliver/reply.h"
-#include "mailbox/recv/inflight.h"
 
 enum { JOBS_MAX = 65536 };      /* commands at once, and messages of a batch */
 

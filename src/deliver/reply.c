@@ -4,16 +4,14 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "mailbox/disk/mode.h"
 
 int
-reply_note(struct reply *r, const struct message *request, const struct mbox *box)
+reply_note(struct reply *r, const struct message *request, const struct receiver *box)
 {
 	struct slice path, call = { NULL, 0 };
 	long n;
@@ -46,32 +44,16 @@ reply_path(const struct reply *r)
 	return r->text;
 }
 
-/* is_open -- whether the directory is that of a mailbox which this process has open. */
-static bool
-is_open(const struct stat *st, const struct source *busy, uint32_t n, const struct sink *dead)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (busy[i].kind == CHANNEL_MAILBOX && busy[i].m.dev == st->st_dev && busy[i].m.ino == st->st_ino)
-			return true;
-	return dead != NULL && dead->m.dev == st->st_dev && dead->m.ino == st->st_ino;
-}
-
 /*
- * is_requesters -- whether a mailbox belongs to who asked: whom the kernel named, else a member of the mailbox that the
- * request came from: ourselves, its owner, root; in one for all anybody; in one for a group, who has given his mailbox
- * to that group, as nobody can who is not in it.
+ * is_requesters -- whether a mailbox belongs to the requester: the user that the kernel named, else ourselves or a member
+ * of the mailbox that the request came from.
  */
 static bool
 is_requesters(const struct reply *r, const struct stat *st)
 {
-	unsigned members = r->box != NULL ? mode_members(r->box->ctl.mode) : 0;
-
 	if (r->uid >= 0)
 		return st->st_uid == (uint64_t)r->uid;
-	if (st->st_uid == geteuid() || (members & 0006) != 0)
-		return true;
-	return r->box != NULL && (st->st_uid == r->box->uid || st->st_uid == 0
-	    || ((members & 0060) != 0 && st->st_gid == r->box->gid));
+	return st->st_uid == geteuid() || (r->box != NULL && receiver_is_member(r->box, st->st_uid, st->st_gid));
 }
 
 /* is_gone -- whether an errno says that the mailbox is not there any more; ENODEV: its directory, half removed, still is. */
@@ -83,26 +65,20 @@ is_gone(int err)
 
 /* open_reply -- open the mailbox for the answer, if it may be answered to.  Returns as reply_send. */
 static int
-open_reply(struct sink *s, const struct reply *r, uint64_t patience_ns, const struct source *busy, uint32_t n,
-    const struct sink *dead)
+open_reply(struct sink *s, const struct reply *r, uint64_t patience_ns)
 {
 	struct stat st;
 
 	if (stat(r->text, &st) == -1)
 		return is_gone(errno) ? 0 : -1;
-	if (!S_ISDIR(st.st_mode) || !is_requesters(r, &st) || is_open(&st, busy, n, dead)) {
-		errno = EPERM;
-		return -1;
-	}
-	if (sink_open(s, r->text, r->text, false, patience_ns) == -1)
-		return is_gone(errno) ? 0 : -1;
-	/* it is not only to be taken in time, but read */
-	s->meet.end_ns = clock_after(patience_ns);
-	if (sink_dir(s) != -1 && fstat(sink_dir(s), &st) == 0 && is_requesters(r, &st)) {
-		if (s->kind == CHANNEL_DROP || !is_open(&st, busy, n, dead))
+	if (S_ISDIR(st.st_mode) && is_requesters(r, &st)) {
+		/* it is not only to be taken in time, but read */
+		s->sender.end_ns = clock_after(patience_ns);
+		if (sink_open(s, r->text, r->text, false, patience_ns) == -1 && errno != EALREADY)
+			return is_gone(errno) ? 0 : -1;
+		/* another may have been put in its place just now */
+		if (s->sender.dir_fd != -1 && fstat(s->sender.dir_fd, &st) == 0 && is_requesters(r, &st))
 			return 1;
-		/* it was put in place just now: to close it would drop the locks that we hold there */
-		s->m = (struct mbox)MBOX_CLOSED;
 	}
 	errno = EPERM;
 	return -1;
@@ -135,7 +111,7 @@ head(struct message *m, const struct reply *r, int status, const char *source, c
 static int
 copy(struct sink *s, struct message *m, int fd)
 {
-	char piece[BATCH_INLINE];
+	char piece[MAILBOX_INLINE];
 	uint64_t at = 0;
 	struct stat st;
 	ssize_t n;
@@ -143,7 +119,7 @@ copy(struct sink *s, struct message *m, int fd)
 	if (fstat(fd, &st) == -1)
 		return -1;
 	m->len = (uint64_t)st.st_size;
-	if (m->len <= BATCH_INLINE) {
+	if (m->len <= MAILBOX_INLINE) {
 		n = io_pread(fd, piece, sizeof piece, 0);
 		return n == -1 || sink_put(s, m, piece, (size_t)n) == -1 ? -1 : sink_flush(s);
 	}
@@ -158,24 +134,18 @@ copy(struct sink *s, struct message *m, int fd)
 }
 
 int
-reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t patience_ns,
-    const struct source *busy, uint32_t n, const struct sink *dead)
+reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t patience_ns)
 {
-	struct sink s = { .m = MBOX_CLOSED, .fd = -1 };
+	struct sink s = { .fd = -1 };
 	char extra[FRAME_HEADER_MAX];
 	struct message m;
 	int sent, err;
 
-	sent = open_reply(&s, r, patience_ns, busy, n, dead);
+	sent = open_reply(&s, r, patience_ns);
 	if (sent == 1 && (head(&m, r, status, source, extra) == -1 || copy(&s, &m, fd) == -1))
 		sent = is_gone(errno) ? 0 : -1;
 	err = errno;
-	if (sink_dir(&s) != -1)
-		sink_close(&s);
-	else if (s.fd != -1)
-		close(s.fd);
-	free(s.batch);
-	free(s.writer);
+	sink_close(&s);
 	errno = err;
 	return sent;
 }

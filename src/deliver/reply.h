@@ -15,7 +15,7 @@
 struct reply {
 	uint64_t id;
 	int64_t uid;                    /* the requester, where the kernel told it; else -1 */
-	const struct mbox *box;         /* else he is a member of this mailbox; NULL: all that is known is who we are */
+	const struct receiver *box;     /* else it is a member of this mailbox; NULL: all that is known is who we are */
 	size_t path_len, call_len, tag_len;
 	char text[FRAME_HEADER_MAX + 1];        /* path and its NUL, call as it stands in the header, tag */
 };
@@ -25,7 +25,7 @@ struct reply {
  * box: the mailbox that it came from, which stays open; NULL where it came otherwise.
  * Returns 1, or 0: it asks for no answer.
  */
-int reply_note(struct reply *r, const struct message *request, const struct mbox *box);
+int reply_note(struct reply *r, const struct message *request, const struct receiver *box);
 
 /* reply_path -- where the answer goes. */
 const char *reply_path(const struct reply *r);
@@ -33,11 +33,9 @@ const char *reply_path(const struct reply *r);
 /*
  * reply_send -- send what stands in the file fd as the answer.
  * source: whose it is.  patience_ns: how long it may wait for room.
- * busy, n: mailboxes that this process has open; none of them is opened again.  dead: one more, or NULL.
- * Returns 1 sent, 0 the mailbox is gone, and with it who asked, or -1: EPERM it is not the requester's mailbox, EAGAIN
+ * Returns 1 sent, 0 the mailbox is gone, and with it who asked, or -1: EPERM it is not the requester's mailbox, or one that this process has open, EAGAIN
  * and ETIMEDOUT no room, or errno.
  */
-int reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t patience_ns,
-    const struct source *busy, uint32_t n, const struct sink *dead);
+int reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t patience_ns);
 
 #endif

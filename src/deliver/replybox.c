@@ -15,8 +15,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "mailbox/box/create.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mailbox.h"
 
 enum { TRIES = 64 };
 
@@ -46,7 +45,7 @@ empty_out(const char *dir)
 
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (e->d_name[0] != '.' && join(box, dir, e->d_name) == 0)
-			box_remove(box, true, clock_after(SECOND_NS), NULL);
+			mailbox_remove(box, true, clock_after(SECOND_NS), NULL);
 	if (d != NULL)
 		closedir(d);
 	rmdir(dir);
@@ -92,7 +91,7 @@ remove_dead(const char *base)
 static int
 make_secret(char *out)
 {
-	unsigned char bits[CALLBOX_SECRET / 2];
+	unsigned char bits[REPLYBOX_SECRET / 2];
 
 	if (getrandom(bits, sizeof bits, 0) != (ssize_t)sizeof bits)
 		return -1;
@@ -138,12 +137,12 @@ is_own(const struct stat *called)
  * Who only looks at the mailbox that is called reads the path, and the secret: he is not to answer.
  */
 static int
-make_box(struct callbox *b, const struct stat *called)
+make_box(struct replybox *b, const struct stat *called)
 {
 	bool own = is_own(called), group = is_shared(called) && mode_class(called->st_mode & 0666, 0) == MODE_LOOK;
 	unsigned mode = own ? 0600 : group ? 0620 : 0622;
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, mode, CTL_BLOCK, false };
-	char name[CALLBOX_SECRET + 1];
+	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, mode, MAILBOX_BLOCK, false };
+	char name[REPLYBOX_SECRET + 1];
 
 	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1)
 		return -1;
@@ -151,12 +150,12 @@ make_box(struct callbox *b, const struct stat *called)
 	if (!own && ((fchown(b->dir_fd, (uid_t)-1, called->st_gid) == -1 && group)
 	    || fchmod(b->dir_fd, S_ISGID | 0711) == -1))
 		return -1;
-	return box_make(b->path, &settings);
+	return mailbox_make(b->path, &settings);
 }
 
-/* make_in -- callbox_make, in base. */
+/* make_in -- replybox_make, in base. */
 static int
-make_in(struct callbox *b, const char *base, const struct stat *called)
+make_in(struct replybox *b, const char *base, const struct stat *called)
 {
 	int err;
 
@@ -184,7 +183,7 @@ make_in(struct callbox *b, const char *base, const struct stat *called)
 }
 
 int
-callbox_make(struct callbox *b, const struct stat *called)
+replybox_make(struct replybox *b, const struct stat *called)
 {
 	const char *const bases[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
 	char base[PATH_MAX];
@@ -213,12 +212,12 @@ callbox_make(struct callbox *b, const struct stat *called)
 
 /* is_answer -- whether what came is the answer; then it is in m.  Returns 1, 0 or -1. */
 static int
-is_answer(struct callbox *b, struct message *m)
+is_answer(struct replybox *b, struct message *m)
 {
 	struct slice secret;
 	bool server;
 
-	if (claim_message(&b->source.claim, &b->sources.run, 0, m, b->scratch) == -1)
+	if (receiver_message(&b->source.receiver, &b->sources.run, 0, m, b->scratch) == -1)
 		return -1;
 	/* no uid: ourselves, or root */
 	server = m->uid == -1 || b->server == -1 || m->uid == b->server;
@@ -230,7 +229,7 @@ is_answer(struct callbox *b, struct message *m)
 }
 
 int
-callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
+replybox_next(struct replybox *b, uint64_t patience_ns, struct message *m)
 {
 	uint64_t deadline_ns = clock_after(patience_ns > 0 ? patience_ns : SECOND_NS), now;
 	int r;
@@ -252,7 +251,7 @@ callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m)
 }
 
 void
-callbox_remove(struct callbox *b)
+replybox_remove(struct replybox *b)
 {
 	int err = errno;
 

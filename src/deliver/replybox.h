@@ -14,13 +14,13 @@
 
 #include "channel/select.h"
 
-enum { CALLBOX_SECRET = 32 };           /* hexadecimal digits: 128 random bits */
+enum { REPLYBOX_SECRET = 32 };           /* hexadecimal digits: 128 random bits */
 
-struct callbox {
+struct replybox {
 	int dir_fd;                     /* the directory, locked; -1 */
 	char dir[PATH_MAX];
 	char path[PATH_MAX];            /* the mailbox, absolute */
-	char secret[CALLBOX_SECRET + 1];        /* what an answer must bear in its header call */
+	char secret[REPLYBOX_SECRET + 1];        /* what an answer must bear in its header call */
 	int64_t server;                 /* the only user whose answer counts, besides ourselves and root; -1 anybody's */
 	struct sources sources;
 	struct source source;
@@ -28,24 +28,24 @@ struct callbox {
 };
 
 /*
- * callbox_make -- make it, in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that will do; and remove what dead callers
+ * replybox_make -- make it, in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that will do; and remove what dead callers
  * left there.
  * called: the directory of the mailbox that is called.  Where its server may be another user, he may leave the answer
  * there, by a path that nobody else can find out but who may look into that mailbox, and that leads through directories
  * which all may search.  It is given to that mailbox's group, by which the server sees that the caller is in it.
- * Returns 0, or -1 with errno; b->dir says where.  callbox_remove comes after it, whatever it returned.
+ * Returns 0, or -1 with errno; b->dir says where.  replybox_remove comes after it, whatever it returned.
  */
-int callbox_make(struct callbox *b, const struct stat *called);
+int replybox_make(struct replybox *b, const struct stat *called);
 
 /*
- * callbox_next -- wait for the answer as long as that; 0: not at all.
+ * replybox_next -- wait for the answer as long as that; 0: not at all.
  * What does not bear the secret, or comes from who is no server of that mailbox, is dropped.
  * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come, or somebody
  * holds the lock; or -1: EINTR, EIDRM, or errno.
  */
-int callbox_next(struct callbox *b, uint64_t patience_ns, struct message *m);
+int replybox_next(struct replybox *b, uint64_t patience_ns, struct message *m);
 
-/* callbox_remove -- remove it with all that is in it. */
-void callbox_remove(struct callbox *b);
+/* replybox_remove -- remove it with all that is in it. */
+void replybox_remove(struct replybox *b);
 
 #endif

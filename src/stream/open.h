@@ -11,7 +11,6 @@ enum channel_kind {
 	CHANNEL_FIFO,
 	CHANNEL_PIPE,                   /* `-`, or an ordinary pipe, a terminal, a device by its name */
 	CHANNEL_FILE,
-	CHANNEL_DROP,                   /* a mailbox to which we may only send (sink_open) */
 };
 
 /* channel_kind_of -- what stands at path ("-" is CHANNEL_PIPE).  Returns 0, or -1 with errno of stat(2). */

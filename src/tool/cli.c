@@ -332,7 +332,7 @@ cli_stopped(int signal)
 void
 cli_damage(const char *name, struct damage *damage)
 {
-	if (damage->n == 0 && !damage->kept)
+	if (damage == NULL || (damage->n == 0 && !damage->kept))
 		return;
 	if (damage->n == 0)
 		cli_warn("%s: part of it was damaged: set aside in files named *.damaged there", name);

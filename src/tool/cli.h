@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mailbox/disk/damage.h"
+#include "mailbox/mailbox.h"
 
 enum cli_status {
 	CLI_OK = 0,
@@ -47,7 +47,7 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 int cli_fail(const char *what, const char *object);
 
-/* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mbox_held). */
+/* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mailbox_locked). */
 void cli_held(const char *name);
 
 /* cli_only_sends -- say that option asks of mailbox name what who may only send there cannot know.  Returns CLI_PERMISSION. */
@@ -82,7 +82,7 @@ const char *cli_source(char *buf, const char *given);
 _Noreturn void cli_stopped(int signal);
 
 /*
- * cli_damage -- say which messages of the mailbox that the user calls name were found damaged, if any; once.
+ * cli_damage -- say which messages of the mailbox that the user calls name were found damaged, if any; once.  damage: may be NULL.
  */
 void cli_damage(const char *name, struct damage *damage);
 

@@ -10,7 +10,6 @@
 #include "channel/input.h"
 #include "deliver/output.h"
 #include "deliver/replybox.h"
-#include "mailbox/queue/request.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/header.h"
@@ -34,7 +33,7 @@ struct caller {
 	uint64_t deadline_ns;
 	char source_buf[FRAME_NAME_MAX + 1];
 	struct header header;
-	struct callbox box;             /* where the answer comes */
+	struct replybox box;             /* where the answer comes */
 	struct sink sink;               /* where the request goes */
 	struct input input;
 	struct output output;
@@ -95,15 +94,14 @@ prepare(struct caller *c)
 
 	if (cli_path(path, c->name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("%s is no mailbox", c->name);
+	c->sink.sender.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;
+	c->sink.sender.while_served = true;
+	c->sink.sender.locked = cli_held;
 	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->patience_ns) == -1)
 		return own_failure("open", c->name);
-	c->sink.meet.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;
-	c->sink.meet.stay = call_served;
-	if (fstat(sink_dir(&c->sink), &st) == -1)
+	if (fstat(c->sink.sender.dir_fd, &st) == -1)
 		return own_failure("look into", c->name);
-	c->sink.m.name = c->name;
-	c->sink.m.held = cli_held;
-	if (callbox_make(&c->box, &st) == -1)
+	if (replybox_make(&c->box, &st) == -1)
 		return own_failure("make a mailbox in", c->box.dir);
 	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
 		return own_failure("send to", c->name);
@@ -137,7 +135,7 @@ static int
 listen_for(struct caller *c, uint64_t patience_ns)
 {
 	struct message m;
-	int r = callbox_next(&c->box, patience_ns, &m);
+	int r = replybox_next(&c->box, patience_ns, &m);
 
 	if (r == 1)
 		return print_answer(c, &m);
@@ -155,18 +153,11 @@ end_of_wait(struct caller *c, const char *why)
 	return status == -1 ? CLI_OWN_FAILURE : status;
 }
 
-/* withdraw -- take the request back, unless somebody has it.  Returns 1, 0, or -1. */
-static int
-withdraw(struct caller *c)
-{
-	return c->sink.kind == CHANNEL_DROP ? leave_withdraw(&c->sink.leave) : call_withdraw(&c->sink.m, c->sink.last_id);
-}
-
 /* await_answer -- wait until the answer comes, or it is clear that none will.  Returns the exit status. */
 static int
 await_answer(struct caller *c)
 {
-	struct mbox *m = &c->sink.m;
+	struct sender *s = &c->sink.sender;
 	bool gone = false;
 	int status, look;
 
@@ -177,16 +168,16 @@ await_answer(struct caller *c)
 		if (status != -1)
 			return status;
 		if (left <= LOOK_NS)
-			return withdraw(c) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
-		if (c->sink.kind == CHANNEL_DROP)
+			return request_withdraw(&c->sink.sender) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
+		if (sink_leaves(&c->sink))
 			continue;       /* what becomes of the request is not for us to see */
-		look = call_look(m, c->sink.last_id, c->input.head.tag, c->input.head.source);
-		if (look == CALL_LOST)
+		look = request_look(s, c->input.head.tag, c->input.head.source);
+		if (look == REQUEST_LOST)
 			return end_of_wait(c, "the server died");
 		/* one that does not answer before it is done with the request has had a second for it */
-		if (look == CALL_GONE && gone)
+		if (look == REQUEST_GONE && gone)
 			return end_of_wait(c, "the request was taken, and no answer came");
-		gone = look == CALL_GONE;
+		gone = look == REQUEST_GONE;
 		if (look == -1 && errno != EBUSY)
 			return own_failure("look into", c->name);
 	}
@@ -202,13 +193,13 @@ call(struct caller *c, char *const *words)
 		return status;
 	if ((*words != NULL ? input_words(&c->input, words) : input_whole(&c->input)) == -1) {
 		/* by rendezvous it is sent only once the server has done with it */
-		if (c->sink.handover && (errno == EOWNERDEAD || errno == EPIPE))
+		if (sink_hands_over(&c->sink) && (errno == EOWNERDEAD || errno == EPIPE))
 			return end_of_wait(c, "the server died");
 		return own_failure(c->input.failed_at, c->input.failed_on);
 	}
 	status = await_answer(c);
 	if (io_stop)
-		withdraw(c);
+		request_withdraw(&c->sink.sender);
 	return status;
 }
 
@@ -219,7 +210,7 @@ main(int argc, char **argv)
 	struct args args;
 	int status;
 
-	c.patience_ns = SINK_FOREVER;
+	c.patience_ns = MAILBOX_FOREVER;
 	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	cli_begin();
 	args_init(&args, argc, argv);
@@ -232,8 +223,8 @@ main(int argc, char **argv)
 	io_catch_stop();
 	c.box.dir_fd = -1;
 	status = call(&c, args.next);
-	callbox_remove(&c.box);
-	cli_damage(c.name, &c.sink.m.damage);
+	replybox_remove(&c.box);
+	cli_damage(c.name, c.sink.sender.damage);
 	sink_close(&c.sink);
 	if (io_stop || c.broken)
 		cli_stopped(io_stop ? io_stop : SIGPIPE);

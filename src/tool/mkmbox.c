@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "mailbox/box/create.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mailbox.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 
@@ -43,13 +42,13 @@ parse_mode(const struct args *a, unsigned *mode)
 }
 
 static int
-parse_policy(const struct args *a, enum ctl_policy *policy)
+parse_policy(const struct args *a, enum mailbox_policy *policy)
 {
-	static const char *const names[] = { [CTL_BLOCK] = "block", [CTL_OLDEST] = "oldest", [CTL_LATEST] = "latest" };
+	static const char *const names[] = { [MAILBOX_BLOCK] = "block", [MAILBOX_OLDEST] = "oldest", [MAILBOX_LATEST] = "latest" };
 
 	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(a->value, names[i]) == 0) {
-			*policy = (enum ctl_policy)i;
+			*policy = (enum mailbox_policy)i;
 			return CLI_OK;
 		}
 	return cli_usage("%s: '%s' is not block, oldest or latest", a->option, a->value);
@@ -60,21 +59,17 @@ parse_policy(const struct args *a, enum ctl_policy *policy)
  * Returns 1, 0, or -1: EBUSY, EACCES.
  */
 static int
-same(const char *name, const char *path, const struct box_settings *want)
+same(const char *name, const char *path, const struct mailbox_settings *want)
 {
-	struct mbox m;
-	int locked, is;
+	struct mailbox_settings is;
+	struct damage damage = { 0 };
+	int r = mailbox_look(path, &is, &damage);
 
-	if (mbox_open_any(&m, path) == -1)
-		return errno == EACCES ? -1 : 0;
-	locked = mbox_lock(&m, clock_after(UINT64_C(1000000000)));
-	is = locked == -1 ? errno == EBUSY ? -1 : 0 : m.ctl.cap_messages == want->cap_messages
-	    && m.ctl.cap_bytes == want->cap_bytes && m.ctl.mode == want->mode
-	    && m.ctl.policy == want->policy && m.ctl.durable == want->durable;
-	mbox_unlock(&m);
-	cli_damage(name, &m.damage);
-	mbox_close(&m);
-	return is;
+	cli_damage(name, &damage);
+	if (r == -1)
+		return errno == EACCES || errno == EBUSY ? -1 : 0;
+	return is.cap_messages == want->cap_messages && is.cap_bytes == want->cap_bytes && is.mode == want->mode
+	    && is.policy == want->policy && is.durable == want->durable;
 }
 
 /* unfit -- why the file system is no place for a mailbox; NULL where that is not what the errno says. */
@@ -94,18 +89,18 @@ unfit(int err)
 }
 
 static int
-make(const char *name, const struct box_settings *settings, bool present)
+make(const char *name, const struct mailbox_settings *settings, bool present)
 {
 	char path[PATH_MAX];
 	int err, is;
 
-	if (cli_path(path, name) == 0 && box_make(path, settings) == 0)
+	if (cli_path(path, name) == 0 && mailbox_make(path, settings) == 0)
 		return CLI_OK;
 	err = errno;
 	if (err == EEXIST && present) {
 		is = same(name, path, settings);
 		/* it may be that who made it was killed before this */
-		if (is == 1 && settings->durable && box_sync(path) == -1)
+		if (is == 1 && settings->durable && mailbox_sync(path) == -1)
 			return cli_fail("sync", name);
 		if (is == 1)
 			return CLI_OK;
@@ -125,7 +120,7 @@ make(const char *name, const struct box_settings *settings, bool present)
 int
 main(int argc, char **argv)
 {
-	struct box_settings settings = { CTL_UNBOUNDED, BYTES_DEFAULT, 0600, CTL_BLOCK, false };
+	struct mailbox_settings settings = { MAILBOX_UNBOUNDED, BYTES_DEFAULT, 0600, MAILBOX_BLOCK, false };
 	bool present = false;
 	struct args args;
 	int opt, status = CLI_OK, one;
@@ -169,11 +164,11 @@ main(int argc, char **argv)
 		return cli_usage("-d: who may only send (w) could not tell that his message is on stable storage");
 	if (settings.cap_messages == 0 && mode_drops(settings.mode))
 		return cli_usage("-c 0 keeps nothing: who may only send (w) would leave messages that nobody hands over");
-	if (settings.cap_messages == 0 && settings.policy != CTL_BLOCK)
+	if (settings.cap_messages == 0 && settings.policy != MAILBOX_BLOCK)
 		return cli_usage("-o says what a full mailbox drops: with -c 0 there is nothing to drop");
 	if (settings.durable && settings.cap_messages == 0)
 		return cli_usage("-d keeps what was sent through a loss of power: with -c 0 nothing is kept");
-	if (settings.durable && settings.policy != CTL_BLOCK)
+	if (settings.durable && settings.policy != MAILBOX_BLOCK)
 		return cli_usage("-d keeps what was sent until it is received: -o drops it");
 	if (settings.durable && mode_drops(settings.mode))
 		return cli_usage("-d waits for the disk: who may only send (w) could not");

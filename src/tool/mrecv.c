@@ -161,8 +161,8 @@ check(struct receive *r)
 		return cli_usage("-b, -j and -r are for commands: none is named after --");
 	if (r->jobs.batch > 0 && r->jobs.reply)
 		return cli_usage("-r answers one message: it does not go with -b");
-	if (r->deliver.max_tries > STATE_TRIES_MAX)
-		r->deliver.max_tries = STATE_TRIES_MAX;
+	if (r->deliver.max_tries > MAILBOX_TRIES_MAX)
+		r->deliver.max_tries = MAILBOX_TRIES_MAX;
 	if (r->deliver.max_tries > 0 && (r->dead_name == NULL || r->jobs.command == NULL))
 		return cli_usage("-k counts failures of a command, and takes a mailbox for dead letters (-d)");
 	if (r->dead_name != NULL && r->sources.peek)
@@ -185,7 +185,7 @@ main(int argc, char **argv)
 	r.jobs.limit = 1;
 	r.sources.patience_ns = UINT64_MAX;
 	r.sources.event_fd = -1;
-	r.sources.held = cli_held;
+	r.sources.locked = cli_held;
 	status = arguments(&r, argc, argv);
 	if (status == -1)
 		status = check(&r);

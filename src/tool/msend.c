@@ -118,9 +118,9 @@ failed(const struct send *s)
 		return cli_status(errno);
 	if (errno == EINTR && io_stop)
 		return CLI_OK;          /* main ends as the signal would have it */
-	if (errno == EPIPE && s->sink.handover) {
+	if (errno == EPIPE && sink_hands_over(&s->sink)) {
 		cli_warn("cannot send to %s: its receiver failed after %llu bytes", s->sink.name,
-		    (unsigned long long)s->sink.meet.sent);
+		    (unsigned long long)sender_length(&s->sink.sender));
 		return CLI_IO;
 	}
 	if (errno != EBADMSG || r->reason == NULL)
@@ -146,7 +146,6 @@ int
 main(int argc, char **argv)
 {
 	static struct send s;
-	static struct batch batch;
 	struct args args;
 	char path[PATH_MAX];
 	const char *source, *name;
@@ -154,8 +153,7 @@ main(int argc, char **argv)
 	int status;
 
 	s.form = 'm';
-	s.sink.patience_ns = SINK_FOREVER;
-	s.sink.batch = &batch;
+	s.sink.patience_ns = MAILBOX_FOREVER;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	cli_begin();
@@ -168,10 +166,10 @@ main(int argc, char **argv)
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
 	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
 		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
-	if (s.now && s.sink.patience_ns != SINK_FOREVER)
+	if (s.now && s.sink.patience_ns != MAILBOX_FOREVER)
 		return cli_usage("-n and -w exclude each other");
 	if (s.now)
-		s.sink.patience_ns = SINK_NOT_AT_ALL;
+		s.sink.patience_ns = MAILBOX_NOT_AT_ALL;
 	if (s.sync && s.now)
 		return cli_usage("-S waits for a receiver: it does not go with -n");
 	source = cli_source(s.source_buf, s.source);
@@ -180,17 +178,16 @@ main(int argc, char **argv)
 	s.input.head.source = slice_of(source);
 	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
 	signal(SIGPIPE, SIG_IGN);
+	s.sink.sender.sync = s.sync;
+	s.sink.sender.locked = cli_held;
 	if (s.sync && cli_path(path, name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("-S: %s is no mailbox", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (s.sink.kind == CHANNEL_DROP && (s.sync || s.sink.patience_ns == SINK_NOT_AT_ALL))
+	if (sink_leaves(&s.sink) && (s.sync || s.sink.patience_ns == MAILBOX_NOT_AT_ALL))
 		return cli_only_sends(name, s.sync ? 'S' : 'n');
-	s.sink.post.sync = s.sync;
-	s.sink.m.name = name;
-	s.sink.m.held = cli_held;
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
-	cli_damage(name, &s.sink.m.damage);
+	cli_damage(name, s.sink.sender.damage);
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
 		status = errno == ETIMEDOUT ? CLI_TIMEOUT : CLI_IO;

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "mailbox/queue/snapshot.h"
+#include "mailbox/mailbox.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/rates.h"
@@ -32,7 +32,7 @@ const struct args_option tool_options[] = {
 struct stats {
 	bool follow;
 	struct show show;
-	struct survey survey;
+	struct snapshot snapshot;
 	struct pace pace;
 	bool broken;                    /* standard output failed */
 };
@@ -49,14 +49,14 @@ fail_to_look(const char *name, int error)
 static int
 look_at(struct stats *t, char *name, bool listed)
 {
-	struct survey *s = &t->survey;
+	struct snapshot *s = &t->snapshot;
 	const struct pace_look *last = pace_last(&t->pace, name);
 	struct pace_look now = { .name = name };
 	struct pace_rates rates;
 	char path[PATH_MAX];
 	bool gone;
 
-	if (cli_path(path, name) == -1 || survey_look(s, path, t->show.tags) == -1) {
+	if (cli_path(path, name) == -1 || snapshot_look(s, path, t->show.tags) == -1) {
 		now.error = errno;
 		gone = now.error == ENOENT || now.error == EIDRM;
 		if ((gone && (listed || t->show.blocks > 0)) || (now.error == EINTR && io_stop))
@@ -66,9 +66,9 @@ look_at(struct stats *t, char *name, bool listed)
 		return last != NULL && last->error == now.error ? cli_status(now.error) : fail_to_look(name, now.error);
 	}
 	cli_damage(name, &s->damage);
-	now.identity = s->ctl.identity;
-	now.sent = survey_sent(s);
-	now.received = survey_received(s);
+	now.identity = s->identity;
+	now.sent = s->sent;
+	now.received = s->received;
 	now.now_ns = s->now_ns;
 	rates = pace_rates(last, &now);
 	show_mailbox(&t->show, name, s, &rates);
@@ -80,14 +80,10 @@ static int
 is_mailbox(const struct dirent *e)
 {
 	char path[PATH_MAX];
-	struct mbox m;
 
 	if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || cli_path(path, e->d_name) == -1)
 		return 0;
-	if (mbox_open_any(&m, path) == -1)
-		return cli_status(errno) == CLI_SYSTEM || cli_status(errno) == CLI_IO;
-	mbox_close(&m);
-	return 1;
+	return mailbox_check(path) == 0 || cli_status(errno) == CLI_SYSTEM || cli_status(errno) == CLI_IO;
 }
 
 /* look_around -- all mailboxes in the directory, sorted.  Returns the exit status. */

@@ -124,7 +124,7 @@ finish(struct tee *t)
 			    c->missed == 1 ? "" : "s");
 			t->status = t->status == CLI_OK ? CLI_NOT_NOW : t->status;
 		}
-		cli_damage(c->sink.name, &c->sink.m.damage);
+		cli_damage(c->sink.name, c->sink.sender.damage);
 		if (fan_close(&t->fan, c) == -1) {
 			cli_warn("%s: %llu bytes were left unread", c->sink.name, (unsigned long long)c->sink.unread);
 			fail_with(t, CLI_IO);
@@ -142,6 +142,7 @@ open_all(struct tee *t)
 	char path[PATH_MAX];
 	unsigned number;
 
+	t->fan.locked = cli_held;
 	for (unsigned i = 0; i < t->routes_n; i++)
 		if (cli_path(path, t->routes[i].name) == -1 || channel_kind_of(path, &kind) == -1)
 			return cli_fail("open", t->routes[i].name);
@@ -154,12 +155,8 @@ open_all(struct tee *t)
 		if (cli_path(path, t->routes[i].name) == -1
 		    || fan_open(&t->fan, t->routes[i].name, path, !t->append, &t->routes[i].channel) == -1)
 			return cli_fail("open", t->routes[i].name);
-		else if (t->fan.nonblock && t->fan.channels[t->routes[i].channel].sink.kind == CHANNEL_DROP)
+		else if (t->fan.nonblock && sink_leaves(&t->fan.channels[t->routes[i].channel].sink))
 			return cli_only_sends(t->routes[i].name, 'n');
-	for (unsigned i = 0; i < t->fan.n; i++) {
-		t->fan.channels[i].sink.m.name = t->fan.channels[i].sink.name;
-		t->fan.channels[i].sink.m.held = cli_held;
-	}
 	return CLI_OK;
 }
 

@@ -55,17 +55,10 @@ open_channels(struct receive *r)
 static int
 check_offers(const struct receive *r)
 {
-	struct ctl c;
-
-	for (uint32_t i = 0; i < r->sources.n && r->sources.peek && output_needs_payload(&r->output); i++) {
-		if (r->sources.list[i].kind != CHANNEL_MAILBOX)
-			continue;
-		if (ctl_read(r->sources.list[i].m.ctl_fd, &c) == -1)
-			return cli_fail("receive from", r->channels[i]);
-		if (c.cap_messages == 0)
+	for (uint32_t i = 0; i < r->sources.n && r->sources.peek && output_needs_payload(&r->output); i++)
+		if (r->sources.list[i].receiver.hands_over)
 			return cli_usage("-p: %s has capacity 0, and no payloads to look at: -J, or -o without %%p, tell the rest",
 			    r->sources.list[i].name);
-	}
 	return -1;
 }
 
@@ -77,15 +70,14 @@ open_dead(struct receive *r)
 
 	if (r->dead_name == NULL)
 		return -1;
-	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, SINK_FOREVER) == -1)
-		return own_failure(r, cli_fail("open", r->dead_name));
-	if (r->dead.kind != CHANNEL_MAILBOX)
-		return cli_usage("-d: %s is no mailbox", r->dead_name);
-	for (uint32_t i = 0; i < r->sources.n; i++)
-		if (r->sources.list[i].m.dev == r->dead.m.dev && r->sources.list[i].m.ino == r->dead.m.ino)
+	r->dead.sender.locked = r->sources.locked;
+	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, MAILBOX_FOREVER) == -1) {
+		if (errno == EALREADY)
 			return cli_usage("-d: %s is where the messages come from", r->dead_name);
-	r->dead.m.name = r->dead_name;
-	r->dead.m.held = r->sources.held;
+		return own_failure(r, cli_fail("open", r->dead_name));
+	}
+	if (!sink_is_mailbox(&r->dead) || sink_leaves(&r->dead))
+		return cli_usage("-d: %s is no mailbox", r->dead_name);
 	r->deliver.dead = &r->dead;
 	return -1;
 }
@@ -173,7 +165,7 @@ static void
 tell_damage(struct receive *r)
 {
 	for (uint32_t i = 0; i < r->sources.n; i++)
-		cli_damage(r->sources.list[i].name, &r->sources.list[i].m.damage);
+		cli_damage(r->sources.list[i].name, r->sources.list[i].receiver.damage);
 }
 
 /* ---- to the output ---- */
@@ -194,7 +186,7 @@ wait_for_output(struct receive *r)
 		return 0;
 	r->deliver.failed_at = "receive from";
 	r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
-	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
+	if (sources_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
 	r->deliver.failed_at = "write to";
 	r->deliver.failed_on = "standard output";
@@ -269,7 +261,7 @@ receive_output(struct receive *r)
 		r->deliver.failed_on = "standard output";
 		return not_delivered(r);
 	}
-	if (sources_settle(&r->sources, 0, CLAIM_DONE, 0) == -1)
+	if (sources_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
 		return cli_fail("receive from", r->sources.from->name);
 	return r->deliver.status;
 }
@@ -388,7 +380,7 @@ receive_close(struct receive *r)
 	tell_damage(r);
 	sources_close(&r->sources);
 	if (r->deliver.dead != NULL) {
-		cli_damage(r->dead_name, &r->dead.m.damage);
+		cli_damage(r->dead_name, r->dead.sender.damage);
 		sink_close(&r->dead);
 	}
 	jobs_free(&r->jobs);

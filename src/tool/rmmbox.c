@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
-#include "mailbox/box/create.h"
+#include "mailbox/mailbox.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 
@@ -20,7 +20,7 @@ rm(const char *name, bool force)
 {
 	char path[PATH_MAX];
 
-	if (cli_path(path, name) == 0 && box_remove(path, force, CLOCK_NEVER, cli_held) == 0)
+	if (cli_path(path, name) == 0 && mailbox_remove(path, force, CLOCK_NEVER, cli_held) == 0)
 		return CLI_OK;
 	if (errno != ENOTEMPTY)
 		return cli_fail("remove", name);

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "mailbox/disk/mode.h"
 
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
@@ -24,7 +23,7 @@ json_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us)
 {
 	uint64_t age = now_us > sent_us ? now_us - sent_us : 0;
 
-	if (sent_us == SURVEY_EMPTY)
+	if (sent_us == SNAPSHOT_EMPTY)
 		outbuf_text(b, "null");
 	else
 		outbuf_printf(b, "%llu.%06u", (number)(age / 1000000), (unsigned)(age % 1000000));
@@ -33,7 +32,7 @@ json_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us)
 static void
 json_bound(struct outbuf *b, const char *name, uint64_t bound)
 {
-	if (bound == CTL_UNBOUNDED)
+	if (bound == MAILBOX_UNBOUNDED)
 		outbuf_printf(b, ",\"%s\":null", name);
 	else
 		outbuf_printf(b, ",\"%s\":%llu", name, (number)bound);
@@ -57,14 +56,14 @@ json_patterns(struct outbuf *b, const char *name, const struct filter *f, char k
 }
 
 static void
-json_want(struct outbuf *b, const struct want *w)
+json_want(struct outbuf *b, const struct snapshot_waiter *w)
 {
-	if (w->kind == WANT_ROOM) {
+	if (w->what == SNAPSHOT_ROOM) {
 		outbuf_printf(b, "{\"for\":\"room\",\"bytes\":%llu}", (number)w->object);
-	} else if (w->kind == WANT_END) {
+	} else if (w->what == SNAPSHOT_END) {
 		outbuf_printf(b, "{\"for\":\"end\",\"id\":%llu}", (number)w->object);
 	} else {
-		outbuf_printf(b, "{\"for\":\"message\",\"peek\":%s", w->kind == WANT_PEEK ? "true" : "false");
+		outbuf_printf(b, "{\"for\":\"message\",\"peek\":%s", w->what == SNAPSHOT_PEEK ? "true" : "false");
 		json_patterns(b, "tags", &w->filter, 't');
 		json_patterns(b, "sources", &w->filter, 's');
 		json_patterns(b, "not_tags", &w->filter, 'T');
@@ -83,41 +82,41 @@ json_rates(struct outbuf *b, const struct pace_rates *rates)
 }
 
 static void
-json_mailbox(struct show *show, const char *name, const struct survey *s, const struct pace_rates *rates)
+json_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct pace_rates *rates)
 {
 	static const char *const policies[] = { "block", "oldest", "latest" };
-	const struct ctl *c = &s->ctl;
+	const struct mailbox_settings *is = &s->settings;
 	struct outbuf *b = &show->out;
 
 	outbuf_text(b, "{\"name\":");
 	json_string(b, slice_of(name));
-	outbuf_printf(b, ",\"messages\":%llu,\"bytes\":%llu", (number)c->live, (number)c->live_bytes);
-	json_bound(b, "capacity_messages", c->cap_messages);
-	json_bound(b, "capacity_bytes", c->cap_bytes);
-	outbuf_printf(b, ",\"overflow\":\"%s\"", c->policy <= CTL_LATEST ? policies[c->policy] : "unknown");
-	outbuf_printf(b, ",\"durable\":%s", c->durable ? "true" : "false");
+	outbuf_printf(b, ",\"messages\":%llu,\"bytes\":%llu", (number)s->messages, (number)s->bytes);
+	json_bound(b, "capacity_messages", is->cap_messages);
+	json_bound(b, "capacity_bytes", is->cap_bytes);
+	outbuf_printf(b, ",\"overflow\":\"%s\"", is->policy <= MAILBOX_LATEST ? policies[is->policy] : "unknown");
+	outbuf_printf(b, ",\"durable\":%s", is->durable ? "true" : "false");
 	outbuf_text(b, ",\"oldest\":");
 	json_age(b, s->now_us, s->oldest_us);
 	outbuf_printf(b, ",\"receivers_waiting\":%u,\"senders_waiting\":%u,\"claimed\":%llu", s->receivers, s->senders,
-	    (number)c->claimed);
+	    (number)s->claimed);
 	outbuf_printf(b, ",\"sent\":%llu,\"received\":%llu,\"dropped\":%llu,\"damaged\":%llu",
-	    (number)survey_sent(s), (number)survey_received(s), (number)c->dropped, (number)c->damaged);
-	if (s->outside != SURVEY_UNKNOWN)
+	    (number)s->sent, (number)s->received, (number)s->dropped, (number)s->damaged);
+	if (s->outside != SNAPSHOT_UNKNOWN)
 		outbuf_printf(b, ",\"outside\":%llu", (number)s->outside);
-	if (mode_drops(c->mode))
-		outbuf_printf(b, ",\"refused\":%llu", (number)c->refused);
+	if (mode_drops(is->mode))
+		outbuf_printf(b, ",\"refused\":%llu", (number)s->refused);
 	if (show->rates)
 		json_rates(b, rates);
 	outbuf_text(b, ",\"wants\":[");
-	for (unsigned i = 0; i < s->wants_n; i++) {
+	for (unsigned i = 0; i < s->waiters_n; i++) {
 		outbuf_text(b, i > 0 ? "," : "");
-		json_want(b, &s->wants[i]);
+		json_want(b, &s->waiters[i]);
 	}
 	outbuf_text(b, "]}\n");
 }
 
 static void
-json_tag(struct show *show, const char *name, const struct survey *s, const struct survey_tag *t)
+json_tag(struct show *show, const char *name, const struct snapshot *s, const struct snapshot_tag *t)
 {
 	struct outbuf *b = &show->out;
 
@@ -181,7 +180,7 @@ cell_bound(struct rows *r, uint64_t n, bool units)
 	static const char *const unit[] = { "", "K", "M", "G" };
 	int i = 0;
 
-	if (n == CTL_UNBOUNDED) {
+	if (n == MAILBOX_UNBOUNDED) {
 		rows_printf(r, "inf");
 		return;
 	}
@@ -198,7 +197,7 @@ cell_age(struct rows *r, uint64_t now_us, uint64_t sent_us)
 	uint64_t seconds = now_us > sent_us ? (now_us - sent_us) / 1000000 : 0;
 	int i = 0;
 
-	if (sent_us == SURVEY_EMPTY) {
+	if (sent_us == SNAPSHOT_EMPTY) {
 		rows_printf(r, "\t-");
 		return;
 	}
@@ -217,26 +216,26 @@ cell_rate(struct rows *r, bool known, double rate)
 }
 
 static void
-row_mailbox(struct rows *r, const char *name, const struct survey *s, const struct pace_rates *rates)
+row_mailbox(struct rows *r, const char *name, const struct snapshot *s, const struct pace_rates *rates)
 {
-	const struct ctl *c = &s->ctl;
+	const struct mailbox_settings *is = &s->settings;
 
 	cell_text(r, name);
-	rows_printf(r, "\t%llu\t%llu\t", (number)c->live, (number)c->live_bytes);
-	cell_bound(r, c->cap_messages, false);
+	rows_printf(r, "\t%llu\t%llu\t", (number)s->messages, (number)s->bytes);
+	cell_bound(r, is->cap_messages, false);
 	rows_printf(r, "/");
-	cell_bound(r, c->cap_bytes, true);
-	rows_printf(r, "\t%s", c->durable ? "yes" : "-");
+	cell_bound(r, is->cap_bytes, true);
+	rows_printf(r, "\t%s", is->durable ? "yes" : "-");
 	cell_age(r, s->now_us, s->oldest_us);
 	if (s->receivers > 0 && s->senders > 0)
 		rows_printf(r, "\t%ur %us", s->receivers, s->senders);
-	else if (s->wants_n > 0)
-		rows_printf(r, "\t%u%c", s->wants_n, s->receivers > 0 ? 'r' : 's');
+	else if (s->waiters_n > 0)
+		rows_printf(r, "\t%u%c", s->waiters_n, s->receivers > 0 ? 'r' : 's');
 	else
 		rows_printf(r, "\t-");
-	rows_printf(r, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)c->claimed, (number)survey_sent(s),
-	    (number)survey_received(s), (number)c->dropped, (number)c->damaged);
-	if (s->outside == SURVEY_UNKNOWN)
+	rows_printf(r, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)s->claimed, (number)s->sent,
+	    (number)s->received, (number)s->dropped, (number)s->damaged);
+	if (s->outside == SNAPSHOT_UNKNOWN)
 		rows_printf(r, "\t-");
 	else
 		rows_printf(r, "\t%llu", (number)s->outside);
@@ -246,7 +245,7 @@ row_mailbox(struct rows *r, const char *name, const struct survey *s, const stru
 }
 
 static void
-row_tag(struct rows *r, const char *name, const struct survey *s, const struct survey_tag *t)
+row_tag(struct rows *r, const char *name, const struct snapshot *s, const struct snapshot_tag *t)
 {
 	cell_text(r, name);
 	rows_printf(r, "\t");
@@ -338,13 +337,13 @@ show_begin(struct show *show)
 }
 
 void
-show_mailbox(struct show *show, const char *name, const struct survey *s, const struct pace_rates *rates)
+show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct pace_rates *rates)
 {
 	show->mailboxes++;
-	show->dropped = show->dropped || s->ctl.dropped > 0;
-	show->damaged = show->damaged || s->ctl.damaged > 0;
-	show->durable = show->durable || s->ctl.durable;
-	show->outside = show->outside || s->outside != SURVEY_UNKNOWN;
+	show->dropped = show->dropped || s->dropped > 0;
+	show->damaged = show->damaged || s->damaged > 0;
+	show->durable = show->durable || s->settings.durable;
+	show->outside = show->outside || s->outside != SNAPSHOT_UNKNOWN;
 	if (!show->tags && show->json)
 		json_mailbox(show, name, s, rates);
 	else if (!show->tags)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* show: what a survey found, printed on standard output as a table or as JSON; once, or again and again. */
+/* show: what a snapshot found, printed on standard output as a table or as JSON; once, or again and again. */
 #ifndef TOOL_SHOW_H
 #define TOOL_SHOW_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "base/outbuf.h"
-#include "mailbox/queue/snapshot.h"
+#include "mailbox/mailbox.h"
 #include "tool/rates.h"
 
 /* Rows of cells, a tab between them.  Not open_memstream(3): that of musl loses what it has no memory for, and is silent. */
@@ -35,7 +35,7 @@ struct show {
 void show_begin(struct show *show);
 
 /* show_mailbox -- add a mailbox to the block. */
-void show_mailbox(struct show *show, const char *name, const struct survey *s, const struct pace_rates *rates);
+void show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct pace_rates *rates);
 
 /*
  * show_end -- print the block.  headings: with headings too where it has no mailbox.

@@ -256,7 +256,7 @@ letters()
 
 @test "the Makefile lists the source files that are there" {
 	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES:%=module:%) $(TOOLS:%=tool/%)' docs-list |
-	    tr ' ' '\n' | sed -e 's/^module:\(.*\.h\)$/\1/' -e t -e 's/^module:\(.*\)/\1.c\n\1.h/' -e t -e 's/$/.c/' | sort)
+	    tr ' ' '\n' | sed -e 's/^module:\(.*\.[ch]\)$/\1/' -e t -e 's/^module:\(.*\)/\1.c\n\1.h/' -e t -e 's/$/.c/' | sort)
 	same Makefile "$listed" src "$(cd "$ROOT/src" && find . -name '*.[ch]' | cut -c 3- | sort)"
 }
 

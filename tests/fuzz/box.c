@@ -15,12 +15,11 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "fuzz.h"
-#include "mailbox/box/create.h"
 #include "mailbox/box/recover.h"
+#include "mailbox/box/txn.h"
+#include "mailbox/mailbox.h"
 #include "mailbox/queue/request.h"
-#include "mailbox/queue/snapshot.h"
 #include "mailbox/recv/claim.h"
-#include "mailbox/recv/inflight.h"
 #include "mailbox/send/append.h"
 #include "mailbox/send/completion.h"
 #include "mailbox/send/spool.h"
@@ -45,14 +44,14 @@ struct sent {
 };
 
 static struct {
-	struct mbox m;
+	struct receiving in;
+	struct receiver receiver;
 	struct post post;
 	struct batch batch;
-	struct claim claim;
 	struct run run;
-	struct hold hold;
+	struct inflight hold;
 	bool open, patched, removed;
-	enum ctl_policy policy;
+	enum mailbox_policy policy;
 	struct sent sent[SENT_MAX];
 	size_t n;
 } box;
@@ -170,13 +169,13 @@ step_send_big(struct bytes *b)
 
 	batch_clear(&box.batch);
 	MUST(batch_head(&box.batch, &h) == 1);
-	fd = spool_open(&box.m, clock_after(1000000));
+	fd = spool_open(&box.in.m, clock_after(1000000));
 	if (!did(fd))
 		return;
 	fill(payload, len, seed);
 	MUST(pwrite(fd, payload, len, 0) == (ssize_t)len);
 	if (seed == 255) {
-		spool_drop(&box.m, fd);
+		spool_drop(&box.in.m, fd);
 		return;
 	}
 	hash_begin(&sum);
@@ -198,9 +197,9 @@ step_offer(struct bytes *b)
 		return;
 	close(box.post.offer_fd);
 	if (bytes_byte(b) % 2 == 0)
-		did(sync_await(&box.m, box.post.last_id, 1));
+		did(sync_await(&box.in.m, box.post.last_id, 1));
 	else
-		wait_leave(&box.m);
+		wait_leave(&box.in.m);
 }
 
 /* check_payload -- the payload of a message that was received. */
@@ -235,41 +234,41 @@ deliver(void)
 	uint64_t last = 0;
 
 	for (uint32_t i = 0; i < box.run.n; i++) {
-		if (!did(claim_message(&box.claim, &box.run, i, &m, scratch)))
+		if (!did(claim_message(&box.in.claim, &box.run, i, &m, scratch)))
 			continue;
 		s = box.patched ? NULL : find(m.id);
 		if (!box.patched) {
-			MUST(m.id > last && (s == NULL || (!s->gone && (box.claim.peek || !s->held))));
+			MUST(m.id > last && (s == NULL || (!s->gone && (box.in.claim.peek || !s->held))));
 			MUST(s == NULL || (slice_is(m.tag, tags[s->tag]) && slice_is(m.source, "fuzz") && m.len == s->len));
 			if (s != NULL)
-				s->held = !box.claim.peek;
+				s->held = !box.in.claim.peek;
 		}
 		MUST(frame_name_ok(m.tag) && frame_name_ok(m.source));
 		if (message_head(line, &m, m.len, false) == 0)
 			MUST(errno == EMSGSIZE);
-		if (!(box.run.items[i].slot.flags & SLOT_MEET))
+		if (!(box.run.in->items[i].slot.flags & SLOT_MEET))
 			check_payload(&m, s);
 		if (m.fd != -1)
 			close(m.fd);
 		last = m.id;
 	}
-	if (box.run.meet_fd != -1)
-		close(box.run.meet_fd);
-	box.run.meet_fd = -1;
+	if (box.run.in->meet_fd != -1)
+		close(box.run.in->meet_fd);
+	box.run.in->meet_fd = -1;
 }
 
 /* end_run -- what was in the run has left it this way. */
 static void
-end_run(uint32_t from, enum claim_end end)
+end_run(uint32_t from, enum receiver_end end)
 {
 	struct sent *s;
 
 	for (uint32_t i = from; i < box.run.n && !box.patched; i++) {
-		s = find(box.run.items[i].id);
-		if (s == NULL || box.claim.peek)
+		s = find(box.run.in->items[i].id);
+		if (s == NULL || box.in.claim.peek)
 			continue;
 		s->held = false;
-		s->gone = end == CLAIM_DONE || end == CLAIM_DROPPED;
+		s->gone = end == RECEIVER_DONE || end == RECEIVER_DROPPED;
 	}
 }
 
@@ -290,8 +289,8 @@ step_turn(struct bytes *b)
 	}
 	if (limits.messages > RUN_MESSAGES)
 		limits.messages = RUN_MESSAGES;
-	end_run(0, CLAIM_DONE);
-	r = claim_turn(&box.claim, &box.run, &limits);
+	end_run(0, RECEIVER_DONE);
+	r = claim_turn(&box.in.claim, &box.run, &limits);
 	if (did(r) && r == 1)
 		deliver();
 	if (r == -1)
@@ -301,11 +300,11 @@ step_turn(struct bytes *b)
 static void
 step_settle(struct bytes *b)
 {
-	enum claim_end end = (enum claim_end)bytes_below(b, 4);
+	enum receiver_end end = (enum receiver_end)bytes_below(b, 4);
 	uint32_t from = box.run.n > 0 ? bytes_byte(b) % (box.run.n + 1) : 0;
 
 	end_run(from, end);
-	if (!did(claim_settle(&box.claim, &box.run, from, end, end == CLAIM_FAILED ? bytes_byte(b) * 1000U : 0)))
+	if (!did(claim_settle(&box.in.claim, &box.run, from, end, end == RECEIVER_FAILED ? bytes_byte(b) * 1000U : 0)))
 		box.run.n = 0;
 }
 
@@ -317,10 +316,10 @@ step_hold(struct bytes *b)
 	char scratch[FRAME_HEADER_MAX];
 	struct message m;
 	struct sent *s;
-	enum claim_end end = bytes_byte(b) % 2 == 0 ? CLAIM_DONE : CLAIM_BACK;
+	enum receiver_end end = bytes_byte(b) % 2 == 0 ? RECEIVER_DONE : RECEIVER_BACK;
 
-	if (box.hold.n == 0 && !box.claim.peek) {
-		MUST(hold_add(&box.hold, &box.run) == 0);
+	if (box.hold.n == 0 && !box.in.claim.peek) {
+		MUST(inflight_add(&box.hold, &box.receiver, &box.run) == 0);
 		for (size_t i = 0; i < box.n; i++) {
 			box.sent[i].held = false;
 			for (uint32_t j = 0; j < box.hold.n; j++)
@@ -331,32 +330,17 @@ step_hold(struct bytes *b)
 	}
 	if (box.hold.n == 0)
 		return;
-	if (bytes_byte(b) % 2 == 0 && did(hold_recall(&box.claim, &box.hold.list[0], &again))
-	    && did(claim_message(&box.claim, &again, 0, &m, scratch)) && m.fd != -1)
+	MUST(run_make(&again) == 0);
+	if (bytes_byte(b) % 2 == 0 && did(inflight_recall(&box.hold, &box.receiver, 0, &again))
+	    && did(claim_message(&box.in.claim, &again, 0, &m, scratch)) && m.fd != -1)
 		close(m.fd);
-	if (did(hold_settle(&box.hold, &box.claim, 0, box.hold.n, end, 0)))
+	if (did(inflight_settle(&box.hold, &box.receiver, 0, box.hold.n, end, 0)))
 		for (uint32_t i = 0; i < box.hold.n; i++)
 			if ((s = find(box.hold.list[i].item.id)) != NULL) {
 				s->held = false;
-				s->gone = end == CLAIM_DONE;
+				s->gone = end == RECEIVER_DONE;
 			}
-	hold_drop(&box.hold);
-}
-
-static void
-step_survey(struct bytes *b)
-{
-	static struct survey s;
-	uint64_t live = 0;
-
-	if (!did(survey_look(&s, BOX, bytes_byte(b) % 2 == 0)))
-		return;
-	MUST(s.wants_n <= WANT_MAX && s.receivers + s.senders == s.wants_n);
-	if (box.patched || box.policy != CTL_BLOCK || box.n == SENT_MAX)
-		return;
-	for (size_t i = 0; i < box.n; i++)
-		live += !box.sent[i].gone;
-	MUST(s.ctl.live >= live);
+	inflight_drop(&box.hold);
 }
 
 static void
@@ -367,12 +351,12 @@ step_call(struct bytes *b)
 	long r;
 
 	if (bytes_byte(b) % 2 == 0) {
-		r = call_look(&box.m, id, slice_of("t1"), slice_of("fuzz"));
-		if (did(r) && r == CALL_LOST && s != NULL)
+		r = call_look(&box.in.m, id, slice_of("t1"), slice_of("fuzz"));
+		if (did(r) && r == REQUEST_LOST && s != NULL)
 			s->gone = true;         /* it has been withdrawn */
 		return;
 	}
-	r = call_withdraw(&box.m, id);
+	r = call_withdraw(&box.in.m, id);
 	if (did(r) && r == 1 && s != NULL)
 		s->gone = true;
 }
@@ -391,52 +375,88 @@ open_box(struct bytes *b)
 	if (which == 3)
 		MUST(filter_add(&f, 'T', "-") == 0 && filter_add(&f, 's', "f*") == 0);
 	memset(&box.post, 0, sizeof box.post);
-	memset(&box.claim, 0, sizeof box.claim);
+	memset(&box.in.claim, 0, sizeof box.in.claim);
+	MUST(run_make(&box.run) == 0);
+	box.in.offer_fd = -1;
+	box.receiver.in = &box.in;
 	box.run.n = 0;
-	hold_drop(&box.hold);
-	box.run.meet_fd = box.post.offer_fd = -1;
+	inflight_drop(&box.hold);
+	box.run.in->meet_fd = box.post.offer_fd = -1;
 	for (size_t i = 0; i < box.n; i++)
 		box.sent[i].held = false;       /* who had it has died */
-	box.open = did(mbox_open(&box.m, BOX));
-	box.post.m = &box.m;
+	box.open = did(mbox_open(&box.in.m, BOX));
+	box.post.m = &box.in.m;
 	if (!box.open)
 		return;
-	MUST(claim_init(&box.claim, &box.m, &f, which == 4, 1000000) == 0);
-	box.claim.take_expired = bytes_byte(b) % 2 == 0;
+	MUST(claim_init(&box.in.claim, &box.in.m, &f, which == 4, 1000000) == 0);
+	box.in.claim.take_expired = bytes_byte(b) % 2 == 0;
 }
 
 static void
 close_box(void)
 {
 	if (box.open)
-		claim_free(&box.claim);
-	mbox_close(&box.m);
+		claim_free(&box.in.claim);
+	mbox_close(&box.in.m);
 	box.open = false;
+}
+
+/* another_process -- what begins now, or ends, is done as by a process that does not have the mailbox open. */
+static void
+another_process(bool begins)
+{
+	static ino_t ino;
+
+	if (begins)
+		ino = box.in.m.ino;
+	box.in.m.ino = begins ? 0 : ino;
+}
+
+static void
+step_look(struct bytes *b)
+{
+	static struct snapshot s;
+	uint64_t live = 0;
+	bool done;
+
+	another_process(true);
+	done = did(snapshot_look(&s, BOX, bytes_byte(b) % 2 == 0));
+	another_process(false);
+	if (!done)
+		return;
+	MUST(s.waiters_n <= SNAPSHOT_WAITERS && s.receivers + s.senders == s.waiters_n);
+	if (box.patched || box.policy != MAILBOX_BLOCK || box.n == SENT_MAX)
+		return;
+	for (size_t i = 0; i < box.n; i++)
+		live += !box.sent[i].gone;
+	MUST(s.messages >= live);
 }
 
 static void
 make_box(struct bytes *b)
 {
-	static const uint64_t capacities[] = { CTL_UNBOUNDED, CTL_UNBOUNDED, 3, 0 };
-	static const uint64_t sizes[] = { CTL_UNBOUNDED, CTL_UNBOUNDED, 500, 70000 };
-	struct box_settings settings = { .mode = 0600 };
+	static const uint64_t capacities[] = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 3, 0 };
+	static const uint64_t sizes[] = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 500, 70000 };
+	struct mailbox_settings settings = { .mode = 0600 };
 
 	settings.cap_messages = capacities[bytes_below(b, 4)];
 	settings.cap_bytes = sizes[bytes_below(b, 4)];
-	settings.policy = (enum ctl_policy)bytes_below(b, 3);
+	settings.policy = (enum mailbox_policy)bytes_below(b, 3);
 	if (settings.cap_messages == 0)
-		settings.policy = CTL_BLOCK;
+		settings.policy = MAILBOX_BLOCK;
 	box.policy = settings.policy;
-	MUST(box_make(BOX, &settings) == 0);
+	MUST(mailbox_make(BOX, &settings) == 0);
 }
 
 static void
 remove_box(struct bytes *b)
 {
-	if (box_remove(BOX, bytes_byte(b) % 2 == 0, clock_after(1000000), NULL) == 0)
+	another_process(true);
+	if (mailbox_remove(BOX, bytes_byte(b) % 2 == 0, clock_after(1000000), NULL) == 0)
 		box.removed = true;
 	else if (errno != ENOTEMPTY)
 		did(-1);
+	another_process(false);
 }
 
 static void
@@ -444,15 +464,15 @@ step(struct bytes *b)
 {
 	switch (bytes_below(b, 16)) {
 	case 0: case 1:
-		if (box.m.ctl.cap_messages != 0)
+		if (box.in.m.ctl.cap_messages != 0)
 			step_send(b);
 		break;
 	case 2:
-		if (box.m.ctl.cap_messages != 0)
+		if (box.in.m.ctl.cap_messages != 0)
 			step_send_big(b);
 		break;
 	case 3:
-		if (box.m.ctl.cap_messages == 0)
+		if (box.in.m.ctl.cap_messages == 0)
 			step_offer(b);
 		else
 			step_send(b);
@@ -467,7 +487,7 @@ step(struct bytes *b)
 		step_hold(b);
 		break;
 	case 10:
-		step_survey(b);
+		step_look(b);
 		break;
 	case 11:
 		step_call(b);
@@ -478,13 +498,13 @@ step(struct bytes *b)
 		break;
 	case 13:
 		if (bytes_byte(b) % 2 == 0)
-			patch_full(box.m.dir_fd);
+			patch_full(box.in.m.dir_fd);
 		else
-			patch_busy(box.m.dir_fd);
+			patch_busy(box.in.m.dir_fd);
 		break;
 	default:
 		box.patched = true;
-		patch_box(box.m.dir_fd, b);
+		patch_box(box.in.m.dir_fd, b);
 	}
 }
 
@@ -501,10 +521,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_box(&in);
 	open_box(&in);
 	for (int i = 0; i < STEPS && box.open && in.p < in.end; i++) {
-		if (mbox_lock(&box.m, clock_after(1000000)) == 0)
-			mbox_unlock(&box.m);    /* for what step looks at */
+		if (mbox_lock(&box.in.m, clock_after(1000000)) == 0)
+			mbox_unlock(&box.in.m);    /* for what step looks at */
 		step(&in);
-		MUST(!box.m.locked && !box.m.changing && box.m.ringing == 0);
+		MUST(!box.in.m.locked && !box.in.m.changing && box.in.m.ringing == 0);
 		if (bytes_byte(&in) == 251)
 			remove_box(&in);
 	}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # walls.sh -- the walls between the rooms of src/ (its folders) stand, asked of every include, and with nm(1) of every
 # function and variable that one object takes from another:
-#   - a file uses only its own room and rooms before it in the Makefile's ROOMS;
+#   - a file uses only its own room and rooms before it in the Makefile's ROOMS; nothing uses a program;
+#   - from outside mailbox/ only mailbox/mailbox.h is included, and only what it declares, at most 60 functions, called;
 #   - within a room there is no circle.
 # shellcheck disable=SC2086  # the lists are lists of words
 set -eu
@@ -25,7 +26,7 @@ uses() {
 		}'
 	for name in $MODULES $(printf 'tool/%s ' $TOOLS); do
 		[ "$name" = "${name%.h}" ] || continue
-		nm -A --format=posix "$dir/$name.o"
+		nm -A --format=posix "$dir/${name%.c}.o"
 	done | sed -e "s|^$dir/||" -e 's/\.o://' | awk '
 		$3 ~ /^[TDBRC]$/ && $2 != "main" { home[$2] = $1 }
 		$3 == "U" { n++; user[n] = $1; name[n] = $2 }
@@ -36,13 +37,20 @@ uses() {
 		}'
 }
 
-uses | awk -v rooms="$ROOMS" '
+uses | awk -v rooms="$ROOMS" -v tools="$TOOLS" '
 	function room(module) { sub(/\/[^\/]*$/, "", module); return module }
 	function complain(text) { print "walls: " text; bad = 1 }
 	BEGIN {
 		n = split(rooms, list)
 		for (i = 1; i <= n; i++)
 			rank[list[i]] = i
+		n = split(tools, list)
+		for (i = 1; i <= n; i++)
+			program["tool/" list[i]] = 1
+		# what the face of the mailbox declares
+		while ((getline line < "src/mailbox/mailbox.h") > 0)
+			if (match(line, /[a-z_0-9]+\(/))
+				face[substr(line, RSTART, RLENGTH - 1)] = 1
 	}
 	$3 ~ /^tool_/ { next }
 	{
@@ -58,7 +66,14 @@ uses | awk -v rooms="$ROOMS" '
 		else
 			calls++
 		what = $3 == "include" ? $2 : $3 " of " to
-		if (from == to || ($3 == "include" && to == "mailbox/mailbox"))
+		if (to in program)
+			complain($4 ": " what ": a program is used by nobody")
+		if (from !~ /^mailbox\// && to ~ /^mailbox\// && ($3 == "include" ? to != "mailbox/mailbox" : !($3 in face)))
+			complain($4 ": " what " is behind the face of the mailbox")
+		if (from !~ /^mailbox\// && $3 in face)
+			shown[$3] = 1
+		# the types of the face are for the rooms behind it as well
+		if (from == to || ($3 == "include" && room(to) == "mailbox"))
 			next
 		if (rank[room(to)] > rank[room(from)])
 			complain($4 ": " what " stands above")
@@ -89,8 +104,13 @@ uses | awk -v rooms="$ROOMS" '
 				if (used[i] in seen)
 					complain(m " uses " used[i] ", in a circle or above one")
 		}
+		for (m in shown)
+			faces++
+		if (faces > 60)
+			complain("the face of the mailbox has " faces " functions that are called, at most 60")
 		if (!bad)
-			print "walls: " includes " includes and " calls " uses of a name, none upwards or in a circle"
+			print "walls: " includes " includes and " calls " uses of a name, none upwards or in a circle; " faces \
+			    " functions of the mailbox are called from outside it, all declared in its face"
 		exit bad
 	}
 '

@@ -25,7 +25,7 @@
 #include "frame/filter.h"
 #include "frame/frame.h"
 #include "frame/message.h"
-#include "mailbox/box/create.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/ctl.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/send/append.h"

@@ -80,7 +80,7 @@ ctl_that_cannot_be_is_refused(void)
 		FIELD(ctl, names, SEG_NAMES + 1), FIELD(ctl, names_len, SEG_NAMES_BYTES + 1), FIELD(ctl, first, 31),
 		FIELD(ctl, head, 31), FIELD(ctl, live, 30), FIELD(ctl, claimed, 5), FIELD(ctl, delayed, 5),
 		FIELD(ctl, dropped, 30), FIELD(ctl, wants, WANT_MAX + 1), FIELD(ctl, mode, 01000),
-		FIELD(ctl, policy, CTL_LATEST + 1),
+		FIELD(ctl, policy, MAILBOX_LATEST + 1),
 	};
 	static const struct impossible with_none[] = {
 		FIELD(ctl, first_seg, 1), FIELD(ctl, log_len, 1), FIELD(ctl, names, 1), FIELD(ctl, names_len, 1),
@@ -148,19 +148,19 @@ fill_table(struct mbox *m)
 static bool
 no_spool_without_a_want(void)
 {
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK, false };
+	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
 	char path[] = "unit.XXXXXX", name[BELL_NAME_MAX];
 	struct mbox m;
 	int fd;
 
 	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
-	CHECK(box_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
+	CHECK(mailbox_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
 	errno = 0;
 	fd = spool_open(&m, CLOCK_NEVER);
 	bell_spool_name(name, m.number);
 	CHECK(fd == -1 && errno == ENOSPC && faccessat(m.dir_fd, name, F_OK, 0) == -1);
 	mbox_close(&m);
-	CHECK(box_remove(path, true, CLOCK_NEVER, NULL) == 0);
+	CHECK(mailbox_remove(path, true, CLOCK_NEVER, NULL) == 0);
 	return true;
 }
 
@@ -199,12 +199,12 @@ stands(struct mbox *m, uint64_t mark)
 static bool
 dropped_is_what_is_gone(void)
 {
-	const struct box_settings settings = { CTL_UNBOUNDED, CTL_UNBOUNDED, 0600, CTL_BLOCK, false };
+	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
 	char path[] = "unit.XXXXXX";
 	struct mbox m;
 
 	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
-	CHECK(box_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && send_one(&m) == 0);
+	CHECK(mailbox_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && send_one(&m) == 0);
 	CHECK(stands(&m, 0) == SYNC_WAITS && stands(&m, STATE_DONE) == SYNC_RECEIVED);
 	/* who was to drop it was killed between the mark and the state: it is there, and will be received */
 	CHECK(stands(&m, STATE_DROPPED) == SYNC_WAITS);
@@ -212,7 +212,7 @@ dropped_is_what_is_gone(void)
 	mbox_unlock(&m);
 	CHECK(stands(&m, STATE_DROPPED) == SYNC_DROPPED);
 	mbox_close(&m);
-	CHECK(box_remove(path, true, CLOCK_NEVER, NULL) == 0);
+	CHECK(mailbox_remove(path, true, CLOCK_NEVER, NULL) == 0);
 	return true;
 }
 

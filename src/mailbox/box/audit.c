@@ -21,7 +21,7 @@
 
 enum {
 	BLOCK = 256,                            /* slots and states read at a time */
-	FRAME_MAX = FRAME_HEADER_MAX + BATCH_INLINE + 1,
+	FRAME_MAX = FRAME_HEADER_MAX + MAILBOX_INLINE + 1,
 	WINDOW = 256 * 1024,                    /* bytes of log read at a time */
 };
 

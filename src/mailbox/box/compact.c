@@ -16,7 +16,7 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "mailbox/disk/batch.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mode.h"
 
 enum {
 	SPARSE = 8,             /* rewritten when less than 1/SPARSE of it waits ... */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* box: see box.h.  `lock` comes first and goes last; `ctl` makes the directory a mailbox. */
-#include "mailbox/box/create.h"
-
+/*
+ * create: make a mailbox, look at its settings, and remove it.
+ *
+ * Invariant: a directory with both `lock` and `ctl` is a mailbox: `lock` comes first and goes last.  The sticky bit
+ * stands from mkdir(2) until `lock` is there, and again while a mailbox is being removed.  A crash leaves a directory
+ * that the next mailbox_make or mailbox_remove of its owner takes for unfinished.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +21,14 @@
 #include "base/reclock.h"
 #include "base/safefile.h"
 #include "mailbox/box/fscheck.h"
+#include "mailbox/box/mbox.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
-#include "mailbox/disk/mode.h"
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/wakefifo.h"
+#include "mailbox/mode.h"
+
+#define WAIT_NS UINT64_C(1000000000)    /* how long a look waits for the lock */
 
 /* ---- make ---- */
 
@@ -35,7 +43,7 @@ make_empty(int dir_fd, const char *name, unsigned mode)
 
 /* make_files -- in an empty directory that is ours; ctl comes last, and makes it a mailbox. */
 static int
-make_files(int dir_fd, int lock_fd, const struct box_settings *settings)
+make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 {
 	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 };
 	int ctl_fd, r = -1, err;
@@ -147,7 +155,7 @@ holds_more(int dir_fd)
 	return more || r == -1;
 }
 
-/* unfinished -- whether dir_fd is what a killed box_make or box_remove of ours left. */
+/* unfinished -- whether dir_fd is what a killed mailbox_make or mailbox_remove of ours left. */
 static bool
 unfinished(int dir_fd)
 {
@@ -161,7 +169,7 @@ unfinished(int dir_fd)
 
 /* make_in -- make a mailbox of a directory that is empty or unfinished. */
 static int
-make_in(int dir_fd, const struct box_settings *settings)
+make_in(int dir_fd, const struct mailbox_settings *settings)
 {
 	int lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r = -1, err;
@@ -183,7 +191,7 @@ make_in(int dir_fd, const struct box_settings *settings)
 }
 
 int
-box_make(const char *path, const struct box_settings *settings)
+mailbox_make(const char *path, const struct mailbox_settings *settings)
 {
 	bool made = mkdir(path, S_ISVTX | 0700) == 0;
 	int dir_fd, r, err;
@@ -205,7 +213,7 @@ box_make(const char *path, const struct box_settings *settings)
 	}
 	r = make_in(dir_fd, settings);
 	if (r == 0 && settings->durable)
-		r = box_sync(path);
+		r = mailbox_sync(path);
 	err = errno;
 	if (r == -1 && err != EEXIST) {
 		/* should not all of it go, it is seen to be unfinished */
@@ -234,7 +242,7 @@ sync_at(int dir_fd, const char *name, int flags)
 }
 
 int
-box_sync(const char *path)
+mailbox_sync(const char *path)
 {
 	int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r, err;
 
@@ -246,6 +254,37 @@ box_sync(const char *path)
 	close(dir_fd);
 	errno = err;
 	return r;
+}
+
+/* ---- look ---- */
+
+int
+mailbox_look(const char *path, struct mailbox_settings *settings, struct damage *damage)
+{
+	struct mbox m;
+	int r, err;
+
+	if (mbox_open_any(&m, path) == -1)
+		return -1;
+	r = mbox_lock(&m, clock_after(WAIT_NS));
+	mbox_settings(&m.ctl, settings);
+	mbox_unlock(&m);
+	*damage = m.damage;
+	err = errno;
+	mbox_close(&m);
+	errno = err;
+	return r;
+}
+
+int
+mailbox_check(const char *path)
+{
+	struct mbox m;
+
+	if (mbox_open_any(&m, path) == -1)
+		return -1;
+	mbox_close(&m);
+	return 0;
 }
 
 /* ---- remove ---- */
@@ -357,7 +396,7 @@ holds_messages(struct mbox *m)
 }
 
 int
-box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
+mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_locked *locked)
 {
 	struct mbox m;
 	int r = -1, holds, err;
@@ -365,7 +404,7 @@ box_remove(const char *path, bool force, uint64_t deadline_ns, mbox_held *held)
 	if (mbox_open(&m, path) == -1)
 		return errno == EACCES ? -1 : remove_unfinished(path);
 	m.name = path;
-	m.held = held;
+	m.held = locked;
 	if (removable(&m, path) == -1) {
 		;
 	} else if (mbox_lock(&m, deadline_ns) == -1) {

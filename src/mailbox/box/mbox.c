@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mbox: open, lock, begin, commit, unlock.  A crash in any of them leaves what the next mbox_lock makes whole. */
+/* mbox: see mbox.h.  A crash leaves nothing: locks go with their process. */
 #include "mailbox/box/mbox.h"
 
 #include <errno.h>
@@ -8,22 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bootid.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
-#include "mailbox/box/audit.h"
-#include "mailbox/box/recover.h"
 #include "mailbox/disk/dropdir.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mode.h"
 
 enum { LOOK_NAP_MS = 20 };
 
-#define LOOK_NS UINT64_C(1000000000)    /* how long a change may take that is waited out by who only looks */
-#define HELD_NS UINT64_C(2000000000)    /* how long a lock may be held before somebody who waits is told */
+#define LOOK_NS UINT64_C(1000000000)    /* how long the lock file may outlive the others in rm -r */
 
 /* ---- open and close ---- */
+
+/*
+ * The mailboxes that this process has open.  It opens none of them twice, whatever names lead to it: its record locks are
+ * the process's, and closing any descriptor of `lock` would drop them all.
+ */
+static struct mbox *opened;
 
 /* open_files -- open what a mailbox is entered by.  Returns 0, or -1: ENODEV for a directory that is no mailbox. */
 static int
@@ -35,6 +37,15 @@ open_files(struct mbox *m, const char *path)
 	m->dir_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->dir_fd == -1)
 		return -1;
+	if (fstat(m->dir_fd, &st) == -1)
+		return -1;
+	for (const struct mbox *o = opened; o != NULL; o = o->next)
+		if (o->dev == st.st_dev && o->ino == st.st_ino) {
+			errno = EALREADY;
+			return -1;
+		}
+	m->dev = st.st_dev;
+	m->ino = st.st_ino;
 	m->ctl_fd = file_open(m->dir_fd, "ctl", m->look ? O_RDONLY : O_RDWR);
 	if (m->ctl_fd != -1 && !m->look)
 		m->lock_fd = file_open(m->dir_fd, "lock", O_RDWR);
@@ -43,10 +54,6 @@ open_files(struct mbox *m, const char *path)
 			errno = ENODEV;
 		return -1;
 	}
-	if (fstat(m->dir_fd, &st) == -1)
-		return -1;
-	m->dev = st.st_dev;
-	m->ino = st.st_ino;
 	m->uid = st.st_uid;
 	m->gid = st.st_gid;
 	/* members may write in the directory; who may only send may search it, and that is all */
@@ -65,9 +72,13 @@ open_for(struct mbox *m, const char *path, bool look)
 	*m = (struct mbox)MBOX_CLOSED;
 	m->look = look;
 	r = open_files(m, path);
-	if (r == -1)
+	if (r == -1) {
 		mbox_close(m);
-	return r;
+		return -1;
+	}
+	m->next = opened;
+	opened = m;
+	return 0;
 }
 
 int
@@ -105,6 +116,11 @@ mbox_close(struct mbox *m)
 	const int drops[3] = { m->drop_fd, m->door.bell_fd, m->door.own_fd };
 	int err = errno;
 
+	for (struct mbox **o = &opened; *o != NULL; o = &(*o)->next)
+		if (*o == m) {
+			*o = m->next;
+			break;
+		}
 	seg_close(&m->seg);
 	for (int i = 0; m->drops && i < 3; i++)
 		if (drops[i] != -1)
@@ -123,56 +139,14 @@ mbox_close(struct mbox *m)
 	errno = err;
 }
 
-/* ---- the lock and the change ---- */
+/* ---- what is not there ---- */
 
-static int
-unlock_with(struct mbox *m, int err)
-{
-	m->locked = true;
-	mbox_unlock(m);
-	errno = err;
-	return -1;
-}
-
-/* removed -- whether the directory or its lock was removed while we held it open. */
-static bool
-removed(const struct mbox *m)
+bool
+mbox_removed(const struct mbox *m)
 {
 	struct stat st;
 
 	return fstat(m->look ? m->dir_fd : m->lock_fd, &st) == 0 && st.st_nlink == 0;
-}
-
-/* look_at_ctl -- ctl, at a moment when nothing is being changed where that comes within a second.  Returns 0, or -1. */
-static int
-look_at_ctl(struct mbox *m)
-{
-	uint64_t deadline_ns = clock_after(LOOK_NS);
-	int r, ms = 1;
-
-	/* a copy that is being written may look damaged */
-	while (((r = ctl_read(m->ctl_fd, &m->ctl)) == -1 && errno == EUCLEAN) || (r == 0 && m->ctl.busy))
-		if (io_nap(deadline_ns, &ms, LOOK_NAP_MS) == -1) {
-			if (errno != ETIMEDOUT)
-				return -1;
-			if (r == -1)
-				errno = EUCLEAN;
-			break;
-		}
-	if (r == -1)
-		return -1;
-	if (m->ctl.removed || removed(m)) {
-		errno = EIDRM;
-		return -1;
-	}
-	m->locked = true;
-	return 0;
-}
-
-bool
-mbox_held_still(const struct mbox *m)
-{
-	return !m->look || ctl_still(m->ctl_fd, m->ctl.generation);
 }
 
 int
@@ -181,7 +155,7 @@ mbox_missing(const struct mbox *m)
 	uint64_t deadline_ns = clock_after(LOOK_NS);
 	int ms = 1;
 
-	while (!removed(m))
+	while (!mbox_removed(m))
 		if (m->look || io_nap(deadline_ns, &ms, LOOK_NAP_MS) == -1) {
 			if (m->look || errno == ETIMEDOUT)
 				errno = EBADMSG;
@@ -205,203 +179,6 @@ mbox_wants(struct mbox *m)
 		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? file_open_own(m->dir_fd, "want", O_RDWR)
 		    : file_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
 	return m->want_fd == -1 ? not_opened(m) : 0;
-}
-
-/* open_wants -- the table of wants, which a killed process may have left something in. */
-static int
-open_wants(struct mbox *m)
-{
-	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter ? mbox_wants(m) : 0;
-}
-
-/* mend -- what a killed process left. */
-static int
-mend(struct mbox *m)
-{
-	m->tidied = true;
-	if (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
-		return mbox_commit(m);
-	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
-}
-
-/* take -- take the lock; where that takes long, somebody at a terminal is told once. */
-static int
-take(struct mbox *m, uint64_t deadline_ns)
-{
-	mbox_held *held = m->held;
-	uint64_t soon_ns;
-
-	if (held != NULL) {
-		if (lock_spin(m->lock_fd, MBOX_LOCK) == 0)
-			return 0;
-		if (errno != EAGAIN)
-			return -1;
-		soon_ns = clock_after(HELD_NS);
-		if (!isatty(STDERR_FILENO)) {
-			m->held = NULL;
-		} else if (soon_ns < deadline_ns) {
-			if (lock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
-				return 0;
-			if (errno != EBUSY)
-				return -1;
-			m->held = NULL;
-			held(m->name);
-		}
-	}
-	return lock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
-}
-
-/* identify -- a copy gets an identity of its own; one that some may only send to keeps it, and says whose it is now. */
-static int
-identify(struct mbox *m)
-{
-	/* what waits in drop/ is for this one */
-	if (mode_drops(m->ctl.mode))
-		return drop_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid);
-	return getrandom(&m->ctl.identity, sizeof m->ctl.identity, 0) == -1 ? -1 : 0;
-}
-
-/* have_wants -- make the table of wants where it is missing: in half a copy, say.  Nobody waits yet.  Returns 0, or -1. */
-static int
-have_wants(const struct mbox *m)
-{
-	struct stat st;
-	int fd;
-
-	if (fstatat(m->dir_fd, "want", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
-		return 0;
-	fd = file_make(m->dir_fd, "want", mode_files(m->ctl.mode));
-	if (fd == -1)
-		return -1;
-	close(fd);
-	return 0;
-}
-
-/*
- * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
- * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
- */
-static int
-prove(struct mbox *m)
-{
-	struct ctl *c = &m->ctl;
-	uint64_t boot = boot_id(), place;
-
-	if (boot_place(m->ctl_fd, &place) == -1)
-		return -1;
-	if (boot != 0 && boot == c->boot && place == c->place)
-		return 0;
-	if ((place != c->place && identify(m) == -1) || audit(m->dir_fd, c, &m->damage) == -1 || have_wants(m) == -1)
-		return -1;
-	/* what was synced then is on the disk; what has its numbers now is not */
-	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)
-		return -1;
-	c->boot = boot;
-	c->place = place;
-	c->proven = c->next;
-	c->busy = 1;
-	return 0;
-}
-
-int
-mbox_lock(struct mbox *m, uint64_t deadline_ns)
-{
-	if (m->look)
-		return look_at_ctl(m) == -1 ? -1 : open_wants(m);
-	if (take(m, deadline_ns) == -1)
-		return -1;
-	if (removed(m))
-		return unlock_with(m, EIDRM);
-	if (ctl_read(m->ctl_fd, &m->ctl) == -1)
-		return unlock_with(m, errno);
-	if (m->ctl.removed)
-		return unlock_with(m, EIDRM);
-	if (!m->proven && !(m->proven = boot_marked(m->ctl_fd)) && prove(m) == -1)
-		return unlock_with(m, errno);
-	if (open_wants(m) == -1)
-		return unlock_with(m, errno);
-	m->locked = true;
-	m->changing = false;
-	m->failed = 0;
-	m->kinds_known = false;
-	m->crowd.kinds = 0;
-	if ((m->ctl.busy || (m->ctl.litter && !m->tidied)) && mend(m) == -1)
-		return unlock_with(m, errno);
-	if (!m->proven)
-		boot_mark(m->ctl_fd);
-	m->proven = true;
-	return 0;
-}
-
-int
-mbox_begin(struct mbox *m)
-{
-	if (m->failed != 0 || m->look) {
-		errno = m->failed != 0 ? m->failed : EACCES;
-		return -1;
-	}
-	if (m->changing)
-		return 0;
-	m->ctl.busy = 1;
-	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
-		return -1;
-	m->changing = true;
-	return 0;
-}
-
-int
-mbox_note(struct mbox *m)
-{
-	return ctl_write(m->ctl_fd, &m->ctl);
-}
-
-int
-mbox_fail(struct mbox *m)
-{
-	m->failed = errno;
-	return -1;
-}
-
-int
-mbox_commit(struct mbox *m)
-{
-	if (m->failed != 0) {
-		errno = m->failed;
-		return -1;
-	}
-	m->ctl.busy = 0;
-	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
-		return -1;
-	m->changing = false;
-	return 0;
-}
-
-void
-mbox_ring(struct mbox *m, int fd)
-{
-	if (m->ringing < MBOX_RINGS)
-		m->rings[m->ringing++] = fd;
-	else
-		close(fd);
-}
-
-void
-mbox_unlock(struct mbox *m)
-{
-	int err = errno;
-
-	if (!m->locked)
-		return;
-	m->locked = false;
-	if (m->changing) {
-		seg_close(&m->seg);
-		m->changing = false;
-	}
-	if (!m->look)
-		lock_free(m->lock_fd, MBOX_LOCK);
-	while (m->ringing > 0)
-		close(m->rings[--m->ringing]);
-	errno = err;
 }
 
 /* ---- who we are, who lives ---- */
@@ -432,6 +209,13 @@ mbox_lives(const struct mbox *m, uint64_t number)
 	return number == m->number || m->look || lock_holder(m->lock_fd, number) != -1;
 }
 
+void
+mbox_settings(const struct ctl *c, struct mailbox_settings *settings)
+{
+	*settings = (struct mailbox_settings){ c->cap_messages, c->cap_bytes, c->mode, (enum mailbox_policy)c->policy,
+		c->durable != 0 };
+}
+
 bool
 mbox_fits(const struct ctl *c, uint64_t cost)
 {
@@ -443,7 +227,7 @@ mbox_moved(struct mbox *m, uint64_t generation)
 {
 	struct ctl c;
 
-	if (removed(m)) {
+	if (mbox_removed(m)) {
 		errno = EIDRM;
 		return -1;
 	}

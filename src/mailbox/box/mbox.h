@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mbox: a mailbox that is open, its lock, and the frame of every change.
+ * mbox: a mailbox that is open.
  *
- *     mbox_lock; look at m->ctl; mbox_begin; change files and m->ctl; mbox_commit; mbox_unlock
- *
- * An append needs no mbox_begin: the commit alone makes its messages exist.  Everything else begins, which marks ctl
- * `busy`; who finds it so recounts.  A process is a number: whatever it leaves in the mailbox carries it, and is void
- * once nobody holds the record lock on the byte of that number.
+ * A process is a number: whatever it leaves in the mailbox carries it, and is void once nobody holds the record lock on
+ * the byte of that number.
  */
 #ifndef MAILBOX_BOX_MBOX_H
 #define MAILBOX_BOX_MBOX_H
@@ -22,17 +19,15 @@
 
 enum { MBOX_RINGS = 64 };               /* bells that one change holds open until the unlock */
 
-/* Tells somebody at a terminal that another process (lock_missed) holds the lock of the mailbox that he calls name. */
-typedef void mbox_held(const char *name);
-
 struct mbox {
+	struct mbox *next;              /* of those that this process has open */
 	int dir_fd, lock_fd, ctl_fd, want_fd;
 	dev_t dev;                      /* which directory: a process opens a mailbox once, */
 	ino_t ino;                      /* for closing any descriptor of `lock` drops all its locks */
 	uid_t uid;                      /* whose it is */
 	gid_t gid;
 	bool look;                      /* opened by mbox_look: no lock, and nothing is written */
-	mbox_held *held;                /* where not NULL: called once with `name` when it has been locked for long */
+	mailbox_locked *held;                /* where not NULL: called once with `name` when it has been locked for long */
 	const char *name;
 	uint64_t number;                /* this process's; 0 until it needs one */
 	bool locked;
@@ -72,7 +67,7 @@ enum { MBOX_LOCK = 0, MBOX_SYNC, MBOX_DOOR, MBOX_NUMBERS };
 
 /*
  * mbox_open -- open the mailbox at path.
- * Returns 0, or -1: ENOTDIR where path is no directory, ENOENT where it is none with a mailbox in it,
+ * Returns 0, or -1: EALREADY where this process has it open already, ENOTDIR where path is no directory, ENOENT where it is none with a mailbox in it,
  * EPROTO for a mailbox of another version, EUCLEAN for a damaged one, or errno of open(2).
  */
 int mbox_open(struct mbox *m, const char *path);
@@ -94,50 +89,14 @@ int mbox_drop(struct mbox *m);
 /* mbox_close -- let go of everything. */
 void mbox_close(struct mbox *m);
 
-/*
- * mbox_lock -- lock the mailbox, read ctl, and make whole what a killed process left; after a boot of the machine, and
- * in a copy, look at every message first (audit.h), what is damaged being noted in m->damage.
- * A mailbox to look at is not locked: ctl is read at a moment when nothing is being changed, or after a second.
- * Returns 0, or -1: EIDRM where the mailbox was removed, EBUSY where it is locked by another until the deadline
- * (lock.h: lock_missed), EINTR, EUCLEAN ctl is damaged, EBADMSG, or errno.
- */
-int mbox_lock(struct mbox *m, uint64_t deadline_ns);
-
-/*
- * mbox_held_still -- whether what was read since mbox_lock belongs together: always so under the lock; in a mailbox
- * to look at, where ctl is as it was.
- */
-bool mbox_held_still(const struct mbox *m);
-
-/* mbox_begin -- mark the mailbox busy: from now on a kill is mended by recount.  Returns 0, or -1. */
-int mbox_begin(struct mbox *m);
-
-/* mbox_note -- write m->ctl in the middle of a change: a recount from now on goes by it.  Returns 0, or -1. */
-int mbox_note(struct mbox *m);
-
-/*
- * mbox_fail -- a change has failed half-way, with errno: until the unlock no other is begun, and none committed, so that
- * whoever locks next makes whole what it left.  Returns -1.
- */
-int mbox_fail(struct mbox *m);
-
-/* mbox_commit -- write m->ctl: what was changed now counts.  Returns 0, or -1. */
-int mbox_commit(struct mbox *m);
-
-/*
- * mbox_ring -- the bell that was opened, fd, is to ring at the unlock.  Where too many are open it rings at once: whoever
- * wakes waits for the lock.
- */
-void mbox_ring(struct mbox *m, int fd);
-
-/* mbox_unlock -- unlock, then ring the bells that were opened.  A change not committed is left to recount. */
-void mbox_unlock(struct mbox *m);
-
 /* mbox_number -- see to it that the process has its number, and holds its byte.  Returns 0, or -1. */
 int mbox_number(struct mbox *m);
 
 /* mbox_lives -- whether the process with this number lives. */
 bool mbox_lives(const struct mbox *m, uint64_t number);
+
+/* mbox_settings -- the settings that c has. */
+void mbox_settings(const struct ctl *c, struct mailbox_settings *settings);
 
 /* mbox_fits -- whether a message that counts cost bytes has room; it always has in an empty mailbox. */
 bool mbox_fits(const struct ctl *c, uint64_t cost);
@@ -160,6 +119,9 @@ int mbox_seg_log(struct mbox *m);
 
 /* mbox_wants -- have m->want_fd open, the table of wants.  With the lock held.  Returns as mbox_seg_log. */
 int mbox_wants(struct mbox *m);
+
+/* mbox_removed -- whether the directory or its lock was removed while we held it open. */
+bool mbox_removed(const struct mbox *m);
 
 /*
  * mbox_missing -- tell why a file that must be there is not: rm -r takes the files of a mailbox one by one.  Waits up to

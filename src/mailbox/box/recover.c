@@ -13,10 +13,10 @@
 #include "base/safefile.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
-#include "mailbox/disk/mode.h"
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/disk/want.h"
+#include "mailbox/mode.h"
 
 enum { BLOCK = 256 };           /* slots and states read at a time */
 

@@ -196,7 +196,7 @@ batch_put_records(struct batch *b, const char *data, const char *limit, char mar
 
 	*why = BATCH_NO_MARK;
 	while ((at = find_byte(data, limit, mark)) != NULL) {
-		*why = at - data > BATCH_INLINE ? BATCH_LONG : BATCH_FULL;
+		*why = at - data > MAILBOX_INLINE ? BATCH_LONG : BATCH_FULL;
 		if (*why == BATCH_LONG || !add(b, data, (size_t)(at - data)))
 			break;
 		*why = BATCH_NO_MARK;

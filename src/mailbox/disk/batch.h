@@ -10,12 +10,12 @@
 
 #include "frame/message.h"
 #include "mailbox/disk/seg.h"
+#include "mailbox/mailbox.h"
 
 enum {
 	BATCH_MESSAGES = 4096,
 	BATCH_NAMES = 256,
 	BATCH_LINE = 256,                       /* a header line no longer than this is kept for the next message */
-	BATCH_INLINE = SEG_PAYLOAD,             /* a larger payload goes to a file of its own */
 	BATCH_LOG = 256 * 1024,
 };
 
@@ -52,7 +52,7 @@ void batch_clear(struct batch *b);
 int batch_head(struct batch *b, const struct message *head);
 
 /*
- * batch_put -- add a message of at most BATCH_INLINE bytes, under the head that was set.
+ * batch_put -- add a message of at most MAILBOX_INLINE bytes, under the head that was set.
  * Returns 1, or 0 where the batch must be appended first.
  */
 int batch_put(struct batch *b, const char *data, size_t len);
@@ -61,7 +61,7 @@ int batch_put(struct batch *b, const char *data, size_t len);
  * batch_put_records -- add the records that end in mark and begin at data, up to limit, each without its mark, under
  * the head that was set; as many as there are and as fit.
  * Returns where it stopped, *why telling: BATCH_NO_MARK no whole record stands there; BATCH_FULL append the batch
- * first; BATCH_LONG the record there is longer than BATCH_INLINE.
+ * first; BATCH_LONG the record there is longer than MAILBOX_INLINE.
  */
 enum batch_stop { BATCH_NO_MARK, BATCH_FULL, BATCH_LONG };
 const char *batch_put_records(struct batch *b, const char *data, const char *limit, char mark, enum batch_stop *why);

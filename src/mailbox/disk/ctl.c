@@ -43,7 +43,7 @@ static bool
 sound(const struct ctl *c)
 {
 	return extent_sound(c) && counts_sound(c) && c->wants <= WANT_MAX && (c->mode & ~0777U) == 0
-	    && c->policy <= CTL_LATEST;
+	    && c->policy <= MAILBOX_LATEST;
 }
 
 enum { TRIES = 8 };             /* without the lock both copies may be caught while they are being written */

@@ -15,21 +15,14 @@
 #include <stdint.h>
 
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/mailbox.h"
 
 #define CTL_MAGIC "MAILBOX\n"
-#define CTL_UNBOUNDED UINT64_MAX
 
 enum {
 	CTL_VERSION = 4,
 	CTL_COPY = 256,                 /* bytes of a copy */
 	CTL_SYNCED = 64,                /* bytes behind the copies, of a durable mailbox: see stable.c */
-};
-
-/* What happens when there is no room. */
-enum ctl_policy {
-	CTL_BLOCK,                      /* the sender waits */
-	CTL_OLDEST,                     /* the oldest message that nobody has claimed goes */
-	CTL_LATEST,                     /* always: a message takes the place of the one of its tag */
 };
 
 struct ctl {
@@ -38,7 +31,7 @@ struct ctl {
 	uint32_t mode;                  /* permission bits given to mkmbox: see mode.h */
 	uint64_t generation;            /* counts the writes of ctl */
 	uint64_t identity;              /* random: which mailbox this is */
-	uint64_t cap_messages;          /* bounds; CTL_UNBOUNDED */
+	uint64_t cap_messages;          /* bounds; MAILBOX_UNBOUNDED */
 	uint64_t cap_bytes;
 
 	uint64_t next;                  /* id of the message to come; the first ever is 1 */
@@ -61,7 +54,7 @@ struct ctl {
 	uint32_t wants;                 /* entries of the want table in use, from its start */
 	uint8_t busy;                   /* a change is under way: who finds it set recounts */
 	uint8_t removed;                /* rmmbox has begun */
-	uint8_t policy;                 /* enum ctl_policy */
+	uint8_t policy;                 /* enum mailbox_policy */
 	uint8_t expires;                /* some of what waits may expire */
 	uint64_t boot;                  /* the boot of the machine in which it was last found whole (boot.h) */
 	uint64_t place;                 /* which file this was then: in a copy it is another one */

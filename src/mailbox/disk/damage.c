@@ -10,7 +10,7 @@
 
 #include "base/io.h"
 #include "base/safefile.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mode.h"
 
 void
 damage_note(struct damage *d, uint64_t id)

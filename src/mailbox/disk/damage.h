@@ -14,13 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct damage {
-	uint64_t n;                     /* messages; to be told to the user, and set to 0 */
-	uint64_t first, last;           /* between these numbers */
-	bool kept;                      /* something of them was set aside, */
-	bool kept_frames;               /* frames, in the file of this number */
-	uint64_t frames;
-};
+#include "mailbox/mailbox.h"
 
 /* damage_note -- count message id. */
 void damage_note(struct damage *d, uint64_t id);

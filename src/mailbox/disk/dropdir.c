@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "base/num.h"
 #include "base/safefile.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mode.h"
 
 #define BEGUN "tmp."
 

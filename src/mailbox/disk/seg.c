@@ -21,7 +21,7 @@
 #include "base/num.h"
 #include "base/safefile.h"
 #include "frame/frame.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/mode.h"
 
 #define SEG_MAGIC "SEGMENT\n"
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/safefile.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
 
 enum {

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/safefile.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
 #include "mailbox/drop/queue.h"
 #include "mailbox/send/spool.h"
@@ -291,9 +292,9 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 		return failed();
 	if (st.st_ino != l->ino || st.st_uid != uid)
 		return PASSED;
-	big = st.st_size > BATCH_INLINE;
+	big = st.st_size > MAILBOX_INLINE;
 	/* what has no room now is not copied for nothing */
-	if (big && !mbox_fits(&in->m->ctl, (uint64_t)st.st_size) && in->m->ctl.policy == CTL_BLOCK)
+	if (big && !mbox_fits(&in->m->ctl, (uint64_t)st.st_size) && in->m->ctl.policy == MAILBOX_BLOCK)
 		return NO_ROOM;
 	sparse = big ? is_sparse(fd, &st) : 0;
 	if (sparse == -1)
@@ -301,7 +302,7 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 	if (!lineup_may_be(&st) || sparse)
 		errno = EBADMSG;
 	else if (read_head(in, fd, uid, &msg) == 0)
-		return msg.data != NULL && msg.len <= BATCH_INLINE ? take_small(in, l, name, &msg, deadline_ns)
+		return msg.data != NULL && msg.len <= MAILBOX_INLINE ? take_small(in, l, name, &msg, deadline_ns)
 		    : take_big(in, l, name, fd, &msg, deadline_ns);
 	return no_drop(in, name);
 }

@@ -3,6 +3,7 @@
 #include "mailbox/queue/evict.h"
 
 #include "base/clock.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/queue/settle.h"
 
 enum {
@@ -68,9 +69,9 @@ displace(struct mbox *m, struct slice tag, uint64_t cost)
 	int r = 1;
 
 	/* one that was put back may stand beside a newer one */
-	while (r == 1 && m->ctl.policy == CTL_LATEST)
+	while (r == 1 && m->ctl.policy == MAILBOX_LATEST)
 		r = drop_first(m, &tag);
-	while (r == 1 && m->ctl.policy == CTL_OLDEST && !mbox_fits(&m->ctl, cost))
+	while (r == 1 && m->ctl.policy == MAILBOX_OLDEST && !mbox_fits(&m->ctl, cost))
 		r = drop_first(m, NULL);
 	return r == -1 ? -1 : 0;
 }

@@ -7,7 +7,7 @@
 
 /*
  * displace -- drop what the mailbox's policy drops for a message with this tag that counts cost bytes.
- * CTL_LATEST: each message of its tag; CTL_OLDEST: as many of the oldest as it takes for it to fit; CTL_BLOCK: none.
+ * MAILBOX_LATEST: each message of its tag; MAILBOX_OLDEST: as many of the oldest as it takes for it to fit; MAILBOX_BLOCK: none.
  * Messages that somebody has claimed stay.  With the lock held; begins the change where there is one.
  * Returns 0, or -1.
  */

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "base/safefile.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/box/txn.h"
+#include "mailbox/mode.h"
 #include "mailbox/wait/wake.h"
 
 enum { KEEP = 4096 };           /* bytes of log that stay when it was the last message */

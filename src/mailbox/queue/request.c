@@ -3,6 +3,7 @@
 #include "mailbox/queue/request.h"
 
 #include "base/clock.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/want.h"
 
 enum { BLOCK = 256 };           /* states read at a time */
@@ -100,17 +101,17 @@ call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 		return -1;
 	r = found = find(m, id, &item, &status, &lost);
 	if (found == 0) {
-		r = CALL_GONE;
+		r = REQUEST_GONE;
 	} else if (found == 1 && (lost || (status != STATE_CLAIMED && item.tries > 0))) {
 		r = call_served(m, tag, source);
 		if (r == 0) {
 			/* looking for others may have moved m->seg */
-			r = find(m, id, &item, &status, &lost) == -1 || drop(m, &item, status) == -1 ? -1 : CALL_LOST;
+			r = find(m, id, &item, &status, &lost) == -1 || drop(m, &item, status) == -1 ? -1 : REQUEST_LOST;
 		} else if (r == 1) {
-			r = CALL_WAITS;
+			r = REQUEST_WAITS;
 		}
 	} else if (found == 1) {
-		r = CALL_WAITS;
+		r = REQUEST_WAITS;
 	}
 	mbox_unlock(m);
 	return r;

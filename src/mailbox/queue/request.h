@@ -5,15 +5,9 @@
 
 #include "mailbox/queue/settle.h"
 
-enum call_state {
-	CALL_WAITS,             /* it waits, or somebody has it */
-	CALL_GONE,              /* it has left the mailbox */
-	CALL_LOST,              /* who had it has died, and nobody is there to take it: it is withdrawn */
-};
-
 /*
  * call_look -- see what has become of message id, whose tag and source these are.
- * Returns an enum call_state, or -1: EIDRM, EINTR, or errno.
+ * Returns an enum request_state, or -1: EIDRM, EINTR, or errno.
  */
 int call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source);
 

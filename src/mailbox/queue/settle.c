@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/safefile.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/wait/wake.h"
 
@@ -165,7 +166,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 }
 
 uint64_t
-settle_retry_us(unsigned tries)
+mailbox_retry_us(unsigned tries)
 {
 	uint64_t delay = RETRY_FIRST_US;
 

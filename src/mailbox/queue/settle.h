@@ -10,7 +10,7 @@
 
 #include "mailbox/box/mbox.h"
 
-enum { SETTLE_MAX = 2048 };             /* items settled at a time */
+enum { SETTLE_MAX = RUN_MESSAGES };     /* items settled at a time */
 
 #define SETTLE_DELAY_MAX_US UINT64_C(60000000)  /* no message is kept back for longer */
 
@@ -45,9 +45,6 @@ int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool trie
  */
 int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_status was, enum state_status now,
     uint64_t keep);
-
-/* settle_retry_us -- how long a message that has failed so many times is kept back. */
-uint64_t settle_retry_us(unsigned tries);
 
 /*
  * settle_find -- make m->seg the segment of message id, and fill its item and its status.

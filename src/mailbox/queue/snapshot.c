@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* survey: see survey.h.  A crash in it leaves nothing: a lock goes with its process. */
-#include "mailbox/queue/snapshot.h"
-
+/*
+ * snapshot: what is in a mailbox and what waits there.  Changes nothing; a crash in it leaves nothing, for a lock goes with
+ * its process.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "mailbox/box/mbox.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
 
 #define LOCK_NS UINT64_C(1000000000)    /* how long the mailbox may be locked by others */
@@ -23,11 +26,11 @@ enum {
 static int
 by_tag(const void *a, const void *b)
 {
-	return strcmp(((const struct survey_tag *)a)->tag, ((const struct survey_tag *)b)->tag);
+	return strcmp(((const struct snapshot_tag *)a)->tag, ((const struct snapshot_tag *)b)->tag);
 }
 
 static void
-add(struct survey_tag *to, const struct survey_tag *from)
+add(struct snapshot_tag *to, const struct snapshot_tag *from)
 {
 	to->messages += from->messages;
 	to->bytes += from->bytes;
@@ -37,7 +40,7 @@ add(struct survey_tag *to, const struct survey_tag *from)
 
 /* merge_tags -- sort the tags, and make one of those that are the same. */
 static void
-merge_tags(struct survey *s)
+merge_tags(struct snapshot *s)
 {
 	size_t n = 0;
 
@@ -57,9 +60,9 @@ merge_tags(struct survey *s)
 
 /* keep_tag -- add a tag of one segment; the same may come from several.  Returns 0, or -1. */
 static int
-keep_tag(struct survey *s, const struct survey_tag *t, struct slice tag)
+keep_tag(struct snapshot *s, const struct snapshot_tag *t, struct slice tag)
 {
-	struct survey_tag *bigger;
+	struct snapshot_tag *bigger;
 
 	if (s->tags_n == s->tags_room) {
 		merge_tags(s);
@@ -84,22 +87,22 @@ keep_tag(struct survey *s, const struct survey_tag *t, struct slice tag)
  * Returns 0, or -1.
  */
 static int
-count_segment(struct mbox *m, struct survey *s, struct survey_tag *tally)
+count_segment(struct mbox *m, struct snapshot *s, struct snapshot_tag *tally)
 {
 	struct slot slots[BLOCK];
 	uint64_t states[BLOCK];
 	uint32_t n = mbox_seg_n(m), step;
 
-	for (uint32_t pos = seg_find(&m->seg, n, s->ctl.first); pos < n; pos += step) {
+	for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n; pos += step) {
 		step = n - pos < BLOCK ? n - pos : BLOCK;
 		if (seg_read_states(&m->seg, pos, step, states) == -1 || seg_read_slots(&m->seg, pos, step, slots) == -1)
 			return -1;
 		for (uint32_t i = 0; i < step; i++) {
-			struct survey_tag one = { NULL, 1, batch_cost(slots[i].len), slots[i].time_us };
+			struct snapshot_tag one = { NULL, 1, batch_cost(slots[i].len), slots[i].time_us };
 
 			if (state_status(states[i]) >= STATE_DONE)
 				continue;
-			if (s->oldest_us == SURVEY_EMPTY)
+			if (s->oldest_us == SNAPSHOT_EMPTY)
 				s->oldest_us = one.oldest_us;
 			if (tally == NULL)
 				return 0;
@@ -112,14 +115,14 @@ count_segment(struct mbox *m, struct survey *s, struct survey_tag *tally)
 
 /* count_tags -- one segment's messages by tag. */
 static int
-count_tags(struct mbox *m, struct survey *s)
+count_tags(struct mbox *m, struct snapshot *s)
 {
-	struct survey_tag tally[SEG_NAMES];
+	struct snapshot_tag tally[SEG_NAMES];
 	struct names names;
 	uint32_t n, len;
 
 	for (size_t i = 0; i < SEG_NAMES; i++)
-		tally[i] = (struct survey_tag){ .oldest_us = SURVEY_EMPTY };
+		tally[i] = (struct snapshot_tag){ .oldest_us = SNAPSHOT_EMPTY };
 	names.n = names.len = 0;
 	mbox_seg_names(m, &n, &len);
 	if (names_read(&names, &m->seg, n, len) == -1 || count_segment(m, s, tally) == -1)
@@ -132,31 +135,33 @@ count_tags(struct mbox *m, struct survey *s)
 
 /* look_at_messages -- when the oldest was sent; with tags: all of them by tag. */
 static int
-look_at_messages(struct mbox *m, struct survey *s, bool tags)
+look_at_messages(struct mbox *m, struct snapshot *s, bool tags)
 {
-	uint64_t seg = s->ctl.live > 0 ? s->ctl.first_seg : 0;
+	uint64_t seg = m->ctl.live > 0 ? m->ctl.first_seg : 0;
 
-	for (; seg != 0 && (tags || s->oldest_us == SURVEY_EMPTY); seg = mbox_seg_next(m))
+	for (; seg != 0 && (tags || s->oldest_us == SNAPSHOT_EMPTY); seg = mbox_seg_next(m))
 		if (mbox_seg(m, seg) == -1 || (tags ? count_tags(m, s) : count_segment(m, s, NULL)) == -1)
 			return -1;
 	merge_tags(s);
 	return 0;
 }
 
-/* look_at_wants -- who lives and sleeps until something comes. */
+/* look_at_wants -- which processes live and sleep until something comes. */
 static int
-look_at_wants(struct mbox *m, struct survey *s)
+look_at_wants(struct mbox *m, struct snapshot *s)
 {
-	struct want *w;
+	static const enum snapshot_wait what[] = { [WANT_RECEIVE] = SNAPSHOT_MESSAGE, [WANT_PEEK] = SNAPSHOT_PEEK,
+		[WANT_ROOM] = SNAPSHOT_ROOM, [WANT_END] = SNAPSHOT_END };
+	struct want w;
 
-	for (uint32_t i = 0; i < s->ctl.wants && s->wants_n < WANT_MAX; i++) {
-		w = &s->wants[s->wants_n];
-		if (want_read(m->want_fd, i, w) == -1)
+	for (uint32_t i = 0; i < m->ctl.wants && s->waiters_n < SNAPSHOT_WAITERS; i++) {
+		if (want_read(m->want_fd, i, &w) == -1)
 			return -1;
-		if (w->owner == 0 || w->kind == WANT_SPOOL || w->mark == WANT_AWAKE || !mbox_lives(m, w->owner))
+		if (w.owner == 0 || w.kind == WANT_SPOOL || w.mark == WANT_AWAKE || !mbox_lives(m, w.owner))
 			continue;
-		s->wants_n++;
-		if (w->kind == WANT_RECEIVE || w->kind == WANT_PEEK)
+		s->waiters[s->waiters_n++] = (struct snapshot_waiter){
+			w.kind < sizeof what / sizeof what[0] ? what[w.kind] : SNAPSHOT_MESSAGE, w.object, w.filter };
+		if (w.kind == WANT_RECEIVE || w.kind == WANT_PEEK)
 			s->receivers++;
 		else
 			s->senders++;
@@ -165,25 +170,40 @@ look_at_wants(struct mbox *m, struct survey *s)
 }
 
 static void
-forget(struct survey *s)
+forget(struct snapshot *s)
 {
 	while (s->tags_n > 0)
 		free(s->tags[--s->tags_n].tag);
-	s->receivers = s->senders = s->wants_n = 0;
-	s->oldest_us = SURVEY_EMPTY;
-	s->outside = SURVEY_UNKNOWN;
+	s->receivers = s->senders = s->waiters_n = 0;
+	s->oldest_us = SNAPSHOT_EMPTY;
+	s->outside = SNAPSHOT_UNKNOWN;
 }
 
-/* look_once -- survey_look, of a mailbox that is open. */
+static void
+copy_counts(struct snapshot *s, const struct ctl *c)
+{
+	mbox_settings(c, &s->settings);
+	s->identity = c->identity;
+	s->messages = c->live;
+	s->bytes = c->live_bytes;
+	s->claimed = c->claimed;
+	s->dropped = c->dropped;
+	s->damaged = c->damaged;
+	s->refused = c->refused;
+	s->sent = c->next - 1;
+	s->received = s->sent - c->live - c->dropped - c->damaged;
+}
+
+/* look_once -- snapshot_look, of a mailbox that is open. */
 static int
-look_once(struct survey *s, struct mbox *m, bool tags)
+look_once(struct snapshot *s, struct mbox *m, bool tags)
 {
 	int r;
 
 	forget(s);
 	if (mbox_lock(m, clock_after(LOCK_NS)) == -1)
 		return -1;
-	s->ctl = m->ctl;
+	copy_counts(s, &m->ctl);
 	s->now_us = clock_wall_us();
 	s->now_ns = clock_mono_ns();
 	r = look_at_wants(m, s) == 0 ? look_at_messages(m, s, tags) : -1;
@@ -194,7 +214,7 @@ look_once(struct survey *s, struct mbox *m, bool tags)
 }
 
 int
-survey_look(struct survey *s, const char *path, bool tags)
+snapshot_look(struct snapshot *s, const char *path, bool tags)
 {
 	struct mbox m;
 	int r, ms = 1, err;

@@ -18,6 +18,7 @@
 #include "base/safefile.h"
 #include "frame/frame.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/recv/redeliver.h"
 #include "mailbox/recv/verify.h"
@@ -89,21 +90,21 @@ drop_all(struct mbox *m, const struct item *items, uint32_t n, uint64_t keep)
 
 /* change -- claim_change of items that certainly are ours. */
 static int
-change(struct claim *c, const struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
+change(struct claim *c, const struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us, uint64_t keep)
 {
-	if (end == CLAIM_DONE)
+	if (end == RECEIVER_DONE)
 		return settle_gone(c->m, items, n, STATE_CLAIMED, STATE_DONE, keep);
-	if (end == CLAIM_DROPPED)
+	if (end == RECEIVER_DROPPED)
 		return drop_all(c->m, items, n, keep);
 	if (items[0].slot.flags & SLOT_MEET)
-		return back_to_senders(c->m, items, n, end == CLAIM_FAILED);
-	if (settle_ready(c->m, items, n, end == CLAIM_FAILED, delay_us) == -1)
+		return back_to_senders(c->m, items, n, end == RECEIVER_FAILED);
+	if (settle_ready(c->m, items, n, end == RECEIVER_FAILED, delay_us) == -1)
 		return -1;
 	return revive_wake(c, items, n);
 }
 
 int
-claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us, uint64_t keep)
+claim_change(struct claim *c, struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us, uint64_t keep)
 {
 	long ours = settle_ours(c->m, items, n);
 
@@ -112,23 +113,23 @@ claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end
 
 /* finish -- settle items [from, n) of run; with the lock held. */
 static int
-finish(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us, uint64_t keep)
+finish(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us, uint64_t keep)
 {
-	bool sure = run->sure;
+	bool sure = run->in->sure;
 	int r;
 
 	if (from >= run->n)
 		return 0;
-	run->sure = false;
-	if (mbox_begin(c->m) == -1 || settle_places(c->m, run->seg, run->shape, run->items, run->n) == -1)
+	run->in->sure = false;
+	if (mbox_begin(c->m) == -1 || settle_places(c->m, run->in->seg, run->in->shape, run->in->items, run->n) == -1)
 		return -1;
-	run->shape = c->m->ctl.shape;
-	r = sure ? change(c, run->items + from, run->n - from, end, delay_us, keep)
-	    : claim_change(c, run->items + from, run->n - from, end, delay_us, keep);
+	run->in->shape = c->m->ctl.shape;
+	r = sure ? change(c, run->in->items + from, run->n - from, end, delay_us, keep)
+	    : claim_change(c, run->in->items + from, run->n - from, end, delay_us, keep);
 	if (r == -1)
 		return -1;
 	run->n = from;
-	run->sure = sure;
+	run->in->sure = sure;
 	return 0;
 }
 
@@ -164,9 +165,9 @@ drop_found(struct mbox *m, const struct run *run)
 {
 	uint64_t state;
 
-	if (seg_read_states(&m->seg, run->items[0].pos, 1, &state) == -1 || mbox_begin(m) == -1)
+	if (seg_read_states(&m->seg, run->in->items[0].pos, 1, &state) == -1 || mbox_begin(m) == -1)
 		return -1;
-	return settle_gone(m, run->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
+	return settle_gone(m, run->in->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
 }
 
 /* search -- search_backlog; what has expired is dropped on the way, and so are offers of the dead. */
@@ -179,10 +180,10 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 	for (;;) {
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
-		offer = run->n == 1 && !c->peek && !limits->probe && (run->items[0].slot.flags & SLOT_MEET);
+		offer = run->n == 1 && !c->peek && !limits->probe && (run->in->items[0].slot.flags & SLOT_MEET);
 		if (!offer && (!run->expired || c->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
-		taken = offer ? offer_take(c->m, &run->items[0], run->expired, &run->meet_fd) : drop_found(c->m, run);
+		taken = offer ? offer_take(c->m, &run->in->items[0], run->expired, &run->in->meet_fd) : drop_found(c->m, run);
 		if (taken != 0)
 			return taken == 1 ? 0 : -1;
 	}
@@ -201,7 +202,7 @@ leave_segment(struct mbox *m, struct run *run, uint64_t left)
 	if (run->n == 0)
 		return 0;
 	/* what was found stays where it is, but what we hold open may be stale by its number */
-	run->shape = m->shape = m->ctl.shape;
+	run->in->shape = m->shape = m->ctl.shape;
 	return 0;
 }
 
@@ -223,12 +224,12 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
 	struct mbox *m = c->m;
 	/* who peeks changes nothing, and has begun no change to rewrite a segment in */
-	uint64_t left = run->n > 0 && !c->peek ? run->seg : 0;
+	uint64_t left = run->n > 0 && !c->peek ? run->in->seg : 0;
 	bool ask;
 
 	if (c->peek)
 		run->n = 0;
-	if (finish(c, run, 0, CLAIM_DONE, 0, KEEP_STREAM) == -1)
+	if (finish(c, run, 0, RECEIVER_DONE, 0, KEEP_STREAM) == -1)
 		return -1;
 	ask = !m->look && revive_due(c);
 	if ((ask && revive_dead(c) == -1) || search(c, run, limits) == -1)
@@ -236,7 +237,7 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	if (run->n == 0 && !ask && !m->look && m->ctl.claimed > 0
 	    && (revive_dead(c) == -1 || search(c, run, limits) == -1))
 		return -1;
-	if (left != 0 && !m->look && (run->n == 0 || run->seg != left) && leave_segment(m, run, left) == -1)
+	if (left != 0 && !m->look && (run->n == 0 || run->in->seg != left) && leave_segment(m, run, left) == -1)
 		return -1;
 	if (run->n == 0)
 		return nothing(c, limits);
@@ -244,9 +245,9 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (limits->probe)
 		return 0;
-	if (!c->peek && (mbox_number(m) == -1 || mbox_begin(m) == -1 || settle_claim(m, run->items, run->n) == -1))
+	if (!c->peek && (mbox_number(m) == -1 || mbox_begin(m) == -1 || settle_claim(m, run->in->items, run->n) == -1))
 		return -1;
-	if (run->meet_fd != -1 && wake_end(m, run->items[0].id, STATE_CLAIMED) == -1)
+	if (run->in->meet_fd != -1 && wake_end(m, run->in->items[0].id, STATE_CLAIMED) == -1)
 		return -1;
 	return wait_awake(m);
 }
@@ -255,11 +256,11 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 static int
 read_run(struct claim *c, struct run *run)
 {
-	ssize_t n = io_pread(c->m->seg.log_fd, run->log, run->log_len, run->log_at);
+	ssize_t n = io_pread(c->m->seg.log_fd, run->in->log, run->in->log_len, run->in->log_at);
 
 	/* what is not there is damaged, message by message */
 	if (n != -1)
-		memset(run->log + n, 0, run->log_len - (size_t)n);
+		memset(run->in->log + n, 0, run->in->log_len - (size_t)n);
 	return n == -1 ? -1 : 0;
 }
 
@@ -331,7 +332,7 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 			return -1;
 		if (run->n == 0 || limits->probe)
 			return run->n > 0;
-		run->sure = !c->peek;
+		run->in->sure = !c->peek;
 		if (limits->messages > 1)
 			search_ahead(c, run);
 		if (read_run(c, run) == -1 || verify_run(m, c->peek, run, claim_deadline(c)) == -1)
@@ -358,7 +359,7 @@ claim_waits(struct claim *c, uint64_t id)
 }
 
 int
-claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us)
+claim_settle(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us)
 {
 	int r;
 
@@ -369,7 +370,7 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end
 	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return -1;
 	r = finish(c, run, from, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US, KEEP_IDLE);
-	if (r == 0 && end == CLAIM_DONE)
+	if (r == 0 && end == RECEIVER_DONE)
 		reclaim_sparse(&c->m->seg, &c->m->ctl);
 	if (r == 0)
 		r = mbox_commit(c->m);
@@ -397,19 +398,19 @@ kept_payload(const struct run *run, struct message *m)
 
 	m->data = NULL;
 	m->len = MESSAGE_LEN_UNKNOWN;
-	if (run->kept_fd == -1)
+	if (run->in->kept_fd == -1)
 		return 0;
-	if (fstat(run->kept_fd, &st) == -1)
+	if (fstat(run->in->kept_fd, &st) == -1)
 		return -1;
 	m->len = (uint64_t)st.st_size;
-	m->fd = fcntl(run->kept_fd, F_DUPFD_CLOEXEC, 0);
+	m->fd = fcntl(run->in->kept_fd, F_DUPFD_CLOEXEC, 0);
 	return m->fd == -1 ? -1 : 0;
 }
 
 int
 claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch)
 {
-	const struct item *item = &run->items[i];
+	const struct item *item = &run->in->items[i];
 	const char *payload = claim_payload(run, i);
 	char big[SEG_NAME_BYTES];
 	struct frame f;

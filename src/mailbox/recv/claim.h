@@ -12,7 +12,24 @@
 #include "frame/message.h"
 #include "mailbox/recv/search.h"
 
-enum claim_end { CLAIM_DONE, CLAIM_DROPPED, CLAIM_BACK, CLAIM_FAILED };
+struct intake;
+
+/* What a receiver of the face has besides what it shows. */
+struct receiving {
+	struct mbox m;
+	struct intake *intake;          /* of a mailbox with a drop/ */
+	int offer_fd;                   /* of the message handed over; -1 */
+	uint64_t below;                 /* only messages with lower numbers: with all, those of the first look */
+	struct claim claim;
+};
+
+/* A message in flight (inflight.c). */
+struct held {
+	uint64_t seg, shape;            /* where it was, as in struct run_body */
+	struct item item;
+	int meet_fd;                    /* an offer's FIFO: closed, it tells its sender to look what became of it; -1 */
+	int kept_fd;                    /* an offer's payload, kept in case it is buried; -1 */
+};
 
 /*
  * claim_init -- begin to receive from m.
@@ -45,13 +62,13 @@ bool claim_waits(struct claim *c, uint64_t id);
  * counted and not to be given again before delay_us from now.  run->n becomes `from`.
  * Returns 0, or -1.
  */
-int claim_settle(struct claim *c, struct run *run, uint32_t from, enum claim_end end, uint64_t delay_us);
+int claim_settle(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us);
 
 /*
  * claim_change -- settle n items whose places are right (claim_settle); keep: as of reclaim_spent.
  * With the lock held and the change begun.  Returns 0, or -1.
  */
-int claim_change(struct claim *c, struct item *items, uint32_t n, enum claim_end end, uint64_t delay_us,
+int claim_change(struct claim *c, struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us,
     uint64_t keep);
 
 /*
@@ -65,9 +82,9 @@ int claim_message(struct claim *c, struct run *run, uint32_t i, struct message *
 static inline const char *
 claim_payload(const struct run *run, uint32_t i)
 {
-	const struct slot *s = &run->items[i].slot;
+	const struct slot *s = &run->in->items[i].slot;
 
-	return run->log + (s->off - run->log_at) + s->head_len;
+	return run->in->log + (s->off - run->in->log_at) + s->head_len;
 }
 
 #endif

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* hold: a crash leaves claims of a dead process, as in claim.c. */
-#include "mailbox/recv/inflight.h"
+/*
+ * inflight: messages that are claimed and settled by themselves, whatever becomes of the run that they came in.
+ *
+ * A receiver with several commands at work holds the messages of each; what it claims meanwhile is another run.  A crash
+ * leaves claims of a dead process, as in claim.c.
+ */
+#include "mailbox/mailbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +14,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/txn.h"
+#include "mailbox/recv/claim.h"
 #include "mailbox/recv/verify.h"
 #include "mailbox/wait/wake.h"
 
@@ -18,8 +25,9 @@ enum {
 };
 
 int
-hold_add(struct hold *h, const struct run *run)
+inflight_add(struct inflight *h, struct receiver *r, const struct run *run)
 {
+	const struct run_body *in = run->in;
 	struct held *more;
 	uint32_t room;
 
@@ -32,9 +40,31 @@ hold_add(struct hold *h, const struct run *run)
 		h->room = room;
 	}
 	for (uint32_t i = 0; i < run->n; i++)
-		h->list[h->n++] = (struct held){ .seg = run->seg, .shape = run->shape, .item = run->items[i],
+		h->list[h->n++] = (struct held){ .seg = in->seg, .shape = in->shape, .item = in->items[i],
 			.meet_fd = -1, .kept_fd = -1 };
+	if (run->offer) {
+		h->list[h->n - 1].meet_fd = r->in->offer_fd;
+		r->in->offer_fd = -1;
+	}
 	return 0;
+}
+
+void
+inflight_keep(struct inflight *h, int fd)
+{
+	h->list[h->n - 1].kept_fd = fd;
+}
+
+unsigned
+inflight_tries(const struct inflight *h, uint32_t i)
+{
+	return h->list[i].item.tries;
+}
+
+bool
+inflight_is_offer(const struct inflight *h, uint32_t i)
+{
+	return h->list[i].item.slot.flags & SLOT_MEET;
 }
 
 /* let_go -- of the descriptors that a message has. */
@@ -49,7 +79,7 @@ let_go(struct held *held)
 }
 
 void
-hold_drop(struct hold *h)
+inflight_drop(struct inflight *h)
 {
 	int err = errno;
 
@@ -59,17 +89,17 @@ hold_drop(struct hold *h)
 }
 
 void
-hold_free(struct hold *h)
+inflight_free(struct inflight *h)
 {
-	hold_drop(h);
+	inflight_drop(h);
 	free(h->list);
 	h->list = NULL;
 	h->room = 0;
 }
 
-/* settle -- hold_settle, with the lock held and the change begun: neighbours in a segment together. */
+/* settle -- inflight_settle, with the lock held and the change begun: neighbours in a segment together. */
 static int
-settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end, uint64_t delay_us)
+settle(struct claim *c, const struct held *held, uint32_t n, enum receiver_end end, uint64_t delay_us)
 {
 	struct item items[TOGETHER];
 	uint32_t step;
@@ -81,15 +111,17 @@ settle(struct claim *c, const struct held *held, uint32_t n, enum claim_end end,
 		if (settle_places(c->m, held[i].seg, held[i].shape, items, step) == -1
 		    || claim_change(c, items, step, end, delay_us, KEEP) == -1)
 			return -1;
-		if (end == CLAIM_DONE)
+		if (end == RECEIVER_DONE)
 			reclaim_sparse(&c->m->seg, &c->m->ctl);
 	}
 	return 0;
 }
 
 int
-hold_settle(struct hold *h, struct claim *c, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us)
+inflight_settle(struct inflight *h, struct receiver *receiver, uint32_t from, uint32_t n, enum receiver_end end,
+    uint64_t delay_us)
 {
+	struct claim *c = &receiver->in->claim;
 	uint64_t deadline_ns = claim_deadline(c);
 	int r, err;
 
@@ -115,10 +147,12 @@ hold_settle(struct hold *h, struct claim *c, uint32_t from, uint32_t n, enum cla
 }
 
 int
-hold_recall(struct claim *c, const struct held *held, struct run *run)
+inflight_recall(const struct inflight *h, struct receiver *receiver, uint32_t i, struct run *run)
 {
+	const struct held *held = &h->list[i];
+	struct claim *c = &receiver->in->claim;
 	struct mbox *m = c->m;
-	struct item *item = &run->items[0];
+	struct item *item = &run->in->items[0];
 	ssize_t n;
 	int r;
 
@@ -129,24 +163,24 @@ hold_recall(struct claim *c, const struct held *held, struct run *run)
 	/* its frame may have moved with its segment */
 	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || mbox_seg_log(m) == -1))
 		r = -1;
-	run->shape = m->ctl.shape;
-	run->salt = m->seg.h.salt;
+	run->in->shape = m->ctl.shape;
+	run->in->salt = m->seg.h.salt;
 	mbox_unlock(m);
 	if (r == -1)
 		return -1;
 	run->n = 1;
 	run->delivered = 0;
 	run->expired = false;
-	run->kept_fd = held->kept_fd;
-	run->seg = held->seg;
-	run->log_at = item->slot.off;
-	run->log_len = slot_frame_len(&item->slot);
-	n = io_pread(m->seg.log_fd, run->log, run->log_len, run->log_at);
-	if (n != -1 && n != (ssize_t)run->log_len)
+	run->in->kept_fd = held->kept_fd;
+	run->in->seg = held->seg;
+	run->in->log_at = item->slot.off;
+	run->in->log_len = slot_frame_len(&item->slot);
+	n = io_pread(m->seg.log_fd, run->in->log, run->in->log_len, run->in->log_at);
+	if (n != -1 && n != (ssize_t)run->in->log_len)
 		errno = EBADMSG;
-	if (n == (ssize_t)run->log_len && !verify_frame(run, 0)) {
+	if (n == (ssize_t)run->in->log_len && !verify_frame(run, 0)) {
 		errno = EBADMSG;
 		return -1;
 	}
-	return n == (ssize_t)run->log_len ? 0 : -1;
+	return n == (ssize_t)run->in->log_len ? 0 : -1;
 }

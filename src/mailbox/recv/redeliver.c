@@ -3,6 +3,7 @@
 #include "mailbox/recv/redeliver.h"
 
 #include "base/clock.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/wait/wake.h"
 

@@ -103,11 +103,11 @@ begin(struct search *s, const struct slot *slot)
 	const struct mbox *m = s->c->m;
 	struct run *run = s->run;
 
-	run->seg = m->seg.h.first;
-	run->shape = m->ctl.shape;
-	run->salt = m->seg.h.salt;
-	run->log_at = slot->off;
-	s->log_end = slot->off + (s->limits->bytes < sizeof run->log ? s->limits->bytes : sizeof run->log);
+	run->in->seg = m->seg.h.first;
+	run->in->shape = m->ctl.shape;
+	run->in->salt = m->seg.h.salt;
+	run->in->log_at = slot->off;
+	s->log_end = slot->off + (s->limits->bytes < sizeof run->in->log ? s->limits->bytes : sizeof run->in->log);
 	s->until_us = s->limits->until_us != 0 ? s->limits->until_us : UINT64_MAX;
 }
 
@@ -120,12 +120,12 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 
 	if (run->n == 0) {
 		begin(s, slot);
-	} else if (end > s->log_end || slot->off < run->log_at || slot->time_us > s->until_us) {
+	} else if (end > s->log_end || slot->off < run->in->log_at || slot->time_us > s->until_us) {
 		s->full = true;
 		return false;
 	}
-	run->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
-	run->log_len = end - (uint32_t)run->log_at;
+	run->in->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
+	run->in->log_len = end - (uint32_t)run->in->log_at;
 	s->full = run->n == s->limits->messages;
 	return true;
 }
@@ -195,9 +195,9 @@ void
 search_ahead(struct claim *c, const struct run *run)
 {
 	const struct mbox *m = c->m;
-	uint32_t n = mbox_seg_n(m), pos = run->items[run->n - 1].pos + 1;
+	uint32_t n = mbox_seg_n(m), pos = run->in->items[run->n - 1].pos + 1;
 
-	if (m->seg.h.first == run->seg && pos < n && slots_from(c, pos) == 0)
+	if (m->seg.h.first == run->in->seg && pos < n && slots_from(c, pos) == 0)
 		read_slots(c, pos, n - pos < SEARCH_MESSAGES ? n - pos : SEARCH_MESSAGES);
 }
 
@@ -287,11 +287,11 @@ search_rank(struct claim *c, struct run *run, const struct claim_limits *limits,
 			return -1;
 	}
 	if (run->n > 0 && limits->probe) {
-		last = run->items[0].id;
+		last = run->in->items[0].id;
 		c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
 		return 0;
 	}
-	last = run->n > 0 ? run->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
+	last = run->n > 0 ? run->in->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
 	c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
 	if (run->n > 0 && from == m->ctl.head && !c->peek)
 		m->ctl.head = s.ready != 0 && s.ready < last ? s.ready : last;
@@ -305,8 +305,8 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 
 	run->n = 0;
 	run->delivered = 0;
-	run->sure = run->expired = false;
-	run->meet_fd = run->kept_fd = -1;
+	run->in->sure = run->expired = false;
+	run->in->meet_fd = run->in->kept_fd = -1;
 	c->due_us = 0;
 	/* who looks and takes nothing need not see again what was put back */
 	if (c->backs != c->m->ctl.backs && !c->peek) {

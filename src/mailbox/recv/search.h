@@ -12,18 +12,10 @@
 #include "mailbox/disk/batch.h"
 #include "mailbox/queue/settle.h"
 
-enum {
-	SEARCH_MESSAGES = 2048,                 /* states and slots read at a time */
-	RUN_MESSAGES = SETTLE_MAX,
-	RUN_BYTES = 128 * 1024,                 /* of log that a run may span, unless one message is longer */
-};
+enum { SEARCH_MESSAGES = 2048 };                /* states and slots read at a time */
 
-/* What was claimed in one turn, all from one segment. */
-struct run {
-	uint32_t n;
-	bool expired;                           /* it is one message, and it has expired */
-	uint32_t rank;                          /* of all of it */
-	uint32_t delivered;                     /* so many: should they still be in hand at the end, they are done */
+/* The rest of a run, all from one segment. */
+struct run_body {
 	bool sure;                              /* its claims were committed, and no change of them has failed */
 	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
 	int kept_fd;                            /* it is one offer, whose payload was kept in this file; else -1 */
@@ -32,7 +24,7 @@ struct run {
 	uint64_t log_at;                        /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
 	struct item items[RUN_MESSAGES];
-	char log[RUN_BYTES + BATCH_INLINE + FRAME_HEADER_MAX];
+	char log[RUN_BYTES + MAILBOX_INLINE + FRAME_HEADER_MAX];
 };
 
 /* How soon a name is wanted (filter_rank_tag, filter_rank_source). */

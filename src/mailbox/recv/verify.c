@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "frame/frame.h"
+#include "mailbox/box/txn.h"
 
 enum { PIECE = 64 * 1024 };             /* bytes of a payload read at a time */
 
@@ -23,17 +24,17 @@ enum verdict { WHOLE, DAMAGED, GONE };
 static inline const char *
 frame_of(const struct run *run, uint32_t i)
 {
-	return run->log + (run->items[i].slot.off - run->log_at);
+	return run->in->log + (run->in->items[i].slot.off - run->in->log_at);
 }
 
 /* frame_whole -- verify_frame, inline. */
 static inline bool
 frame_whole(const struct run *run, uint32_t i)
 {
-	const struct item *item = &run->items[i];
+	const struct item *item = &run->in->items[i];
 	uint32_t sum = hash_sum(frame_of(run, i), slot_frame_len(&item->slot));
 
-	return seg_bind(sum, run->salt, item->id) == item->slot.sum;
+	return seg_bind(sum, run->in->salt, item->id) == item->slot.sum;
 }
 
 bool
@@ -61,7 +62,7 @@ payload_sum(int fd, uint64_t *sum)
 static int
 verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 {
-	const struct item *item = &run->items[i];
+	const struct item *item = &run->in->items[i];
 	char name[SEG_NAME_BYTES];
 	uint64_t should, is;
 	struct frame f;
@@ -94,11 +95,11 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 static int
 discard(struct mbox *m, struct run *run, uint32_t i)
 {
-	struct item item = run->items[i];
+	struct item item = run->in->items[i];
 	char name[SEG_NAME_BYTES];
 	long ours;
 
-	if (mbox_begin(m) == -1 || settle_places(m, run->seg, run->shape, &item, 1) == -1)
+	if (mbox_begin(m) == -1 || settle_places(m, run->in->seg, run->in->shape, &item, 1) == -1)
 		return -1;
 	ours = settle_ours(m, &item, 1);
 	if (ours < 1)
@@ -123,9 +124,9 @@ take_out(struct mbox *m, bool peek, struct run *run, const unsigned char *verdic
 
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (verdicts[i] == WHOLE)
-			run->items[n++] = run->items[i];
+			run->in->items[n++] = run->in->items[i];
 		else if (verdicts[i] == DAMAGED || !peek)
-			damage_note(&m->damage, run->items[i].id);
+			damage_note(&m->damage, run->in->items[i].id);
 	}
 	run->n = n;
 }
@@ -151,7 +152,7 @@ verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
 
 	for (uint32_t i = 0; i < run->n; i++) {
 		verdict = frame_whole(run, i) ? WHOLE : DAMAGED;
-		if (verdict == WHOLE && (run->items[i].slot.flags & SLOT_BIG))
+		if (verdict == WHOLE && (run->in->items[i].slot.flags & SLOT_BIG))
 			verdict = verify_payload(m, run, i);
 		if (verdict == -1)
 			return -1;
@@ -160,16 +161,16 @@ verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
 	}
 	if (whole == run->n)
 		return 0;
-	if (run->meet_fd != -1)
-		close(run->meet_fd);
-	run->meet_fd = -1;
+	if (run->in->meet_fd != -1)
+		close(run->in->meet_fd);
+	run->in->meet_fd = -1;
 	if (!peek) {
 		if (mbox_lock(m, deadline_ns) == -1)
 			return -1;
 		r = discard_all(m, run, verdicts);
 		mbox_unlock(m);
 		if (r == -1) {
-			run->sure = false;
+			run->in->sure = false;
 			return -1;
 		}
 	}

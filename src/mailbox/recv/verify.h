@@ -12,7 +12,7 @@
 
 /*
  * verify_run -- take out of run what is damaged; without peek it is set aside and leaves the mailbox.
- * Without the lock, which it takes where something is damaged, by deadline_ns.  run->log has the frames.
+ * Without the lock, which it takes where something is damaged, by deadline_ns.  run->in->log has the frames.
  * Returns 0 (run->n tells how many are left), or -1 with errno: then run is as it was, less what was set aside.
  */
 int verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns);

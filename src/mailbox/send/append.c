@@ -12,8 +12,9 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "mailbox/box/compact.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
+#include "mailbox/mode.h"
 #include "mailbox/queue/evict.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/send/completion.h"
@@ -44,9 +45,9 @@ admitted(const struct ctl *c, const struct batch *b)
 	uint32_t i;
 
 	/* a policy makes room by and by, but not by taking what somebody has */
-	if (c->policy == CTL_LATEST)
+	if (c->policy == MAILBOX_LATEST)
 		return b->n - b->from;
-	if (c->cap_messages == CTL_UNBOUNDED && c->cap_bytes == CTL_UNBOUNDED)
+	if (c->cap_messages == MAILBOX_UNBOUNDED && c->cap_bytes == MAILBOX_UNBOUNDED)
 		return b->n - b->from;
 	for (i = b->from; i < b->n; i++) {
 		if (live > 0 && (live >= c->cap_messages || bytes + batch_cost(b->slots[i].len) > c->cap_bytes))
@@ -271,7 +272,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
-	if (p->sync || is_offer(m) || c->policy != CTL_BLOCK)
+	if (p->sync || is_offer(m) || c->policy != MAILBOX_BLOCK)
 		n = 1;          /* each waits, or displaces, for itself */
 	p->names_of = 0;        /* until what is added to them counts */
 	n = number_names(p, b, n);

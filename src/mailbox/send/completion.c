@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/queue/evict.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"

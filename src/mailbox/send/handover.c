@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/queue/evict.h"
 #include "mailbox/queue/offer.h"
+#include "mailbox/queue/request.h"
 #include "mailbox/send/completion.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
@@ -82,7 +84,7 @@ ours_again(struct meet *t, int state, struct item *item)
 		return -1;
 	/* a try was counted, and nobody died: its command has failed, and is not to fail again at once */
 	if (!t->back && state == SYNC_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
-		t->pause_ns = clock_after(settle_retry_us(item->tries) * 1000);
+		t->pause_ns = clock_after(mailbox_retry_us(item->tries) * 1000);
 	t->tries = item->tries;
 	t->back = true;
 	return 0;
@@ -92,7 +94,7 @@ ours_again(struct meet *t, int state, struct item *item)
 static int
 may_stay(struct meet *t)
 {
-	return t->tries == 0 || t->stay == NULL ? 1 : t->stay(t->post->m, t->tag, t->source);
+	return t->tries == 0 || !t->while_served ? 1 : call_served(t->post->m, t->tag, t->source);
 }
 
 /* offer_anew -- with the lock held, the offer in our hands: it is ready again.  Unlocks.  Returns 0, or -1. */

@@ -28,18 +28,14 @@ struct meet {
 	bool done;                      /* it has been received: what there is more of the payload, nobody wants */
 	bool back;                      /* it is in our hands again */
 	struct slice tag, source;       /* of the message */
-	/*
-	 * set by the caller, may be NULL: asked, with the lock held, where a receiver has failed, whether to wait for another.
-	 * Returns 1, 0, or -1 with errno.
-	 */
-	int (*stay)(struct mbox *m, struct slice tag, struct slice source);
+	bool while_served;              /* set by the caller: where a receiver has failed, wait only if another serves */
 };
 
 /*
  * meet_begin -- offer a message and wait until it is taken.
  * b: empty, with its head set; head: the same.  deadline_ns: as of post_batch.
  * Returns 0, or -1: EAGAIN nobody waits for it (POST_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
- * EOWNERDEAD (a receiver has failed, and there is no other: stay), or errno.
+ * EOWNERDEAD (a receiver has failed, and there is no other: while_served), or errno.
  */
 int meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
 

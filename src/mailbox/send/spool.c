@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/safefile.h"
-#include "mailbox/disk/mode.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
+#include "mailbox/mode.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/safefile.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/wait/backlog.h"

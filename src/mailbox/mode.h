@@ -4,8 +4,8 @@
  *
  * rw: a member, who sends and receives, and is trusted with all files.  r: may look.  w: may leave messages in drop/.
  */
-#ifndef MAILBOX_DISK_MODE_H
-#define MAILBOX_DISK_MODE_H
+#ifndef MAILBOX_MODE_H
+#define MAILBOX_MODE_H
 
 #include <stdbool.h>
 

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * txn: lock, begin, commit, unlock: the frame of every change.  A crash in any of them leaves what the next mbox_lock
+ * makes whole.
+ */
+#include "mailbox/box/txn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bootid.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/reclock.h"
+#include "base/safefile.h"
+#include "mailbox/box/audit.h"
+#include "mailbox/box/recover.h"
+#include "mailbox/disk/dropdir.h"
+
+enum { LOOK_NAP_MS = 20 };
+
+#define LOOK_NS UINT64_C(1000000000)    /* how long a change may take that is waited out by who only looks */
+#define HELD_NS UINT64_C(2000000000)    /* how long a lock may be held before somebody who waits is told */
+
+static int
+unlock_with(struct mbox *m, int err)
+{
+	m->locked = true;
+	mbox_unlock(m);
+	errno = err;
+	return -1;
+}
+
+/* look_at_ctl -- ctl, at a moment when nothing is being changed where that comes within a second.  Returns 0, or -1. */
+static int
+look_at_ctl(struct mbox *m)
+{
+	uint64_t deadline_ns = clock_after(LOOK_NS);
+	int r, ms = 1;
+
+	/* a copy that is being written may look damaged */
+	while (((r = ctl_read(m->ctl_fd, &m->ctl)) == -1 && errno == EUCLEAN) || (r == 0 && m->ctl.busy))
+		if (io_nap(deadline_ns, &ms, LOOK_NAP_MS) == -1) {
+			if (errno != ETIMEDOUT)
+				return -1;
+			if (r == -1)
+				errno = EUCLEAN;
+			break;
+		}
+	if (r == -1)
+		return -1;
+	if (m->ctl.removed || mbox_removed(m)) {
+		errno = EIDRM;
+		return -1;
+	}
+	m->locked = true;
+	return 0;
+}
+
+bool
+mbox_held_still(const struct mbox *m)
+{
+	return !m->look || ctl_still(m->ctl_fd, m->ctl.generation);
+}
+
+/* open_wants -- the table of wants, which a killed process may have left something in. */
+static int
+open_wants(struct mbox *m)
+{
+	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter ? mbox_wants(m) : 0;
+}
+
+/* mend -- what a killed process left. */
+static int
+mend(struct mbox *m)
+{
+	m->tidied = true;
+	if (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
+		return mbox_commit(m);
+	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
+}
+
+/* take -- take the lock; where that takes long, somebody at a terminal is told once. */
+static int
+take(struct mbox *m, uint64_t deadline_ns)
+{
+	mailbox_locked *held = m->held;
+	uint64_t soon_ns;
+
+	if (held != NULL) {
+		if (lock_spin(m->lock_fd, MBOX_LOCK) == 0)
+			return 0;
+		if (errno != EAGAIN)
+			return -1;
+		soon_ns = clock_after(HELD_NS);
+		if (!isatty(STDERR_FILENO)) {
+			m->held = NULL;
+		} else if (soon_ns < deadline_ns) {
+			if (lock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
+				return 0;
+			if (errno != EBUSY)
+				return -1;
+			m->held = NULL;
+			held(m->name);
+		}
+	}
+	return lock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
+}
+
+/* identify -- a copy gets an identity of its own; one that some may only send to keeps it, and says whose it is now. */
+static int
+identify(struct mbox *m)
+{
+	/* what waits in drop/ is for this one */
+	if (mode_drops(m->ctl.mode))
+		return drop_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid);
+	return getrandom(&m->ctl.identity, sizeof m->ctl.identity, 0) == -1 ? -1 : 0;
+}
+
+/* have_wants -- make the table of wants where it is missing: in half a copy, say.  Nobody waits yet.  Returns 0, or -1. */
+static int
+have_wants(const struct mbox *m)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(m->dir_fd, "want", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return 0;
+	fd = file_make(m->dir_fd, "want", mode_files(m->ctl.mode));
+	if (fd == -1)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/*
+ * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
+ * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
+ */
+static int
+prove(struct mbox *m)
+{
+	struct ctl *c = &m->ctl;
+	uint64_t boot = boot_id(), place;
+
+	if (boot_place(m->ctl_fd, &place) == -1)
+		return -1;
+	if (boot != 0 && boot == c->boot && place == c->place)
+		return 0;
+	if ((place != c->place && identify(m) == -1) || audit(m->dir_fd, c, &m->damage) == -1 || have_wants(m) == -1)
+		return -1;
+	/* what was synced then is on the disk; what has its numbers now is not */
+	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)
+		return -1;
+	c->boot = boot;
+	c->place = place;
+	c->proven = c->next;
+	c->busy = 1;
+	return 0;
+}
+
+int
+mbox_lock(struct mbox *m, uint64_t deadline_ns)
+{
+	if (m->look)
+		return look_at_ctl(m) == -1 ? -1 : open_wants(m);
+	if (take(m, deadline_ns) == -1)
+		return -1;
+	if (mbox_removed(m))
+		return unlock_with(m, EIDRM);
+	if (ctl_read(m->ctl_fd, &m->ctl) == -1)
+		return unlock_with(m, errno);
+	if (m->ctl.removed)
+		return unlock_with(m, EIDRM);
+	if (!m->proven && !(m->proven = boot_marked(m->ctl_fd)) && prove(m) == -1)
+		return unlock_with(m, errno);
+	if (open_wants(m) == -1)
+		return unlock_with(m, errno);
+	m->locked = true;
+	m->changing = false;
+	m->failed = 0;
+	m->kinds_known = false;
+	m->crowd.kinds = 0;
+	if ((m->ctl.busy || (m->ctl.litter && !m->tidied)) && mend(m) == -1)
+		return unlock_with(m, errno);
+	if (!m->proven)
+		boot_mark(m->ctl_fd);
+	m->proven = true;
+	return 0;
+}
+
+int
+mbox_begin(struct mbox *m)
+{
+	if (m->failed != 0 || m->look) {
+		errno = m->failed != 0 ? m->failed : EACCES;
+		return -1;
+	}
+	if (m->changing)
+		return 0;
+	m->ctl.busy = 1;
+	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
+		return -1;
+	m->changing = true;
+	return 0;
+}
+
+int
+mbox_note(struct mbox *m)
+{
+	return ctl_write(m->ctl_fd, &m->ctl);
+}
+
+int
+mbox_fail(struct mbox *m)
+{
+	m->failed = errno;
+	return -1;
+}
+
+int
+mbox_commit(struct mbox *m)
+{
+	if (m->failed != 0) {
+		errno = m->failed;
+		return -1;
+	}
+	m->ctl.busy = 0;
+	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
+		return -1;
+	m->changing = false;
+	return 0;
+}
+
+void
+mbox_ring(struct mbox *m, int fd)
+{
+	if (m->ringing < MBOX_RINGS)
+		m->rings[m->ringing++] = fd;
+	else
+		close(fd);
+}
+
+void
+mbox_unlock(struct mbox *m)
+{
+	int err = errno;
+
+	if (!m->locked)
+		return;
+	m->locked = false;
+	if (m->changing) {
+		seg_close(&m->seg);
+		m->changing = false;
+	}
+	if (!m->look)
+		lock_free(m->lock_fd, MBOX_LOCK);
+	while (m->ringing > 0)
+		close(m->rings[--m->ringing]);
+	errno = err;
+}
+
+int
+mbox_end(struct mbox *m, int r)
+{
+	if (r != -1 && m->changing && mbox_commit(m) == -1)
+		r = -1;
+	mbox_unlock(m);
+	return r;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * txn: the lock of a mailbox, and the frame of every change.
+ *
+ *     mbox_lock; look at m->ctl; mbox_begin; change files and m->ctl; mbox_end
+ *
+ * An append needs no mbox_begin: the commit alone makes its messages exist.  Everything else begins, which marks ctl
+ * `busy`; a process that finds it so recounts.
+ */
+#ifndef MAILBOX_BOX_TXN_H
+#define MAILBOX_BOX_TXN_H
+
+#include "mailbox/box/mbox.h"
+
+/*
+ * mbox_lock -- lock the mailbox, read ctl, and make whole what a killed process left; after a boot of the machine, and
+ * in a copy, look at every message first (audit.h), what is damaged being noted in m->damage.
+ * A mailbox to look at is not locked: ctl is read at a moment when nothing is being changed, or after a second.
+ * Returns 0, or -1: EIDRM where the mailbox was removed, EBUSY where it is locked by another until the deadline
+ * (lock.h: lock_missed), EINTR, EUCLEAN ctl is damaged, EBADMSG, or errno.
+ */
+int mbox_lock(struct mbox *m, uint64_t deadline_ns);
+
+/*
+ * mbox_held_still -- whether what was read since mbox_lock belongs together: always so under the lock; in a mailbox
+ * to look at, where ctl is as it was.
+ */
+bool mbox_held_still(const struct mbox *m);
+
+/* mbox_begin -- mark the mailbox busy: from now on a kill is mended by recount.  Returns 0, or -1. */
+int mbox_begin(struct mbox *m);
+
+/* mbox_note -- write m->ctl in the middle of a change: a recount from now on goes by it.  Returns 0, or -1. */
+int mbox_note(struct mbox *m);
+
+/*
+ * mbox_fail -- a change has failed half-way, with errno: until the unlock no other is begun, and none committed, so that
+ * whoever locks next makes whole what it left.  Returns -1.
+ */
+int mbox_fail(struct mbox *m);
+
+/* mbox_commit -- write m->ctl: what was changed now counts.  Returns 0, or -1. */
+int mbox_commit(struct mbox *m);
+
+/*
+ * mbox_ring -- the bell that was opened, fd, is to ring at the unlock.  Where too many are open it rings at once: whoever
+ * wakes waits for the lock.
+ */
+void mbox_ring(struct mbox *m, int fd);
+
+/* mbox_unlock -- unlock, then ring the bells that were opened.  A change not committed is left to recount. */
+void mbox_unlock(struct mbox *m);
+
+/*
+ * mbox_end -- the tail of a locked section whose result is r: commit what was begun, where r is not -1, and unlock.
+ * Returns r, or -1 where the commit failed; errno as it was, or of that.
+ */
+int mbox_end(struct mbox *m, int r);
+
+#endif
