@@ -53,14 +53,12 @@ static void
 set_reply(char *out, const struct message *m)
 {
 	char reply[FRAME_HEADER_MAX];
-	struct slice value = { reply, 0 };
+	struct slice value;
 	long n;
 
-	if (frame_header(m->extra, "reply", &value)) {
-		n = frame_decode(reply, value);
-		value = (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 };
-	}
-	set_slice(out, "MBOX_REPLY", value);
+	frame_header(m->extra, "reply", &value);
+	n = frame_decode(reply, value);
+	set_slice(out, "MBOX_REPLY", (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 });
 }
 
 /* set_variables -- write the MBOX_* of a command. */

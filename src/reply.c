@@ -15,7 +15,7 @@
 int
 reply_note(struct reply *r, const struct message *request, const struct mbox *box)
 {
-	struct slice path, call = { NULL, 0 };
+	struct slice path, call;
 	long n;
 
 	if (!frame_header(request->extra, "reply", &path))

@@ -63,6 +63,22 @@ all_there()
 	[[ $(tail -n 1 got) =~ ^[0-9]+\.[0-9]{6}$ ]]
 }
 
+@test "a header that a message lacks is empty, and no other one" {
+	mkmbox answers
+	msend -H x=/some/box box hi
+	mrecv box -- sh -c 'echo "<$MBOX_REPLY>"' >got
+	msend -H x=/some/box box hi
+	mrecv -e box >assigned
+	(eval "$(<assigned)" && echo "<$MBOX_REPLY>" >>got)
+	msend -H x=/some/box box hi
+	mrecv -o '<%h{reply}>\n' box >>got
+	# a request whose secret is missing has an answer without one
+	msend -H reply="$PWD/answers" -H x=y box hi
+	mrecv -r box -- true
+	mrecv -o '<%h{call}%h{x}>\n' answers >>got
+	[ "$(<got)" = "$(lines '<>' '<>' '<>' '<>')" ]
+}
+
 # ---- what its end means
 
 @test "exit 0 is done; 75 puts back as it was, without a try counted, and is mrecv's status" {
