@@ -82,7 +82,7 @@ jobs_free(struct jobs *j)
 
 /*
  * hold -- the job holds what is in the run, and of an offer its FIFO; the run stays in hand until the job has begun.
- * Of an offer at which the command may fail for the last time, the payload is kept.
+ * Nothing holds what a stream gave.  Of an offer at which the command may fail for the last time, the payload is kept.
  */
 static int
 hold(struct jobs *j, struct job *job)
@@ -91,6 +91,8 @@ hold(struct jobs *j, struct job *job)
 	uint32_t max = j->deliver->max_tries;
 	struct held *last;
 
+	if (s->from->kind != CHANNEL_MAILBOX)
+		return 0;
 	if (hold_add(&job->hold, &s->run) == -1)
 		return -1;
 	last = &job->hold.list[job->hold.n - 1];
@@ -118,7 +120,6 @@ failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
 	uint32_t n = job->hold.n;
-
 	bool offer = n > 0 && (job->hold.list[n - 1].item.slot.flags & SLOT_MEET);
 
 	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
@@ -315,7 +316,7 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
 			return deliver_bury(j->deliver, "expired", s->run.items[0].tries);
-	} else if (s->from->kind == CHANNEL_MAILBOX && hold(j, job) == -1) {
+	} else if (hold(j, job) == -1) {
 		return not_held(j, job);
 	}
 	if (j->batch > 0) {
@@ -338,7 +339,6 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 {
 	struct sources *s = j->deliver->sources;
 	char why[16];
-
 	const struct held *held = &job->hold.list[i];
 
 	if (hold_recall(&job->from->claim, held, &s->run) == -1) {

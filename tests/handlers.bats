@@ -313,6 +313,21 @@ all_there()
 	[ "$(sort -rn counts | head -n 1)" -eq 1500 ]
 }
 
+@test "a batch comes from a pipe, a named pipe and a file, too, and what a message that is cut short leaves is its own" {
+	printf 'M1 1 t s\n%d\n' 1 2 3 4 5 >frames
+	mrecv -a -b 3 - -- sh -c 'echo "$MBOX_COUNT: $(mrecv -a - | xargs)"' <frames >got
+	mrecv -a -b 3 frames -- sh -c 'echo "$MBOX_COUNT: $(mrecv -a - | xargs)"' >>got
+	mkfifo door
+	in_background msend -F door <frames
+	mrecv -a -b 3 door -- sh -c 'echo "$MBOX_COUNT: $(mrecv -a - | xargs)"' >fifo
+	ended_with 0 "$child"
+	[ "$(<got)" = "$(lines '3: 1 2 3' '2: 4 5' '3: 1 2 3' '2: 4 5')" ]
+	[ "$(sed 's/.*: //' fifo | xargs)" = '1 2 3 4 5' ]
+	printf 'M1 9 t s\ncut' >>frames
+	fails 125 sh -c 'mrecv -b 9 - -- sh -c "mrecv -a - | xargs >got" <frames'
+	[ "$(<got)" = '1 2 3 4 5' ]
+}
+
 @test "-a ends when several mailboxes are empty" {
 	mkmbox other
 	seq 3 | msend -l box
