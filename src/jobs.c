@@ -231,6 +231,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 	struct sources *s = j->deliver->sources;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
+	uint64_t before = outbuf_end(&j->frames->to);
 	int r = 0;
 
 	if (s->streamed) {
@@ -238,7 +239,12 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		r = output_message(j->frames, s->from->name, &s->message);
 		if (s->message.fd != -1)
 			close(s->message.fd);
-		*n += 1;
+		/* what came before it from a stream can not be put back: it is the batch */
+		if (r == -1 && *n > 0 && job->hold.n == 0) {
+			job->cut = errno;
+			r = output_cut(j->frames, before);
+		}
+		*n += job->cut == 0;
 	}
 	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
 		if (claim_message(&s->from->claim, &s->run, i, &m, scratch) == -1)
@@ -258,7 +264,7 @@ static int
 gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 {
 	struct sources *s = j->deliver->sources;
-	int r;
+	int r = 0;
 
 	do {
 		if (!s->streamed && s->run.expired) {
@@ -268,7 +274,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 			return -1;
 		}
 		s->run.n = 0;
-		if (*n >= most)
+		if (*n >= most || job->cut != 0)
 			break;
 		r = sources_more(s, most - (uint32_t)*n, RUN_BYTES);
 		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
@@ -394,12 +400,7 @@ answer(struct jobs *j, struct job *job, int *status)
 		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
 	j->warn("answer to", reply_path(&job->reply));
 	switch (errno) {
-	case EACCES:
-	case EBADMSG:
-	case ELOOP:
-	case EMSGSIZE:
-	case EPERM:
-	case EPROTO:
+	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO:
 		return HANDLER_DONE;    /* it never can be */
 	default:
 		return HANDLER_FAILED;

@@ -412,6 +412,18 @@ stop_twice()
 	[ "$(<got)" = '1 2 3 4 5' ]
 }
 
+@test "a large message that is cut short leaves a batch of what stood before it on the pipe" {
+	printf 'M1 1 t s\n%d\n' 1 2 >frames
+	{ printf 'M1 300000 t s\n'; head -c 200000 /dev/zero; } >>frames
+	fails 125 sh -c 'mrecv -b 9 - -- sh -c "echo \$MBOX_COUNT; mrecv -a -" <frames >got'
+	[ "$(<got)" = "$(lines 2 1 2)" ]
+	[[ $error =~ "a message was cut short" ]]
+	# and one that stands first leaves none
+	tail -c +23 frames >first
+	fails 125 sh -c 'mrecv -b 9 - -- touch begun <first'
+	[ ! -e begun ]
+}
+
 @test "-a ends when several mailboxes are empty" {
 	mkmbox other
 	seq 3 | msend -l box
