@@ -53,14 +53,12 @@ static void
 set_reply(char *out, const struct message *m)
 {
 	char reply[FRAME_HEADER_MAX];
-	struct slice value = { reply, 0 };
+	struct slice value;
 	long n;
 
-	if (frame_header(m->extra, "reply", &value)) {
-		n = frame_decode(reply, value);
-		value = (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 };
-	}
-	set_slice(out, "MBOX_REPLY", value);
+	frame_header(m->extra, "reply", &value);
+	n = frame_decode(reply, value);
+	set_slice(out, "MBOX_REPLY", (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 });
 }
 
 /* set_variables -- write the MBOX_* of a command. */
@@ -160,22 +158,43 @@ handler_cannot(int err)
 	}
 }
 
+/* feed_piece -- write n bytes to a command.  Returns 1, 0 where it reads no more, or -1: they are not all written. */
+static int
+feed_piece(int fd, const char *p, size_t n)
+{
+	ssize_t put;
+
+	/* the first signal to stop lets the command finish: it gets all of its input */
+	while (n > 0 && io_stops < 2) {
+		put = write(fd, p, n);
+		if (put >= 0) {
+			p += put;
+			n -= (size_t)put;
+		} else if (errno != EINTR) {
+			return errno == EPIPE ? 0 : -1;
+		}
+	}
+	errno = EINTR;
+	return n == 0 ? 1 : -1;
+}
+
 int
 handler_feed(int fd, struct message *m)
 {
 	char piece[PIECE];
-	ssize_t n, put;
+	ssize_t n;
+	int r = 1;
 
-	/* the first signal to stop lets the command finish: it gets all of its input */
-	while ((n = message_read(m, piece, sizeof piece)) > 0 || (n == -1 && errno == EINTR && io_stops < 2))
-		for (ssize_t at = 0; at < n; at += put) {
-			put = write(fd, piece + at, (size_t)(n - at));
-			if (put == -1 && errno == EINTR && io_stops < 2)
-				put = 0;
-			else if (put == -1)
-				return 0;
-		}
-	return n == -1 ? -1 : 0;
+	while (r == 1) {
+		n = message_read(m, piece, sizeof piece);
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			r = feed_piece(fd, piece, (size_t)n);
+		else if (errno != EINTR || io_stops > 1)
+			r = -1;
+	}
+	return r;
 }
 
 enum handler_end

@@ -29,9 +29,9 @@ int handler_start(const struct handler *h, pid_t *pid);
 int handler_cannot(int err);
 
 /*
- * handler_feed -- write a payload to a command, until its end or until the command reads no more, or until we are
- * asked a second time to stop (io_stops).
- * Returns 0, or -1 with errno of message_read (EBADMSG: it is cut short).
+ * handler_feed -- write a payload to a command, to its end or until the command reads no more.
+ * Returns 0, or -1: the command has a part and waits for more.  EINTR: we were asked a second time to stop (io_stops);
+ * else errno of message_read (EBADMSG: it is cut short) or of write(2).
  */
 int handler_feed(int fd, struct message *m);
 

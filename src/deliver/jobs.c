@@ -82,7 +82,7 @@ jobs_free(struct jobs *j)
 
 /*
  * hold -- the job holds what is in the run, and of an offer its FIFO; the run stays in hand until the job has begun.
- * Of an offer at which the command may fail for the last time, the payload is kept.
+ * Nothing holds what a stream gave.  Of an offer at which the command may fail for the last time, the payload is kept.
  */
 static int
 hold(struct jobs *j, struct job *job)
@@ -91,6 +91,8 @@ hold(struct jobs *j, struct job *job)
 	uint32_t max = j->deliver->max_tries;
 	int fd;
 
+	if (s->from->kind != CHANNEL_MAILBOX)
+		return 0;
 	if (inflight_add(&job->hold, &s->from->receiver, &s->run) == -1)
 		return -1;
 	if (!s->run.offer || max == 0 || inflight_tries(&job->hold, job->hold.n - 1) + 1 < max)
@@ -228,6 +230,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 	struct sources *s = j->deliver->sources;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
+	uint64_t before = outbuf_end(&j->frames->to);
 	int r = 0;
 
 	if (s->streamed) {
@@ -235,7 +238,12 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		r = output_message(j->frames, s->from->name, &s->message);
 		if (s->message.fd != -1)
 			close(s->message.fd);
-		*n += 1;
+		/* what came before it from a stream can not be put back: it is the batch */
+		if (r == -1 && *n > 0 && job->hold.n == 0) {
+			job->cut = errno;
+			r = output_cut(j->frames, before);
+		}
+		*n += job->cut == 0;
 	}
 	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
 		if (receiver_message(&s->from->receiver, &s->run, i, &m, scratch) == -1)
@@ -255,7 +263,7 @@ static int
 gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 {
 	struct sources *s = j->deliver->sources;
-	int r;
+	int r = 0;
 
 	do {
 		if (!s->streamed && s->run.expired) {
@@ -265,7 +273,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 			return -1;
 		}
 		s->run.n = 0;
-		if (*n >= most)
+		if (*n >= most || job->cut != 0)
 			break;
 		r = sources_more(s, most - (uint32_t)*n, RUN_BYTES);
 		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
@@ -313,7 +321,7 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
 			return deliver_bury(j->deliver, "expired", run_tries(&s->run, 0));
-	} else if (s->from->kind == CHANNEL_MAILBOX && hold(j, job) == -1) {
+	} else if (hold(j, job) == -1) {
 		return not_held(j, job);
 	}
 	if (j->batch > 0) {
@@ -389,12 +397,7 @@ answer(struct jobs *j, struct job *job, int *status)
 		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
 	j->warn("answer to", reply_path(&job->reply));
 	switch (errno) {
-	case EACCES:
-	case EBADMSG:
-	case ELOOP:
-	case EMSGSIZE:
-	case EPERM:
-	case EPROTO:
+	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO:
 		return HANDLER_DONE;    /* it never can be */
 	default:
 		return HANDLER_FAILED;

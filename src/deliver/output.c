@@ -63,6 +63,21 @@ output_flush(struct output *o)
 	return outbuf_flush(&o->to);
 }
 
+int
+output_cut(struct output *o, uint64_t end)
+{
+	struct outbuf *b = &o->to;
+
+	b->error = 0;
+	if (b->out > end) {
+		if (ftruncate(b->fd, (off_t)end) == -1)
+			return -1;
+		b->out = end;
+	}
+	b->used = (size_t)(end - b->out);
+	return 0;
+}
+
 /* put_end -- what the form puts behind a payload.  last: its last byte, '\0' for an empty one. */
 static void
 put_end(struct output *o, char last)

@@ -77,4 +77,7 @@ output_payload(struct output *o, const char *data, size_t len)
 /* output_flush -- write out what was gathered.  Returns 0, or -1 with errno of write(2). */
 int output_flush(struct output *o);
 
+/* output_cut -- in a file: take back what was added behind the place `end` (outbuf_end), which failed.  Returns 0, or -1. */
+int output_cut(struct output *o, uint64_t end);
+
 #endif

@@ -230,11 +230,11 @@ put_env(struct outbuf *b, struct body *y, const char *channel)
 {
 	char text[FRAME_HEADER_MAX];
 	const struct message *m = y->m;
-	struct slice reply = { NULL, 0 };
-	long len = 0;
+	struct slice reply;
+	long len;
 
-	if (frame_header(m->extra, "reply", &reply))
-		len = frame_decode(text, reply);
+	frame_header(m->extra, "reply", &reply);
+	len = frame_decode(text, reply);
 	if (len == -1)
 		outbuf_fail(b, EBADMSG);
 	if (has_nul(y->piece))
@@ -303,7 +303,7 @@ static struct slice
 header(const struct message *m, struct slice key, char *text)
 {
 	static const char fields[][6] = { "iid", "dtime", "rtry", "uuid" };
-	struct slice value = { NULL, 0 };
+	struct slice value;
 	char name[FRAME_KEY_MAX + 1];
 
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
@@ -311,7 +311,8 @@ header(const struct message *m, struct slice key, char *text)
 			return field(m, fields[i][0], text);
 	memcpy(name, key.p, key.len);
 	name[key.len] = '\0';
-	return frame_header(m->extra, name, &value) ? value : (struct slice){ NULL, 0 };
+	frame_header(m->extra, name, &value);
+	return value;
 }
 
 /* put_again -- the payload, which in a file may be asked for once more. */

@@ -13,7 +13,7 @@
 int
 reply_note(struct reply *r, const struct message *request, const struct receiver *box)
 {
-	struct slice path, call = { NULL, 0 };
+	struct slice path, call;
 	long n;
 
 	if (!frame_header(request->extra, "reply", &path))

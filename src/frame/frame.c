@@ -231,6 +231,7 @@ frame_header(struct slice extra, const char *key, struct slice *value)
 		if (slice_is(k, key))
 			return 1;
 	}
+	*value = (struct slice){ NULL, 0 };
 	return 0;
 }
 

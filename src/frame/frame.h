@@ -48,7 +48,7 @@ int frame_parse(struct frame *f, const char *line, size_t len, size_t *bad);
  */
 int frame_next_header(struct slice *rest, struct slice *key, struct slice *value);
 
-/* frame_header -- find a header by its key.  Returns 1 with its value (undecoded), 0 if it is not there. */
+/* frame_header -- find a header by its key.  Returns 1 with its value (undecoded), 0 with none if it is not there. */
 int frame_header(struct slice extra, const char *key, struct slice *value);
 
 /*

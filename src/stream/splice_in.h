@@ -17,7 +17,7 @@ int feed_stream(struct writer *w, int in, uint64_t *moved);
 
 /*
  * feed_file -- append what in still has to the plain file out, of *len bytes, which is raised; sum goes on with them.
- * Returns 1 at the end of in, 0 where they do not go together, or -1 with errno.
+ * Returns 0, whoever reads on finding the rest, or the end; or -1 with errno.
  */
 int feed_file(int out, int in, uint64_t *len, struct hash *sum);
 

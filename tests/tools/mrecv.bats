@@ -127,6 +127,43 @@ three()
 	[ "$(xargs <out)" = "one two three" ]
 }
 
+# looked STATUS ARGUMENT... -- mrecv -p exits with STATUS, and shows b and c once each, and a, which is kept back after
+# failures, once at most.
+looked()
+{
+	local expected=$1
+	shift
+	status=0
+	"$@" >out || status=$?
+	[ "$status" -eq "$expected" ] || { echo "status $status: $*"; return 1; }
+	[ "$(grep -v '^a$' out | head -n 9 | sort | xargs)" = "b c" ]
+	[ "$(grep -c '^a$' out)" -le 1 ]
+}
+
+@test "-p passes over a message that is kept back, and shows those behind it once" {
+	mkmbox -m 644 kept
+	msend kept a
+	# the next time is not before 3.2 seconds from now
+	run -1 mrecv -c 5 kept -- false
+	lines b c | msend -l kept
+	looked 0 mrecv -p -a kept
+	looked 124 mrecv -p -f -w 0.05 kept
+	looked 0 mrecv -p -c 2 kept
+	looked 124 mrecv -p -c 4 -w 0.05 kept
+	looked 0 mrecv -p -a -t none -t '*' kept
+	looked 0 mrecv -p -a kept box
+	looked 124 mrecv -p -f -w 0.05 box kept
+	looked 0 as_nobody mrecv -p -a kept
+	mrecv -p -a -F kept >frames
+	looked 0 mrecv -a frames
+	mrecv -p -a -J kept >json
+	looked 0 jq -r '.payload | rtrimstr("\n")' json
+	[ "$(mrecv -p -i 2 kept)" = b ]
+	# one that nothing else is shown for is waited for
+	[ "$(mrecv -p -i 1 kept)" = a ]
+	[ "$(mrecv -a kept | xargs)" = "a b c" ]
+}
+
 # ---- how it is written ----
 
 @test "-p passes over a message that somebody receives while it is being shown what stands before it" {

@@ -41,6 +41,16 @@ teardown()
 	[ "$(mrecv -o '%l' box)" = 0 ]
 }
 
+# bats test_tags=no-valgrind,no-sanitize
+@test "a file is sent whole where copy_file_range(2) says too early that it ends" {
+	needs_strace
+	pattern 300000 >big
+	timeout "$LIMIT" strace -qq -o trace -e trace=copy_file_range -e inject=copy_file_range:retval=0 msend box <big
+	grep -q copy_file_range trace
+	mrecv box >out
+	same big out
+}
+
 @test "-l sends each line, -0 each record" {
 	printf 'a\n\nb' | msend -l box
 	printf 'c\nd\0e\0' | msend --null box

@@ -63,6 +63,22 @@ all_there()
 	[[ $(tail -n 1 got) =~ ^[0-9]+\.[0-9]{6}$ ]]
 }
 
+@test "a header that a message lacks is empty, and no other one" {
+	mkmbox answers
+	msend -H x=/some/box box hi
+	mrecv box -- sh -c 'echo "<$MBOX_REPLY>"' >got
+	msend -H x=/some/box box hi
+	mrecv -e box >assigned
+	(eval "$(<assigned)" && echo "<$MBOX_REPLY>" >>got)
+	msend -H x=/some/box box hi
+	mrecv -o '<%h{reply}>\n' box >>got
+	# a request whose secret is missing has an answer without one
+	msend -H reply="$PWD/answers" -H x=y box hi
+	mrecv -r box -- true
+	mrecv -o '<%h{call}%h{x}>\n' answers >>got
+	[ "$(<got)" = "$(lines '<>' '<>' '<>' '<>')" ]
+}
+
 # ---- what its end means
 
 @test "exit 0 is done; 75 puts back as it was, without a try counted, and is mrecv's status" {
@@ -226,6 +242,90 @@ all_there()
 	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3')" ]
 }
 
+# deaf -- a command that two signals do not end; it counts what it gets once `go` is there.
+deaf='trap "" TERM; echo >started; until [ -e go ]; do sleep 0.01; done; wc -c >got'
+
+# stop_twice -- $receiver, whose command has started, gets two signals; then the command reads its input.
+stop_twice()
+{
+	until_true exists started
+	for _ in 1 2; do
+		kill -TERM "$receiver"
+		until_true got_signals "$receiver"
+	done
+	echo >go
+	ended_with 143 "$receiver"
+	until_true exists got
+	[ "$(<got)" -lt 3000000 ]
+	rm started go got
+}
+
+@test "a command that has a part of its payload when the second signal comes has not received it, whatever its status" {
+	mkmbox -c 0 hand
+	mkmbox dead
+	pattern 3000000 >big
+	in_background msend hand <big
+	sender=$child
+	for options in '' -f '-j 2' -r '-k 2 -d dead'; do
+		# shellcheck disable=SC2086 # none, or several words
+		in_background mrecv $options hand -- sh -c "$deaf"
+		receiver=$child
+		stop_twice
+	done
+	[ "$(mrecv -p -J hand | jq .try)" = 1 ]
+	mrecv hand >out
+	ended_with 0 "$sender"
+	same big out
+	run -1 mrecv -n dead
+
+	# what can be read once only is lost, which its sender says
+	in_background sh -c 'cat big | msend hand 2>send.err'
+	sender=$child
+	in_background mrecv hand -- sh -c "$deaf"
+	receiver=$child
+	stop_twice
+	ended_with 74 "$sender"
+	grep -q 'its receiver failed after' send.err
+	run -1 mrecv -n hand
+}
+
+@test "a request that comes in part to a command when the second signal comes has no answer from it, but from the next" {
+	mkmbox -c 0 hand
+	pattern 3000000 >big
+	in_background timeout "$LIMIT" mcall hand <big >answer
+	caller=$child
+	in_background mrecv -r hand -- sh -c "$deaf; echo partial"
+	receiver=$child
+	stop_twice
+	mrecv -r hand -- wc -c
+	ended_with 0 "$caller"
+	[ "$(<answer)" = 3000000 ]
+}
+
+@test "a payload that was in the command's hands before the second signal is received by exit 0" {
+	pattern 3000000 >big
+	mkmbox -c 0 hand
+	echo hi >small
+	for file in big small; do
+		for options in '' '-b 1'; do
+			rm -f started go got
+			msend box <$file
+			# shellcheck disable=SC2086 # none, or several words
+			in_background mrecv $options box -- sh -c "$deaf"
+			receiver=$child
+			until_true exists started
+			for _ in 1 2; do
+				kill -TERM "$receiver"
+				until_true got_signals "$receiver"
+			done
+			echo >go
+			ended_with 143 "$receiver"
+			[ "$(<got)" -ge "$(wc -c <$file)" ]
+			run -1 mrecv -n box
+		done
+	done
+}
+
 @test "SIGINT and SIGHUP end mrecv by themselves, after the command" {
 	for signal in INT HUP; do
 		rm -f at.1
@@ -295,6 +395,33 @@ all_there()
 	sort -n got.* | cmp - <(seq 7000)
 	[ "$(awk '{ n += $1 } END { print n }' counts)" -eq 7000 ]
 	[ "$(sort -rn counts | head -n 1)" -eq 1500 ]
+}
+
+@test "a batch comes from a pipe, a named pipe and a file, too, and what a message that is cut short leaves is its own" {
+	printf 'M1 1 t s\n%d\n' 1 2 3 4 5 >frames
+	mrecv -a -b 3 - -- sh -c 'echo "$MBOX_COUNT: $(mrecv -a - | xargs)"' <frames >got
+	mrecv -a -b 3 frames -- sh -c 'echo "$MBOX_COUNT: $(mrecv -a - | xargs)"' >>got
+	mkfifo door
+	in_background msend -F door <frames
+	mrecv -a -b 3 door -- sh -c 'echo "$MBOX_COUNT: $(mrecv -a - | xargs)"' >fifo
+	ended_with 0 "$child"
+	[ "$(<got)" = "$(lines '3: 1 2 3' '2: 4 5' '3: 1 2 3' '2: 4 5')" ]
+	[ "$(sed 's/.*: //' fifo | xargs)" = '1 2 3 4 5' ]
+	printf 'M1 9 t s\ncut' >>frames
+	fails 125 sh -c 'mrecv -b 9 - -- sh -c "mrecv -a - | xargs >got" <frames'
+	[ "$(<got)" = '1 2 3 4 5' ]
+}
+
+@test "a large message that is cut short leaves a batch of what stood before it on the pipe" {
+	printf 'M1 1 t s\n%d\n' 1 2 >frames
+	{ printf 'M1 300000 t s\n'; head -c 200000 /dev/zero; } >>frames
+	fails 125 sh -c 'mrecv -b 9 - -- sh -c "echo \$MBOX_COUNT; mrecv -a -" <frames >got'
+	[ "$(<got)" = "$(lines 2 1 2)" ]
+	[[ $error =~ "a message was cut short" ]]
+	# and one that stands first leaves none
+	tail -c +23 frames >first
+	fails 125 sh -c 'mrecv -b 9 - -- touch begun <first'
+	[ ! -e begun ]
 }
 
 @test "-a ends when several mailboxes are empty" {

@@ -592,6 +592,30 @@ hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 	nothing_kept
 }
 
+@test "a signal, or two, end a sender of any kind half-way, and no command has received what it got of that" {
+	pattern 3000000 | tr '\n\0' .. >big
+	{ printf 'M1 3000000 t s\n'; cat big; echo; } >frames
+	for send in 'msend box <big' 'msend -l box <big' 'msend -F box <frames' 'mcall box <big' 'mtee -q box <frames'; do
+		for signals in 1 2; do
+			rm -f started go got
+			in_background mrecv -r box -- sh -c \
+			    'trap "" TERM; echo >started; until [ -e go ]; do sleep 0.01; done; cat >got' 2>receive.err
+			receiver=$child
+			in_background sh -c "exec $send"
+			sender=$child
+			until_true exists started
+			kill -TERM "$sender"
+			[ "$signals" -eq 1 ] || kill -TERM "$sender" 2>/dev/null || :
+			ended_with 143 "$sender"
+			echo >go
+			ended_with 125 "$receiver"
+			grep -q 'a message was cut short' receive.err
+			[ "$(wc -c <got)" -lt 3000000 ]
+		done
+	done
+	nothing_kept
+}
+
 # ---- what is kept, and where ----
 
 # bats test_tags=no-valgrind,no-sanitize

@@ -106,7 +106,7 @@ call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 		r = call_served(m, tag, source);
 		if (r == 0) {
 			/* looking for others may have moved m->seg */
-			r = find(m, id, &item, &status, &lost) == -1 || drop(m, &item, status) == -1 ? -1 : REQUEST_LOST;
+			r = find(m, id, &item, &status, &lost) != 1 || drop(m, &item, status) == -1 ? -1 : REQUEST_LOST;
 		} else if (r == 1) {
 			r = REQUEST_WAITS;
 		}

@@ -181,6 +181,8 @@ settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *s
 	uint64_t state, at = m->ctl.first_seg;
 	uint32_t n, pos;
 
+	*item = (struct item){ .id = id };
+	*status = STATE_DONE;
 	if (id == 0 || id >= m->ctl.next)
 		return 0;
 	for (; at != 0 && at <= id; at = mbox_seg_next(m)) {
@@ -192,7 +194,6 @@ settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *s
 			continue;
 		if (seg_id(&m->seg, pos) != id)
 			return 0;
-		item->id = id;
 		item->pos = pos;
 		if (seg_read_states(&m->seg, pos, 1, &state) == -1 || seg_read_slots(&m->seg, pos, 1, &item->slot) == -1)
 			return -1;

@@ -48,7 +48,7 @@ int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state
 
 /*
  * settle_find -- make m->seg the segment of message id, and fill its item and its status.
- * Returns 1, 0 where it is not in the mailbox any more, or -1.
+ * Returns 1, 0 where it is not in the mailbox any more (it is dropped, or done, or nothing tells), or -1.
  */
 int settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status);
 

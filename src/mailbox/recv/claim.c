@@ -347,12 +347,14 @@ claim_waits(struct claim *c, uint64_t id)
 	struct item item;
 	enum state_status status;
 	bool waits;
+	int found;
 
 	if (mbox_lock(c->m, claim_deadline(c)) == -1)
 		return true;
-	waits = settle_find(c->m, id, &item, &status) != 0;
+	found = settle_find(c->m, id, &item, &status);
+	waits = found != 0;
 	/* what is not wanted now never will be */
-	if (waits && search_names(c) == 0)
+	if (found == 1 && search_names(c) == 0)
 		waits = filter_match(&c->filter, names_get(&c->names, item.slot.tag), names_get(&c->names, item.slot.source));
 	mbox_unlock(c->m);
 	return waits;

@@ -292,6 +292,9 @@ search_rank(struct claim *c, struct run *run, const struct claim_limits *limits,
 		return 0;
 	}
 	last = run->n > 0 ? run->in->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
+	/* what is shown stays where it is: to go back for what is kept back before it would be to show it again */
+	if (run->n > 0 && c->peek)
+		s.cursor = 0;
 	c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
 	if (run->n > 0 && from == m->ctl.head && !c->peek)
 		m->ctl.head = s.ready != 0 && s.ready < last ? s.ready : last;

@@ -38,7 +38,7 @@ struct claim {
 	bool take_expired;                      /* expired messages are given out too, marked as such */
 	bool asked;                             /* has asked for dead claimers once */
 	uint64_t patience_ns;                   /* how long to wait for the lock, to settle what was claimed */
-	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below; and those of before */
+	uint64_t *cursor;                       /* per rank: nothing for us stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
 	uint64_t backs;                         /* ctl.backs that the cursors hold for */

@@ -38,7 +38,7 @@ int
 sync_state(struct mbox *m, uint64_t id, struct item *item)
 {
 	struct want w = { .mark = 0 };
-	enum state_status status = STATE_DONE;
+	enum state_status status;
 	int there;
 
 	if (m->posted && want_read(m->want_fd, m->want_index, &w) == -1)
