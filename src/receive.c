@@ -3,6 +3,7 @@
 #include "receive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -102,6 +103,9 @@ open_output(struct receive *r)
 			form = (enum output_form)i;
 	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
 		return cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
+	/* what could not be written is not claimed, nor waited for */
+	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
+		return cli_fail("write to", "standard output");
 	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
 	return -1;
 }
