@@ -33,6 +33,7 @@ own_failure(const struct receive *r, int status)
 static int
 open_channels(struct receive *r)
 {
+	enum channel_kind kind;
 	uint32_t n = r->sources.n;
 
 	/* one channel takes no allocation, which is dear to begin with */
@@ -41,6 +42,10 @@ open_channels(struct receive *r)
 	r->paths = n == 1 ? &r->path : calloc(n, sizeof *r->paths);
 	if (r->paths == NULL || r->sources.list == NULL)
 		return cli_fail("open", r->channels[0]);
+	/* all are looked for before any is opened: /dev/fd/4 is not to be a file of ours */
+	for (uint32_t i = 0; i < n && n > 1; i++)
+		if (cli_path(r->paths[i], r->channels[i]) == -1 || channel_kind_of(r->paths[i], &kind) == -1)
+			return own_failure(r, cli_fail("open", r->channels[i]));
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(r->paths[i], r->channels[i]) == 0
 		    && sources_add(&r->sources, r->channels[i], r->paths[i]) == 0)

@@ -429,13 +429,18 @@ fails_without_room()
 }
 
 # bats test_tags=no-valgrind
-@test "a name of a closed stream is no channel" {
+@test "a name of a closed stream, or of another descriptor that is closed, is no channel" {
 	mkmbox box
 	msend box hello
 	for streams in 0 1 2 012; do
 		gives 66 "$streams" msend "/dev/fd/${streams:0:1}" hello
 		gives 66 "$streams" mtee -q "/dev/fd/${streams:0:1}"
 		gives 125 "$streams" mrecv "/dev/fd/${streams:0:1}" -- true
+	done
+	# those that mrecv itself opens
+	for fd in 3 4 5 6 7 8; do
+		gives 66 none mrecv -T '*' -a box "/dev/fd/$fd"
+		gives 66 none mtee -q box "/dev/fd/$fd"
 	done
 	holds box hello
 }
