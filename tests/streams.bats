@@ -3,6 +3,9 @@
 # Standard streams that are closed, open the other way, or take nothing more: each tool, each use, all eight ways to
 # close them.  What needs no such stream does not notice; what needs one says so, and loses nothing.
 
+# valgrind has files of its own
+# bats file_tags=no-valgrind
+
 load helpers
 
 setup()
@@ -75,8 +78,6 @@ holds()
 
 # ---- send ----
 
-# valgrind and the sanitizers have files of their own
-# bats test_tags=no-valgrind
 @test "a message of words needs no stream" {
 	mkmbox box durable -d
 	for streams in "${ALL[@]}"; do
@@ -87,7 +88,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "messages of standard input are sent, or there is none: 74, and nothing is sent" {
 	mkmbox box
 	msend -l - <in >frames
@@ -112,7 +112,6 @@ holds()
 	holds box
 }
 
-# bats test_tags=no-valgrind
 @test "ids that can not be printed are 74, and the message was sent" {
 	mkmbox box
 	for streams in "${ALL[@]}"; do
@@ -121,7 +120,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "a message to a pipe or to a file goes there, and nowhere else" {
 	mkfifo pipe
 	for streams in "${ALL[@]}"; do
@@ -144,7 +142,6 @@ holds()
 	[ ! -s file ]
 }
 
-# bats test_tags=no-valgrind
 @test "frames to standard output need one" {
 	for streams in "${ALL[@]}"; do
 		needs 74 1 "$streams" msend - hello
@@ -154,7 +151,6 @@ holds()
 
 # ---- receive ----
 
-# bats test_tags=no-valgrind
 @test "what is received is written, or there is no output: 74, and the messages stay" {
 	mkmbox box
 	for streams in "${ALL[@]}"; do
@@ -183,7 +179,6 @@ holds()
 	[ "$(cat err)" = 'mrecv: cannot write to standard output: it is closed, or not open for that' ]
 }
 
-# bats test_tags=no-valgrind
 @test "many messages do not end up in the mailbox's own files" {
 	mkmbox box
 	seq 2000 >many
@@ -199,7 +194,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "an empty message is not received by an output that is closed" {
 	mkmbox box
 	: | msend box
@@ -208,7 +202,6 @@ holds()
 	holds box ''
 }
 
-# bats test_tags=no-valgrind
 @test "a pipe and a file give their messages to an output, or keep them" {
 	mkfifo pipe
 	for streams in "${ALL[@]}"; do
@@ -225,7 +218,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "a message is not handed over to an output that is closed" {
 	mkmbox -c 0 zero
 	for streams in "${ALL[@]}"; do
@@ -239,7 +231,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "an output that takes nothing, however that is, consumes nothing" {
 	mkmbox box
 	mkfifo pipe
@@ -256,7 +247,6 @@ holds()
 
 # ---- commands ----
 
-# bats test_tags=no-valgrind
 @test "a command needs no stream of mrecv's" {
 	mkmbox box dead
 	for streams in "${ALL[@]}"; do
@@ -273,7 +263,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "a command has the streams that mrecv was given, and closed ones are closed" {
 	mkmbox box
 	for streams in "${ALL[@]}"; do
@@ -295,7 +284,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "a server answers, whatever streams it has" {
 	mkmbox serve
 	for streams in "${ALL[@]}"; do
@@ -306,7 +294,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "a call that can not print its answer is not made" {
 	mkmbox serve
 	for streams in "${ALL[@]}"; do
@@ -327,7 +314,6 @@ holds()
 
 # ---- the other tools ----
 
-# bats test_tags=no-valgrind
 @test "mtee needs standard input, and without -q standard output: 74" {
 	mkmbox a b
 	msend -l - <in >frames
@@ -354,7 +340,6 @@ holds()
 	[ "$(cat err)" = 'mtee: cannot open standard output: it is closed, or not open for that' ]
 }
 
-# bats test_tags=no-valgrind
 @test "mstat needs standard output, mkmbox and rmmbox no stream" {
 	for streams in "${ALL[@]}"; do
 		gives 0 "$streams" mkmbox box other
@@ -371,7 +356,6 @@ holds()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "--help and --version need standard output: 74" {
 	for tool in mkmbox msend mrecv mtee mcall mstat rmmbox; do
 		for streams in "${ALL[@]}"; do
@@ -390,7 +374,6 @@ fails_without_room()
 
 # ---- errors ----
 
-# bats test_tags=no-valgrind
 @test "an error that nobody reads goes nowhere else, and its status is the same" {
 	mkmbox box
 	echo rubbish >file
@@ -428,7 +411,6 @@ fails_without_room()
 	done
 }
 
-# bats test_tags=no-valgrind
 @test "a name of a closed stream, or of another descriptor that is closed, is no channel" {
 	mkmbox box
 	msend box hello
@@ -453,7 +435,7 @@ static_tools()
 	grep -q -- ' -static' "$BUILD/flags" || skip "not linked statically"
 }
 
-# bats test_tags=no-valgrind, no-sanitize
+# bats test_tags=no-sanitize
 @test "no file system is needed beside the mailbox's: no /dev, no /proc" {
 	static_tools
 	[ "$(id -u)" -eq 0 ] || skip "chroot is root's"
@@ -468,7 +450,7 @@ static_tools()
 	done
 }
 
-# bats test_tags=no-valgrind, no-sanitize
+# bats test_tags=no-sanitize
 @test "who may open nothing in a closed one's place goes no further: 71" {
 	static_tools
 	needs_strace
