@@ -9,6 +9,7 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/time.h>
@@ -70,6 +71,19 @@ io_catch_stop(void)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &stop, NULL);
 	}
+}
+
+int
+io_open_to(int fd, int how)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1)
+		return -1;
+	if (!(flags & O_PATH) && ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == how))
+		return 0;
+	errno = EBADF;
+	return -1;
 }
 
 int

@@ -28,6 +28,9 @@ void io_catch_stop(void);
 /* io_nudge -- for who has set ITIMER_REAL: take it back for the above, where a signal has come. */
 void io_nudge(void);
 
+/* io_open_to -- whether fd is open to be read (O_RDONLY) or written (O_WRONLY).  Returns 0, or -1 with EBADF: it is not. */
+int io_open_to(int fd, int how);
+
 /*
  * io_wait -- sleep until fd is ready for one of the events of poll(2), or in error, or hung up.
  * deadline_ns: CLOCK_MONOTONIC; one that has passed looks once; CLOCK_NEVER waits for ever.

@@ -58,7 +58,7 @@ int
 channel_open_write(const char *path, enum channel_kind kind, bool truncate, uint64_t deadline_ns)
 {
 	if (strcmp(path, "-") == 0)
-		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return io_open_to(STDOUT_FILENO, O_WRONLY) == -1 ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (kind == CHANNEL_FIFO)
 		return open_fifo(path, deadline_ns);
 	if (kind == CHANNEL_FILE)
@@ -74,7 +74,7 @@ channel_open_read(const char *path)
 
 	if (strcmp(path, "-") != 0)
 		return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fstat(STDIN_FILENO, &st) == -1)
+	if (io_open_to(STDIN_FILENO, O_RDONLY) == -1 || fstat(STDIN_FILENO, &st) == -1)
 		return -1;
 	/* a description of its own; where /proc is missing the one we have must do */
 	if (S_ISFIFO(st.st_mode) && (fd = open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC)) != -1)

@@ -24,9 +24,24 @@
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
 
+/*
+ * fill_streams -- a standard stream that was closed gets a descriptor that can be neither read nor written (EBADF, as
+ * before).  Left free, its number would go to the first file that we open: payloads and errors would be written there.
+ * A command does not inherit it, and finds closed what we found closed.
+ * Source: open(2), O_PATH; the root directory is there where /dev is not.
+ */
+static void
+fill_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/", O_PATH | O_CLOEXEC) == -1)
+			exit(cli_fail("fill", "a standard stream that is closed"));
+}
+
 void
 cli_begin(void)
 {
+	fill_streams();
 	signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -98,6 +113,8 @@ cli_reason(int err)
 		return "it is no mailbox";
 	case ETIMEDOUT:
 		return "time ran out";
+	case EBADF:
+		return "it is closed, or not open for that";
 	case ECANCELED:
 		return "it left the mailbox without being received";
 	default:
@@ -207,7 +224,6 @@ cli_status(int err)
 		return CLI_PERMISSION;
 	case 0:                 /* a failure that set no errno */
 	case E2BIG:
-	case EBADF:
 	case EDEADLK:
 	case EFAULT:
 	case EINTR:
@@ -221,7 +237,7 @@ cli_status(int err)
 	case EOVERFLOW:
 	case EPROTO:
 		return CLI_SYSTEM;
-	default:                /* ENOSPC, EIO, EPIPE, EDQUOT, EFBIG, EROFS ... */
+	default:                /* ENOSPC, EIO, EPIPE, EDQUOT, EFBIG, EROFS; EBADF: a standard stream that is closed ... */
 		return CLI_IO;
 	}
 }

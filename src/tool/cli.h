@@ -34,7 +34,10 @@ enum cli_status {
 extern const char tool_name[];          /* "msend" */
 extern const char tool_synopsis[];      /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
 
-/* cli_begin -- the first thing in main: a file that may grow no more is an error like a full disk, EFBIG, no signal. */
+/*
+ * cli_begin -- the first thing in main.  No file that is opened later gets the number of a standard stream; and a file
+ * that may grow no more is an error like a full disk, EFBIG, no signal.
+ */
 void cli_begin(void);
 
 /* cli_warn -- print "TOOL: MESSAGE\n" on standard error; what is not printable in MESSAGE is escaped as \xHH. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* mcall: send a request to a mailbox and print the answer. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,6 +93,9 @@ prepare(struct caller *c)
 	enum channel_kind kind;
 	struct stat st;
 
+	/* what is asked for is an answer that can be printed */
+	if (io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
+		return own_failure("write to", "standard output");
 	if (cli_path(path, c->name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("%s is no mailbox", c->name);
 	c->sink.sender.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;

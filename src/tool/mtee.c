@@ -202,10 +202,10 @@ main(int argc, char **argv)
 	static struct tee t = { .fan = { .failed = channel_failed, .user = &t } };
 	struct args args;
 
+	cli_begin();
 	t.routes = calloc((size_t)argc + 1, sizeof *t.routes);
 	if (t.routes == NULL || fan_init(&t.fan, (unsigned)argc + 1) == -1)
 		return cli_fail("begin", "the list of channels");
-	cli_begin();
 	args_init(&args, argc, argv);
 	t.status = options(&t, &args);
 	if (t.status != -1)

@@ -3,6 +3,7 @@
 #include "tool/receive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ own_failure(const struct receive *r, int status)
 static int
 open_channels(struct receive *r)
 {
+	enum channel_kind kind;
 	uint32_t n = r->sources.n;
 
 	/* one channel takes no allocation, which is dear to begin with */
@@ -40,6 +42,10 @@ open_channels(struct receive *r)
 	r->paths = n == 1 ? &r->path : calloc(n, sizeof *r->paths);
 	if (r->paths == NULL || r->sources.list == NULL)
 		return cli_fail("open", r->channels[0]);
+	/* all are looked for before any is opened: /dev/fd/4 is not to be a file of ours */
+	for (uint32_t i = 0; i < n && n > 1; i++)
+		if (cli_path(r->paths[i], r->channels[i]) == -1 || channel_kind_of(r->paths[i], &kind) == -1)
+			return own_failure(r, cli_fail("open", r->channels[i]));
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(r->paths[i], r->channels[i]) == 0
 		    && sources_add(&r->sources, r->channels[i], r->paths[i]) == 0)
@@ -94,6 +100,9 @@ open_output(struct receive *r)
 			form = (enum output_form)i;
 	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
 		return cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
+	/* what could not be written is not claimed, nor waited for */
+	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
+		return cli_fail("write to", "standard output");
 	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
 	return -1;
 }

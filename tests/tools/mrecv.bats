@@ -359,7 +359,7 @@ looked()
 	done
 	status=0
 	mrecv box >&- 2>err || status=$?
-	[ "$status" -eq 74 ] || [ "$status" -eq 71 ]
+	[ "$status" -eq 74 ]
 	[ "$(mrecv -n box)" = hello ]
 }
 
