@@ -39,13 +39,13 @@ help_row(char *row, size_t size, const struct args_option *o)
 }
 
 static int
-help(void)
+help(const struct tool *tool)
 {
 	char row[512];
-	const char *const head[] = { "usage: ", tool_synopsis, "\n", NULL }, *const rows[] = { row, NULL };
+	const char *const head[] = { "usage: ", tool->synopsis, "\n", NULL }, *const rows[] = { row, NULL };
 	int status = cli_print(head);
 
-	for (const struct args_option *o = tool_options; o->letter != 0 && status == CLI_OK; o++) {
+	for (const struct args_option *o = tool->options; o->letter != 0 && status == CLI_OK; o++) {
 		help_row(row, sizeof row, o);
 		status = cli_print(rows);
 	}
@@ -53,9 +53,9 @@ help(void)
 }
 
 static int
-version(void)
+version(const struct tool *tool)
 {
-	const char *const parts[] = { tool_name, " (letterbox) " LETTERBOX_VERSION "\n", NULL };
+	const char *const parts[] = { tool->name, " (letterbox) " LETTERBOX_VERSION "\n", NULL };
 
 	return cli_print(parts);
 }
@@ -63,15 +63,15 @@ version(void)
 /* ---- options and operands ---- */
 
 void
-args_init(struct args *a, int argc, char **argv)
+args_init(struct args *a, const struct tool *tool, int argc, char **argv)
 {
 	size_t n = 0;
 	char *p;
 
-	*a = (struct args){ .argc = argc, .argv = argv, .next = argv + 1, .operands = argv };
+	*a = (struct args){ .tool = tool, .argc = argc, .argv = argv, .next = argv + 1, .operands = argv };
 	opterr = 0;
 	p = stpcpy(a->letters, "-:");   /* operands in order; a value that is missing is told from an unknown option */
-	for (const struct args_option *o = tool_options; o->letter != 0 && n < ARGS_MAX; o++, n++) {
+	for (const struct args_option *o = tool->options; o->letter != 0 && n < ARGS_MAX; o++, n++) {
 		*p++ = o->letter;
 		if (o->value != NULL)
 			*p++ = ':';
@@ -89,14 +89,14 @@ begins(const struct args_option *o, struct slice typed)
 
 /* refuse_long -- a long option is unknown, ambiguous, or has a value that it does not take.  Does not return. */
 static _Noreturn void
-refuse_long(const char *word)
+refuse_long(const struct tool *tool, const char *word)
 {
 	struct slice typed = { word + 2, strcspn(word + 2, "=") };
 	const struct args_option *found = NULL;
 	char names[256] = "";
 	size_t used = 0, n = 0;
 
-	for (const struct args_option *o = tool_options; o->letter != 0; o++)
+	for (const struct args_option *o = tool->options; o->letter != 0; o++)
 		if (begins(o, typed) && used < sizeof names) {
 			used += (size_t)snprintf(names + used, sizeof names - used, "%s--%s", n++ > 0 ? ", " : "", o->name);
 			if (found == NULL || slice_is(typed, o->name))
@@ -130,7 +130,7 @@ args_next(struct args *a)
 		return 0;
 	}
 	if (opt == '?' && is_long)
-		refuse_long(word);
+		refuse_long(a->tool, word);
 	if (opt == '?')
 		exit(cli_usage("unknown option: -%c", optopt));
 	for (index = 0; a->names[index].val != (opt == ':' ? optopt : opt); index++)
@@ -142,9 +142,9 @@ args_next(struct args *a)
 	if (opt == ':')
 		exit(cli_usage("%s takes a value, and none follows", a->option));
 	if (opt == 'h')
-		exit(help());
+		exit(help(a->tool));
 	if (opt == 'V')
-		exit(version());
+		exit(version(a->tool));
 	return opt;
 }
 

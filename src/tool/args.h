@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "frame/filter.h"
+#include "tool/cli.h"
 
 struct args_option {
 	char letter;
@@ -22,14 +23,11 @@ struct args_option {
 	const char *help;       /* what it does; where it is more than a line, with a newline between them */
 };
 
-/* The end of each table. */
+/* The end of each tool's table, whose order is that of --help. */
 #define ARGS_COMMON \
 	{ 'h', "help", NULL, "print this help" }, \
 	{ 'V', "version", NULL, "print the version" }, \
 	{ 0, NULL, NULL, NULL }
-
-/* Each tool defines its table, in the order in which --help lists them. */
-extern const struct args_option tool_options[];
 
 enum {
 	ARGS_OPERAND = 1,       /* as getopt_long(3) has it */
@@ -37,6 +35,7 @@ enum {
 };
 
 struct args {
+	const struct tool *tool;
 	int argc;
 	char **argv;
 	struct option names[ARGS_MAX + 1];
@@ -50,7 +49,7 @@ struct args {
 };
 
 /* args_init -- begin with the words behind argv[0]; once in a process. */
-void args_init(struct args *a, int argc, char **argv);
+void args_init(struct args *a, const struct tool *tool, int argc, char **argv);
 
 /*
  * args_next -- read on.  -h and -V print what they ask for and exit; so does a mistake, with the reason, status 64.

@@ -24,6 +24,8 @@
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
 
+static const struct tool *self;          /* the program that this is */
+
 /*
  * fill_streams -- a standard stream that was closed gets a descriptor that can be neither read nor written (EBADF, as
  * before).  Left free, its number would go to the first file that we open: payloads and errors would be written there.
@@ -39,8 +41,9 @@ fill_streams(void)
 }
 
 void
-cli_begin(void)
+cli_begin(const struct tool *tool)
 {
+	self = tool;
 	fill_streams();
 	signal(SIGXFSZ, SIG_IGN);
 }
@@ -74,7 +77,7 @@ print_line(const char *tail, const char *format, va_list args)
 	int saved = errno, len;
 
 	if (format != NULL) {
-		len = snprintf(raw, sizeof(raw), "%s: ", tool_name);
+		len = snprintf(raw, sizeof(raw), "%s: ", self->name);
 		used = escape(line, raw, (size_t)len);
 		len = vsnprintf(raw, sizeof(raw), format, args);
 		if (len < 0)
@@ -248,7 +251,7 @@ cli_usage(const char *format, ...)
 	char usage[2048];
 	va_list args;
 
-	snprintf(usage, sizeof(usage), "usage: %s\n", tool_synopsis);
+	snprintf(usage, sizeof(usage), "usage: %s\n", self->synopsis);
 	va_start(args, format);
 	print_line(usage, format, args);
 	va_end(args);

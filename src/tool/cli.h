@@ -30,15 +30,18 @@ enum cli_status {
 	CLI_NOT_FOUND = 127,
 };
 
-/* Each tool defines these. */
-extern const char tool_name[];          /* "msend" */
-extern const char tool_synopsis[];      /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
+/* What a program is, to itself and to its user. */
+struct tool {
+	const char *name;               /* "msend" */
+	const char *synopsis;           /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
+	const struct args_option *options;      /* args.h */
+};
 
 /*
  * cli_begin -- the first thing in main.  No file that is opened later gets the number of a standard stream; and a file
  * that may grow no more is an error like a full disk, EFBIG, no signal.
  */
-void cli_begin(void);
+void cli_begin(const struct tool *tool);
 
 /* cli_warn -- print "TOOL: MESSAGE\n" on standard error; what is not printable in MESSAGE is escaped as \xHH. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -15,15 +15,17 @@
 #include "tool/cli.h"
 #include "tool/header.h"
 
-const char tool_name[] = "mcall";
-const char tool_synopsis[] = "mcall [-H key=value] [-s source] [-t tag] [-w seconds] mailbox [message...]";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ 'H', "header", "KEY=VALUE", "a further header" },
 	{ 's', "source", "NAME", "who asks (default $MBOX_SOURCE, else LOGIN.PPID)" },
 	{ 't', "tag", "TAG", "what it is about (default -, none)" },
 	{ 'w', "wait", "SECONDS", "wait no longer than this for the answer" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "mcall",
+    "mcall [-H key=value] [-s source] [-t tag] [-w seconds] mailbox [message...]",
+    table };
 
 #define LOOK_NS UINT64_C(1000000000)            /* how often the request is looked at */
 
@@ -216,8 +218,8 @@ main(int argc, char **argv)
 
 	c.patience_ns = MAILBOX_FOREVER;
 	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
-	cli_begin();
-	args_init(&args, argc, argv);
+	cli_begin(&tool);
+	args_init(&args, &tool, argc, argv);
 	status = options(&c, &args);
 	if (status != -1)
 		return status;

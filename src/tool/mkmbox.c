@@ -10,9 +10,7 @@
 #include "tool/args.h"
 #include "tool/cli.h"
 
-const char tool_name[] = "mkmbox";
-const char tool_synopsis[] = "mkmbox [-dp] [-b bytes] [-c messages] [-m mode] [-o policy] name...";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ 'b', "bytes", "BYTES", "room for so many bytes of payload (default 64M; inf: no bound)" },
 	{ 'c', "capacity", "N", "room for so many messages (default inf: no bound; 0: each is handed\n"
 	    "over from sender to receiver)" },
@@ -23,6 +21,10 @@ const struct args_option tool_options[] = {
 	{ 'p', "present", NULL, "no error where it stands already with the same settings" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "mkmbox",
+    "mkmbox [-dp] [-b bytes] [-c messages] [-m mode] [-o policy] name...",
+    table };
 
 #define BYTES_DEFAULT (UINT64_C(64) << 20)
 
@@ -128,8 +130,8 @@ main(int argc, char **argv)
 
 	umask(mask);
 	settings.mode &= ~(unsigned)mask;
-	cli_begin();
-	args_init(&args, argc, argv);
+	cli_begin(&tool);
+	args_init(&args, &tool, argc, argv);
 	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {
 		case 'b':

@@ -8,10 +8,7 @@
 #include "tool/cli.h"
 #include "tool/receive.h"
 
-const char tool_name[] = "mrecv";
-const char tool_synopsis[] = "mrecv [-0aeFfJlnpr] [-b n] [-c n] [-d deadbox] [-i id] [-j n] [-k tries] [-o format]\n"
-    "             [-s glob] [-S glob] [-t glob] [-T glob] [-w seconds] channel... [-- command [argument...]]";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ '0', "null", NULL, "end each payload with a NUL" },
 	{ 'a', "all", NULL, "receive all messages that are there now" },
 	{ 'b', "batch", "N", "up to N messages, as frames, for one command" },
@@ -36,6 +33,11 @@ const struct args_option tool_options[] = {
 	{ 'w', "wait", "SECONDS", "wait no longer than this for each next message" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "mrecv",
+    "mrecv [-0aeFfJlnpr] [-b n] [-c n] [-d deadbox] [-i id] [-j n] [-k tries] [-o format]\n"
+    "             [-s glob] [-S glob] [-t glob] [-T glob] [-w seconds] channel... [-- command [argument...]]",
+    table };
 
 /* ---- the command line ---- */
 
@@ -118,8 +120,8 @@ arguments(struct receive *r, int argc, char **argv)
 	int opt, status;
 	uint32_t n = 0;
 
-	cli_begin();
-	args_init(&a, argc, argv);
+	cli_begin(&tool);
+	args_init(&a, &tool, argc, argv);
 	r->channels = argv;
 	while ((opt = args_next(&a)) != 0) {
 		if (opt == ARGS_OPERAND)

@@ -10,10 +10,7 @@
 #include "tool/cli.h"
 #include "tool/header.h"
 
-const char tool_name[] = "msend";
-const char tool_synopsis[] = "msend [-0FlnSv] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
-    "             channel [message...]";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ '0', "null", NULL, "every NUL-ended record of standard input is a message" },
 	{ 'F', "frames", NULL, "standard input is frames, sent on with their headers" },
 	{ 'H', "header", "KEY=VALUE", "a further header" },
@@ -27,6 +24,11 @@ const struct args_option tool_options[] = {
 	{ 'x', "expire", "SECONDS", "it expires so long after it was sent" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "msend",
+    "msend [-0FlnSv] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
+    "             channel [message...]",
+    table };
 
 struct send {
 	char form;                      /* 'm' one message, 'l' lines, '0' records, 'F' frames */
@@ -156,8 +158,8 @@ main(int argc, char **argv)
 	s.sink.patience_ns = MAILBOX_FOREVER;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
-	cli_begin();
-	args_init(&args, argc, argv);
+	cli_begin(&tool);
+	args_init(&args, &tool, argc, argv);
 	status = options(&s, &args);
 	if (status != -1)
 		return status;

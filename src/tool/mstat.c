@@ -18,14 +18,16 @@
 #include "tool/rates.h"
 #include "tool/show.h"
 
-const char tool_name[] = "mstat";
-const char tool_synopsis[] = "mstat [-fJt] [mailbox...]";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ 'f', "follow", NULL, "show it again every second, with rates" },
 	{ 'J', "json", NULL, "print a line of JSON for each row" },
 	{ 't', "tags", NULL, "print a row for each tag in each mailbox" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "mstat",
+    "mstat [-fJt] [mailbox...]",
+    table };
 
 #define TICK_NS UINT64_C(1000000000)
 
@@ -161,8 +163,8 @@ main(int argc, char **argv)
 	struct args args;
 	int opt;
 
-	cli_begin();
-	args_init(&args, argc, argv);
+	cli_begin(&tool);
+	args_init(&args, &tool, argc, argv);
 	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {
 		case 'f':

@@ -18,9 +18,7 @@
 #include "tool/args.h"
 #include "tool/cli.h"
 
-const char tool_name[] = "mtee";
-const char tool_synopsis[] = "mtee [-1anq] [-s glob] [-t glob] channel...";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ '1', "one", NULL, "each message to exactly one channel: the first with room" },
 	{ 'a', "append", NULL, "append to plain files, instead of starting them anew" },
 	{ 'n', "nonblock", NULL, "skip and count channels that are full" },
@@ -29,6 +27,10 @@ const struct args_option tool_options[] = {
 	{ 't', "tag", "GLOB", "to the next channel, only messages whose tag matches" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "mtee",
+    "mtee [-1anq] [-s glob] [-t glob] channel...",
+    table };
 
 /* A channel operand, with the filter that stands before it. */
 struct route {
@@ -202,11 +204,11 @@ main(int argc, char **argv)
 	static struct tee t = { .fan = { .failed = channel_failed, .user = &t } };
 	struct args args;
 
-	cli_begin();
+	cli_begin(&tool);
 	t.routes = calloc((size_t)argc + 1, sizeof *t.routes);
 	if (t.routes == NULL || fan_init(&t.fan, (unsigned)argc + 1) == -1)
 		return cli_fail("begin", "the list of channels");
-	args_init(&args, argc, argv);
+	args_init(&args, &tool, argc, argv);
 	t.status = options(&t, &args);
 	if (t.status != -1)
 		return t.status;

@@ -8,12 +8,14 @@
 #include "tool/args.h"
 #include "tool/cli.h"
 
-const char tool_name[] = "rmmbox";
-const char tool_synopsis[] = "rmmbox [-f] name...";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ 'f', "force", NULL, "remove it with the messages that it holds" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "rmmbox",
+    "rmmbox [-f] name...",
+    table };
 
 static int
 rm(const char *name, bool force)
@@ -35,8 +37,8 @@ main(int argc, char **argv)
 	struct args args;
 	int opt, status = CLI_OK, one;
 
-	cli_begin();
-	args_init(&args, argc, argv);
+	cli_begin(&tool);
+	args_init(&args, &tool, argc, argv);
 	while ((opt = args_option(&args)) != 0) {
 		switch (opt) {
 		case 'f':

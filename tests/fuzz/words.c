@@ -22,9 +22,7 @@
 
 enum { WORDS_MAX = 40 };
 
-const char tool_name[] = "words";
-const char tool_synopsis[] = "words [-abV] [-c count] [-w wait] name...";
-const struct args_option tool_options[] = {
+static const struct args_option table[] = {
 	{ 'a', "all", NULL, "no value" },
 	{ 'b', "both", NULL, "no value" },
 	{ 'c', "count", "N", "a value" },
@@ -32,6 +30,8 @@ const struct args_option tool_options[] = {
 	{ 'W', "waiting", "SECONDS", "begins as another does" },
 	ARGS_COMMON
 };
+
+static const struct tool tool = { "words", "words [-abV] [-c count] [-w wait] name...", table };
 
 /* ---- what is said: exit(3) and io_write are wrapped ---- */
 
@@ -332,7 +332,7 @@ try_options(char **words, unsigned n, bool leading_only)
 
 	memcpy(argv + 1, words, n * sizeof *words);
 	optind = 0;
-	args_init(&a, (int)n + 1, argv);
+	args_init(&a, &tool, (int)n + 1, argv);
 	caught = true;
 	if (setjmp(out) != 0) {
 		caught = false;
@@ -365,6 +365,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct args a = { .value = option };
 	unsigned n = 0, what = size > 0 ? data[0] % 10 : 0;
 
+	cli_begin(&tool);
 	MUST(copy != NULL);
 	snprintf(a.option, sizeof a.option, "-x");
 	if (size > 0)

@@ -52,7 +52,6 @@ uses | awk -v rooms="$ROOMS" -v tools="$TOOLS" '
 			if (match(line, /[a-z_0-9]+\(/))
 				face[substr(line, RSTART, RLENGTH - 1)] = 1
 	}
-	$3 ~ /^tool_/ { next }
 	{
 		from = $1
 		to = $2
