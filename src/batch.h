@@ -51,6 +51,9 @@ void batch_clear(struct batch *b);
  */
 int batch_head(struct batch *b, const struct message *head);
 
+/* batch_head_fits -- whether a message's header line leaves the room that a mailbox needs in it. */
+bool batch_head_fits(const struct message *head);
+
 /*
  * batch_put -- add a message of at most BATCH_INLINE bytes, under the head that was set.
  * Returns 1, or 0 where the batch must be appended first.
