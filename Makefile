@@ -21,7 +21,7 @@ VERSION = 0.1.0
 # The modules, lowest first: each may include only what stands before it ("make lint" holds this).
 # A line is a layer. NAME is src/NAME.c with src/NAME.h, NAME.h is a header alone.
 MODULES = \
-	str.h hash mode.h clock io move boot alarm pace file \
+	str.h hash mode.h clock io move boot alarm pace users file \
 	frame \
 	filter message lock bell outbuf \
 	drop seg want batch ctl json \
@@ -35,7 +35,7 @@ MODULES = \
 	offer \
 	revive \
 	spool post claim hold \
-	lineup reader writer feed leave channel intake \
+	address lineup reader writer feed leave channel intake \
 	meet pump spread \
 	source sources sink output fan \
 	input handler spare deliver reply \

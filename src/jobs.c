@@ -400,6 +400,7 @@ answer(struct jobs *j, struct job *job, int *status)
 	case EMSGSIZE:
 	case EPERM:
 	case EPROTO:
+	case EREMOTE:
 		return HANDLER_DONE;    /* it never can be */
 	default:
 		return HANDLER_FAILED;

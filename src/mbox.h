@@ -47,6 +47,8 @@ struct mbox {
 	int bell_fd;                    /* our own bell, -1 */
 	bool shared;                    /* there are members besides the owner */
 	bool drops;                     /* there are some who may only send, to drop/ */
+	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */
+	mbox_held *tell_unjudged;       /* told of that, once; or NULL */
 	int drop_fd;                    /* drop/, -1 */
 	struct door {
 		int bell_fd, own_fd;    /* drop/bell, where we keep the door, and a writing end of ours; -1 */

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "io.h"
 #include "mode.h"
+#include "users.h"
 
 int
 reply_note(struct reply *r, const struct message *request, const struct mbox *box)
@@ -66,12 +67,14 @@ is_requesters(const struct reply *r, const struct stat *st)
 {
 	unsigned members = r->box != NULL ? mode_members(r->box->ctl.mode) : 0;
 
+	int64_t unknown = users_unknown();
+
 	if (r->uid >= 0)
-		return st->st_uid == (uint64_t)r->uid;
-	if (st->st_uid == geteuid() || (members & 0006) != 0)
+		return st->st_uid == (uint64_t)r->uid && st->st_uid != unknown;
+	if ((st->st_uid == geteuid() && st->st_uid != unknown) || (members & 0006) != 0)
 		return true;
-	return r->box != NULL && (st->st_uid == r->box->uid || st->st_uid == 0
-	    || ((members & 0060) != 0 && st->st_gid == r->box->gid));
+	return r->box != NULL && ((st->st_uid == r->box->uid && st->st_uid != unknown) || st->st_uid == 0
+	    || ((members & 0060) != 0 && st->st_gid == r->box->gid && st->st_gid != unknown));
 }
 
 /* is_gone -- whether an errno says that the mailbox is not there any more; ENODEV: its directory, half removed, still is. */

@@ -27,6 +27,7 @@ open_mailbox(struct sources *s, struct source *new)
 		}
 	new->m.name = new->name;
 	new->m.held = s->held;
+	new->m.tell_unjudged = s->tell_unjudged;
 	new->claim.take_expired = s->expired;
 	if (s->id != 0)
 		new->below = s->id + 1;

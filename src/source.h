@@ -41,6 +41,7 @@ struct sources {
 	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
 	bool glance;                    /* the caller comes again: nothing is waited for, not the rest of a message either */
 	mbox_held *held;                /* told of a mailbox that has been locked for long; NULL nobody */
+	mbox_held *tell_unjudged;       /* told of one where something left stays (mbox.h); NULL nobody */
 	struct source *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
 	bool streamed;                  /* what is in hand is s->message: from a stream, or by rendezvous */
