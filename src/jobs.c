@@ -270,7 +270,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 		if (*n >= most)
 			break;
 		r = sources_more(s, most - (uint32_t)*n, RUN_BYTES);
-		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
+		if (r == 1 && s->from->kind == CHANNEL_MAILBOX && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
 			return not_held(j, job);
 	} while (r == 1);
 	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
