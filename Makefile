@@ -22,7 +22,7 @@ VERSION = 0.1.0
 # this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
 ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
 	mailbox channel deliver tool
-base = bytes.h alarm bootid clock hash io json memory num outbuf reclock safefile splice
+base = bytes.h alarm bootid clock hash io json memory num outbuf reclock safefile splice users
 frame = filter frame message
 stream = open reader splice_fan splice_in splice_out writer
 mailbox/disk = batch ctl damage dropdir seg wakefifo want
@@ -31,7 +31,7 @@ mailbox/wait = backlog listen wait wake
 mailbox/queue = evict offer request settle snapshot.c
 mailbox/send = append completion groupsync handover spool
 mailbox/recv = claim inflight.c redeliver search verify
-mailbox/drop = put queue take
+mailbox/drop = address put queue take
 mailbox = mailbox.h mode.h receiver.c sender.c way
 channel = fan input select sink source
 deliver = command deliver jobs output render reply replybox tmpfile

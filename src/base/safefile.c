@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/users.h"
+
 /* O_NONBLOCK: to open(2), a FIFO that was planted is one that somebody may never open the other end of */
 enum { CAREFUL = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC };
 
@@ -76,8 +78,9 @@ file_own(int dir_fd, int fd, unsigned mode)
 {
 	struct stat st;
 
-	/* who is root must not lock the owner out */
-	if (geteuid() == 0 && (fstat(dir_fd, &st) == -1 || (st.st_uid != 0 && fchown(fd, st.st_uid, (gid_t)-1) == -1)))
+	/* who is root must not lock the owner out; in a namespace without the owner nobody is root to the mailbox */
+	if (geteuid() == 0 && (fstat(dir_fd, &st) == -1 || (st.st_uid != 0 && st.st_uid != users_unknown()
+	    && fchown(fd, st.st_uid, (gid_t)-1) == -1)))
 		return -1;
 	return fchmod(fd, (mode_t)mode);
 }

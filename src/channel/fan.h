@@ -35,7 +35,7 @@ struct fan {
 	/* failed -- told of a channel that fails, with errno; EMSGSIZE and ECANCELED are a message's: the channel stays. */
 	void (*failed)(void *user, const char *name);
 	void *user;
-	mailbox_locked *locked;         /* for each mailbox; may be NULL */
+	mailbox_tell *locked;         /* for each mailbox; may be NULL */
 	struct fan_channel *channels;   /* each once, whatever names lead to it */
 	struct spread *spread;          /* for each of them, in a large message that goes by reference */
 	unsigned n;

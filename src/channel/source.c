@@ -22,6 +22,7 @@ open_mailbox(struct sources *s, struct source *new)
 		return -1;
 	r->name = new->name;
 	r->locked = s->locked;
+	r->tell_unjudged = s->tell_unjudged;
 	r->filter = &s->filter;
 	r->id = s->id;
 	r->peek = s->peek;

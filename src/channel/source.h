@@ -36,7 +36,8 @@ struct sources {
 	uint64_t deadline_ns;           /* of the wait that an event has interrupted; 0 none */
 	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
 	bool glance;                    /* the caller comes again: nothing is waited for, not the rest of a message either */
-	mailbox_locked *locked;                /* may be NULL */
+	mailbox_tell *locked;           /* as of struct receiver, both */
+	mailbox_tell *tell_unjudged;
 	struct source *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
 	bool streamed;                  /* what is in hand is s->message: from a stream, or handed over */

@@ -3,6 +3,7 @@
 #include "deliver/deliver.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -161,27 +162,72 @@ send_copy(struct sink *to, struct message *m)
 }
 
 /*
+ * put_label -- put a header into a dead letter's, or with value NULL take it out.
+ * extra: FRAME_HEADER_MAX bytes, which m->extra will point into.  Returns 0, or -1 with EMSGSIZE, and m as it was.
+ */
+static int
+put_label(struct message *m, const char *key, const char *value, char *extra)
+{
+	char next[FRAME_HEADER_MAX], encoded[FRAME_HEADER_MAX];
+	struct message labelled = *m;
+	long n = value == NULL ? 0 : frame_encode(encoded, sizeof encoded, slice_of(value));
+
+	if (n != -1)
+		n = frame_set_header(next, m->extra, key, (struct slice){ value == NULL ? NULL : encoded, (size_t)n });
+	if (n == -1)
+		return -1;
+	labelled.extra = (struct slice){ next, (size_t)n };
+	if (value != NULL && !sender_head_fits(&labelled))
+		return -1;
+	memcpy(extra, next, (size_t)n);
+	m->extra = (struct slice){ extra, (size_t)n };
+	return 0;
+}
+
+/*
+ * last_header -- the key of the last header that is none of a dead letter's own.  key: FRAME_KEY_MAX + 1 bytes.
+ * Returns whether there is one.
+ */
+static bool
+last_header(const struct message *m, char *key)
+{
+	struct slice rest = m->extra, name, value;
+	bool found = false;
+
+	while (frame_next_header(&rest, &name, &value)) {
+		if (slice_is(name, "status") || slice_is(name, "tries") || slice_is(name, "origin-id"))
+			continue;
+		memcpy(key, name.p, name.len);
+		key[name.len] = '\0';
+		found = true;
+	}
+	return found;
+}
+
+/*
  * label -- add to a dead letter's headers what became of it: why, after how many tries, and where it came from.
+ * A header line has an end, and a dead letter must be made of any message: headers of the sender's go, the last first,
+ * until the first three are in, and origin is left out where it does not fit then.
  * extra: FRAME_HEADER_MAX bytes, which m->extra will point into.
  */
 static int
 label(struct message *m, const char *from, const char *why, uint64_t tries, char *extra)
 {
-	char next[FRAME_HEADER_MAX], value[FRAME_HEADER_MAX];
-	/* without its expiry: a dead letter stays */
-	const char *const keys[] = { "expire", "status", "tries", "origin", "origin-id" };
-	long n;
+	/* without its expiry: a dead letter stays; and what a sender has under our names is none of ours */
+	static const char *const gone[] = { "expire", "origin", "status", "tries", "origin-id" }, *const *keys = gone + 2;
+	char numbers[2][24], key[FRAME_KEY_MAX + 1];
+	const char *const values[] = { why, numbers[0], numbers[1] };
 
-	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-		n = i == 0 ? 0 : i == 1 ? frame_encode(value, sizeof value, slice_of(why))
-		    : i == 3 ? frame_encode(value, sizeof value, slice_of(from))
-		    : (long)num_decimal(value, i == 2 ? tries : m->id);
-		if (n == -1 || (n = frame_set_header(next, m->extra, keys[i],
-		    (struct slice){ i == 0 ? NULL : value, (size_t)n })) == -1)
+	snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)tries);
+	snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)m->id);
+	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+		if (put_label(m, gone[i], NULL, extra) == -1)
 			return -1;
-		memcpy(extra, next, (size_t)n);
-		m->extra = (struct slice){ extra, (size_t)n };
-	}
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+		while (put_label(m, keys[i], values[i], extra) == -1)
+			if (!last_header(m, key) || put_label(m, key, NULL, extra) == -1)
+				return -1;
+	put_label(m, "origin", from, extra);
 	return 0;
 }
 

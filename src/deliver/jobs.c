@@ -397,7 +397,7 @@ answer(struct jobs *j, struct job *job, int *status)
 		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
 	j->warn("answer to", reply_path(&job->reply));
 	switch (errno) {
-	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO:
+	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO: case EREMOTE:
 		return HANDLER_DONE;    /* it never can be */
 	default:
 		return HANDLER_FAILED;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/users.h"
 
 int
 reply_note(struct reply *r, const struct message *request, const struct receiver *box)
@@ -51,6 +52,10 @@ reply_path(const struct reply *r)
 static bool
 is_requesters(const struct reply *r, const struct stat *st)
 {
+	const int64_t unknown = users_unknown();
+
+	if (st->st_uid == unknown)
+		return r->uid < 0 && r->box != NULL && receiver_is_member(r->box, st->st_uid, st->st_gid);
 	if (r->uid >= 0)
 		return st->st_uid == (uint64_t)r->uid;
 	return st->st_uid == geteuid() || (r->box != NULL && receiver_is_member(r->box, st->st_uid, st->st_gid));

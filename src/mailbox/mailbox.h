@@ -40,8 +40,8 @@ enum {
 	MAILBOX_TRIES_MAX = 255,        /* no more tries of a message are counted */
 };
 
-/* Called, with the mailbox's name as the user typed it, once its lock has been waited for at a terminal for long. */
-typedef void mailbox_locked(const char *name);
+/* Tells the user something of the mailbox that is called name. */
+typedef void mailbox_tell(const char *name);
 
 /* Messages found damaged, and set aside in the mailbox: to be told to the user, and n set to 0. */
 struct damage {
@@ -83,7 +83,7 @@ int mailbox_sync(const char *path);
  * force: messages or not.  locked: may be NULL.
  * Returns 0, or -1: ENOTEMPTY where it holds messages, EPERM where it is another user's, ENODEV where it is none.
  */
-int mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_locked *locked);
+int mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked);
 
 /*
  * mailbox_look -- the settings of the mailbox at path, waiting a second at most for its lock.
@@ -108,7 +108,7 @@ enum sender_kind {
 /* One mailbox to send to.  Zeros, but for what the caller sets before sender_open. */
 struct sender {
 	const char *name;               /* as the user typed it */
-	mailbox_locked *locked;         /* may be NULL */
+	mailbox_tell *locked;           /* called once its lock has been waited for at a terminal for long; may be NULL */
 	bool sync;                      /* a message counts as sent once it has been received */
 	bool while_served;              /* handed over, one that a receiver has failed at waits only while another serves */
 	uint64_t end_ns;                /* a message in a receiver's hands is waited for until then; 0: for ever */
@@ -186,6 +186,9 @@ int sender_share(struct sender *s, const struct sender *from);
  */
 int sender_again(struct sender *s, const struct message *head);
 
+/* sender_head_fits -- whether a message's header line leaves the room that a mailbox needs in it. */
+bool sender_head_fits(const struct message *head);
+
 /* sender_done -- whether the message begun has been received, whatever there is more of its payload. */
 bool sender_done(const struct sender *s);
 
@@ -230,7 +233,8 @@ bool run_payload(const struct run *run, uint32_t i, struct slice *payload);
 /* One mailbox to receive from.  Zeros, but for what the caller sets before receiver_open. */
 struct receiver {
 	const char *name;               /* as the user typed it */
-	mailbox_locked *locked;         /* may be NULL */
+	mailbox_tell *locked;           /* as of a sender */
+	mailbox_tell *tell_unjudged;    /* called once where something in drop/ stays, as `unjudged' says; may be NULL */
 	const struct filter *filter;    /* which messages; copied */
 	uint64_t id;                    /* only the message with this number; 0 any */
 	bool peek;                      /* take nothing */
@@ -239,6 +243,7 @@ struct receiver {
 	uint64_t patience_ns;           /* what is delivered is settled by then, a second at least: else it comes again */
 
 	bool ended;                     /* set by receiver_next: nothing will come any more (all; id) */
+	bool unjudged;                  /* and: something in drop/ stays, for its sender has no number here (users.h) */
 	bool hands_over;                /* set by receiver_open: it has capacity 0 */
 	dev_t dev;                      /* which directory */
 	ino_t ino;

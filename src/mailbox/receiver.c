@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/users.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/drop/take.h"
 #include "mailbox/mailbox.h"
@@ -38,6 +39,7 @@ receiver_open(struct receiver *r, const char *path)
 	r->ino = in->m.ino;
 	in->m.name = r->name;
 	in->m.held = r->locked;
+	in->m.tell_unjudged = r->tell_unjudged;
 	in->claim.take_expired = r->take_expired;
 	if (in->m.drops && (in->intake = intake_new(&in->m)) == NULL)
 		return -1;
@@ -138,6 +140,7 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 		if (got != -1)
 			close_offer(r);
 	} while (got == 1 && run->in->meet_fd != -1 && (got = begin_offer(r, run, m)) == 0);
+	r->unjudged = in->m.unjudged;
 	/* a message that is gone, or never was, is not waited for */
 	if (got == 0 && r->id != 0)
 		r->ended = !claim_waits(&in->claim, r->id);
@@ -217,9 +220,11 @@ bool
 receiver_is_member(const struct receiver *r, uid_t uid, gid_t gid)
 {
 	const struct mbox *m = &r->in->m;
+	const int64_t unknown = users_unknown();
 	unsigned members = mode_members(m->ctl.mode);
 
-	return (members & 0006) != 0 || uid == m->uid || uid == 0 || ((members & 0060) != 0 && gid == m->gid);
+	return (members & 0006) != 0 || (uid == m->uid && uid != unknown) || uid == 0
+	    || ((members & 0060) != 0 && gid == m->gid && gid != unknown);
 }
 
 int

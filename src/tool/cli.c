@@ -110,6 +110,8 @@ cli_reason(int err)
 		return "the mailbox was removed";
 	case EBADMSG:
 		return "bad frame, or a damaged mailbox";
+	case EREMOTE:
+		return "whose mailbox it is cannot be told: its owner has not the number that its file identity says";
 	case EUCLEAN:
 		return "its file ctl is damaged: what is left can be read with cat NAME/*.log | mrecv -a -F -";
 	case ENODEV:
@@ -183,6 +185,12 @@ cli_held(const char *name)
 	say_locked(name, "waiting");
 }
 
+void
+cli_unjudged(const char *name)
+{
+	cli_warn("%s: messages of users with no number in this user namespace are left in its drop/", name);
+}
+
 int
 cli_fail(const char *what, const char *object)
 {
@@ -224,6 +232,7 @@ cli_status(int err)
 		return CLI_CANNOT_CREATE;
 	case EACCES:
 	case EPERM:
+	case EREMOTE:
 		return CLI_PERMISSION;
 	case 0:                 /* a failure that set no errno */
 	case E2BIG:

@@ -53,8 +53,11 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 int cli_fail(const char *what, const char *object);
 
-/* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mailbox_locked). */
+/* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mailbox_tell). */
 void cli_held(const char *name);
+
+/* cli_unjudged -- tell that something left in the mailbox name stays, for it cannot be told whose it is (mbox.h). */
+void cli_unjudged(const char *name);
 
 /* cli_only_sends -- say that option asks of mailbox name what who may only send there cannot know.  Returns CLI_PERMISSION. */
 int cli_only_sends(const char *name, char option);

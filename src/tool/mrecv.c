@@ -188,6 +188,7 @@ main(int argc, char **argv)
 	r.sources.patience_ns = UINT64_MAX;
 	r.sources.event_fd = -1;
 	r.sources.locked = cli_held;
+	r.sources.tell_unjudged = cli_unjudged;
 	status = arguments(&r, argc, argv);
 	if (status == -1)
 		status = check(&r);

@@ -166,7 +166,12 @@ not_delivered(struct receive *r)
 static int
 nothing_more(const struct receive *r, uint64_t got)
 {
-	return r->deliver.status != 0 ? r->deliver.status : got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
+	if (r->deliver.status != 0)
+		return r->deliver.status;
+	for (uint32_t i = 0; i < r->sources.n; i++)
+		if (got == 0 && r->sources.list[i].receiver.unjudged)
+			return own_failure(r, CLI_PERMISSION);
+	return got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
 }
 
 /* tell_damage -- say what was found damaged. */

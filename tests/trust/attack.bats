@@ -94,7 +94,7 @@ refused()
 	as third rm -f public/trap/identity
 	as third sh -c "cat own/box/identity >public/trap/identity"
 	as third chmod 644 public/trap/identity
-	run -65 as fourth msend public/trap "to owner"
+	run -77 as fourth msend public/trap "to owner"
 	# nor where drop/ is a link to another's, or is not sticky
 	as third mkmbox -m 0622 public/link
 	as third sh -c "rm -rf public/link/drop && ln -s $place/$drop public/link/drop"
@@ -244,12 +244,13 @@ left_locked()
 	next && printf 'M1 5 t s to=%s\nabc' "$to" | leave
 	next && printf 'M1 3 t s\nabc\n' | leave
 	next && printf 'M1 3 t s to=0123456789abcdef.0\nabc\n' | leave
+	next && printf 'M1 3 t s to=%s.0\nabc\n' "${to%.*}" | leave
 	next && { frame one; frame two; } | leave
 	next && { frame one; echo more; } | leave
 	next && printf 'M1 3 t s to=%s x=%04000d\nabc\n' "$to" 0 | leave
 	next && printf 'M1 9000000000000000000 t s to=%s\nabc\n' "$to" | leave
 	next && { printf 'M1 300000 t s to=%s\n' "$to"; head -c 200000 /dev/zero; } | leave
-	refused 10
+	refused 11
 	run ! grep -vE '^(drop|identity|bell)$' <(files_of own/box)
 }
 

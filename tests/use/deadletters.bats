@@ -142,6 +142,49 @@ teardown()
 	run -1 mrecv -n box
 }
 
+# longest -- a value with which msend -H x= makes the longest header line that a mailbox takes.
+longest()
+{
+	local n
+	for ((n = 3980; n > 3800; n--)); do
+		if msend -n -s s -H "x=$(printf %0${n}d 0)" box poison 2>/dev/null; then
+			return
+		fi
+	done
+	return 1
+}
+
+@test "a message with the longest header line becomes a dead letter, without its last headers, and stops nobody" {
+	longest
+	msend box next
+	run -124 timeout "$LIMIT" mrecv -f -w 2 -k 1 -d dead box -- sh -c 'read -r x; [ "$x" = next ] || exit 7'
+	[ "$(mrecv -o '%h{status} %h{tries} %h{origin} %h{origin-id} %h{x} %p' dead)" = "7 1 box 1  poison" ]
+	run -1 mrecv -n box
+	# what a sender has put under the names of our headers goes first
+	for key in status tries origin origin-id; do
+		printf 'M1 1 t s a=1 %s=%03800d b=2\nx\n' $key 0 | msend -F box
+		run -7 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'exit 7'
+		[ "$(mrecv -o '%h{a} %h{b} %h{status} %h{tries} %h{origin}' dead)" = "1 2 7 1 box" ]
+	done
+	# one that has expired, too
+	printf 'M1 1 t s expire=1.000000 x=%03900d\nx\n' 0 | msend -F box
+	run -1 timeout "$LIMIT" mrecv -n -d dead box
+	[ "$(mrecv -n -o '%h{status}%h{expire}' dead)" = expired ]
+}
+
+@test "a message of a mailbox with a very long path becomes a dead letter, without origin where that is too long" {
+	deep=$PWD
+	while [ ${#deep} -lt 3400 ]; do deep=$deep/$(printf %0200d 0); done
+	mkdir -p "$deep"
+	mkmbox "$deep/box"
+	for x in short "$(printf %01500d 0)"; do
+		msend -H "x=$x" "$deep/box" hello
+		run -7 timeout "$LIMIT" mrecv -k 1 -d dead "$deep/box" -- sh -c 'exit 7'
+		[ "$(mrecv -n -o '%h{status} %h{x} %h{origin}' dead)" = \
+		    "7 $x $([ "$x" != short ] || echo "$deep/box")" ]
+	done
+}
+
 @test "a dead letter sent back starts anew" {
 	msend box hello
 	run -1 timeout "$LIMIT" mrecv -k 1 -d dead box -- false

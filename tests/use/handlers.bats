@@ -357,6 +357,14 @@ stop_twice()
 	[ "$(timeout "$LIMIT" mrecv -b 100 box -- sh -c 'echo $MBOX_COUNT')" = 2 ]
 }
 
+@test "a batch of a file, and of a pipe, has more than its first message" {
+	printf 'M1 1 t s\n%s\n' a b c >frames
+	for channel in frames -; do
+		timeout "$LIMIT" mrecv -a -b 2 "$channel" -- sh -c 'mrecv -a - | xargs' <frames >got
+		[ "$(cat got)" = "$(lines "a b" c)" ]
+	done
+}
+
 @test "a batch waits for its first message" {
 	in_background timeout "$LIMIT" mrecv -b 100 box -- sh -c 'echo $MBOX_COUNT >got'
 	until_waiting box

@@ -396,7 +396,7 @@ holds_messages(struct mbox *m)
 }
 
 int
-mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_locked *locked)
+mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked)
 {
 	struct mbox m;
 	int r = -1, holds, err;

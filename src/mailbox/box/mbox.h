@@ -27,7 +27,7 @@ struct mbox {
 	uid_t uid;                      /* whose it is */
 	gid_t gid;
 	bool look;                      /* opened by mbox_look: no lock, and nothing is written */
-	mailbox_locked *held;                /* where not NULL: called once with `name` when it has been locked for long */
+	mailbox_tell *held;                /* where not NULL: called once with `name` when it has been locked for long */
 	const char *name;
 	uint64_t number;                /* this process's; 0 until it needs one */
 	bool locked;
@@ -42,6 +42,8 @@ struct mbox {
 	int bell_fd;                    /* our own bell, -1 */
 	bool shared;                    /* there are members besides the owner */
 	bool drops;                     /* there are some who may only send, to drop/ */
+	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */
+	mailbox_tell *tell_unjudged;       /* told of that, once; or NULL */
 	int drop_fd;                    /* drop/, -1 */
 	struct door {
 		int bell_fd, own_fd;    /* drop/bell, where we keep the door, and a writing end of ours; -1 */

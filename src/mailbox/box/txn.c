@@ -87,7 +87,7 @@ mend(struct mbox *m)
 static int
 take(struct mbox *m, uint64_t deadline_ns)
 {
-	mailbox_locked *held = m->held;
+	mailbox_tell *held = m->held;
 	uint64_t soon_ns;
 
 	if (held != NULL) {
@@ -110,13 +110,12 @@ take(struct mbox *m, uint64_t deadline_ns)
 	return lock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
 }
 
-/* identify -- a copy gets an identity of its own; one that some may only send to keeps it, and says whose it is now. */
+/* identify -- a copy gets an identity of its own, but one that some may only send to: what waits in drop/ is for it. */
 static int
 identify(struct mbox *m)
 {
-	/* what waits in drop/ is for this one */
 	if (mode_drops(m->ctl.mode))
-		return drop_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid);
+		return 0;
 	return getrandom(&m->ctl.identity, sizeof m->ctl.identity, 0) == -1 ? -1 : 0;
 }
 

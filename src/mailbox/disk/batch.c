@@ -84,6 +84,15 @@ without_big(struct slice extra, char *out)
 	return (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
 }
 
+bool
+sender_head_fits(const struct message *head)
+{
+	char line[FRAME_HEADER_MAX];
+	size_t n = frame_head(line, 0, false, head->tag, head->source, head->extra);
+
+	return n != 0 && n + OWN_HEADERS <= FRAME_HEADER_MAX;
+}
+
 int
 batch_head(struct batch *b, const struct message *head)
 {

@@ -55,7 +55,47 @@ size_t
 drop_to(char *to, uint64_t identity, uid_t owner)
 {
 	*num_hex(to, identity, 16) = '.';
-	return 17 + num_decimal(to + 17, owner);
+	return DROP_TO_OWNER + num_decimal(to + DROP_TO_OWNER, owner);
+}
+
+bool
+drop_names(const char *to, size_t len, uid_t owner)
+{
+	char expected[DROP_TO_BYTES];
+
+	return drop_to(expected, 0, owner) == len
+	    && memcmp(to + DROP_TO_OWNER, expected + DROP_TO_OWNER, len - DROP_TO_OWNER) == 0;
+}
+
+/* is_to -- whether n bytes are of the form that `to' has. */
+static bool
+is_to(const char *text, size_t n)
+{
+	uint64_t owner;
+
+	return n > DROP_TO_OWNER && strspn(text, NUM_HEX) == DROP_TO_OWNER - 1 && text[DROP_TO_OWNER - 1] == '.'
+	    && num_parse((struct slice){ text + DROP_TO_OWNER, n - DROP_TO_OWNER }, &owner) == 0;
+}
+
+int
+drop_identity(int dir_fd, uid_t owner, char *to, size_t *len)
+{
+	int fd = file_open_plain(dir_fd, "identity", O_RDONLY);
+	char text[DROP_TO_BYTES + 1];
+	struct stat st;
+	ssize_t n;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1 || (n = io_pread(fd, text, DROP_TO_BYTES, 0)) == -1)
+		return file_close_with(fd, errno);
+	text[n] = '\0';
+	if (st.st_uid != owner || n == 0 || text[n - 1] != '\n' || !is_to(text, (size_t)n - 1))
+		return file_close_with(fd, EBADMSG);
+	close(fd);
+	*len = (size_t)n - 1;
+	memcpy(to, text, *len);
+	return 0;
 }
 
 /* ---- make, open, remove ---- */

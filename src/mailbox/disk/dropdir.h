@@ -23,6 +23,7 @@ enum {
 	DROP_ID = DROP_RANDOM + 8,      /* and those of the time, in microseconds, the highest first */
 	DROP_NAME_BYTES = 48,           /* "tmp." and an ID in digits, and its NUL */
 	DROP_TO_BYTES = 32,
+	DROP_TO_OWNER = 17,             /* bytes of to= before the owner's number */
 };
 
 /* drop_name -- the name of a drop that is complete, or only begun.  name: DROP_NAME_BYTES. */
@@ -37,10 +38,19 @@ bool drop_begun(const char *name);
 /* drop_to -- what to= says for the mailbox of that owner.  to: DROP_TO_BYTES.  Returns its length. */
 size_t drop_to(char *to, uint64_t identity, uid_t owner);
 
+/* drop_names -- whether `to' names that owner. */
+bool drop_names(const char *to, size_t len, uid_t owner);
+
+/*
+ * drop_identity -- read `identity` of the mailbox of that owner, whose file it must be.  to: DROP_TO_BYTES.
+ * Whether it names him is not asked.  Returns 0, or -1: EBADMSG it is not his, or of another form; or errno of open(2).
+ */
+int drop_identity(int dir_fd, uid_t owner, char *to, size_t *len);
+
 /* drop_make -- make drop/ and `identity` in a mailbox's directory, for this mode.  Returns 0, or -1. */
 int drop_make(int dir_fd, unsigned mode, uint64_t identity);
 
-/* drop_identify -- write `identity` anew: for a copy of a mailbox, which may have another owner.  Returns 0, or -1. */
+/* drop_identify -- write `identity` anew: it is lost, or the mailbox has another owner.  Returns 0, or -1. */
 int drop_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner);
 
 /* drop_remove -- remove drop/ and all that can be removed in it.  Returns 0, or -1: EPERM where something stays. */

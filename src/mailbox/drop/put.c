@@ -11,38 +11,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/io.h"
-#include "base/num.h"
 #include "base/safefile.h"
+#include "base/users.h"
 
 enum { OWN_HEADERS = 128 };             /* bytes of a header line that a mailbox keeps for itself */
 
-/* read_identity -- what to= is to say; the file must be the owner's, and of the form that it should be. */
+/* is_owners -- whether `identity` names the owner, and his number is his alone.  Returns 0, or -1 with EREMOTE. */
 static int
-read_identity(struct leave *l, uid_t owner)
+is_owners(const struct leave *l)
 {
-	int fd = file_open_plain(l->dir_fd, "identity", O_RDONLY), r = -1, err;
-	char text[DROP_TO_BYTES], expected[DROP_TO_BYTES];
-	struct stat st;
-	ssize_t n = -1;
-
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, &st) == 0 && (n = io_pread(fd, text, sizeof text, 0)) != -1) {
-		l->to_len = drop_to(expected, 0, owner);
-		if (st.st_uid == owner && (size_t)n == l->to_len + 1 && text[n - 1] == '\n'
-		    && strspn(text, NUM_HEX) == 16
-		    && memcmp(text + 16, expected + 16, l->to_len - 16) == 0) {
-			memcpy(l->to, text, l->to_len);
-			r = 0;
-		} else {
-			errno = EBADMSG;
-		}
-	}
-	err = errno;
-	close(fd);
-	errno = err;
-	return r;
+	if (drop_names(l->to, l->to_len, l->owner) && users_unknown() != (int64_t)l->owner)
+		return 0;
+	errno = EREMOTE;
+	return -1;
 }
 
 int
@@ -52,8 +33,9 @@ leave_open(struct leave *l, const char *path)
 	struct stat box, drop;
 
 	*l = (struct leave){ .dir_fd = openat(AT_FDCWD, path, through), .drop_fd = -1, .fd = -1 };
-	if (l->dir_fd == -1 || fstat(l->dir_fd, &box) == -1 || read_identity(l, box.st_uid) == -1)
+	if (l->dir_fd == -1 || fstat(l->dir_fd, &box) == -1 || drop_identity(l->dir_fd, box.st_uid, l->to, &l->to_len) == -1)
 		goto fail;
+	l->owner = box.st_uid;
 	l->drop_fd = openat(l->dir_fd, "drop", through | O_NOFOLLOW);
 	if (l->drop_fd == -1 || fstat(l->drop_fd, &drop) == -1)
 		goto fail;
@@ -62,7 +44,7 @@ leave_open(struct leave *l, const char *path)
 		errno = EBADMSG;
 		goto fail;
 	}
-	if (getrandom(l->id, DROP_RANDOM, 0) == DROP_RANDOM)
+	if (is_owners(l) == 0 && getrandom(l->id, DROP_RANDOM, 0) == DROP_RANDOM)
 		return 0;
 fail:
 	leave_close(l);
@@ -134,6 +116,18 @@ leave_begin(struct leave *l, struct writer *w, const struct message *head)
 	return -1;
 }
 
+/* same_owner -- whether the mailbox has had no other owner since it was opened.  Returns 0, or -1 with EREMOTE. */
+static int
+same_owner(const struct leave *l)
+{
+	struct stat st;
+
+	if (fstat(l->dir_fd, &st) == -1)
+		return -1;
+	errno = EREMOTE;
+	return st.st_uid == l->owner ? 0 : -1;
+}
+
 int
 leave_end(struct leave *l, struct writer *w)
 {
@@ -145,7 +139,7 @@ leave_end(struct leave *l, struct writer *w)
 	}
 	drop_name(begun, l->id, true);
 	drop_name(name, l->id, false);
-	if (renameat(l->drop_fd, begun, l->drop_fd, name) == -1) {
+	if (same_owner(l) == -1 || renameat(l->drop_fd, begun, l->drop_fd, name) == -1) {
 		leave_abort(l, NULL);
 		return why(l);
 	}

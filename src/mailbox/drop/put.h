@@ -16,13 +16,15 @@ struct leave {
 	int fd;                         /* of the message begun; -1 */
 	unsigned char id[DROP_ID];      /* of that one, or of the last */
 	uint64_t time_us;               /* when; no two of a process are of the same microsecond */
+	uid_t owner;                    /* of the mailbox, whom `to' names */
 	char to[DROP_TO_BYTES];
 	size_t to_len;
 };
 
 /*
  * leave_open -- open the mailbox at path for messages to be left there.
- * Returns 0, or -1: EACCES where that is not permitted, EBADMSG where what is there is not its owner's, or errno.
+ * Returns 0, or -1: EACCES where that is not permitted, EBADMSG where what is there is not its owner's, EREMOTE where
+ * `identity` names another owner, or none that has a number here (users.h), or errno.
  */
 int leave_open(struct leave *l, const char *path);
 
@@ -30,7 +32,8 @@ int leave_open(struct leave *l, const char *path);
  * leave_begin -- begin a message with w, which goes on with writer_data.
  * leave_end -- it is whole: now it is there.
  * leave_put -- both, for one that is in memory.
- * Return 0, or -1: EMSGSIZE, EIDRM where the mailbox was removed, EACCES, or errno of write(2).
+ * Return 0, or -1: EMSGSIZE, EIDRM where the mailbox was removed, EREMOTE where it has another owner now, EACCES, or
+ * errno of write(2).
  */
 int leave_begin(struct leave *l, struct writer *w, const struct message *head);
 int leave_end(struct leave *l, struct writer *w);

@@ -124,9 +124,20 @@ keep(struct user *u, const struct left *l)
 }
 
 bool
-lineup_may_be(const struct stat *st)
+lineup_may_be(const struct stat *st, uid_t owner)
 {
-	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & WRITABLE) && (st->st_mode & 0004);
+	/* of a copy all may be the owner's, and for nobody else */
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & WRITABLE)
+	    && ((st->st_mode & 0004) || st->st_uid == owner);
+}
+
+/* unjudged -- whose a drop is cannot be told here: it stays, for who can tell. */
+static void
+unjudged(struct mbox *m)
+{
+	if (!m->unjudged && m->tell_unjudged != NULL)
+		m->tell_unjudged(m->name);
+	m->unjudged = true;
 }
 
 /* see -- one entry of drop/: at the first listing, for newest; at the second, up to that.  Returns 0, or -1. */
@@ -158,8 +169,12 @@ see(struct lineup *line, const char *name, struct left *newest, bool first)
 		return 0;
 	if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (!lineup_may_be(&st)) {
+	if (!lineup_may_be(&st, line->m->uid)) {
 		lineup_refuse(line, name);
+		return 0;
+	}
+	if (st.st_uid == line->unknown) {
+		unjudged(line->m);
 		return 0;
 	}
 	l.ino = st.st_ino;

@@ -39,6 +39,7 @@ struct lineup {
 	uint32_t salt;                  /* random, for each listing: the order of the users */
 	uint64_t seen;                  /* drops at the last listing */
 	uint32_t refused;               /* what was no drop, not yet in ctl */
+	int64_t unknown;                /* whose stays: users_unknown */
 };
 
 /* lineup_list -- list drop/ anew.  Returns 0, or -1. */
@@ -50,8 +51,11 @@ int lineup_next(struct lineup *line, uid_t *uid, struct left *l);
 /* lineup_skip -- this user has no more, this time: what he left first cannot be had now. */
 void lineup_skip(struct lineup *line, uid_t uid);
 
-/* lineup_may_be -- whether a file can be a drop: a plain one, with no other name, that others could not have filled in. */
-bool lineup_may_be(const struct stat *st);
+/*
+ * lineup_may_be -- whether a file can be a drop: a plain one, with no other name, that others could not have filled in,
+ * and that the owner may read.
+ */
+bool lineup_may_be(const struct stat *st, uid_t owner);
 
 /* lineup_refuse -- remove what is no drop.  A directory that is not empty can be removed by nobody but its maker. */
 void lineup_refuse(struct lineup *line, const char *name);

@@ -14,8 +14,10 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/safefile.h"
+#include "base/users.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/drop/address.h"
 #include "mailbox/drop/queue.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/listen.h"
@@ -32,8 +34,7 @@ struct intake {
 	struct mbox *m;
 	struct lineup line;
 	unsigned char gone[DROP_ID];    /* a drop that was taken in, and whose file is gone */
-	char to[DROP_TO_BYTES];
-	size_t to_len;
+	struct address address;
 	char extra[FRAME_HEADER_MAX], piece[PIECE];
 	struct reader reader;
 	struct batch batch;
@@ -54,7 +55,7 @@ intake_new(struct mbox *m)
 	in->line.m = m;
 	in->line.users_n = in->line.turn = in->line.salt = 0;
 	in->line.seen = in->line.refused = 0;
-	in->to_len = 0;
+	in->address.len = 0;
 	memset(in->gone, 0, sizeof in->gone);
 	batch_clear(&in->batch);
 	post_init(&in->post, m);
@@ -105,7 +106,11 @@ read_head(struct intake *in, int fd, uid_t uid, struct message *m)
 	r = reader_next(&in->reader, m);
 	if (r == -1)
 		return -1;
-	if (r == 0 || !slice_eq(m->to, (struct slice){ in->to, in->to_len })) {
+	if (r == 1 && (r = address_is(&in->address, in->m, m->to)) == -1) {
+		errno = ENOENT;         /* what cannot be judged stays */
+		return -1;
+	}
+	if (r == 0) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -299,7 +304,7 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 	sparse = big ? is_sparse(fd, &st) : 0;
 	if (sparse == -1)
 		return failed();
-	if (!lineup_may_be(&st) || sparse)
+	if (!lineup_may_be(&st, in->m->uid) || sparse)
 		errno = EBADMSG;
 	else if (read_head(in, fd, uid, &msg) == 0)
 		return msg.data != NULL && msg.len <= MAILBOX_INLINE ? take_small(in, l, name, &msg, deadline_ns)
@@ -368,6 +373,8 @@ take_some(struct intake *in, uint64_t deadline_ns)
 	if (!more) {
 		if (lineup_list(line) == -1)
 			return not_now() ? 0 : -1;
+		if (line->seen == 0 && address_renew(&in->address, in->m, deadline_ns) == -1)
+			return not_now() ? 0 : -1;
 		more = lineup_next(line, &uid, &l);
 	}
 	most = line->users_n < ROUND ? (int)line->users_n : ROUND;
@@ -414,13 +421,18 @@ open_box(struct intake *in, uint64_t deadline_ns)
 {
 	struct mbox *m = in->m;
 
-	if (in->to_len > 0)
+	int r, err;
+
+	if (in->address.len > 0)
 		return 0;
+	in->line.unknown = users_unknown();
 	if (mbox_drop(m) == -1 || mbox_lock(m, deadline_ns) == -1)
 		return -1;
-	in->to_len = drop_to(in->to, m->ctl.identity, m->uid);
+	r = address_learn(&in->address, m);
+	err = errno;
 	mbox_unlock(m);
-	return 0;
+	errno = err;
+	return r;
 }
 
 int
