@@ -27,7 +27,7 @@ MODULES = \
 	drop seg want batch ctl json \
 	damage \
 	reclaim recount audit probe \
-	mbox box door \
+	mbox box door piece insist \
 	ready wake wait render \
 	settle survey \
 	displace search verify \

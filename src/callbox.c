@@ -212,7 +212,10 @@ callbox_make(struct callbox *b, const struct stat *called)
 	b->sources = (struct sources){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
 	if (r == -1 || make_secret(b->secret) == -1)
 		return -1;
-	return sources_add(&b->sources, b->path, b->path);
+	if (sources_add(&b->sources, b->path, b->path) == -1)
+		return -1;
+	b->source.claim.brief = true;           /* it goes with us */
+	return 0;
 }
 
 /* is_answer -- whether what came is the answer; then it is in m.  Returns 1, 0 or -1. */

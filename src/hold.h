@@ -28,8 +28,8 @@ int hold_add(struct hold *h, const struct run *run);
 void hold_drop(struct hold *h);
 
 /*
- * hold_settle -- n messages held, from `from` on, are done, or put back, all in one section; as claim_settle.
- * A signal to stop does not keep it from that.
+ * hold_settle -- n messages held, from `from` on, are done, or put back, in pieces (piece.h); as claim_settle.
+ * A signal to stop does not keep it from that, a second one may.
  */
 int hold_settle(struct hold *h, struct claim *c, uint32_t from, uint32_t n, enum claim_end end, uint64_t delay_us);
 

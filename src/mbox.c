@@ -214,7 +214,7 @@ open_wants(struct mbox *m)
 	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter ? mbox_wants(m) : 0;
 }
 
-/* mend -- what a killed process left. */
+/* mend -- what a killed process left; in one section, however much waits, for nobody can go on before. */
 static int
 mend(struct mbox *m)
 {
@@ -237,9 +237,7 @@ take(struct mbox *m, uint64_t deadline_ns)
 		if (errno != EAGAIN)
 			return -1;
 		soon_ns = clock_after(HELD_NS);
-		if (!isatty(STDERR_FILENO)) {
-			m->held = NULL;
-		} else if (soon_ns < deadline_ns) {
+		if (soon_ns < deadline_ns && isatty(STDERR_FILENO)) {
 			if (lock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
 				return 0;
 			if (errno != EBUSY)
@@ -278,7 +276,8 @@ have_wants(const struct mbox *m)
 }
 
 /*
- * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
+ * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it, in
+ * one section as mend.
  * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
  */
 static int

@@ -22,7 +22,7 @@
 
 enum { MBOX_RINGS = 64 };               /* bells that one change holds open until the unlock */
 
-/* Tells somebody at a terminal that another process (lock_missed) holds the lock of the mailbox that he calls name. */
+/* Tells somebody that another process (lock_missed) holds the lock of the mailbox that he calls name. */
 typedef void mbox_held(const char *name);
 
 struct mbox {

@@ -10,11 +10,11 @@
 
 #include "bell.h"
 #include "clock.h"
-#include "displace.h"
 #include "file.h"
 #include "io.h"
 #include "mode.h"
 #include "offer.h"
+#include "piece.h"
 #include "reclaim.h"
 #include "spool.h"
 #include "stable.h"
@@ -55,6 +55,19 @@ admitted(const struct ctl *c, const struct batch *b)
 		bytes += batch_cost(b->slots[i].len);
 	}
 	return i - b->from;
+}
+
+/*
+ * make_room -- with the lock held, nobody before us: drop what the batch's next message takes the place of.
+ * Returns as displace; e: as of displace_expired.
+ */
+static int
+make_room(struct mbox *m, const struct batch *b, struct expiring *e)
+{
+	const struct slot *slot = &b->slots[b->from];
+	int r = mbox_fits(&m->ctl, batch_cost(slot->len)) ? 0 : displace_expired(m, e);
+
+	return r != 0 ? r : displace(m, b->name[slot->tag], batch_cost(slot->len));
 }
 
 /*
@@ -307,6 +320,29 @@ lock_deadline(uint64_t deadline_ns)
 }
 
 /*
+ * come_in -- with the lock held: whether others wait for room; where nobody does, what the batch's next message takes the
+ * place of goes, in pieces.  Returns as wake_ahead; where it fails the mailbox may be unlocked.
+ */
+static int
+come_in(struct mbox *m, const struct batch *b, uint64_t deadline_ns)
+{
+	struct expiring e = { .from = 0 };
+	int ahead, more;
+
+	for (;;) {
+		ahead = wake_ahead(m);
+		m->behind = ahead == 1;
+		if (ahead != 0)
+			return ahead;
+		more = make_room(m, b, &e);
+		if (more != 1)
+			return more;
+		if (piece_next(m, deadline_ns) == -1)
+			return -1;
+	}
+}
+
+/*
  * enter -- lock the mailbox at a moment when there is room, and have a segment to append to.
  * Returns how many of the batch's messages may go in, or -1.
  */
@@ -320,12 +356,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 	for (;;) {
 		if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
 			return -1;
-		ahead = wake_ahead(m);
-		m->behind = ahead == 1;
-		if (ahead == 0 && !mbox_fits(&m->ctl, batch_cost(b->slots[b->from].len)) && displace_expired(m) == -1)
-			ahead = -1;
-		if (ahead == 0 && displace(m, b->name[b->slots[b->from].tag], batch_cost(b->slots[b->from].len)) == -1)
-			ahead = -1;
+		ahead = come_in(m, b, deadline_ns);
 		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
 		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
 			return n;
@@ -442,19 +473,17 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 /* ---- what was left in drop/ ---- */
 
 int
-post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big)
+post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e)
 {
 	struct mbox *m = p->m;
-	const struct slot *slot = &b->slots[b->from];
 	char file[SEG_NAME_BYTES];
 	int ahead = wake_ahead(m), r;
 
 	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
 		return ahead == -1 ? -1 : 0;
-	if (!mbox_fits(&m->ctl, batch_cost(slot->len)) && displace_expired(m) == -1)
-		return -1;
-	if (displace(m, b->name[slot->tag], batch_cost(slot->len)) == -1)
-		return -1;
+	r = make_room(m, b, e);
+	if (r != 0)
+		return r == 1 ? POST_PIECE : -1;
 	if (admitted(&m->ctl, b) == 0)
 		return 0;
 	if (newest_segment(p) == -1 || (big && adopt(p, b) == -1))

@@ -45,7 +45,8 @@ struct claim {
 	bool peek;                              /* take nothing */
 	bool take_expired;                      /* expired messages are given out too, marked as such */
 	bool asked;                             /* has asked for dead claimers once */
-	uint64_t patience_ns;                   /* how long to wait for the lock, to settle what was claimed */
+	bool brief;                             /* its messages are nobody's work: to settle them is not waited for long */
+	uint64_t patience_ns;                   /* how long to wait for the lock, but to settle what was claimed */
 	uint64_t *cursor;                       /* per rank: nothing ready of that rank stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
@@ -57,7 +58,7 @@ struct claim {
 	uint32_t ranked;
 	struct rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
 	struct names names;
-	uint64_t states[SEARCH_MESSAGES];
+	uint64_t states[SEARCH_MESSAGES], expiries[SEARCH_MESSAGES];
 	struct slot slots[SEARCH_MESSAGES];
 };
 

@@ -65,6 +65,39 @@ live()
 	[ -z "$output" ]
 }
 
+# slowed COMMAND... -- in the background, COMMAND takes a while for each write; returns once it has begun to drop messages.
+slowed()
+{
+	needs_strace
+	in_background strace -f -qq -o trace -e trace=pwrite64 -e inject=pwrite64:delay_enter=300 "$@"
+	until_true begun
+}
+
+begun()
+{
+	[ "$(wc -l <trace)" -ge 200 ]
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "who finishes while thousands that have expired are dropped is done with its message, and others get in" {
+	msend box job
+	in_background mrecv -w 0.1 box -- sh -c 'echo run >>runs; until [ -e go ]; do sleep 0.02; done'
+	worker=$child
+	until_true exists runs
+	seq 4000 | msend -x 0.001 -l box
+	slowed "$(type -P mrecv)" -n box
+	: >go
+	# they wait a second for the lock
+	msend -n box fresh
+	ended_with 0 "$worker"
+	# this was while they were dropped
+	[ "$(live box)" -gt 100 ]
+	kill -KILL "${children[-1]}"
+	[ "$(mrecv -n box)" = fresh ]
+	run -1 mrecv -n box
+	[ "$(wc -l <runs)" -eq 1 ]
+}
+
 @test "it takes up no room: a sender that finds none drops it" {
 	mkmbox -c 1 small
 	send_expired small stale
