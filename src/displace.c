@@ -121,7 +121,8 @@ expire_block(struct mbox *m, uint32_t pos, uint32_t n, struct expiring *e, uint3
 int
 displace_expired(struct mbox *m, struct expiring *e)
 {
-	uint64_t at, next, from = e->from > m->ctl.head ? e->from : m->ctl.head;
+	/* what is claimed below head may be put back, and expire then */
+	uint64_t at, next, from = e->from > m->ctl.first ? e->from : m->ctl.first;
 	uint32_t n, step, looks = 0, drops = PIECE_DROPS;
 
 	if (!m->ctl.expires)

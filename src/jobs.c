@@ -371,6 +371,8 @@ try_again(struct jobs *j, struct job *job, int status)
 			j->deliver->failed_on = job->from->name;
 			r = -1;
 		}
+		if (r == -1 && errno == EINTR)
+			break;          /* nor would the others be waited for */
 	}
 	hold_drop(&job->hold);
 	return r;

@@ -84,8 +84,8 @@ begun()
 	in_background mrecv -w 0.1 box -- sh -c 'echo run >>runs; until [ -e go ]; do sleep 0.02; done'
 	worker=$child
 	until_true exists runs
-	seq 4000 | msend -x 0.001 -l box
-	slowed "$(type -P mrecv)" -n box
+	seq 4000 | msend -x 0.001 -t stale -l box
+	slowed "$(type -P mrecv)" -n -t stale box
 	: >go
 	# they wait a second for the lock
 	msend -n box fresh
@@ -111,6 +111,21 @@ begun()
 	msend -x 0.5 small stale
 	timeout "$LIMIT" msend small fresh
 	[ "$(timeout "$LIMIT" mrecv small)" = fresh ]
+}
+
+@test "a sender that waits for room gets that of a message that is put back and expires then" {
+	mkmbox -c 1 small
+	msend -x 3 small stale
+	in_background mrecv small -- sh -c 'echo >started; until [ -e go ]; do sleep 0.02; done; exit 75'
+	worker=$child
+	until_true exists started
+	in_background msend small fresh
+	sender=$child
+	until_waiting small
+	: >go
+	ended_with 75 "$worker"
+	ended_with 0 "$sender"
+	[ "$(mrecv -n small)" = fresh ]
 }
 
 @test "a synchronous sender is told when its message expires" {
