@@ -361,7 +361,8 @@ try_again(struct jobs *j, struct job *job, int status)
 	const struct item *item;
 	int r = 0;
 
-	for (uint32_t i = 0; i < job->hold.n; i++) {
+	/* where a second signal has ended the wait for one, the others are not waited for either */
+	for (uint32_t i = 0; i < job->hold.n && !(r == -1 && errno == EINTR); i++) {
 		item = &job->hold.list[i].item;
 		if (max > 0 && item->tries + 1 >= max) {
 			if (bury(j, job, i, status) == -1)
@@ -371,8 +372,6 @@ try_again(struct jobs *j, struct job *job, int status)
 			j->deliver->failed_on = job->from->name;
 			r = -1;
 		}
-		if (r == -1 && errno == EINTR)
-			break;          /* nor would the others be waited for */
 	}
 	hold_drop(&job->hold);
 	return r;
