@@ -187,7 +187,7 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 	bool offer;
 	int taken;
 
-	for (int i = 0; i < PIECE_DROPS; i++) {
+	for (uint64_t most = piece_drops(c->m, &c->piece_next); most > 0; most--) {
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
 		offer = run->n == 1 && !c->peek && !limits->probe && (run->items[0].slot.flags & SLOT_MEET);
@@ -341,6 +341,7 @@ turn_in_pieces(struct claim *c, struct run *run, const struct claim_limits *limi
 {
 	int r;
 
+	c->piece_next = 0;
 	while ((r = turn(c, run, limits)) == 1 && !(c->brief && clock_mono_ns() >= limits->deadline_ns))
 		if (piece_next(c->m, limits->deadline_ns) == -1)
 			return -1;

@@ -64,14 +64,15 @@ drop_first(struct mbox *m, const struct slice *tag)
 }
 
 int
-displace(struct mbox *m, struct slice tag, uint64_t cost)
+displace(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e)
 {
+	uint64_t most = piece_drops(m, &e->next);
 	bool latest = m->ctl.policy == CTL_LATEST;
 	int r = m->ctl.policy != CTL_BLOCK;
 
 	/* one that was put back may stand beside a newer one */
-	for (int i = 0; r == 1 && (latest || !mbox_fits(&m->ctl, cost)); i++) {
-		if (i == PIECE_DROPS)
+	for (; r == 1 && (latest || !mbox_fits(&m->ctl, cost)); most--) {
+		if (most == 0)
 			return 1;
 		r = drop_first(m, latest ? &tag : NULL);
 	}

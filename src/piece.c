@@ -16,6 +16,15 @@
  */
 enum { NAP_NS = 50000 };
 
+uint64_t
+piece_drops(const struct mbox *m, uint64_t *next)
+{
+	uint64_t sent = *next == 0 ? 0 : m->ctl.next - *next;
+
+	*next = m->ctl.next;
+	return PIECE_DROPS + 2 * sent;
+}
+
 void
 piece_pause(void)
 {

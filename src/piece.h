@@ -16,6 +16,13 @@ enum {
 	PIECE_LOOKS = 1024,             /* or looked at, with a call for each, or settled many at a time */
 };
 
+/*
+ * piece_drops -- how many messages may be dropped in this section: PIECE_DROPS, and twice as many as others have sent
+ * since the piece before, so that who drops comes to an end however fast they are.
+ * next: of m->ctl, as it was then; 0 to begin with.
+ */
+uint64_t piece_drops(const struct mbox *m, uint64_t *next);
+
 /* piece_pause -- without the lock: let those have it who wait. */
 void piece_pause(void);
 

@@ -67,7 +67,7 @@ make_room(struct mbox *m, const struct batch *b, struct expiring *e)
 	const struct slot *slot = &b->slots[b->from];
 	int r = mbox_fits(&m->ctl, batch_cost(slot->len)) ? 0 : displace_expired(m, e);
 
-	return r != 0 ? r : displace(m, b->name[slot->tag], batch_cost(slot->len));
+	return r != 0 ? r : displace(m, b->name[slot->tag], batch_cost(slot->len), e);
 }
 
 /*

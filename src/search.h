@@ -44,6 +44,7 @@ struct claim {
 	struct filter filter;
 	bool peek;                              /* take nothing */
 	bool take_expired;                      /* expired messages are given out too, marked as such */
+	uint64_t piece_next;                    /* of piece_drops, in this turn */
 	bool asked;                             /* has asked for dead claimers once */
 	bool brief;                             /* its messages are nobody's work: to settle them is not waited for long */
 	uint64_t patience_ns;                   /* how long to wait for the lock, but to settle what was claimed */
