@@ -104,7 +104,7 @@ expire_block(struct mbox *m, uint32_t pos, uint32_t n, struct expiring *e, uint3
 			.tries = state_tries(states[i]) };
 		status = state_status(states[i]);
 		e->from = item.id + 1;
-		if (!(slots[i].flags & SLOT_EXPIRES) || status >= STATE_DONE)
+		if (i >= known || !(slots[i].flags & SLOT_EXPIRES) || status >= STATE_DONE)
 			continue;
 		if (expiry[i] > now_us || status == STATE_CLAIMED) {
 			e->left = true;
