@@ -359,10 +359,7 @@ close_run(struct sources *s)
 void
 sources_close(struct sources *s)
 {
-	uint64_t until_ns = clock_after((uint64_t)LOOK_MS * 1000000);
-
-	while (close_run(s) == -1 && errno == EINTR && clock_mono_ns() < until_ns)
-		;
+	(void)close_run(s);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct source *one = &s->list[i];
 

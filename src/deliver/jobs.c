@@ -365,7 +365,8 @@ try_again(struct jobs *j, struct job *job, int status)
 	unsigned tries;
 	int r = 0;
 
-	for (uint32_t i = 0; i < job->hold.n; i++) {
+	/* where a second signal has ended the wait for one, the others are not waited for either */
+	for (uint32_t i = 0; i < job->hold.n && !(r == -1 && errno == EINTR); i++) {
 		tries = inflight_tries(&job->hold, i) + 1;
 		if (max > 0 && tries >= max) {
 			if (bury(j, job, i, status) == -1)

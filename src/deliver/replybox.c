@@ -207,6 +207,7 @@ replybox_make(struct replybox *b, const struct stat *called)
 	b->sources = (struct sources){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
 	if (r == -1 || make_secret(b->secret) == -1)
 		return -1;
+	b->source.receiver.brief = true;        /* it goes with us */
 	return sources_add(&b->sources, b->path, b->path);
 }
 

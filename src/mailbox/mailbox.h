@@ -239,8 +239,9 @@ struct receiver {
 	uint64_t id;                    /* only the message with this number; 0 any */
 	bool peek;                      /* take nothing */
 	bool all;                       /* only what is there at the first look */
+	bool brief;                     /* its messages are nobody's work: settling does not wait long for the lock */
 	bool take_expired;              /* expired messages too: run->expired says which */
-	uint64_t patience_ns;           /* what is delivered is settled by then, a second at least: else it comes again */
+	uint64_t patience_ns;           /* how long to wait for the lock where nothing is to be settled, a second at least */
 
 	bool ended;                     /* set by receiver_next: nothing will come any more (all; id) */
 	bool unjudged;                  /* and: something in drop/ stays, for its sender has no number here (users.h) */

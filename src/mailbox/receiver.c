@@ -41,6 +41,7 @@ receiver_open(struct receiver *r, const char *path)
 	in->m.held = r->locked;
 	in->m.tell_unjudged = r->tell_unjudged;
 	in->claim.take_expired = r->take_expired;
+	in->claim.brief = r->brief;
 	if (in->m.drops && (in->intake = intake_new(&in->m)) == NULL)
 		return -1;
 	return claim_init(&in->claim, &in->m, r->filter, r->peek, r->patience_ns);

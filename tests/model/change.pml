@@ -7,7 +7,8 @@
  * Messages of the senders in TAGA have tag a; the receivers in SELA take only a, those in SELB only the others.
  * RUN: how many are claimed in a turn.  KILLS, KILLR: senders, receivers killed.  FAIL: runs put back; DELAY: messages of
  * them that are not to be given yet, and fall due some time.  OLDEST: a mailbox of CAP drops its oldest for a new one;
- * LATEST: every one of the same tag that nobody has.
+ * LATEST: every one of the same tag that nobody has.  PIECES: the lock may be let go after each of them, and after
+ * each that is given back for the dead.
  * A receiver's own look, once a second, is possible only when mbox_moved says so and it would find something.
  *
  * Asserted at each commit, which is when busy is 0: ctl is what recount gives, and nothing ready stands below head.
@@ -20,7 +21,8 @@
  * HALFAPPEND an append commits in two writes; EARLYDONE done before delivery; EARLYCLAIM claims after the unlock;
  * HEADBOUND the dead's claims are looked for below head only; NOBACKS, HEADSTAYS: a put back tells nobody;
  * HEADRUN head passes what a selective receiver passed; NOMOVED claims do not make mbox_moved say yes, NODELAYED what is
- * delayed does not; CURSORPAST a cursor passes what is delayed; DROPCLAIMED; ONEDROP only the first of its tag goes
+ * delayed does not; CURSORPAST a cursor passes what is delayed; DROPCLAIMED; ONEDROP only the first of its tag goes;
+ * OLDROOM (with PIECES) room is not looked at again
  */
 #ifndef NS
 #define NS 2
@@ -128,6 +130,16 @@ inline unlock() { d_step { lk = 0; c.next = 0; c.live = 0; c.claimed = 0; c.dela
 #define FROM c.head
 #define LOOSE(x) (st[x] == READY || st[x] == DELAYED)
 #endif
+inline piece(p) {       /* after any of them the lock may be let go, and all is looked at anew */
+#ifdef PIECES
+	if
+	:: true
+	:: commit(); unlock(); lock(p)
+	fi
+#else
+	skip
+#endif
+}
 inline drop(x) {        /* settle_gone of a message that nobody has */
 	begin();
 	d_step {
@@ -148,7 +160,10 @@ proctype sender(byte s)
 		:: c.live >= CAP ->
 			d_step { x = FROM; do :: x < c.next && !LOOSE(x) -> x++ :: else -> break od };
 			if
-			:: x < c.next -> drop(x)
+			:: x < c.next -> drop(x); piece(NR + s);
+#ifdef OLDROOM
+				break
+#endif
 			:: else -> x = 0; if :: changing -> commit() :: else fi; unlock();
 				/* all are claimed: it waits for room */
 				d.live < CAP || busy || d.claimed < d.live; lock(NR + s)
@@ -159,7 +174,7 @@ proctype sender(byte s)
 #ifdef LATEST
 		do
 		:: d_step { x = c.head; do :: x < c.next && !(LOOSE(x) && SAMETAG(x)) -> x++ :: else -> break od };
-			if :: x < c.next -> drop(x) :: else -> break fi;
+			if :: x < c.next -> drop(x); piece(NR + s) :: else -> break fi;
 #ifdef ONEDROP
 			break
 #endif
@@ -213,7 +228,7 @@ inline settle(i) {      /* what was delivered is done */
 inline revive(i) {      /* give back what the dead had claimed */
 	j = 0;
 	do
-	:: j < c.next && DEADS(j) -> begin(); back(i, j); j++
+	:: j < c.next && DEADS(j) -> begin(); back(i, j); j = 0; piece(i)
 	:: j < c.next && !DEADS(j) -> j++
 	:: else -> break
 	od;

@@ -48,10 +48,14 @@ change|+ok||-DFAIL=1 -DDELAY=1|
 change|ok||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DKILLS=1|the oldest gives way, its sender is killed
 change|+ok||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DFAIL=1 -DDELAY=1|
 change|ok||-DNS=3 -DLATEST -DNR=1 -DRUN=1 -DFAIL=1 -DTAGA=7|one of each tag, and what was put back beside it
+change|ok||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DKILLS=1 -DPIECES|in pieces
+change|ok||-DNS=3 -DLATEST -DNR=1 -DRUN=1 -DFAIL=1 -DTAGA=7 -DPIECES|
+change|ok||-DKILLR=1 -DPIECES|the dead's are given back in pieces
 change|+ok||-DNS=3 -DLATEST -DNR=1 -DFAIL=1 -DDELAY=1 -DTAGA=3|
 change|bad||-DFAIL=1 -DDELAY=1 -DCURSORPAST|cursor passes what is delayed
 change|bad||-DFAIL=1 -DDELAY=1 -DNODELAYED|what falls due changes no byte
 change|bad||-DNS=3 -DOLDEST -DCAP=2 -DNR=1 -DDROPCLAIMED|drops what somebody has
+change|bad||-DNS=3 -DOLDEST -DCAP=1 -DNR=1 -DPIECES -DOLDROOM|room of a piece before
 change|bad||-DNS=3 -DLATEST -DNR=1 -DRUN=1 -DFAIL=1 -DTAGA=7 -DONEDROP|only the first of its tag goes
 segment|ok||-DKILLS=2|
 segment|+ok||-DKILLS=3|
@@ -94,6 +98,7 @@ spool|bad||-DKILL=1 -DBIGSTAYS|
 spool|bad||-DSHARE -DMOVE -DNS=1|renamed twice, not linked
 sync|ok||-DSYNC=3 -DQUIT=1 -DKILLR=1 -DTICK|taken back, or received; receiver killed anywhere
 sync|ok||-DSYNC=3 -DOLDEST -DKILLS=1 -DTICK|dropped by the next sender, who is killed anywhere
+sync|ok||-DSYNC=3 -DOLDEST -DKILLS=1 -DTICK -DPIECES|in pieces
 sync|ok||-DSYNC=1 -DNS=3 -DOLDEST -DSTILL -DKILLS=1 -DTICK|segments go before the sender has looked
 sync|ok||-DSYNC=3 -DWANTS=1|a full table: the second does not send
 sync|+ok||-DSYNC=3 -DOLDEST -DKILLR=1 -DKILLS=1 -DQUIT=1 -DTICK|

@@ -4,7 +4,8 @@
  *
  * NS senders of a message each: those in the mask SYNC wait for its end, the others just send.  A message is a segment of its own, which goes
  * once its message has and a newer one is there: then nobody can read any more how it ended (known).  With OLDEST a
- * mailbox of CAP that is full drops its first ready message for the next one; without, it has room.  A receiver for ever
+ * mailbox of CAP that is full drops its first ready message for the next one, and may let the lock go after each (PIECES);
+ * without, it has room.  A receiver for ever
  * (STILL: none).
  * The table of wants has WANTS places: who finds none does not send (ENOSPC), for nobody could tell him.
  * Who ends a message rings and writes how into the mark of its sender's want, writes the state, removes the segment, commits.
@@ -139,7 +140,10 @@ proctype sender(byte s)
 			d_step { e = 0; do :: e < c_next && st[e] != READY -> e++ :: else -> break od };
 			if
 			:: e == c_next -> break         /* all are claimed: it waits, which is another model's */
-			:: else -> x = e; gone(s, x, DROPPED)
+			:: else -> x = e; gone(s, x, DROPPED);
+#ifdef PIECES
+				if :: true :: commit(); unlock(); closeall(s); lock(s) fi
+#endif
 			fi
 		:: else -> break
 		od;

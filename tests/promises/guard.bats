@@ -94,6 +94,69 @@ at_most()
 	at_most 400 "$calls" "msend of a file to a mailbox of capacity 0"
 }
 
+# hold COMMAND... -- the most system calls that it makes with a mailbox locked, in $hold; COMMAND ends with 0 or 1.
+hold()
+{
+	need strace
+	strace -qq -o trace "$@" >/dev/null || [ $? -eq 1 ]
+	hold=$(awk '/F_WRLCK.*l_start=0, l_len=1}\) += 0/ { held = 1; n = 0 }
+		held && /^[a-z0-9_]*\(/ && ++n > most { most = n }
+		/F_UNLCK.*l_start=0, l_len=1}/ { held = 0 }
+		END { print most + 0 }' trace)
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "no locked section is long, however many messages go" {
+	local n=20000
+	mkmbox -b inf expired
+	mkmbox -o oldest -b 1M old
+	mkmbox -b 1M full
+	# 64 are dropped at a time, by 6 calls each: header, ctl, state, count, and the search for the next
+	seq $n | msend -x 0.001 -l expired
+	hold "$(type -P mrecv)" -n expired
+	at_most 600 "$hold" "mrecv of $n that have expired"
+	[ "$(mstat -J expired | grep -o '"dropped":[0-9]*')" = "\"dropped\":$n" ]
+	seq 100001 $((100000 + n)) | msend -l old
+	head -c 1M /dev/zero >large
+	hold "$(type -P msend)" old <large
+	at_most 600 "$hold" "msend that displaces $n"
+	[ "$(mstat -J old | grep -o '"dropped":[0-9]*')" = "\"dropped\":$n" ]
+	seq 100001 $((100000 + n)) | msend -x 0.001 -l full
+	hold "$(type -P msend)" -n full <large
+	at_most 600 "$hold" "msend that finds $n expired"
+	[ "$(mstat -J full | grep -o '"dropped":[0-9]*')" = "\"dropped\":$n" ]
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "no locked section is long, however many messages a batch had" {
+	local n=20000
+	mkmbox -b inf box
+	seq $n | msend -l box
+	in_background mrecv -b $n box -- sh -c 'echo >started; until [ -e go ]; do sleep 0.02; done; exit 75'
+	until_true exists started
+	kill -KILL "$child"
+	status_of "$child"
+	# 1,024 and more are given back at a time, 256 by 3 calls; and the way there, 256 a call
+	hold "$(type -P mrecv)" -b $n box -- cat
+	at_most 400 "$hold" "mrecv of $n that a dead one had"
+	[ "$(mstat -J box | grep -o '"received":[0-9]*')" = "\"received\":$n" ]
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "what is passed over is read many at a time, with the lock held" {
+	local n=20000
+	mkmbox -b inf box
+	mkmbox -c $n full
+	seq $n | msend -x 0.001 -l box
+	# 2,048 by 3 calls; a million takes 15 ms
+	hold "$(type -P mrecv)" -p -n box
+	at_most 100 "$hold" "mrecv -p that looks at $n which have expired"
+	seq $n | msend -x 1h -l full
+	# 1,024 by 12 calls
+	hold "$(type -P msend)" -n full x
+	at_most 100 "$hold" "msend -n that finds none of $n expired"
+}
+
 # switches PID -- how often the process has gone to sleep.
 switches()
 {

@@ -65,6 +65,39 @@ live()
 	[ -z "$output" ]
 }
 
+# slowed COMMAND... -- in the background, COMMAND takes a while for each write; returns once it has begun to drop messages.
+slowed()
+{
+	needs_strace
+	in_background strace -f -qq -o trace -e trace=pwrite64 -e inject=pwrite64:delay_enter=300 "$@"
+	until_true begun
+}
+
+begun()
+{
+	[ "$(wc -l <trace)" -ge 200 ]
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "who finishes while thousands that have expired are dropped is done with its message, and others get in" {
+	msend box job
+	in_background mrecv -w 0.1 box -- sh -c 'echo run >>runs; until [ -e go ]; do sleep 0.02; done'
+	worker=$child
+	until_true exists runs
+	seq 4000 | msend -x 0.001 -t stale -l box
+	slowed "$(type -P mrecv)" -n -t stale box
+	: >go
+	# they wait a second for the lock
+	msend -n box fresh
+	ended_with 0 "$worker"
+	# this was while they were dropped
+	[ "$(live box)" -gt 100 ]
+	kill -KILL "${children[-1]}"
+	[ "$(mrecv -n box)" = fresh ]
+	run -1 mrecv -n box
+	[ "$(wc -l <runs)" -eq 1 ]
+}
+
 @test "it takes up no room: a sender that finds none drops it" {
 	mkmbox -c 1 small
 	send_expired small stale
@@ -78,6 +111,21 @@ live()
 	msend -x 0.5 small stale
 	timeout "$LIMIT" msend small fresh
 	[ "$(timeout "$LIMIT" mrecv small)" = fresh ]
+}
+
+@test "a sender that waits for room gets that of a message that is put back and expires then" {
+	mkmbox -c 1 small
+	msend -x 3 small stale
+	in_background mrecv small -- sh -c 'echo >started; until [ -e go ]; do sleep 0.02; done; exit 75'
+	worker=$child
+	until_true exists started
+	in_background msend small fresh
+	sender=$child
+	until_waiting small
+	: >go
+	ended_with 75 "$worker"
+	ended_with 0 "$sender"
+	[ "$(mrecv -n small)" = fresh ]
 }
 
 @test "a synchronous sender is told when its message expires" {

@@ -196,6 +196,27 @@ let_go()
 	[ "$(mrecv -a -o '%i\n' box)" = "$(seq 1996 2000)" ]
 }
 
+@test "large messages get in among streams of small ones, and the bounds hold" {
+	mkmbox -o oldest -b 300000 box
+	pattern 290000 >big
+	streams=()
+	for i in 1 2; do
+		in_background msend -l box < <(yes "line $i")
+		streams+=("$child")
+	done
+	for i in 1 2 3 4 5; do
+		timeout "$LIMIT" msend -t "$i" box <big
+		[ "$(mstat -J box | grep -o '"bytes":[0-9]*' | cut -d : -f 2)" -le 300000 ]
+	done
+	[ "$(mstat -J box | grep -o '"sent":[0-9]*' | cut -d : -f 2)" -ge 5 ]
+	kill -TERM "${streams[@]}"
+	for pid in "${streams[@]}"; do
+		status_of "$pid"
+	done
+	timeout "$LIMIT" msend -n box <big
+	mrecv -a box | tail -c 290001 | head -c 290000 | same big -
+}
+
 @test "a sender killed while it displaces leaves a mailbox that works, with all its bounds" {
 	mkmbox -o oldest -c 5 box
 	for i in 1 2 3 4 5; do

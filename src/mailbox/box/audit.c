@@ -118,7 +118,7 @@ right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct fra
 	if (!(slot->flags & SLOT_EXPIRES) || frame_header(f->extra, "expire", &value) == 0
 	    || frame_parse_time(value, &expiry) == -1)
 		return 1;
-	if (seg_read_expiry(&a->s, pos, &stands) == 0 && stands == expiry)
+	if (seg_read_expiry(&a->s, pos, 1, &stands) == 0 && stands == expiry)
 		return 1;
 	return seg_write_expiry(&a->s, pos, expiry) == -1 ? -1 : 1;
 }

@@ -110,7 +110,7 @@ keep_message(struct rewriting *w, uint32_t pos, uint64_t state, const struct slo
 	if ((state_status(state) == STATE_DELAYED || (old->flags & SLOT_MEET))
 	    && (seg_read_due(w->s, pos, &due) == -1 || seg_write_due(w->t, w->t->h.n + w->n, due) == -1))
 		return -1;
-	if ((old->flags & SLOT_EXPIRES) && (seg_read_expiry(w->s, pos, &due) == -1
+	if ((old->flags & SLOT_EXPIRES) && (seg_read_expiry(w->s, pos, 1, &due) == -1
 	    || seg_write_expiry(w->t, w->t->h.n + w->n, due) == -1))
 		return -1;
 	*slot = *old;

@@ -319,7 +319,10 @@ empty(int dir_fd)
 	return r;
 }
 
-/* remove_rest -- the end of a removal, with the lock held or nobody there to hold it. */
+/*
+ * remove_rest -- the end of a removal, with the lock held or nobody there to hold it; in one section, however many files
+ * there are: nothing can be settled any more, and who waits for the lock waits to be told that.
+ */
 static int
 remove_rest(int dir_fd, const char *path)
 {

@@ -24,6 +24,7 @@ enum { LOOK_NAP_MS = 20 };
 
 #define LOOK_NS UINT64_C(1000000000)    /* how long a change may take that is waited out by who only looks */
 #define HELD_NS UINT64_C(2000000000)    /* how long a lock may be held before somebody who waits is told */
+#define LAST_NS UINT64_C(1000000000)    /* how long mbox_insist still waits after the last signal */
 
 static int
 unlock_with(struct mbox *m, int err)
@@ -73,7 +74,7 @@ open_wants(struct mbox *m)
 	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter ? mbox_wants(m) : 0;
 }
 
-/* mend -- what a killed process left. */
+/* mend -- what a killed process left; in one section, however much waits, for nobody can go on before. */
 static int
 mend(struct mbox *m)
 {
@@ -96,9 +97,7 @@ take(struct mbox *m, uint64_t deadline_ns)
 		if (errno != EAGAIN)
 			return -1;
 		soon_ns = clock_after(HELD_NS);
-		if (!isatty(STDERR_FILENO)) {
-			m->held = NULL;
-		} else if (soon_ns < deadline_ns) {
+		if (soon_ns < deadline_ns && isatty(STDERR_FILENO)) {
 			if (lock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
 				return 0;
 			if (errno != EBUSY)
@@ -136,7 +135,8 @@ have_wants(const struct mbox *m)
 }
 
 /*
- * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it.
+ * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it, in
+ * one section as mend.
  * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
  */
 static int
@@ -188,6 +188,26 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 	if (!m->proven)
 		boot_mark(m->ctl_fd);
 	m->proven = true;
+	return 0;
+}
+
+int
+mbox_insist(struct mbox *m, int stops)
+{
+	uint64_t deadline_ns = m->held != NULL ? clock_after(HELD_NS) : CLOCK_NEVER, last_ns = CLOCK_NEVER;
+
+	while (mbox_lock(m, deadline_ns) == -1) {
+		if (errno == EBUSY && deadline_ns != CLOCK_NEVER) {
+			deadline_ns = CLOCK_NEVER;
+			if (m->held != NULL)
+				m->held(m->name);
+			m->held = NULL;
+		} else if (errno != EINTR || stops == 1 || clock_mono_ns() >= last_ns) {
+			return -1;
+		} else if (io_stops >= stops && last_ns == CLOCK_NEVER) {
+			last_ns = clock_after(LAST_NS);
+		}
+	}
 	return 0;
 }
 

@@ -27,6 +27,14 @@ int mbox_lock(struct mbox *m, uint64_t deadline_ns);
  */
 bool mbox_held_still(const struct mbox *m);
 
+/*
+ * mbox_insist -- mbox_lock, however long that takes: what was received and is not settled is received again.  A lock that
+ * another process holds for more than two seconds is told of once (m->held), at a terminal or not.
+ * stops: so many signals to stop end the wait, a second later; with 1 the first ends it at once.
+ * Returns as mbox_lock, but not EBUSY.
+ */
+int mbox_insist(struct mbox *m, int stops);
+
 /* mbox_begin -- mark the mailbox busy: from now on a kill is mended by recount.  Returns 0, or -1. */
 int mbox_begin(struct mbox *m);
 

@@ -341,9 +341,9 @@ seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us)
 }
 
 int
-seg_read_expiry(const struct seg *s, uint32_t pos, uint64_t *expiry_us)
+seg_read_expiry(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *expiry_us)
 {
-	return read_whole(s->idx_fd, expiry_us, sizeof *expiry_us, AT_EXPIRY + pos * sizeof *expiry_us);
+	return read_whole(s->idx_fd, expiry_us, n * sizeof *expiry_us, AT_EXPIRY + pos * sizeof *expiry_us);
 }
 
 int

@@ -188,7 +188,7 @@ int seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *sta
 int seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states);
 int seg_read_due(const struct seg *s, uint32_t pos, uint64_t *due_us);
 int seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us);
-int seg_read_expiry(const struct seg *s, uint32_t pos, uint64_t *expiry_us);
+int seg_read_expiry(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *expiry_us);
 int seg_write_expiry(const struct seg *s, uint32_t pos, uint64_t expiry_us);
 int seg_write_ids(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *ids);
 

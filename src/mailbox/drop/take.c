@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "base/users.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
 #include "mailbox/drop/address.h"
@@ -155,21 +156,24 @@ gone_before(struct intake *in)
 	return 0;
 }
 
-/* append -- with the lock held: what is in the batch becomes a message, and the file goes. */
+/* append -- with the lock held, but between pieces: what is in the batch becomes a message, and the file goes. */
 static enum outcome
-append(struct intake *in, const struct left *l, const char *name, bool big)
+append(struct intake *in, const struct left *l, const char *name, bool big, uint64_t deadline_ns)
 {
 	struct mbox *m = in->m;
+	struct expiring e = { .from = 0 };
 	struct stat st;
 	int r;
 
-	if (gone_before(in) == -1)
-		return FAILED;
-	if (fstatat(m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? PASSED : FAILED;
-	if (st.st_ino != l->ino)
-		return PASSED;          /* another receiver has taken it in, or its sender has taken it back */
-	r = post_take(&in->post, &in->batch, l->id, big);
+	do {
+		if (gone_before(in) == -1)
+			return FAILED;
+		if (fstatat(m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			return errno == ENOENT ? PASSED : FAILED;
+		if (st.st_ino != l->ino)
+			return PASSED;  /* another receiver has taken it in, or its sender has taken it back */
+		r = post_take(&in->post, &in->batch, l->id, big, &e);
+	} while (r == POST_PIECE && (r = piece_end(m, deadline_ns)) == 0);
 	if (r == -1)
 		return failed();
 	if (r == 0)
@@ -192,7 +196,7 @@ take_small(struct intake *in, const struct left *l, const char *name, const stru
 		return no_drop(in, name);
 	if (mbox_lock(in->m, deadline_ns) == -1)
 		return FAILED;
-	out = append(in, l, name, false);
+	out = append(in, l, name, false, deadline_ns);
 	err = errno;
 	mbox_unlock(in->m);
 	errno = err;
@@ -257,7 +261,7 @@ take_big(struct intake *in, const struct left *l, const char *name, int fd, stru
 	}
 	batch_put_big(&in->batch, len, hash_end(&sum));
 	if (mbox_lock(m, deadline_ns) == 0) {
-		out = append(in, l, name, true);
+		out = append(in, l, name, true, deadline_ns);
 		/* the message is in: should this fail, what is left of the want goes with its owner */
 		if (out == TAKEN && wait_down(m) == 0 && m->changing)
 			mbox_commit(m);

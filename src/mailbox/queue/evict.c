@@ -3,6 +3,7 @@
 #include "mailbox/queue/evict.h"
 
 #include "base/clock.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/settle.h"
 
@@ -64,43 +65,55 @@ drop_first(struct mbox *m, const struct slice *tag)
 }
 
 int
-displace(struct mbox *m, struct slice tag, uint64_t cost)
+displace(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e)
 {
-	int r = 1;
+	uint64_t most = piece_drops(m, &e->next);
+	bool latest = m->ctl.policy == MAILBOX_LATEST;
+	int r = m->ctl.policy != MAILBOX_BLOCK;
 
 	/* one that was put back may stand beside a newer one */
-	while (r == 1 && m->ctl.policy == MAILBOX_LATEST)
-		r = drop_first(m, &tag);
-	while (r == 1 && m->ctl.policy == MAILBOX_OLDEST && !mbox_fits(&m->ctl, cost))
-		r = drop_first(m, NULL);
+	for (; r == 1 && (latest || !mbox_fits(&m->ctl, cost)); most--) {
+		if (most == 0)
+			return 1;
+		r = drop_first(m, latest ? &tag : NULL);
+	}
 	return r == -1 ? -1 : 0;
 }
 
-/* expire_block -- drop what has expired of n messages from place pos on.  left: is set where others may expire yet. */
+/*
+ * expire_block -- drop what has expired of n messages from place pos on, as many as drops says, which is lowered.
+ * e: gets how far that came.  Returns 0, or -1.
+ */
 static int
-expire_block(struct mbox *m, uint32_t pos, uint32_t n, uint64_t now_us, bool *left)
+expire_block(struct mbox *m, uint32_t pos, uint32_t n, struct expiring *e, uint32_t *drops)
 {
-	uint64_t states[BLOCK], expiry;
+	uint64_t states[BLOCK], expiry[BLOCK], now_us = clock_wall_us();
 	struct slot slots[BLOCK];
 	struct item item;
 	enum state_status status;
+	uint32_t known = n;
 
 	if (seg_read_states(&m->seg, pos, n, states) == -1 || seg_read_slots(&m->seg, pos, n, slots) == -1)
 		return -1;
-	for (uint32_t i = 0; i < n; i++) {
-		status = state_status(states[i]);
-		if (!(slots[i].flags & SLOT_EXPIRES) || status >= STATE_DONE)
-			continue;
-		if (seg_read_expiry(&m->seg, pos + i, &expiry) == -1)
-			return -1;
-		if (expiry > now_us || status == STATE_CLAIMED) {
-			*left = true;
-			continue;
-		}
+	/* behind the last that expires the file may end */
+	while (known > 0 && !(slots[known - 1].flags & SLOT_EXPIRES))
+		known--;
+	if (known > 0 && seg_read_expiry(&m->seg, pos, known, expiry) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n && *drops > 0; i++) {
 		item = (struct item){ .id = seg_id(&m->seg, pos + i), .slot = slots[i], .pos = pos + i,
 			.tries = state_tries(states[i]) };
+		status = state_status(states[i]);
+		e->from = item.id + 1;
+		if (i >= known || !(slots[i].flags & SLOT_EXPIRES) || status >= STATE_DONE)
+			continue;
+		if (expiry[i] > now_us || status == STATE_CLAIMED) {
+			e->left = true;
+			continue;
+		}
 		if (mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1)
 			return -1;
+		--*drops;
 		if (m->seg.h.first == 0)
 			break;          /* it was the last of its segment */
 	}
@@ -108,11 +121,11 @@ expire_block(struct mbox *m, uint32_t pos, uint32_t n, uint64_t now_us, bool *le
 }
 
 int
-displace_expired(struct mbox *m)
+displace_expired(struct mbox *m, struct expiring *e)
 {
-	uint64_t at, next, now_us = clock_wall_us();
-	uint32_t n, step;
-	bool left = false;
+	/* what is claimed below head may be put back, and expire then */
+	uint64_t at, next, from = e->from > m->ctl.first ? e->from : m->ctl.first;
+	uint32_t n, step, looks = 0, drops = PIECE_DROPS;
 
 	if (!m->ctl.expires)
 		return 0;
@@ -121,13 +134,18 @@ displace_expired(struct mbox *m)
 			return -1;
 		next = mbox_seg_next(m);
 		n = mbox_seg_n(m);
-		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.head); pos < n && m->seg.h.first == at; pos += step) {
+		for (uint32_t pos = seg_find(&m->seg, n, from); pos < n && m->seg.h.first == at; pos += step) {
+			if (drops == 0 || looks >= PIECE_LOOKS)
+				return 1;
 			step = n - pos < BLOCK ? n - pos : BLOCK;
-			if (expire_block(m, pos, step, now_us, &left) == -1)
+			looks += step;
+			if (expire_block(m, pos, step, e, &drops) == -1)
 				return -1;
 		}
 	}
-	if (left)
+	if (drops == 0)
+		return 1;               /* perhaps in the middle of a block */
+	if (e->left)
 		return 0;
 	m->ctl.expires = 0;
 	return mbox_begin(m);

@@ -5,18 +5,26 @@
 
 #include "mailbox/box/mbox.h"
 
+/* How far the search for what can go has come, from piece to piece; zero to begin with. */
+struct expiring {
+	uint64_t from;                          /* what stands below has been looked at for what has expired, */
+	bool left;                              /* and some of it may expire yet */
+	uint64_t next;                          /* of piece_drops */
+};
+
 /*
  * displace -- drop what the mailbox's policy drops for a message with this tag that counts cost bytes.
  * MAILBOX_LATEST: each message of its tag; MAILBOX_OLDEST: as many of the oldest as it takes for it to fit; MAILBOX_BLOCK: none.
  * Messages that somebody has claimed stay.  With the lock held; begins the change where there is one.
- * Returns 0, or -1.
+ * Returns 0; 1 more are to go, with the same e, after the end of a piece (piece.h); or -1.
  */
-int displace(struct mbox *m, struct slice tag, uint64_t cost);
+int displace(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e);
 
 /*
  * displace_expired -- drop what has expired, so that it neither takes room nor keeps a sender waiting.
- * With the lock held; begins the change where there is one.  Returns 0, or -1.
+ * With the lock held; begins the change where there is one.
+ * Returns 0; 1 there may be more, to be looked for with the same e after the end of a piece; or -1.
  */
-int displace_expired(struct mbox *m);
+int displace_expired(struct mbox *m, struct expiring *e);
 
 #endif

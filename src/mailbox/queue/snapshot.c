@@ -207,9 +207,10 @@ look_once(struct snapshot *s, struct mbox *m, bool tags)
 	s->now_us = clock_wall_us();
 	s->now_ns = clock_mono_ns();
 	r = look_at_wants(m, s) == 0 ? look_at_messages(m, s, tags) : -1;
+	mbox_unlock(m);
+	/* without the lock: others may have left very many */
 	if (r == 0 && m->drops)
 		r = mbox_drop(m) == -1 ? -1 : drop_count(m->drop_fd, m->ctl.taken, &s->outside);
-	mbox_unlock(m);
 	return r;
 }
 

@@ -18,6 +18,7 @@
 #include "base/safefile.h"
 #include "frame/frame.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/recv/redeliver.h"
@@ -56,6 +57,12 @@ uint64_t
 claim_deadline(const struct claim *c)
 {
 	return clock_after(c->patience_ns > WAKE_LOOK_NS ? c->patience_ns : WAKE_LOOK_NS);
+}
+
+int
+claim_lock(struct claim *c, int stops)
+{
+	return c->brief ? mbox_lock(c->m, claim_deadline(c)) : mbox_insist(c->m, stops);
 }
 
 void
@@ -170,14 +177,17 @@ drop_found(struct mbox *m, const struct run *run)
 	return settle_gone(m, run->in->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
 }
 
-/* search -- search_backlog; what has expired is dropped on the way, and so are offers of the dead. */
+/*
+ * search -- search_backlog; what has expired is dropped on the way, and so are offers of the dead.
+ * Returns 0, 1 more is to be dropped first, after the end of a piece, or -1.
+ */
 static int
 search(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
 	bool offer;
 	int taken;
 
-	for (;;) {
+	for (uint64_t most = piece_drops(c->m, &c->piece_next); most > 0; most--) {
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
 		offer = run->n == 1 && !c->peek && !limits->probe && (run->in->items[0].slot.flags & SLOT_MEET);
@@ -187,6 +197,17 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 		if (taken != 0)
 			return taken == 1 ? 0 : -1;
 	}
+	run->n = 0;
+	return 1;
+}
+
+/* find -- search; ask: give back first what the dead had claimed.  Returns as search. */
+static int
+find(struct claim *c, struct run *run, const struct claim_limits *limits, bool ask)
+{
+	int more = ask ? revive_dead(c) : 0;
+
+	return more == 0 ? search(c, run, limits) : more;
 }
 
 /* leave_segment -- we took messages from a segment and go on elsewhere: see whether it is worth rewriting. */
@@ -218,7 +239,7 @@ nothing(struct claim *c, const struct claim_limits *limits)
 	return wait_post(c->m, c->peek || limits->from != 0 ? WANT_PEEK : WANT_RECEIVE, &c->filter, 0);
 }
 
-/* turn -- claim_turn, with the lock held. */
+/* turn -- claim_turn, with the lock held.  Returns 0, 1 again after the end of a piece, or -1. */
 static int
 turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
@@ -226,21 +247,22 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	/* who peeks changes nothing, and has begun no change to rewrite a segment in */
 	uint64_t left = run->n > 0 && !c->peek ? run->in->seg : 0;
 	bool ask;
+	int more;
 
 	if (c->peek)
 		run->n = 0;
 	if (finish(c, run, 0, RECEIVER_DONE, 0, KEEP_STREAM) == -1)
 		return -1;
 	ask = !m->look && revive_due(c);
-	if ((ask && revive_dead(c) == -1) || search(c, run, limits) == -1)
-		return -1;
-	if (run->n == 0 && !ask && !m->look && m->ctl.claimed > 0
-	    && (revive_dead(c) == -1 || search(c, run, limits) == -1))
+	more = find(c, run, limits, ask);
+	if (more == 0 && run->n == 0 && !ask && !m->look && m->ctl.claimed > 0)
+		more = find(c, run, limits, true);
+	if (more == -1)
 		return -1;
 	if (left != 0 && !m->look && (run->n == 0 || run->in->seg != left) && leave_segment(m, run, left) == -1)
 		return -1;
 	if (run->n == 0)
-		return nothing(c, limits);
+		return more == 1 ? 1 : nothing(c, limits);
 	if (mbox_seg_log(m) == -1)
 		return -1;
 	if (limits->probe)
@@ -310,6 +332,22 @@ look_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	}
 }
 
+/*
+ * turn_in_pieces -- turn, to its end; the mailbox may be unlocked where it fails.  A mailbox that is not long ours, and is
+ * filled by others with what we do not want, holds us up no longer than we would wait.
+ */
+static int
+turn_in_pieces(struct claim *c, struct run *run, const struct claim_limits *limits)
+{
+	int r;
+
+	c->piece_next = 0;
+	while ((r = turn(c, run, limits)) == 1 && !(c->brief && clock_mono_ns() >= limits->deadline_ns))
+		if (piece_next(c->m, limits->deadline_ns) == -1)
+			return -1;
+	return r == -1 ? -1 : 0;
+}
+
 int
 claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 {
@@ -322,9 +360,9 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return r;
 	}
 	do {
-		if (mbox_lock(m, limits->deadline_ns) == -1)
+		if ((run->n > 0 && !c->peek ? claim_lock(c, 1) : mbox_lock(m, limits->deadline_ns)) == -1)
 			return -1;
-		r = turn(c, run, limits);
+		r = turn_in_pieces(c, run, limits);
 		if (r == 0 && m->changing)
 			r = mbox_commit(m);
 		mbox_unlock(m);
@@ -369,7 +407,7 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum receiver_end 
 		run->n = from < run->n ? from : run->n;
 		return 0;
 	}
-	if (mbox_lock(c->m, claim_deadline(c)) == -1)
+	if (claim_lock(c, CLAIM_STOPS) == -1)
 		return -1;
 	r = finish(c, run, from, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US, KEEP_IDLE);
 	if (r == 0 && end == RECEIVER_DONE)

@@ -31,16 +31,23 @@ struct held {
 	int kept_fd;                    /* an offer's payload, kept in case it is buried; -1 */
 };
 
+enum { CLAIM_STOPS = 2 };               /* signals to stop until what was claimed is not settled any more */
+
 /*
  * claim_init -- begin to receive from m.
- * patience_ns: how long to wait for the lock when something is to be settled, but a second at least: what has been
- * delivered, and is not marked so, is delivered again.
+ * patience_ns: how long to wait for the lock where nothing is to be settled, but a second at least.
  * Returns 0, or -1 with ENOMEM.
  */
 int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns);
 
 /* claim_deadline -- when a wait for the lock that begins now must end. */
 uint64_t claim_deadline(const struct claim *c);
+
+/*
+ * claim_lock -- lock the mailbox to settle what was claimed, which is delivered again where it is not: as mbox_insist;
+ * but where c->brief is set, until claim_deadline.
+ */
+int claim_lock(struct claim *c, int stops);
 
 /* claim_free -- let go of what claim_init allocated. */
 void claim_free(struct claim *c);

@@ -11,13 +11,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/io.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/recv/claim.h"
 #include "mailbox/recv/verify.h"
-#include "mailbox/wait/wake.h"
 
 enum {
 	TOGETHER = 64,                          /* messages settled together */
@@ -97,7 +96,7 @@ inflight_free(struct inflight *h)
 	h->room = 0;
 }
 
-/* settle -- inflight_settle, with the lock held and the change begun: neighbours in a segment together. */
+/* settle -- one piece of inflight_settle, with the lock held and the change begun: neighbours in a segment together. */
 static int
 settle(struct claim *c, const struct held *held, uint32_t n, enum receiver_end end, uint64_t delay_us)
 {
@@ -122,23 +121,22 @@ inflight_settle(struct inflight *h, struct receiver *receiver, uint32_t from, ui
     uint64_t delay_us)
 {
 	struct claim *c = &receiver->in->claim;
-	uint64_t deadline_ns = claim_deadline(c);
-	int r, err;
+	int r = 0, err;
 
-	if (n == 0)
-		return 0;
-	/* what a signal ends is waited for anew, but not beyond the time that there is; and a second after a signal */
-	while ((r = mbox_lock(c->m, deadline_ns)) == -1 && errno == EINTR)
-		if (deadline_ns > clock_after(WAKE_LOOK_NS))
-			deadline_ns = clock_after(WAKE_LOOK_NS);
-	if (r == -1)
-		return -1;
-	r = mbox_begin(c->m);
-	if (r == 0)
-		r = settle(c, h->list + from, n, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US);
-	if (r == 0)
-		r = mbox_commit(c->m);
-	mbox_unlock(c->m);
+	delay_us = delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US;
+	for (uint32_t done = 0, step; r == 0 && done < n; done += step) {
+		step = n - done < PIECE_LOOKS ? n - done : PIECE_LOOKS;
+		if (done > 0)
+			piece_pause();
+		if (claim_lock(c, CLAIM_STOPS) == -1)
+			return -1;
+		r = mbox_begin(c->m);
+		if (r == 0)
+			r = settle(c, h->list + from + done, step, end, delay_us);
+		if (r == 0)
+			r = mbox_commit(c->m);
+		mbox_unlock(c->m);
+	}
 	err = errno;
 	for (uint32_t i = 0; i < n; i++)
 		let_go(&h->list[from + i]);
@@ -157,7 +155,7 @@ inflight_recall(const struct inflight *h, struct receiver *receiver, uint32_t i,
 	int r;
 
 	*item = held->item;
-	if (mbox_lock(m, claim_deadline(c)) == -1)
+	if (claim_lock(c, CLAIM_STOPS) == -1)
 		return -1;
 	r = settle_places(m, held->seg, held->shape, item, 1);
 	/* its frame may have moved with its segment */

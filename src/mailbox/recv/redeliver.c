@@ -3,9 +3,13 @@
 #include "mailbox/recv/redeliver.h"
 
 #include "base/clock.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/wait/wake.h"
+
+/* what follows needs much room on the stack: see wake.c */
+#define OUT_OF_LINE __attribute__((noinline))
 
 enum {
 	BLOCK = 256,                            /* states read at a time */
@@ -52,17 +56,51 @@ owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
 	return known->lives[i] = mbox_lives(m, owner);
 }
 
-/* revive -- the message at pos, whose claimer died, is ready again. */
+/* revive -- n messages of m->seg, whose claimers died, are ready again; offers go back to their senders. */
 static int
-revive(struct claim *c, uint32_t pos, uint64_t state)
+revive(struct claim *c, const struct item *items, uint32_t n)
 {
-	struct item item = { .id = seg_id(&c->m->seg, pos), .pos = pos, .tries = state_tries(state) };
+	uint64_t seg = c->m->seg.h.first;
 
-	if (mbox_begin(c->m) == -1 || seg_read_slots(&c->m->seg, pos, 1, &item.slot) == -1)
+	if (!(items[0].slot.flags & SLOT_MEET))
+		return settle_ready(c->m, items, n, true, 0) == -1 ? -1 : revive_wake(c, items, n);
+	/* with the last offer of a dead sender its segment goes */
+	for (uint32_t i = 0; i < n && c->m->seg.h.first == seg; i++)
+		if (offer_revive(c->m, &items[i]) == -1)
+			return -1;
+	return 0;
+}
+
+/*
+ * revive_block -- look at n messages from place pos on.  left: is lowered by those that are claimed; revived: raised by those
+ * whose claimers had died.  Returns 0, or -1.
+ */
+static OUT_OF_LINE int
+revive_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, uint64_t *left, uint32_t *revived)
+{
+	struct seg *seg = &c->m->seg;
+	uint64_t states[BLOCK];
+	struct slot slots[BLOCK];
+	struct item items[BLOCK];
+	uint32_t dead = 0;
+
+	if (seg_read_states(seg, pos, n, states) == -1)
 		return -1;
-	if (item.slot.flags & SLOT_MEET)
-		return offer_revive(c->m, &item);
-	return settle_ready(c->m, &item, 1, true, 0) == -1 ? -1 : revive_wake(c, &item, 1);
+	for (uint32_t i = 0; i < n && *left > 0; i++) {
+		if (state_status(states[i]) != STATE_CLAIMED)
+			continue;
+		--*left;
+		if (!owner_lives(c->m, known, state_owner(states[i])))
+			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i, .tries = state_tries(states[i]) };
+	}
+	if (dead == 0)
+		return 0;
+	if (mbox_begin(c->m) == -1 || seg_read_slots(seg, pos, n, slots) == -1)
+		return -1;
+	for (uint32_t i = 0; i < dead; i++)
+		items[i].slot = slots[items[i].pos - pos];
+	*revived += dead;
+	return revive(c, items, dead);
 }
 
 int
@@ -70,32 +108,26 @@ revive_dead(struct claim *c)
 {
 	struct mbox *m = c->m;
 	struct owners known = { .n = 0 };
-	uint64_t states[BLOCK], left = m->ctl.claimed, at, next;
-	uint32_t n, step;
+	uint64_t left = m->ctl.claimed, at, next;
+	uint32_t n, step, revived = 0;
 
-	c->asked = true;
-	m->ctl.checked_ns = clock_mono_ns();
 	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
 		next = mbox_seg_next(m);
 		n = mbox_seg_n(m);
-		/* with the last offer of a dead sender its segment goes */
 		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0 && m->seg.h.first == at;
 		    pos += step) {
+			/* all of them before anything is received: they come before what was sent later */
+			if (revived >= PIECE_LOOKS)
+				return 1;
 			step = n - pos < BLOCK ? n - pos : BLOCK;
-			if (seg_read_states(&m->seg, pos, step, states) == -1)
+			if (revive_block(c, &known, pos, step, &left, &revived) == -1)
 				return -1;
-			for (uint32_t i = 0; i < step && m->seg.h.first == at; i++) {
-				if (state_status(states[i]) != STATE_CLAIMED)
-					continue;
-				left--;
-				if (!owner_lives(m, &known, state_owner(states[i]))
-				    && revive(c, pos + i, states[i]) == -1)
-					return -1;
-			}
 		}
 	}
+	c->asked = true;
+	m->ctl.checked_ns = clock_mono_ns();
 	return 0;
 }
 

@@ -45,6 +45,8 @@ struct search {
 	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
 	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
+	uint64_t now_us;                        /* once it was asked for */
+	uint32_t at, n, known;                  /* the block at hand: its place, and how far its expiries have been read */
 	bool full;
 };
 
@@ -85,15 +87,28 @@ falls_due(struct claim *c, uint32_t pos)
 	return false;
 }
 
-/* has_expired -- whether the message at pos is past its time.  -1 where that cannot be read. */
+/*
+ * has_expired -- whether the message at pos, of the block at hand, is past its time.  -1 where that cannot be read.
+ * The others of the block are read with it: there may be very many.
+ */
 static int
-has_expired(const struct claim *c, uint32_t pos, const struct slot *slot)
+has_expired(struct search *s, uint32_t pos, const struct slot *slot)
 {
-	uint64_t expiry;
+	struct claim *c = s->c;
+	uint32_t i = pos - s->at, n = s->n - i;
 
 	if (!(slot->flags & SLOT_EXPIRES))
 		return 0;
-	return seg_read_expiry(&c->m->seg, pos, &expiry) == -1 ? -1 : expiry <= clock_wall_us();
+	if (i >= s->known) {
+		/* behind the last that expires the file may end */
+		while (!(slot[n - 1].flags & SLOT_EXPIRES))
+			n--;
+		if (seg_read_expiry(&c->m->seg, pos, n, c->expiries + i) == -1)
+			return -1;
+		s->known = i + n;
+		s->now_us = clock_wall_us();
+	}
+	return c->expiries[i] <= s->now_us;
 }
 
 /* begin -- the run begins with the message of this slot. */
@@ -150,7 +165,7 @@ take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot,
 static int
 take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
-	int expired = has_expired(s->c, pos, slot);
+	int expired = has_expired(s, pos, slot);
 
 	if (expired == -1)
 		return -1;
@@ -215,6 +230,9 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 
 	if (slots == NULL || seg_read_states(seg, pos, n, c->states) == -1)
 		return -1;
+	s->at = pos;
+	s->n = n;
+	s->known = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		status = state_status(states[i]);
 		if (status != STATE_READY && status != STATE_DELAYED)

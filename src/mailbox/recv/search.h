@@ -36,8 +36,10 @@ struct claim {
 	struct filter filter;
 	bool peek;                              /* take nothing */
 	bool take_expired;                      /* expired messages are given out too, marked as such */
+	uint64_t piece_next;                    /* of piece_drops, in this turn */
 	bool asked;                             /* has asked for dead claimers once */
-	uint64_t patience_ns;                   /* how long to wait for the lock, to settle what was claimed */
+	bool brief;                             /* its messages are nobody's work: to settle them is not waited for long */
+	uint64_t patience_ns;                   /* how long to wait for the lock, but to settle what was claimed */
 	uint64_t *cursor;                       /* per rank: nothing for us stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
@@ -49,7 +51,7 @@ struct claim {
 	uint32_t ranked;
 	struct rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
 	struct names names;
-	uint64_t states[SEARCH_MESSAGES];
+	uint64_t states[SEARCH_MESSAGES], expiries[SEARCH_MESSAGES];
 	struct slot slots[SEARCH_MESSAGES];
 };
 

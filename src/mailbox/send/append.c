@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
@@ -59,6 +60,19 @@ admitted(const struct ctl *c, const struct batch *b)
 }
 
 /*
+ * make_room -- with the lock held, nobody before us: drop what the batch's next message takes the place of.
+ * Returns as displace; e: as of displace_expired.
+ */
+static int
+make_room(struct mbox *m, const struct batch *b, struct expiring *e)
+{
+	const struct slot *slot = &b->slots[b->from];
+	int r = mbox_fits(&m->ctl, batch_cost(slot->len)) ? 0 : displace_expired(m, e);
+
+	return r != 0 ? r : displace(m, b->name[slot->tag], batch_cost(slot->len), e);
+}
+
+/*
  * wait_for_room -- post our want for room and sleep; with the lock held, which it lets go.
  * Returns 0: lock and look again; or -1: EAGAIN, ETIMEDOUT, EINTR, EIDRM or errno, our want taken down.
  */
@@ -68,17 +82,12 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 	int r;
 
 	if (deadline_ns == POST_NOW) {
-		if (m->changing)
-			mbox_commit(m);
-		mbox_unlock(m);
+		(void)mbox_end(m, 0);
 		errno = EAGAIN;
 		return -1;
 	}
 	io_catch_stop();
-	r = wait_post(m, WANT_ROOM, NULL, need_bytes);
-	if (r == 0 && m->changing)
-		r = mbox_commit(m);
-	mbox_unlock(m);
+	r = mbox_end(m, wait_post(m, WANT_ROOM, NULL, need_bytes));
 	if (r == 0) {
 		r = wait_sleep(m, deadline_ns);
 		if (r == 1)
@@ -308,6 +317,29 @@ lock_deadline(uint64_t deadline_ns)
 }
 
 /*
+ * come_in -- with the lock held: whether others wait for room; where nobody does, what the batch's next message takes the
+ * place of goes, in pieces.  Returns as wake_ahead; where it fails the mailbox may be unlocked.
+ */
+static int
+come_in(struct mbox *m, const struct batch *b, uint64_t deadline_ns)
+{
+	struct expiring e = { .from = 0 };
+	int ahead, more;
+
+	for (;;) {
+		ahead = wake_ahead(m);
+		m->behind = ahead == 1;
+		if (ahead != 0)
+			return ahead;
+		more = make_room(m, b, &e);
+		if (more != 1)
+			return more;
+		if (piece_next(m, deadline_ns) == -1)
+			return -1;
+	}
+}
+
+/*
  * enter -- lock the mailbox at a moment when there is room, and have a segment to append to.
  * Returns how many of the batch's messages may go in, or -1.
  */
@@ -321,12 +353,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 	for (;;) {
 		if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
 			return -1;
-		ahead = wake_ahead(m);
-		m->behind = ahead == 1;
-		if (ahead == 0 && !mbox_fits(&m->ctl, batch_cost(b->slots[b->from].len)) && displace_expired(m) == -1)
-			ahead = -1;
-		if (ahead == 0 && displace(m, b->name[b->slots[b->from].tag], batch_cost(b->slots[b->from].len)) == -1)
-			ahead = -1;
+		ahead = come_in(m, b, deadline_ns);
 		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
 		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
 			return n;
@@ -443,19 +470,17 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 /* ---- what was left in drop/ ---- */
 
 int
-post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big)
+post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e)
 {
 	struct mbox *m = p->m;
-	const struct slot *slot = &b->slots[b->from];
 	char file[SEG_NAME_BYTES];
 	int ahead = wake_ahead(m), r;
 
 	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
 		return ahead == -1 ? -1 : 0;
-	if (!mbox_fits(&m->ctl, batch_cost(slot->len)) && displace_expired(m) == -1)
-		return -1;
-	if (displace(m, b->name[slot->tag], batch_cost(slot->len)) == -1)
-		return -1;
+	r = make_room(m, b, e);
+	if (r != 0)
+		return r == 1 ? POST_PIECE : -1;
 	if (admitted(&m->ctl, b) == 0)
 		return 0;
 	if (newest_segment(p) == -1 || (big && adopt(p, b) == -1))

@@ -10,6 +10,7 @@
 
 #include "mailbox/box/mbox.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/queue/evict.h"
 
 enum { POST_SLOTS = 1024 };             /* slots written at a time */
 
@@ -27,6 +28,8 @@ struct post {
 
 /* post_init -- begin to send to m. */
 void post_init(struct post *p, struct mbox *m);
+
+enum { POST_PIECE = 2 };                /* post_take: again, after the end of a piece (piece.h) */
 
 #define POST_NOW 0                      /* a deadline: do not wait for room */
 
@@ -59,8 +62,9 @@ int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum
  * post_take -- append the message of b, which was left in drop/ by this name (DROP_ID bytes), if there is room now; with
  * the lock held.  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
  * Where others wait for room, one drop at most goes before each of them.
- * Returns 1, 0 no room, or -1; the caller commits what has been begun, and unlocks.
+ * e: as of displace_expired.
+ * Returns 1, 0 no room, POST_PIECE, or -1; the caller commits what has been begun, and unlocks.
  */
-int post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big);
+int post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/evict.h"
 #include "mailbox/wait/wait.h"
@@ -87,6 +88,22 @@ sync_lock_deadline(uint64_t deadline_ns)
 }
 
 int
+sync_expire(struct mbox *m, uint64_t deadline_ns)
+{
+	struct expiring e = { .from = 0 };
+	int r;
+
+	while ((r = displace_expired(m, &e)) == 1 && !io_stop && clock_mono_ns() < deadline_ns)
+		if (piece_end(m, deadline_ns) == -1)
+			return -1;
+	if (r != -1)
+		return 0;
+	/* what it left half done is mended by the next lock, and we wait on */
+	mbox_unlock(m);
+	return mbox_lock(m, sync_lock_deadline(0));
+}
+
+int
 sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 {
 	struct item item;
@@ -98,12 +115,8 @@ sync_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 		why = r == 0 ? ETIMEDOUT : errno;
 		if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? deadline_ns : 0)) == -1)
 			return -1;
-		if (displace_expired(m) == -1) {
-			/* that is not ours to answer for: what it left half done is mended by the next lock, and we wait on */
-			mbox_unlock(m);
-			if (mbox_lock(m, sync_lock_deadline(0)) == -1)
-				return -1;
-		}
+		if (sync_expire(m, deadline_ns) == -1)
+			return -1;
 		state = sync_state(m, id, &item);
 		if (state == -1 || state > SYNC_TAKEN || r != 1)
 			break;

@@ -36,6 +36,13 @@ int sync_withdraw(struct mbox *m, uint64_t id);
 uint64_t sync_lock_deadline(uint64_t deadline_ns);
 
 /*
+ * sync_expire -- with the lock held, which it lets go between the pieces: drop what has expired, our message among it;
+ * no more than a piece once the deadline or a signal has come.  Should that fail, it is not for who waits to answer for.
+ *  Returns 0, or -1 with the mailbox unlocked.
+ */
+int sync_expire(struct mbox *m, uint64_t deadline_ns);
+
+/*
  * sync_await -- sleep until message id, for which our want is posted, has been received.
  * One that nobody has when the deadline comes, or a signal, is withdrawn.
  * Returns 0, or -1: ETIMEDOUT, EINTR, EIDRM, ECANCELED (it left the mailbox without being received), or errno.

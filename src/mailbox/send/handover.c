@@ -130,17 +130,15 @@ look(struct meet *t, int r)
 
 	if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? t->deadline_ns : 0)) == -1)
 		return -1;
-	if (displace_expired(m) == -1) {
-		/* as of sync_await */
-		mbox_unlock(m);
-		if (mbox_lock(m, sync_lock_deadline(0)) == -1)
-			return -1;
-	}
+	if (sync_expire(m, t->deadline_ns) == -1)
+		return -1;
 	state = sync_state(m, t->post->last_id, &item);
 	switch (state) {
 	case SYNC_TAKEN:
+		/* what had expired is gone */
+		state = m->changing ? mbox_commit(m) : 0;
 		mbox_unlock(m);
-		return 1;
+		return state == -1 ? -1 : 1;
 	case SYNC_RECEIVED: case SYNC_DROPPED:
 		return ended(t, state) == 0 ? 1 : -1;
 	case SYNC_BACK: case SYNC_LOST:
