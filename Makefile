@@ -33,7 +33,7 @@ mailbox/send = append completion groupsync handover spool
 mailbox/recv = claim inflight.c redeliver search verify
 mailbox/drop = address put queue take
 mailbox = mailbox.h mode.h receiver.c sender.c way
-channel = fan input select sink source
+channel = fan inlet input select sink
 deliver = command deliver jobs output render reply replybox tmpfile
 tool = args cli header rates receive show
 

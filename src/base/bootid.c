@@ -19,7 +19,7 @@ sum64(const void *p, size_t n)
 }
 
 uint64_t
-boot_id(void)
+bootid_get(void)
 {
 	char text[ID_BYTES];
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -31,7 +31,7 @@ boot_id(void)
 }
 
 int
-boot_place(int fd, uint64_t *place)
+bootid_place(int fd, uint64_t *place)
 {
 	struct stat st;
 	uint64_t which[2];
@@ -49,7 +49,7 @@ boot_place(int fd, uint64_t *place)
 enum { SHORT_LIVED = 2 };               /* RWH_WRITE_LIFE_SHORT: which is true of what it stands on */
 
 void
-boot_mark(int fd)
+bootid_mark(int fd)
 {
 	uint64_t hint = SHORT_LIVED;
 
@@ -57,7 +57,7 @@ boot_mark(int fd)
 }
 
 bool
-boot_marked(int fd)
+bootid_marked(int fd)
 {
 	uint64_t hint = 0;
 
@@ -67,13 +67,13 @@ boot_marked(int fd)
 #else
 
 void
-boot_mark(int fd)
+bootid_mark(int fd)
 {
 	(void)fd;
 }
 
 bool
-boot_marked(int fd)
+bootid_marked(int fd)
 {
 	(void)fd;
 	return false;

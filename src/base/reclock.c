@@ -16,7 +16,7 @@
  */
 enum { TRIES = 150 };
 
-volatile sig_atomic_t lock_missed;
+volatile sig_atomic_t reclock_missed;
 
 static struct flock
 one_byte(short type, uint64_t byte)
@@ -25,7 +25,7 @@ one_byte(short type, uint64_t byte)
 }
 
 int
-lock_try(int fd, uint64_t byte)
+reclock_try(int fd, uint64_t byte)
 {
 	struct flock fl = one_byte(F_WRLCK, byte);
 
@@ -39,12 +39,12 @@ lock_try(int fd, uint64_t byte)
 }
 
 int
-lock_spin(int fd, uint64_t byte)
+reclock_spin(int fd, uint64_t byte)
 {
 	int r = -1;
 
 	for (int i = 0; i < TRIES && r == -1; i++) {
-		r = lock_try(fd, byte);
+		r = reclock_try(fd, byte);
 		if (r == -1 && errno != EAGAIN)
 			break;
 	}
@@ -54,18 +54,18 @@ lock_spin(int fd, uint64_t byte)
 static void
 missed(int fd, uint64_t byte)
 {
-	pid_t holder = lock_holder(fd, byte);
+	pid_t holder = reclock_holder(fd, byte);
 
-	lock_missed = holder == 0 ? -1 : holder == -1 ? 0 : (sig_atomic_t)holder;
+	reclock_missed = holder == 0 ? -1 : holder == -1 ? 0 : (sig_atomic_t)holder;
 }
 
 int
-lock_take(int fd, uint64_t byte, uint64_t deadline_ns)
+reclock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 {
 	struct flock fl = one_byte(F_WRLCK, byte);
 	int r;
 
-	if (lock_spin(fd, byte) == 0)
+	if (reclock_spin(fd, byte) == 0)
 		return 0;
 	if (errno != EAGAIN)
 		return -1;
@@ -90,7 +90,7 @@ lock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 }
 
 void
-lock_free(int fd, uint64_t byte)
+reclock_free(int fd, uint64_t byte)
 {
 	struct flock fl = one_byte(F_UNLCK, byte);
 
@@ -98,7 +98,7 @@ lock_free(int fd, uint64_t byte)
 }
 
 pid_t
-lock_holder(int fd, uint64_t byte)
+reclock_holder(int fd, uint64_t byte)
 {
 	struct flock fl = one_byte(F_WRLCK, byte);
 

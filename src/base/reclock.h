@@ -13,28 +13,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Who held the lock that lock_take did not get in time; -1 somebody in another pid name space, 0 not known. */
-extern volatile sig_atomic_t lock_missed;
+/* Who held the lock that reclock_take did not get in time; -1 somebody in another pid name space, 0 not known. */
+extern volatile sig_atomic_t reclock_missed;
 
 /*
- * lock_take -- take the write lock on a byte of fd, waiting until the deadline (CLOCK_MONOTONIC, nanoseconds).
- * Returns 0, or -1: EBUSY where somebody held it all the time (lock_missed), EINTR (io_stop), or errno of fcntl(2).
+ * reclock_take -- take the write lock on a byte of fd, waiting until the deadline (CLOCK_MONOTONIC, nanoseconds).
+ * Returns 0, or -1: EBUSY where somebody held it all the time (reclock_missed), EINTR (io_stop), or errno of fcntl(2).
  */
-int lock_take(int fd, uint64_t byte, uint64_t deadline_ns);
+int reclock_take(int fd, uint64_t byte, uint64_t deadline_ns);
 
-/* lock_spin -- try for some 20 microseconds.  Returns as lock_try. */
-int lock_spin(int fd, uint64_t byte);
+/* reclock_spin -- try for some 20 microseconds.  Returns as reclock_try. */
+int reclock_spin(int fd, uint64_t byte);
 
-/* lock_try -- take it only if nobody has it.  Returns 0, or -1: EAGAIN, or errno of fcntl(2). */
-int lock_try(int fd, uint64_t byte);
+/* reclock_try -- take it only if nobody has it.  Returns 0, or -1: EAGAIN, or errno of fcntl(2). */
+int reclock_try(int fd, uint64_t byte);
 
-/* lock_free -- let it go. */
-void lock_free(int fd, uint64_t byte);
+/* reclock_free -- let it go. */
+void reclock_free(int fd, uint64_t byte);
 
 /*
- * lock_holder -- which other process holds the byte.
+ * reclock_holder -- which other process holds the byte.
  * Returns its id (0 where it is in another pid name space: -1 from the kernel), or -1 where nobody else does.
  */
-pid_t lock_holder(int fd, uint64_t byte);
+pid_t reclock_holder(int fd, uint64_t byte);
 
 #endif

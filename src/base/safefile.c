@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* file: see file.h. */
+/* file: see safefile.h. */
 #include "base/safefile.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 enum { CAREFUL = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC };
 
 int
-file_close_with(int fd, int err)
+safefile_close_with(int fd, int err)
 {
 	close(fd);
 	errno = err;
@@ -21,7 +21,7 @@ file_close_with(int fd, int err)
 }
 
 int
-file_open(int dir_fd, const char *name, int access)
+safefile_open(int dir_fd, const char *name, int access)
 {
 	int fd = openat(dir_fd, name, access | CAREFUL);
 
@@ -30,40 +30,40 @@ file_open(int dir_fd, const char *name, int access)
 	return fd;
 }
 
-/* open_kind -- file_open, where it must be of this kind, with at most so many names. */
+/* open_kind -- safefile_open, where it must be of this kind, with at most so many names. */
 static int
 open_kind(int dir_fd, const char *name, int access, mode_t kind, nlink_t names)
 {
-	int fd = file_open(dir_fd, name, access);
+	int fd = safefile_open(dir_fd, name, access);
 	struct stat st;
 
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == -1)
-		return file_close_with(fd, errno);
-	return (st.st_mode & S_IFMT) == kind && st.st_nlink <= names ? fd : file_close_with(fd, EBADMSG);
+		return safefile_close_with(fd, errno);
+	return (st.st_mode & S_IFMT) == kind && st.st_nlink <= names ? fd : safefile_close_with(fd, EBADMSG);
 }
 
 int
-file_open_plain(int dir_fd, const char *name, int access)
+safefile_open_plain(int dir_fd, const char *name, int access)
 {
 	return open_kind(dir_fd, name, access, S_IFREG, (nlink_t)-1);
 }
 
 int
-file_open_own(int dir_fd, const char *name, int access)
+safefile_open_own(int dir_fd, const char *name, int access)
 {
 	return open_kind(dir_fd, name, access, S_IFREG, 1);
 }
 
 int
-file_open_fifo(int dir_fd, const char *name, int access)
+safefile_open_fifo(int dir_fd, const char *name, int access)
 {
 	return open_kind(dir_fd, name, access, S_IFIFO, (nlink_t)-1);
 }
 
 int
-file_one_name(int fd)
+safefile_one_name(int fd)
 {
 	struct stat st;
 
@@ -74,7 +74,7 @@ file_one_name(int fd)
 }
 
 int
-file_own(int dir_fd, int fd, unsigned mode)
+safefile_own(int dir_fd, int fd, unsigned mode)
 {
 	struct stat st;
 
@@ -92,7 +92,7 @@ unmake(int dir_fd, const char *name, int fd)
 	int err = errno;
 
 	unlinkat(dir_fd, name, 0);
-	return file_close_with(fd, err);
+	return safefile_close_with(fd, err);
 }
 
 /* not_made -- a file that cannot be made for want of its directory: that was removed. */
@@ -105,7 +105,7 @@ not_made(void)
 }
 
 int
-file_make(int dir_fd, const char *name, unsigned mode)
+safefile_make(int dir_fd, const char *name, unsigned mode)
 {
 	int flags = O_RDWR | O_CREAT | O_EXCL | CAREFUL, fd = openat(dir_fd, name, flags, 0600);
 
@@ -114,11 +114,11 @@ file_make(int dir_fd, const char *name, unsigned mode)
 		fd = openat(dir_fd, name, flags, 0600);
 	if (fd == -1)
 		return not_made();
-	return file_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
+	return safefile_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
 }
 
 int
-file_make_fifo(int dir_fd, const char *name, unsigned mode)
+safefile_make_fifo(int dir_fd, const char *name, unsigned mode)
 {
 	int fd;
 
@@ -128,17 +128,17 @@ file_make_fifo(int dir_fd, const char *name, unsigned mode)
 	fd = open_kind(dir_fd, name, O_RDONLY, S_IFIFO, 1);
 	if (fd == -1)
 		return not_made();
-	return file_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
+	return safefile_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
 }
 
 int
-file_remove(int dir_fd, const char *name)
+safefile_remove(int dir_fd, const char *name)
 {
 	return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 DIR *
-file_list_open(int dir_fd)
+safefile_list_open(int dir_fd)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d;
@@ -152,7 +152,7 @@ file_list_open(int dir_fd)
 }
 
 const struct dirent *
-file_list_next(DIR *d, int *r)
+safefile_list_next(DIR *d, int *r)
 {
 	const struct dirent *e;
 
@@ -164,7 +164,7 @@ file_list_next(DIR *d, int *r)
 }
 
 void
-file_list_close(DIR *d)
+safefile_list_close(DIR *d)
 {
 	int err = errno;
 

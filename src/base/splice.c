@@ -15,14 +15,14 @@
 #ifdef __linux__
 
 size_t
-move_widen(int fd)
+splice_widen(int fd)
 {
 	int size = fcntl(fd, F_GETPIPE_SZ);
 
 	if (size == -1)
 		return 0;
-	if (size < MOVE_PIPE && fcntl(fd, F_SETPIPE_SZ, MOVE_PIPE) != -1)
-		return MOVE_PIPE;
+	if (size < SPLICE_PIPE && fcntl(fd, F_SETPIPE_SZ, SPLICE_PIPE) != -1)
+		return SPLICE_PIPE;
 	return (size_t)size;
 }
 
@@ -36,19 +36,19 @@ impossible(void)
 }
 
 int
-move_pipe(int ends[2])
+splice_pipe(int ends[2])
 {
 	return pipe2(ends, O_CLOEXEC);
 }
 
 int
-move_set_size(int fd, size_t n)
+splice_set_size(int fd, size_t n)
 {
 	return fcntl(fd, F_SETPIPE_SZ, (int)n) == -1 ? -1 : 0;
 }
 
 ssize_t
-move_tee(int in, int out, size_t n)
+splice_tee(int in, int out, size_t n)
 {
 	ssize_t moved;
 
@@ -59,7 +59,7 @@ move_tee(int in, int out, size_t n)
 }
 
 ssize_t
-move_splice(int in, int out, size_t n)
+splice_move(int in, int out, size_t n)
 {
 	ssize_t moved;
 
@@ -91,7 +91,7 @@ write_mapped(int out, const char *p, size_t n)
 }
 
 int
-move_mapped(int file, uint64_t at, int out, size_t n)
+splice_mapped(int file, uint64_t at, int out, size_t n)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	bool moved = false;
@@ -101,7 +101,7 @@ move_mapped(int file, uint64_t at, int out, size_t n)
 
 	for (; n > 0 && r == 0; at += len - skip, n -= len - skip) {
 		skip = (size_t)(at % page);
-		len = n + skip < MOVE_WINDOW ? n + skip : MOVE_WINDOW;
+		len = n + skip < SPLICE_WINDOW ? n + skip : SPLICE_WINDOW;
 		map = mmap(NULL, len, PROT_READ, MAP_SHARED, file, (off_t)(at - skip));
 		if (map == MAP_FAILED) {
 			if (moved)
@@ -120,7 +120,7 @@ move_mapped(int file, uint64_t at, int out, size_t n)
 }
 
 ssize_t
-move_into_file(int in, int out, uint64_t at, size_t n)
+splice_into_file(int in, int out, uint64_t at, size_t n)
 {
 	off_t to = (off_t)at;
 	ssize_t moved;
@@ -138,14 +138,14 @@ move_into_file(int in, int out, uint64_t at, size_t n)
 #else
 
 size_t
-move_widen(int fd)
+splice_widen(int fd)
 {
 	(void)fd;
 	return 0;
 }
 
 int
-move_pipe(int ends[2])
+splice_pipe(int ends[2])
 {
 	(void)ends;
 	errno = EINVAL;
@@ -153,7 +153,7 @@ move_pipe(int ends[2])
 }
 
 int
-move_set_size(int fd, size_t n)
+splice_set_size(int fd, size_t n)
 {
 	(void)fd, (void)n;
 	errno = EINVAL;
@@ -161,7 +161,7 @@ move_set_size(int fd, size_t n)
 }
 
 ssize_t
-move_tee(int in, int out, size_t n)
+splice_tee(int in, int out, size_t n)
 {
 	(void)in, (void)out, (void)n;
 	errno = EINVAL;
@@ -169,7 +169,7 @@ move_tee(int in, int out, size_t n)
 }
 
 ssize_t
-move_splice(int in, int out, size_t n)
+splice_move(int in, int out, size_t n)
 {
 	(void)in, (void)out, (void)n;
 	errno = EINVAL;
@@ -177,7 +177,7 @@ move_splice(int in, int out, size_t n)
 }
 
 int
-move_mapped(int file, uint64_t at, int out, size_t n)
+splice_mapped(int file, uint64_t at, int out, size_t n)
 {
 	(void)file, (void)at, (void)out, (void)n;
 	errno = EINVAL;
@@ -185,7 +185,7 @@ move_mapped(int file, uint64_t at, int out, size_t n)
 }
 
 ssize_t
-move_into_file(int in, int out, uint64_t at, size_t n)
+splice_into_file(int in, int out, uint64_t at, size_t n)
 {
 	(void)in, (void)out, (void)at, (void)n;
 	errno = EINVAL;

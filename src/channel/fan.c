@@ -76,7 +76,7 @@ miss(struct fan_channel *c)
 static void
 flush_now(struct fan *f, struct fan_channel *c)
 {
-	c->sink.patience_ns = MAILBOX_NOT_AT_ALL;
+	c->sink.timeout_ns = MAILBOX_NOT_AT_ALL;
 	while (!c->dead && sink_flush(&c->sink) == -1) {
 		if (!is_full(f)) {
 			leave_out(f, c);
@@ -103,7 +103,7 @@ fan_flush(struct fan *f)
 	flush_mailboxes(f);
 	for (int mailboxes = 0; mailboxes <= 1; mailboxes++)
 		for EACH(f, c) {
-			c->sink.patience_ns = MAILBOX_FOREVER;
+			c->sink.timeout_ns = MAILBOX_FOREVER;
 			if (!c->dead && is_mailbox(c) == mailboxes && sink_flush(&c->sink) == -1)
 				leave_out(f, c);
 		}
@@ -112,11 +112,11 @@ fan_flush(struct fan *f)
 
 /* ---- small messages ---- */
 
-/* offer -- give a channel a message that waits no longer than patience_ns.  Returns whether it took it. */
+/* offer -- give a channel a message that waits no longer than timeout_ns.  Returns whether it took it. */
 static bool
-offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t patience_ns)
+offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t timeout_ns)
 {
-	c->sink.patience_ns = patience_ns;
+	c->sink.timeout_ns = timeout_ns;
 	if (sink_put(&c->sink, m, m->data, (size_t)m->len) == 0 && sink_flush(&c->sink) == 0)
 		return true;
 	if (is_full(f))
@@ -137,7 +137,7 @@ put(struct fan *f, struct fan_channel *c, const struct message *m)
 			miss(c);
 		return;
 	}
-	c->sink.patience_ns = is_mailbox(c) ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
+	c->sink.timeout_ns = is_mailbox(c) ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	r = sink_put(&c->sink, m, m->data, (size_t)m->len);
 	if (r == -1 && is_mailbox(c) && is_full(f)) {
 		if (f->nonblock)
@@ -156,7 +156,7 @@ put(struct fan *f, struct fan_channel *c, const struct message *m)
 static void
 deal(struct fan *f, const struct message *m)
 {
-	uint64_t patience_ns = MAILBOX_NOT_AT_ALL;
+	uint64_t timeout_ns = MAILBOX_NOT_AT_ALL;
 	bool left = true;
 
 	while (left && !io_stop) {
@@ -164,7 +164,7 @@ deal(struct fan *f, const struct message *m)
 		for EACH(f, c) {
 			if (!c->wanted || c->is_out)
 				continue;
-			if (offer(f, c, m, patience_ns))
+			if (offer(f, c, m, timeout_ns))
 				return;
 			left = left || c->wanted;
 		}
@@ -174,9 +174,9 @@ deal(struct fan *f, const struct message *m)
 					miss(c);
 			return;
 		}
-		if (patience_ns == MAILBOX_NOT_AT_ALL)
+		if (timeout_ns == MAILBOX_NOT_AT_ALL)
 			fan_flush(f);
-		patience_ns = patience_ns == 0 ? SHORT_NS : patience_ns < LONG_NS / 2 ? 2 * patience_ns : LONG_NS;
+		timeout_ns = timeout_ns == 0 ? SHORT_NS : timeout_ns < LONG_NS / 2 ? 2 * timeout_ns : LONG_NS;
 	}
 }
 
@@ -216,7 +216,7 @@ room_in(struct fan *f, struct fan_channel *c, const struct message *m)
 static bool
 meets(struct fan *f, struct fan_channel *c, const struct message *m)
 {
-	c->sink.patience_ns = MAILBOX_NOT_AT_ALL;
+	c->sink.timeout_ns = MAILBOX_NOT_AT_ALL;
 	c->begun = sink_begin(&c->sink, m) == 0;
 	if (!c->begun && !is_full(f))
 		leave_out(f, c);
@@ -287,7 +287,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 	}
 	c->leader = leader_of(f, c);
 	/* a message that a stream has begun to take is finished, whatever time it takes */
-	c->sink.patience_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
+	c->sink.timeout_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	if ((c->leader != NULL ? sink_head(&c->sink, m) : sink_begin(&c->sink, m)) == -1) {
 		if (hurry && is_full(f))
 			miss(c);
@@ -297,7 +297,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 		sink_abort(&c->sink);
 		miss(c);
 	}
-	c->sink.patience_ns = MAILBOX_FOREVER;
+	c->sink.timeout_ns = MAILBOX_FOREVER;
 }
 
 /* give_up -- a channel failed with err in the middle of a large message, and with it those that were to share its file. */
@@ -339,7 +339,7 @@ end(struct fan *f, struct fan_channel *c)
 {
 	bool hurry = f->nonblock && !f->one && keeps(c);
 
-	c->sink.patience_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
+	c->sink.timeout_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	if (sink_end(&c->sink) == -1) {
 		sink_abort(&c->sink);
 		if (hurry && is_full(f))
@@ -466,6 +466,6 @@ fan_any_left(const struct fan *f)
 int
 fan_close(const struct fan *f, struct fan_channel *c)
 {
-	c->sink.patience_ns = f->nonblock ? LONG_NS : MAILBOX_FOREVER;
+	c->sink.timeout_ns = f->nonblock ? LONG_NS : MAILBOX_FOREVER;
 	return c->dead ? 0 : sink_close(&c->sink);
 }

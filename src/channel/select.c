@@ -19,15 +19,15 @@ enum {
 };
 
 int
-sources_add(struct sources *s, const char *name, const char *path)
+select_add(struct select *s, const char *name, const char *path)
 {
-	struct source *new = &s->list[s->n];
+	struct inlet *new = &s->list[s->n];
 	int r;
 
 	/* the rest is zero: to set all of it would touch every page */
 	new->name = name;
 	new->path = path;
-	r = source_open(s, new);
+	r = inlet_open(s, new);
 	if (r == 0) {
 		s->n++;
 		s->mailboxes += new->kind == CHANNEL_MAILBOX;
@@ -39,7 +39,7 @@ sources_add(struct sources *s, const char *name, const char *path)
 
 /* park -- our wants in other mailboxes than `but` are not to be woken.  Returns 0, or -1. */
 static int
-park(struct sources *s, const struct source *but)
+park(struct select *s, const struct inlet *but)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		if (&s->list[i] != but && s->list[i].kind == CHANNEL_MAILBOX && receiver_park(&s->list[i].receiver) == -1)
@@ -49,7 +49,7 @@ park(struct sources *s, const struct source *but)
 
 /* What a mailbox has for us next. */
 struct offer_of {
-	struct source *one;             /* NULL: nothing */
+	struct inlet *one;             /* NULL: nothing */
 	uint32_t rank;                  /* how soon its tag and source are wanted */
 	uint64_t time_us;
 };
@@ -69,20 +69,20 @@ comes_first(const struct offer_of *a, const struct offer_of *b)
  * Returns 0, or -1.
  */
 static int
-probe_all(struct sources *s, struct offer_of *first, struct offer_of *second, uint64_t deadline_ns)
+probe_all(struct select *s, struct offer_of *first, struct offer_of *second, uint64_t deadline_ns)
 {
 	struct offer_of this;
 	uint64_t now = clock_wall_us();
 
 	*first = *second = (struct offer_of){ .one = NULL };
 	for (uint32_t i = 0; i < s->n; i++) {
-		struct source *one = &s->list[(s->turn + i) % s->n];
+		struct inlet *one = &s->list[(s->turn + i) % s->n];
 		int r;
 
 		if (one->kind != CHANNEL_MAILBOX || one->ended)
 			continue;
 		s->from = one;
-		r = source_mailbox(s, one, (struct source_ask){ .probe = true }, 1, RUN_BYTES, deadline_ns);
+		r = inlet_mailbox(s, one, (struct inlet_ask){ .probe = true }, 1, RUN_BYTES, deadline_ns);
 		if (r == -1)
 			return -1;
 		if (r == 0)
@@ -103,10 +103,10 @@ probe_all(struct sources *s, struct offer_of *first, struct offer_of *second, ui
 
 /* next_of_mailboxes -- what comes first in any of them.  Returns 1, 0 or -1. */
 static int
-next_of_mailboxes(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+next_of_mailboxes(struct select *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
 {
 	struct offer_of first, second;
-	struct source_ask ask = { .probe = false };
+	struct inlet_ask ask = { .probe = false };
 	int r;
 
 	do {
@@ -116,7 +116,7 @@ next_of_mailboxes(struct sources *s, uint32_t messages, size_t bytes, uint64_t d
 			return 0;
 		s->from = first.one;
 		ask.until_us = second.one != NULL && second.rank == first.rank ? second.time_us : 0;
-		r = source_mailbox(s, first.one, ask, messages, bytes, deadline_ns);
+		r = inlet_mailbox(s, first.one, ask, messages, bytes, deadline_ns);
 	} while (r == 0);               /* somebody else was faster */
 	first.one->passed = 0;
 	return r;
@@ -124,10 +124,10 @@ next_of_mailboxes(struct sources *s, uint32_t messages, size_t bytes, uint64_t d
 
 /* try_all -- ask each source once, beginning with the one whose turn it is; several mailboxes together.  1, 0 or -1. */
 static int
-try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+try_all(struct select *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
 {
 	bool together = s->mailboxes > 1, asked = false;
-	struct source *one;
+	struct inlet *one;
 	int r;
 
 	for (uint32_t i = 0; i < s->n; i++) {
@@ -136,11 +136,11 @@ try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns
 			continue;
 		s->from = one;
 		if (one->kind != CHANNEL_MAILBOX)
-			r = source_stream(s, one, deadline_ns);
+			r = inlet_stream(s, one, deadline_ns);
 		else if ((asked = together))
 			r = next_of_mailboxes(s, messages, bytes, deadline_ns);
 		else
-			r = source_mailbox(s, one, (struct source_ask){ .probe = false }, messages, bytes, deadline_ns);
+			r = inlet_mailbox(s, one, (struct inlet_ask){ .probe = false }, messages, bytes, deadline_ns);
 		if (r == -1)
 			return -1;
 		if (r == 1) {
@@ -158,7 +158,7 @@ try_all(struct sources *s, uint32_t messages, size_t bytes, uint64_t deadline_ns
 
 /* over -- whether nothing can come any more: standard input has ended, or everything has. */
 static bool
-over(const struct sources *s)
+over(const struct select *s)
 {
 	bool all = true;
 
@@ -172,7 +172,7 @@ over(const struct sources *s)
 
 /* begun -- whether a message of a stream has begun to come, which would be lost with us. */
 static bool
-begun(const struct sources *s)
+begun(const struct select *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && reader_begun(s->list[i].reader))
@@ -182,9 +182,9 @@ begun(const struct sources *s)
 
 /* look_again -- after a second without an event: whether any mailbox may have something.  Returns 1, 0 or -1. */
 static int
-look_again(struct sources *s)
+look_again(struct select *s)
 {
-	struct source *one;
+	struct inlet *one;
 	int r;
 
 	for (uint32_t i = 0; i < s->n; i++) {
@@ -204,7 +204,7 @@ look_again(struct sources *s)
 
 /* sleep_ms -- until the next look, the deadline, or the moment when a delayed message falls due. */
 static int
-sleep_ms(const struct sources *s, uint64_t deadline_ns)
+sleep_ms(const struct select *s, uint64_t deadline_ns)
 {
 	int ms = clock_left_ms(deadline_ns, LOOK_MS);
 	uint64_t now, due;
@@ -227,9 +227,9 @@ sleep_ms(const struct sources *s, uint64_t deadline_ns)
 
 /* watch -- what to sleep on: the watched output, the event, then mailboxes and streams.  Returns how many. */
 static nfds_t
-watch(const struct sources *s, struct pollfd *polled)
+watch(const struct select *s, struct pollfd *polled)
 {
-	const struct source *one;
+	const struct inlet *one;
 	nfds_t n = 0;
 	int fds[2];
 
@@ -255,7 +255,7 @@ watch(const struct sources *s, struct pollfd *polled)
  * Returns 1 look, 2 the event came, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
  */
 static int
-sleep_all(struct sources *s, uint64_t deadline_ns)
+sleep_all(struct select *s, uint64_t deadline_ns)
 {
 	struct pollfd polled[POLLED];
 	nfds_t n;
@@ -286,17 +286,17 @@ sleep_all(struct sources *s, uint64_t deadline_ns)
 }
 
 int
-sources_next(struct sources *s, uint32_t messages, size_t bytes)
+select_next(struct select *s, uint32_t messages, size_t bytes)
 {
-	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->patience_ns);
+	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns);
 	int r;
 
 	s->deadline_ns = 0;
 	/* a single mailbox marks them done in the section in which it claims the next */
-	if (s->n > 1 && sources_settle(s, 0, RECEIVER_DONE, 0) == -1)
+	if (s->n > 1 && select_settle(s, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
 	/* a single message is put back as well by the death of who has it: seven calls less for a one-shot */
-	if (s->patience_ns != 0 && !s->all && !s->single)
+	if (s->timeout_ns != 0 && !s->all && !s->single)
 		io_catch_stop();
 	for (;;) {
 		r = try_all(s, messages, bytes, deadline_ns);
@@ -306,7 +306,7 @@ sources_next(struct sources *s, uint32_t messages, size_t bytes)
 			return 0;
 		if (!s->glance && begun(s))
 			deadline_ns = CLOCK_NEVER;
-		else if (s->patience_ns == 0)
+		else if (s->timeout_ns == 0)
 			return 0;
 		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(deadline_ns, 1) == 0) {
 			errno = ETIMEDOUT;
@@ -322,27 +322,27 @@ sources_next(struct sources *s, uint32_t messages, size_t bytes)
 }
 
 int
-sources_more(struct sources *s, uint32_t messages, size_t bytes)
+select_more(struct select *s, uint32_t messages, size_t bytes)
 {
-	struct source *one = s->from;
+	struct inlet *one = s->from;
 	int r;
 
 	if (one->ended)
 		return 0;
 	if (one->kind == CHANNEL_MAILBOX)
-		return source_mailbox(s, one, (struct source_ask){ .probe = false }, messages, bytes, SOURCE_LOOK);
-	r = source_stream(s, one, SOURCE_LOOK);
-	return r == 0 && !one->ended && reader_begun(one->reader) ? source_stream(s, one, CLOCK_NEVER) : r;
+		return inlet_mailbox(s, one, (struct inlet_ask){ .probe = false }, messages, bytes, INLET_LOOK);
+	r = inlet_stream(s, one, INLET_LOOK);
+	return r == 0 && !one->ended && reader_begun(one->reader) ? inlet_stream(s, one, CLOCK_NEVER) : r;
 }
 
 int
-sources_awake(struct sources *s)
+select_park(struct select *s)
 {
 	return park(s, NULL);
 }
 
 int
-sources_settle(struct sources *s, uint32_t from, enum receiver_end end, uint64_t delay_us)
+select_settle(struct select *s, uint32_t from, enum receiver_end end, uint64_t delay_us)
 {
 	if (s->from == NULL || s->from->kind != CHANNEL_MAILBOX)
 		return 0;
@@ -351,17 +351,17 @@ sources_settle(struct sources *s, uint32_t from, enum receiver_end end, uint64_t
 
 /* close_run -- settle what is in hand: what was delivered is done, a signal to stop or not.  Returns 0, or -1. */
 static int
-close_run(struct sources *s)
+close_run(struct select *s)
 {
-	return sources_settle(s, s->run.delivered, RECEIVER_BACK, 0) == -1 ? -1 : sources_settle(s, 0, RECEIVER_DONE, 0);
+	return select_settle(s, s->run.delivered, RECEIVER_BACK, 0) == -1 ? -1 : select_settle(s, 0, RECEIVER_DONE, 0);
 }
 
 void
-sources_close(struct sources *s)
+select_close(struct select *s)
 {
 	(void)close_run(s);
 	for (uint32_t i = 0; i < s->n; i++) {
-		struct source *one = &s->list[i];
+		struct inlet *one = &s->list[i];
 
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_close(&one->receiver);

@@ -18,7 +18,7 @@
 static struct sender *
 sender(struct sink *s)
 {
-	s->sender.patience_ns = s->patience_ns;
+	s->sender.timeout_ns = s->timeout_ns;
 	return &s->sender;
 }
 
@@ -26,25 +26,25 @@ sender(struct sink *s)
 static struct writer *
 writer(struct sink *s)
 {
-	s->writer->deadline_ns = s->patience_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->patience_ns);
+	s->writer->deadline_ns = s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->timeout_ns);
 	return s->writer;
 }
 
 int
-sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns)
+sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t timeout_ns)
 {
 	s->name = s->sender.name = name;
-	s->patience_ns = patience_ns;
+	s->timeout_ns = timeout_ns;
 	s->fd = s->sender.dir_fd = -1;
 	s->unread = 0;
-	if (channel_kind_of(path, &s->kind) == -1)
+	if (open_kind(path, &s->kind) == -1)
 		return -1;
 	if (sink_is_mailbox(s))
 		return sender_open(sender(s), path);
 	s->writer = memory_new(sizeof *s->writer);
 	if (s->writer == NULL)
 		return -1;
-	s->fd = channel_open_write(path, s->kind, truncate, patience_ns == MAILBOX_NOT_AT_ALL ? 0 : clock_after(patience_ns));
+	s->fd = open_write(path, s->kind, truncate, timeout_ns == MAILBOX_NOT_AT_ALL ? 0 : clock_after(timeout_ns));
 	return s->fd == -1 ? -1 : writer_init(s->writer, s->fd);
 }
 

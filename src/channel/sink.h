@@ -17,7 +17,7 @@
 struct sink {
 	const char *name;               /* as the user typed it */
 	enum channel_kind kind;
-	uint64_t patience_ns;           /* how long a message may wait for room: MAILBOX_FOREVER, MAILBOX_NOT_AT_ALL */
+	uint64_t timeout_ns;           /* how long a message may wait for room: MAILBOX_FOREVER, MAILBOX_NOT_AT_ALL */
 	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
 	struct sender sender;           /* of a mailbox */
 	struct writer *writer;          /* of a stream, */
@@ -28,7 +28,7 @@ struct sink {
  * sink_open -- open the channel at path for sending.  truncate: a plain file is begun anew.
  * Returns 0, or -1: EAGAIN or ETIMEDOUT where nobody reads a FIFO, or as sender_open.
  */
-int sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t patience_ns);
+int sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t timeout_ns);
 
 /* sink_is_mailbox, sink_hands_over -- whether it is one, and one of capacity 0. */
 static inline bool

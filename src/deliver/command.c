@@ -63,7 +63,7 @@ set_reply(char *out, const struct message *m)
 
 /* set_variables -- write the MBOX_* of a command. */
 static void
-set_variables(char (*text)[FRAME_HEADER_MAX], const struct handler *h)
+set_variables(char (*text)[FRAME_HEADER_MAX], const struct command *h)
 {
 	static const struct message none = { .len = MESSAGE_LEN_UNKNOWN };
 	const struct message *m = h->message != NULL ? h->message : &none;
@@ -94,7 +94,7 @@ is_ours(const char *s, char (*text)[FRAME_HEADER_MAX])
 }
 
 static int
-make_environment(struct environment *e, const struct handler *h)
+make_environment(struct environment *e, const struct command *h)
 {
 	size_t n = 0, used = 0;
 
@@ -113,7 +113,7 @@ make_environment(struct environment *e, const struct handler *h)
 }
 
 int
-handler_start(const struct handler *h, pid_t *pid)
+command_start(const struct command *h, pid_t *pid)
 {
 	struct environment env;
 	posix_spawn_file_actions_t actions;
@@ -143,7 +143,7 @@ handler_start(const struct handler *h, pid_t *pid)
 }
 
 int
-handler_cannot(int err)
+command_cannot(int err)
 {
 	switch (err) {
 	case EAGAIN:
@@ -179,7 +179,7 @@ feed_piece(int fd, const char *p, size_t n)
 }
 
 int
-handler_feed(int fd, struct message *m)
+command_feed(int fd, struct message *m)
 {
 	char piece[PIECE];
 	ssize_t n;
@@ -197,15 +197,15 @@ handler_feed(int fd, struct message *m)
 	return r;
 }
 
-enum handler_end
-handler_ended(int waited, int *status)
+enum command_end
+command_ended(int waited, int *status)
 {
 	if (WIFSIGNALED(waited)) {
 		*status = 128 + WTERMSIG(waited);
-		return HANDLER_BACK;
+		return COMMAND_BACK;
 	}
 	*status = WEXITSTATUS(waited);
 	if (*status == 0)
-		return HANDLER_DONE;
-	return *status == STATUS_TEMPORARY ? HANDLER_BACK : HANDLER_FAILED;
+		return COMMAND_DONE;
+	return *status == STATUS_TEMPORARY ? COMMAND_BACK : COMMAND_FAILED;
 }

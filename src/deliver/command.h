@@ -6,14 +6,14 @@
 #include "frame/message.h"
 
 /* What the end of a command means. */
-enum handler_end {
-	HANDLER_DONE,           /* exit 0 */
-	HANDLER_BACK,           /* exit 75, or a signal: the message goes back as it was */
-	HANDLER_FAILED,         /* any other status: a try */
+enum command_end {
+	COMMAND_DONE,           /* exit 0 */
+	COMMAND_BACK,           /* exit 75, or a signal: the message goes back as it was */
+	COMMAND_FAILED,         /* any other status: a try */
 };
 
 /* What a command is run with. */
-struct handler {
+struct command {
 	char *const *argv;
 	const char *channel;            /* MBOX_NAME */
 	const struct message *message;  /* whose headers the other MBOX_* tell; NULL: a batch ... */
@@ -22,20 +22,20 @@ struct handler {
 	int out_fd;                     /* its standard output; -1: ours */
 };
 
-/* handler_start -- start the command.  Returns 0 with its pid, or -1 with errno of posix_spawnp(3). */
-int handler_start(const struct handler *h, pid_t *pid);
+/* command_start -- start the command.  Returns 0 with its pid, or -1 with errno of posix_spawnp(3). */
+int command_start(const struct command *h, pid_t *pid);
 
-/* handler_cannot -- the exit status that an errno of handler_start stands for: 127, 126, or 0 for our own failures. */
-int handler_cannot(int err);
+/* command_cannot -- the exit status that an errno of command_start stands for: 127, 126, or 0 for our own failures. */
+int command_cannot(int err);
 
 /*
- * handler_feed -- write a payload to a command, to its end or until the command reads no more.
+ * command_feed -- write a payload to a command, to its end or until the command reads no more.
  * Returns 0, or -1: the command has a part and waits for more.  EINTR: we were asked a second time to stop (io_stops);
  * else errno of message_read (EBADMSG: it is cut short) or of write(2).
  */
-int handler_feed(int fd, struct message *m);
+int command_feed(int fd, struct message *m);
 
-/* handler_ended -- what a wait status means.  status: gets the exit status, as a shell has it (128+N for signal N). */
-enum handler_end handler_ended(int waited, int *status);
+/* command_ended -- what a wait status means.  status: gets the exit status, as a shell has it (128+N for signal N). */
+enum command_end command_ended(int waited, int *status);
 
 #endif

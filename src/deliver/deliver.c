@@ -20,7 +20,7 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 	d->failed_on = on;
 	d->cut = d->sources->streamed && err == EBADMSG;
 	d->sources->run.delivered = from;
-	sources_settle(d->sources, from, d->cut ? RECEIVER_DROPPED : RECEIVER_BACK, 0);
+	select_settle(d->sources, from, d->cut ? RECEIVER_DROPPED : RECEIVER_BACK, 0);
 	errno = err;
 	return -1;
 }
@@ -72,7 +72,7 @@ cannot_write(struct deliver *d)
 static int
 write_item(struct deliver *d, uint32_t i)
 {
-	struct sources *s = d->sources;
+	struct select *s = d->sources;
 	struct receiver *from = &s->from->receiver;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
@@ -125,7 +125,7 @@ deliver_begun(struct message *m)
 static int
 write_message(struct deliver *d, uint64_t *n)
 {
-	struct sources *s = d->sources;
+	struct select *s = d->sources;
 	bool more = reader_buffered(s->from->reader);
 
 	deliver_begun(&s->message);
@@ -234,7 +234,7 @@ label(struct message *m, const char *from, const char *why, uint64_t tries, char
 int
 deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 {
-	struct sources *s = d->sources;
+	struct select *s = d->sources;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX];
 	int r;
@@ -246,7 +246,7 @@ deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 		close(m.fd);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);
-	return sources_settle(s, 0, RECEIVER_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
+	return select_settle(s, 0, RECEIVER_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
 }
 
 int

@@ -10,7 +10,7 @@
 #include "deliver/output.h"
 
 struct deliver {
-	struct sources *sources;
+	struct select *sources;
 	struct output *output;
 	uint32_t max_tries;             /* after so many a message is a dead letter; 0 never */
 	struct sink *dead;              /* where dead letters go, and messages that expired; NULL: nowhere */
@@ -23,7 +23,7 @@ struct deliver {
 };
 
 /*
- * deliver_run -- write what sources_next gave.
+ * deliver_run -- write what select_next gave.
  * n: gets how many messages were delivered.
  * Returns 1, or -1 with errno, failed_at and failed_on; what was not delivered is put back, and what was stays in hand
  * to be settled as done.

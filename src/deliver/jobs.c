@@ -27,7 +27,7 @@ enum {
 /* A command at work. */
 struct job {
 	pid_t pid;                      /* 0: a free slot */
-	struct source *from;
+	struct inlet *from;
 	struct inflight hold;           /* what it works on, of a mailbox */
 	int cut;                        /* errno: its input could not be read to the end; 0 none */
 	int out_fd;                     /* its output, where that is an answer; -1 */
@@ -87,7 +87,7 @@ jobs_free(struct jobs *j)
 static int
 hold(struct jobs *j, struct job *job)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	uint32_t max = j->deliver->max_tries;
 	int fd;
 
@@ -98,7 +98,7 @@ hold(struct jobs *j, struct job *job)
 	if (!s->run.offer || max == 0 || inflight_tries(&job->hold, job->hold.n - 1) + 1 < max)
 		return 0;
 	deliver_begun(&s->message);
-	fd = spare_keep(&s->message);
+	fd = tmpfile_keep(&s->message);
 	inflight_keep(&job->hold, fd);
 	return fd == -1 ? -1 : 0;
 }
@@ -136,11 +136,11 @@ failed(struct jobs *j, struct job *job, const char *at, const char *on)
 static int
 not_held(struct jobs *j, struct job *job)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	int err = errno;
 
 	if (err != EBADMSG)
-		sources_settle(s, 0, RECEIVER_BACK, 0);
+		select_settle(s, 0, RECEIVER_BACK, 0);
 	s->run.n = 0;           /* settled, or the job's */
 	errno = err;
 	return err == EBADMSG ? failed(j, job, "read", job->from->name)
@@ -153,7 +153,7 @@ not_held(struct jobs *j, struct job *job)
 static int
 launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int in_fd)
 {
-	struct handler h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
+	struct command h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
 		.in_fd = in_fd, .out_fd = -1 };
 	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
 	int err;
@@ -163,11 +163,11 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 		/* what stands in a frame on a pipe, or comes by rendezvous, the kernel did not tell */
 		if (m->reader != NULL || job->hold.n == 0)
 			job->reply.uid = -1;
-		job->out_fd = h.out_fd = spare_open();
+		job->out_fd = h.out_fd = tmpfile_open();
 		if (job->out_fd == -1)
 			return failed(j, job, "open a temporary file for", j->command[0]);
 	}
-	if (handler_start(&h, &job->pid) == 0) {
+	if (command_start(&h, &job->pid) == 0) {
 		j->running++;
 		return 0;
 	}
@@ -175,7 +175,7 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	job->pid = 0;
 	if (job->out_fd != -1)
 		close(job->out_fd);
-	j->cannot = handler_cannot(err);
+	j->cannot = command_cannot(err);
 	errno = err;
 	return failed(j, job, "run", j->command[0]);
 }
@@ -192,7 +192,7 @@ start_piped(struct jobs *j, struct job *job, struct message *m)
 	close(ends[0]);
 	if (r == 0) {
 		deliver_begun(m);
-		if (handler_feed(ends[1], m) == -1) {
+		if (command_feed(ends[1], m) == -1) {
 			job->cut = errno;
 			kill(job->pid, SIGTERM);        /* before it takes the end of its input for the end of the payload */
 		}
@@ -205,7 +205,7 @@ start_piped(struct jobs *j, struct job *job, struct message *m)
 static int
 start_one(struct jobs *j, struct job *job)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	struct message taken = { .fd = -1 }, *m = s->streamed ? &s->message : &taken;
 	char scratch[FRAME_HEADER_MAX];
 	int r;
@@ -214,7 +214,7 @@ start_one(struct jobs *j, struct job *job)
 		return failed(j, job, "read", s->from->name);
 	if (m->fd == -1 && m->data == NULL)
 		return start_piped(j, job, m);
-	if (m->fd == -1 && (m->fd = spare_input(m->data, (size_t)m->len)) == -1)
+	if (m->fd == -1 && (m->fd = tmpfile_input(m->data, (size_t)m->len)) == -1)
 		return failed(j, job, "run", j->command[0]);
 	if (s->streamed)
 		deliver_begun(m);
@@ -227,7 +227,7 @@ start_one(struct jobs *j, struct job *job)
 static int
 add_frames(struct jobs *j, struct job *job, uint64_t *n)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	struct message m;
 	char scratch[FRAME_HEADER_MAX];
 	uint64_t before = outbuf_end(&j->frames->to);
@@ -262,7 +262,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 static int
 gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	int r = 0;
 
 	do {
@@ -275,7 +275,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 		s->run.n = 0;
 		if (*n >= most || job->cut != 0)
 			break;
-		r = sources_more(s, most - (uint32_t)*n, RUN_BYTES);
+		r = select_more(s, most - (uint32_t)*n, RUN_BYTES);
 		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
 			return not_held(j, job);
 	} while (r == 1);
@@ -292,7 +292,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 static int
 start_batch(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 {
-	int fd = spare_open(), r;
+	int fd = tmpfile_open(), r;
 
 	if (fd == -1)
 		return failed(j, job, "open a temporary file for", j->command[0]);
@@ -308,7 +308,7 @@ start_batch(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 int
 jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	struct job *job = j->list;
 	int r, err;
 
@@ -342,7 +342,7 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 static int
 bury(struct jobs *j, struct job *job, uint32_t i, int status)
 {
-	struct sources *s = j->deliver->sources;
+	struct select *s = j->deliver->sources;
 	char why[16];
 
 	if (inflight_recall(&job->hold, &job->from->receiver, i, &s->run) == -1) {
@@ -382,7 +382,7 @@ try_again(struct jobs *j, struct job *job, int status)
 }
 
 /* answer -- send the command's output as the answer.  Returns what becomes of the request. */
-static enum handler_end
+static enum command_end
 answer(struct jobs *j, struct job *job, int *status)
 {
 	int r, tries = 0;
@@ -391,36 +391,36 @@ answer(struct jobs *j, struct job *job, int *status)
 		r = reply_send(&job->reply, job->out_fd, *status, j->source, ANSWER_NS);
 	while (r == -1 && errno == EINTR && ++tries < 3);
 	if (r != -1)
-		return HANDLER_DONE;
+		return COMMAND_DONE;
 	if (errno == EINTR)
-		return HANDLER_BACK;
+		return COMMAND_BACK;
 	if (*status == 0)
 		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
 	j->warn("answer to", reply_path(&job->reply));
 	switch (errno) {
 	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO: case EREMOTE:
-		return HANDLER_DONE;    /* it never can be */
+		return COMMAND_DONE;    /* it never can be */
 	default:
-		return HANDLER_FAILED;
+		return COMMAND_FAILED;
 	}
 }
 
 /* settle -- what a command's end means for its messages.  Returns as jobs_reap. */
 static int
-settle(struct jobs *j, struct job *job, enum handler_end end, int status)
+settle(struct jobs *j, struct job *job, enum command_end end, int status)
 {
 	struct deliver *d = j->deliver;
 
 	if (status != 0)
 		d->status = status;
-	if (end == HANDLER_FAILED)
+	if (end == COMMAND_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (settle_some(job, 0, job->hold.n, end == HANDLER_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1) {
-		d->failed_at = end == HANDLER_DONE ? "receive from" : "put back to";
+	if (settle_some(job, 0, job->hold.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1) {
+		d->failed_at = end == COMMAND_DONE ? "receive from" : "put back to";
 		d->failed_on = job->from->name;
 		return -1;
 	}
-	if (end == HANDLER_DONE)
+	if (end == COMMAND_DONE)
 		return 1;
 	/* it is the next again: give what it waits for a moment to come */
 	j->pause_ns = clock_after(PAUSE_NS);
@@ -432,14 +432,14 @@ static int
 ended(struct jobs *j, struct job *job, int waited)
 {
 	int status;
-	enum handler_end end = handler_ended(waited, &status);
+	enum command_end end = command_ended(waited, &status);
 
 	job->pid = 0;
 	j->running--;
-	if (end == HANDLER_FAILED && io_stops > 1)
-		end = HANDLER_BACK;     /* we have asked it to end */
+	if (end == COMMAND_FAILED && io_stops > 1)
+		end = COMMAND_BACK;     /* we have asked it to end */
 	if (job->out_fd != -1) {
-		if (end != HANDLER_BACK && status != 126 && status != 127 && job->cut == 0)
+		if (end != COMMAND_BACK && status != 126 && status != 127 && job->cut == 0)
 			end = answer(j, job, &status);
 		close(job->out_fd);
 	}

@@ -37,7 +37,7 @@ struct jobs {
 int jobs_init(struct jobs *j);
 
 /*
- * jobs_start -- run the command on what sources_next gave, and with batch on what more there is, at most `most`
+ * jobs_start -- run the command on what select_next gave, and with batch on what more there is, at most `most`
  * messages.  A slot is free.  n: gets how many were taken.
  * Returns 1, or -1 with errno, deliver->failed_at and failed_on; then what was taken is put back.
  */

@@ -70,7 +70,7 @@ is_gone(int err)
 
 /* open_reply -- open the mailbox for the answer, if it may be answered to.  Returns as reply_send. */
 static int
-open_reply(struct sink *s, const struct reply *r, uint64_t patience_ns)
+open_reply(struct sink *s, const struct reply *r, uint64_t timeout_ns)
 {
 	struct stat st;
 
@@ -78,8 +78,8 @@ open_reply(struct sink *s, const struct reply *r, uint64_t patience_ns)
 		return is_gone(errno) ? 0 : -1;
 	if (S_ISDIR(st.st_mode) && is_requesters(r, &st)) {
 		/* it is not only to be taken in time, but read */
-		s->sender.end_ns = clock_after(patience_ns);
-		if (sink_open(s, r->text, r->text, false, patience_ns) == -1 && errno != EALREADY)
+		s->sender.end_ns = clock_after(timeout_ns);
+		if (sink_open(s, r->text, r->text, false, timeout_ns) == -1 && errno != EALREADY)
 			return is_gone(errno) ? 0 : -1;
 		/* another may have been put in its place just now */
 		if (s->sender.dir_fd != -1 && fstat(s->sender.dir_fd, &st) == 0 && is_requesters(r, &st))
@@ -139,14 +139,14 @@ copy(struct sink *s, struct message *m, int fd)
 }
 
 int
-reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t patience_ns)
+reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t timeout_ns)
 {
 	struct sink s = { .fd = -1 };
 	char extra[FRAME_HEADER_MAX];
 	struct message m;
 	int sent, err;
 
-	sent = open_reply(&s, r, patience_ns);
+	sent = open_reply(&s, r, timeout_ns);
 	if (sent == 1 && (head(&m, r, status, source, extra) == -1 || copy(&s, &m, fd) == -1))
 		sent = is_gone(errno) ? 0 : -1;
 	err = errno;

@@ -32,10 +32,10 @@ const char *reply_path(const struct reply *r);
 
 /*
  * reply_send -- send what stands in the file fd as the answer.
- * source: whose it is.  patience_ns: how long it may wait for room.
+ * source: whose it is.  timeout_ns: how long it may wait for room.
  * Returns 1 sent, 0 the mailbox is gone, and with it who asked, or -1: EPERM it is not the requester's mailbox, or one that this process has open, EAGAIN
  * and ETIMEDOUT no room, or errno.
  */
-int reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t patience_ns);
+int reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t timeout_ns);
 
 #endif

@@ -204,11 +204,11 @@ replybox_make(struct replybox *b, const struct stat *called)
 		err = errno;
 	}
 	errno = err;
-	b->sources = (struct sources){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
+	b->sources = (struct select){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
 	if (r == -1 || make_secret(b->secret) == -1)
 		return -1;
 	b->source.receiver.brief = true;        /* it goes with us */
-	return sources_add(&b->sources, b->path, b->path);
+	return select_add(&b->sources, b->path, b->path);
 }
 
 /* is_answer -- whether what came is the answer; then it is in m.  Returns 1, 0 or -1. */
@@ -230,14 +230,14 @@ is_answer(struct replybox *b, struct message *m)
 }
 
 int
-replybox_next(struct replybox *b, uint64_t patience_ns, struct message *m)
+replybox_next(struct replybox *b, uint64_t timeout_ns, struct message *m)
 {
-	uint64_t deadline_ns = clock_after(patience_ns > 0 ? patience_ns : SECOND_NS), now;
+	uint64_t deadline_ns = clock_after(timeout_ns > 0 ? timeout_ns : SECOND_NS), now;
 	int r;
 
-	b->sources.patience_ns = patience_ns;
+	b->sources.timeout_ns = timeout_ns;
 	for (;;) {
-		r = sources_next(&b->sources, 1, RUN_BYTES);
+		r = select_next(&b->sources, 1, RUN_BYTES);
 		if (r != 1)
 			return r == -1 && errno != ETIMEDOUT && errno != EBUSY ? -1 : 0;
 		r = is_answer(b, m);
@@ -247,7 +247,7 @@ replybox_next(struct replybox *b, uint64_t patience_ns, struct message *m)
 		/* who sends what is no answer all the time does not hold us up */
 		if (now >= deadline_ns)
 			return 0;
-		b->sources.patience_ns = patience_ns == 0 ? 0 : deadline_ns - now;
+		b->sources.timeout_ns = timeout_ns == 0 ? 0 : deadline_ns - now;
 	}
 }
 
@@ -256,7 +256,7 @@ replybox_remove(struct replybox *b)
 {
 	int err = errno;
 
-	sources_close(&b->sources);
+	select_close(&b->sources);
 	if (b->dir_fd != -1) {
 		empty_out(b->dir);
 		close(b->dir_fd);

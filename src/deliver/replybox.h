@@ -22,8 +22,8 @@ struct replybox {
 	char path[PATH_MAX];            /* the mailbox, absolute */
 	char secret[REPLYBOX_SECRET + 1];        /* what an answer must bear in its header call */
 	int64_t server;                 /* the only user whose answer counts, besides ourselves and root; -1 anybody's */
-	struct sources sources;
-	struct source source;
+	struct select sources;
+	struct inlet source;
 	char scratch[FRAME_HEADER_MAX];
 };
 
@@ -43,7 +43,7 @@ int replybox_make(struct replybox *b, const struct stat *called);
  * Returns 1 with the answer in m, which points into b (m->fd is the caller's to close); 0 it has not come, or somebody
  * holds the lock; or -1: EINTR, EIDRM, or errno.
  */
-int replybox_next(struct replybox *b, uint64_t patience_ns, struct message *m);
+int replybox_next(struct replybox *b, uint64_t timeout_ns, struct message *m);
 
 /* replybox_remove -- remove it with all that is in it. */
 void replybox_remove(struct replybox *b);

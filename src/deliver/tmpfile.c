@@ -31,7 +31,7 @@ open_named(const char *dir)
 }
 
 int
-spare_open(void)
+tmpfile_open(void)
 {
 	const char *dir = getenv("TMPDIR");
 	int fd;
@@ -46,7 +46,7 @@ spare_open(void)
 }
 
 int
-spare_input(const char *data, size_t n)
+tmpfile_input(const char *data, size_t n)
 {
 	int ends[2], fd;
 	ssize_t put;
@@ -59,7 +59,7 @@ spare_input(const char *data, size_t n)
 		return ends[0];
 	close(ends[0]);
 	/* it does not fit in a pipe */
-	fd = spare_open();
+	fd = tmpfile_open();
 	if (fd != -1 && (io_write(fd, data, n) == -1 || lseek(fd, 0, SEEK_SET) == -1)) {
 		close(fd);
 		fd = -1;
@@ -84,9 +84,9 @@ copy_to(int fd, struct message *m)
 }
 
 int
-spare_keep(struct message *m)
+tmpfile_keep(struct message *m)
 {
-	int fd = spare_open(), kept = -1, err;
+	int fd = tmpfile_open(), kept = -1, err;
 	int64_t len = fd == -1 ? -1 : copy_to(fd, m);
 
 	if (len != -1)

@@ -8,22 +8,22 @@
 #include "frame/message.h"
 
 /*
- * spare_open -- make a file without a name in $TMPDIR (else /tmp), for reading and writing, appended to.
+ * tmpfile_open -- make a file without a name in $TMPDIR (else /tmp), for reading and writing, appended to.
  * Returns its descriptor, or -1 with errno of open(2).
  */
-int spare_open(void);
+int tmpfile_open(void);
 
 /*
- * spare_input -- a descriptor to read n bytes from: a pipe that holds them, else a file without a name.
+ * tmpfile_input -- a descriptor to read n bytes from: a pipe that holds them, else a file without a name.
  * They are all there before anybody reads: should we be killed, nobody takes a part of them for the whole.
  * Returns it, or -1 with errno of pipe(2), open(2) or write(2).
  */
-int spare_input(const char *data, size_t n);
+int tmpfile_input(const char *data, size_t n);
 
 /*
- * spare_keep -- the payload of m, wherever it is, becomes a file (m->fd, which the caller closes), and is kept besides.
+ * tmpfile_keep -- the payload of m, wherever it is, becomes a file (m->fd, which the caller closes), and is kept besides.
  * Returns a descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
  */
-int spare_keep(struct message *m);
+int tmpfile_keep(struct message *m);
 
 #endif

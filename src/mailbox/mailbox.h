@@ -14,7 +14,7 @@
  * Functions that can fail return -1 with errno, and say so here where it is more than errno of a system call.  Of all
  * that take the mailbox's lock:
  *     EIDRM       the mailbox was removed
- *     EBUSY       another process kept it locked until the deadline (reclock.h: lock_missed)
+ *     EBUSY       another process kept it locked until the deadline (reclock.h: reclock_missed)
  *     EINTR       a signal asked to stop (io_stop)
  *     EUCLEAN     its counters are damaged;  EBADMSG  another of its files is
  *     EPROTO      it is of another version
@@ -112,7 +112,7 @@ struct sender {
 	bool sync;                      /* a message counts as sent once it has been received */
 	bool while_served;              /* handed over, one that a receiver has failed at waits only while another serves */
 	uint64_t end_ns;                /* a message in a receiver's hands is waited for until then; 0: for ever */
-	uint64_t patience_ns;           /* how long a message waits for room; may be changed at any time */
+	uint64_t timeout_ns;           /* how long a message waits for room; may be changed at any time */
 
 	enum sender_kind kind;          /* set by sender_open */
 	int dir_fd;                     /* the mailbox's directory, for fstat(2); -1 closed */
@@ -241,7 +241,7 @@ struct receiver {
 	bool all;                       /* only what is there at the first look */
 	bool brief;                     /* its messages are nobody's work: settling does not wait long for the lock */
 	bool take_expired;              /* expired messages too: run->expired says which */
-	uint64_t patience_ns;           /* how long to wait for the lock where nothing is to be settled, a second at least */
+	uint64_t timeout_ns;           /* how long to wait for the lock where nothing is to be settled, a second at least */
 
 	bool ended;                     /* set by receiver_next: nothing will come any more (all; id) */
 	bool unjudged;                  /* and: something in drop/ stays, for its sender has no number here (users.h) */

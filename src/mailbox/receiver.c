@@ -38,13 +38,13 @@ receiver_open(struct receiver *r, const char *path)
 	r->dev = in->m.dev;
 	r->ino = in->m.ino;
 	in->m.name = r->name;
-	in->m.held = r->locked;
+	in->m.txn.told = r->locked;
 	in->m.tell_unjudged = r->tell_unjudged;
 	in->claim.take_expired = r->take_expired;
 	in->claim.brief = r->brief;
-	if (in->m.drops && (in->intake = intake_new(&in->m)) == NULL)
+	if (in->m.drops && (in->intake = take_new(&in->m)) == NULL)
 		return -1;
-	return claim_init(&in->claim, &in->m, r->filter, r->peek, r->patience_ns);
+	return claim_init(&in->claim, &in->m, r->filter, r->peek, r->timeout_ns);
 }
 
 /* close_offer -- the message handed over, if any, has been settled: its sender may know that nobody reads any more. */
@@ -69,7 +69,7 @@ receiver_close(struct receiver *r)
 	wait_leave(&in->m);
 	mbox_close(&in->m);
 	claim_free(&in->claim);
-	intake_free(in->intake);
+	take_free(in->intake);
 	close_offer(r);
 	memory_free(r->reader);
 	memory_free(in);
@@ -90,7 +90,7 @@ begin_offer(struct receiver *r, struct run *run, struct message *m)
 	const struct item *item = &run->in->items[0];
 	int got, err;
 
-	in->offer_fd = run->in->meet_fd;
+	in->offer_fd = run->in->offer_fd;
 	if (r->reader == NULL && (r->reader = memory_new(sizeof *r->reader)) == NULL)
 		return -1;
 	reader_init(r->reader, in->offer_fd, READER_ONE);
@@ -137,10 +137,10 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 		r->reader->reason = NULL;
 	do {
 		got = in->intake == NULL ? claim_turn(&in->claim, run, &limits)
-		    : intake_turn(in->intake, &in->claim, run, &limits, first);
+		    : take_turn(in->intake, &in->claim, run, &limits, first);
 		if (got != -1)
 			close_offer(r);
-	} while (got == 1 && run->in->meet_fd != -1 && (got = begin_offer(r, run, m)) == 0);
+	} while (got == 1 && run->in->offer_fd != -1 && (got = begin_offer(r, run, m)) == 0);
 	r->unjudged = in->m.unjudged;
 	/* a message that is gone, or never was, is not waited for */
 	if (got == 0 && r->id != 0)
@@ -182,14 +182,14 @@ receiver_park(struct receiver *r)
 	struct mbox *m = &r->in->m;
 	int done;
 
-	if (!m->posted || m->want.mark == WANT_AWAKE)
+	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
 		return 0;
-	if (mbox_lock(m, claim_deadline(&r->in->claim)) == -1)
+	if (txn_lock(m, claim_deadline(&r->in->claim)) == -1)
 		return -1;
 	done = wait_awake(m);
-	if (done == 0 && m->changing)
-		done = mbox_commit(m);
-	mbox_unlock(m);
+	if (done == 0 && m->txn.changing)
+		done = txn_commit(m);
+	txn_unlock(m);
 	return done;
 }
 
@@ -199,14 +199,14 @@ receiver_changed(struct receiver *r)
 	struct receiving *in = r->in;
 	int changed = mbox_moved(&in->m, in->m.ctl.generation);
 
-	return changed == 0 && in->intake != NULL ? intake_look(in->intake) : changed;
+	return changed == 0 && in->intake != NULL ? take_look(in->intake) : changed;
 }
 
 void
 receiver_watch(const struct receiver *r, int *fds)
 {
-	fds[0] = r->in->m.bell_fd;
-	fds[1] = r->in->intake != NULL ? door_fd(&r->in->m) : -1;
+	fds[0] = r->in->m.waiter.bell_fd;
+	fds[1] = r->in->intake != NULL ? listen_fd(&r->in->m) : -1;
 }
 
 uint64_t
@@ -267,5 +267,5 @@ run_payload(const struct run *run, uint32_t i, struct slice *payload)
 	const struct slot *slot = &run->in->items[i].slot;
 
 	*payload = (struct slice){ claim_payload(run, i), slot->len };
-	return !(slot->flags & (SLOT_BIG | SLOT_MEET));
+	return !(slot->flags & (SLOT_BIG | SLOT_OFFER));
 }

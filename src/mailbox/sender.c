@@ -117,7 +117,7 @@ keep_end(struct sender *s)
 	int fd = in->fd, r;
 
 	in->fd = -1;
-	r = post_big(&in->post, &in->batch, fd, in->spooled, hash_end(&in->sum), way_deadline(s));
+	r = append_big(&in->post, &in->batch, fd, in->spooled, hash_end(&in->sum), way_deadline(s));
 	batch_clear(&in->batch);
 	if (r == 0)
 		s->first_id = s->last_id = in->post.last_id;
@@ -162,13 +162,13 @@ keep_room(struct sender *s, struct slice tag, struct slice source, uint64_t *roo
 
 	(void)tag;
 	(void)source;
-	if (mbox_lock(&s->in->m, clock_after(WAKE_LOOK_NS)) == -1)
+	if (txn_lock(&s->in->m, clock_after(WAKE_LOOK_NS)) == -1)
 		return -1;
 	if (c->live == 0)
 		*room = UINT64_MAX;
 	else if (c->live < c->cap_messages && c->live_bytes < c->cap_bytes)
 		*room = c->cap_bytes - c->live_bytes;
-	mbox_unlock(&s->in->m);
+	txn_unlock(&s->in->m);
 	return 0;
 }
 
@@ -180,7 +180,7 @@ static const struct way way_keep = { keep_put, keep_begin, keep_data, keep_feed,
 static int
 open_leaving(struct sender *s, const char *path)
 {
-	if (leave_open(&s->in->leave, path) == -1) {
+	if (put_open(&s->in->leave, path) == -1) {
 		if (errno == ENOENT)
 			errno = EACCES;         /* nobody may only send there */
 		return -1;
@@ -204,7 +204,7 @@ open_kind(struct sender *s)
 	s->kind = c.cap_messages == 0 ? SENDER_HANDS_OVER : SENDER_KEEPS;
 	in->way = s->kind == SENDER_KEEPS ? &way_keep : &way_hand;
 	in->m.name = s->name;
-	in->m.held = s->locked;
+	in->m.txn.told = s->locked;
 	return 0;
 }
 
@@ -223,14 +223,14 @@ sender_open(struct sender *s, const char *path)
 	s->damage = &in->m.damage;
 	in->fd = -1;
 	in->leave.fd = in->leave.drop_fd = in->leave.dir_fd = -1;
-	post_init(&in->post, &in->m);
+	append_init(&in->post, &in->m);
 	in->post.sync = s->sync;
 	batch_clear(&in->batch);
 	r = mbox_open(&in->m, path) == 0 ? open_kind(s) : errno == EACCES ? open_leaving(s, path) : -1;
 	if (r == -1 || s->kind == SENDER_KEEPS)
 		return r;
 	in->writer = memory_new(sizeof *in->writer);
-	in->meet = (struct meet){ .post = &in->post, .writer = in->writer, .fd = -1 };
+	in->meet = (struct handover){ .post = &in->post, .writer = in->writer, .fd = -1 };
 	return in->writer == NULL ? -1 : 0;
 }
 
@@ -242,10 +242,10 @@ sender_close(struct sender *s)
 	if (in == NULL)
 		return;
 	if (s->dir_fd != -1 && s->kind == SENDER_LEAVES) {
-		leave_close(&in->leave);
+		put_close(&in->leave);
 	} else if (s->dir_fd != -1) {
 		if (s->kind == SENDER_HANDS_OVER)
-			meet_abort(&in->meet);
+			handover_abort(&in->meet);
 		wait_leave(&in->m);
 	}
 	mbox_close(&in->m);
@@ -315,7 +315,7 @@ int
 sender_again(struct sender *s, const struct message *head)
 {
 	if (s->kind == SENDER_HANDS_OVER)
-		return meet_again(&s->in->meet, head);
+		return handover_again(&s->in->meet, head);
 	errno = EPIPE;
 	return -1;
 }
@@ -329,11 +329,11 @@ sender_done(const struct sender *s)
 int
 request_look(struct sender *s, struct slice tag, struct slice source)
 {
-	return call_look(&s->in->m, s->last_id, tag, source);
+	return request_find(&s->in->m, s->last_id, tag, source);
 }
 
 int
 request_withdraw(struct sender *s)
 {
-	return s->kind == SENDER_LEAVES ? leave_withdraw(&s->in->leave) : call_withdraw(&s->in->m, s->last_id);
+	return s->kind == SENDER_LEAVES ? put_withdraw(&s->in->leave) : request_take_back(&s->in->m, s->last_id);
 }

@@ -12,19 +12,19 @@
 uint64_t
 way_deadline(const struct sender *s)
 {
-	return s->patience_ns == MAILBOX_NOT_AT_ALL ? POST_NOW : clock_after(s->patience_ns);
+	return s->timeout_ns == MAILBOX_NOT_AT_ALL ? APPEND_NOW : clock_after(s->timeout_ns);
 }
 
 int
 way_flush(struct sender *s)
 {
-	struct post *p = &s->in->post;
+	struct append *p = &s->in->post;
 	struct batch *b = &s->in->batch;
 	uint32_t from = b->from;
 	int r = 0;
 
 	while (r == 0 && b->from < b->n)
-		r = post_batch(p, b, way_deadline(s));
+		r = append_batch(p, b, way_deadline(s));
 	s->first_id = b->from > from ? p->last_id + 1 - (b->from - from) : 0;
 	s->last_id = p->last_id;
 	/* what nobody received was withdrawn */
@@ -55,7 +55,7 @@ writer(struct sender *s)
 {
 	struct writer *w = s->in->writer;
 
-	w->deadline_ns = s->patience_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->patience_ns);
+	w->deadline_ns = s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->timeout_ns);
 	return w;
 }
 
@@ -64,30 +64,30 @@ writer(struct sender *s)
 static int
 hand_begin(struct sender *s, const struct message *head)
 {
-	struct meet *t = &s->in->meet;
+	struct handover *t = &s->in->meet;
 
 	s->first_id = s->last_id = 0;
 	t->end_ns = s->end_ns;
 	t->while_served = s->while_served;
-	return way_head(s, head) == -1 ? -1 : meet_begin(t, &s->in->batch, head, way_deadline(s));
+	return way_head(s, head) == -1 ? -1 : handover_begin(t, &s->in->batch, head, way_deadline(s));
 }
 
 static int
 hand_data(struct sender *s, const char *data, size_t len)
 {
-	return meet_data(&s->in->meet, data, len);
+	return handover_data(&s->in->meet, data, len);
 }
 
 static int
 hand_feed(struct sender *s, int in)
 {
-	return meet_feed(&s->in->meet, in);
+	return handover_feed(&s->in->meet, in);
 }
 
 static int
 hand_end(struct sender *s)
 {
-	if (meet_end(&s->in->meet) == -1)
+	if (handover_end(&s->in->meet) == -1)
 		return -1;
 	s->first_id = s->last_id = s->in->post.last_id;
 	return 0;
@@ -96,7 +96,7 @@ hand_end(struct sender *s)
 static void
 hand_abort(struct sender *s)
 {
-	meet_abort(&s->in->meet);
+	handover_abort(&s->in->meet);
 }
 
 /* hand_put -- a message that is in memory: where its receiver fails, it is offered again. */
@@ -112,7 +112,7 @@ hand_put(struct sender *s, const struct message *head, const char *data, size_t 
 		r = hand_data(s, data, len) == -1 ? -1 : hand_end(s);
 		if (r == 0 || errno != EPIPE)
 			break;
-		r = meet_again(&s->in->meet, &whole);
+		r = handover_again(&s->in->meet, &whole);
 	}
 	if (r == -1)
 		hand_abort(s);
@@ -122,10 +122,10 @@ hand_put(struct sender *s, const struct message *head, const char *data, size_t 
 static int
 hand_room(struct sender *s, struct slice tag, struct slice source, uint64_t *room)
 {
-	if (mbox_lock(&s->in->m, clock_after(WAKE_LOOK_NS)) == -1)
+	if (txn_lock(&s->in->m, clock_after(WAKE_LOOK_NS)) == -1)
 		return -1;
 	*room = wake_wanted(&s->in->m, tag, source) == 1 ? UINT64_MAX : 0;
-	mbox_unlock(&s->in->m);
+	txn_unlock(&s->in->m);
 	return 0;
 }
 
@@ -136,13 +136,13 @@ const struct way way_hand = { hand_put, hand_begin, hand_data, hand_feed, hand_e
 static int
 leaving_put(struct sender *s, const struct message *head, const char *data, size_t len)
 {
-	return leave_put(&s->in->leave, writer(s), head, data, len);
+	return put_message(&s->in->leave, writer(s), head, data, len);
 }
 
 static int
 leaving_begin(struct sender *s, const struct message *head)
 {
-	return leave_begin(&s->in->leave, writer(s), head);
+	return put_begin(&s->in->leave, writer(s), head);
 }
 
 static int
@@ -162,14 +162,14 @@ leaving_feed(struct sender *s, int in)
 static int
 leaving_end(struct sender *s)
 {
-	return leave_end(&s->in->leave, writer(s));
+	return put_end(&s->in->leave, writer(s));
 }
 
 static void
 leaving_abort(struct sender *s)
 {
 	if (s->in->leave.fd != -1)
-		leave_abort(&s->in->leave, s->in->writer);
+		put_abort(&s->in->leave, s->in->writer);
 }
 
 static int

@@ -27,11 +27,11 @@ struct sending {
 	int fd;                         /* SENDER_KEEPS: the spool of the message begun; -1 */
 	uint64_t spooled;               /* bytes in it */
 	struct hash sum;                /* of those */
-	struct meet meet;               /* SENDER_HANDS_OVER */
-	struct leave leave;             /* SENDER_LEAVES */
+	struct handover meet;               /* SENDER_HANDS_OVER */
+	struct put leave;             /* SENDER_LEAVES */
 	struct writer *writer;          /* of these two */
 	struct mbox m;
-	struct post post;
+	struct append post;
 	struct batch batch;
 };
 

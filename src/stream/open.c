@@ -13,7 +13,7 @@
 #include "base/io.h"
 
 int
-channel_kind_of(const char *path, enum channel_kind *kind)
+open_kind(const char *path, enum channel_kind *kind)
 {
 	struct stat st;
 
@@ -55,7 +55,7 @@ open_fifo(const char *path, uint64_t deadline_ns)
 }
 
 int
-channel_open_write(const char *path, enum channel_kind kind, bool truncate, uint64_t deadline_ns)
+open_write(const char *path, enum channel_kind kind, bool truncate, uint64_t deadline_ns)
 {
 	if (strcmp(path, "-") == 0)
 		return io_open_to(STDOUT_FILENO, O_WRONLY) == -1 ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -67,7 +67,7 @@ channel_open_write(const char *path, enum channel_kind kind, bool truncate, uint
 }
 
 int
-channel_open_read(const char *path)
+open_read(const char *path)
 {
 	struct stat st;
 	int fd;

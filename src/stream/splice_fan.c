@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* spread: see spread.h.  A crash leaves a message cut short between two chunks. */
+/* spread: see splice_fan.h.  A crash leaves a message cut short between two chunks. */
 #include "stream/splice_fan.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ close_pipes(struct spread *to, unsigned n)
 static size_t
 open_pipes(struct spread *to, unsigned n)
 {
-	size_t least = MOVE_PIPE, size;
+	size_t least = SPLICE_PIPE, size;
 	int ends[2];
 
 	for (unsigned i = 0; i < n; i++)
@@ -44,13 +44,13 @@ open_pipes(struct spread *to, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (to[i].writer == NULL)
 			continue;
-		if (!writer_takes_pieces(to[i].writer) || move_pipe(ends) == -1)
+		if (!writer_takes_pieces(to[i].writer) || splice_pipe(ends) == -1)
 			return 0;
 		to[i].out = ends[0];
 		to[i].in = ends[1];
-		size = move_widen(to[i].writer->fd);
+		size = splice_widen(to[i].writer->fd);
 		least = size < least ? size : least;
-		size = move_widen(to[i].in);
+		size = splice_widen(to[i].in);
 		least = size < least ? size : least;
 	}
 	return least >= (size_t)SLOTS_MIN * PAGE ? least : 0;
@@ -96,7 +96,7 @@ give(struct spread *s, int from, size_t n, bool last)
 	if (head_len > 0 && io_write(s->in, head, head_len) == -1)
 		return -1;
 	for (size_t done = 0; done < n; done += (size_t)moved) {
-		moved = last ? move_splice(from, s->in, n - done) : move_tee(from, s->in, n);
+		moved = last ? splice_move(from, s->in, n - done) : splice_tee(from, s->in, n);
 		if (moved <= 0 || (!last && (size_t)moved < n)) {
 			errno = EIO;
 			return -1;
@@ -107,7 +107,7 @@ give(struct spread *s, int from, size_t n, bool last)
 	if (w->kind == WRITER_FIFO && await_empty(w->fd) == -1)
 		return -1;
 	for (; all > 0; all -= (size_t)moved) {
-		moved = move_splice(s->out, w->fd, all);
+		moved = splice_move(s->out, w->fd, all);
 		if (moved <= 0)
 			return -1;
 		w->written += (size_t)moved;
@@ -162,8 +162,8 @@ spread_message(struct spread *to, unsigned n, struct message *m)
 	}
 	/* half of the others: with header and newline it fits into each of them, however its bytes lie in their pages */
 	if (m->reader != NULL)
-		move_widen(m->reader->fd);
-	if (room > 0 && move_pipe(ends) == 0 && move_set_size(ends[1], room / 2) == 0) {
+		splice_widen(m->reader->fd);
+	if (room > 0 && splice_pipe(ends) == 0 && splice_set_size(ends[1], room / 2) == 0) {
 		while ((got = pump_some(m, ends[1], room / 2)) > 0)
 			if (give_all(to, n, ends[0], (size_t)got) == 0 || drop(ends[0]) == -1)
 				break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* feed: see feed.h.  A crash leaves a message without its last chunk, or a spool. */
+/* feed: see splice_in.h.  A crash leaves a message without its last chunk, or a spool. */
 #include "stream/splice_in.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ splice_chunk(struct writer *w, int in, size_t n)
 	if (writer_chunk(w, n) == -1)
 		return -1;
 	while (r == 1 && left > 0) {
-		got = n < SMALL ? 0 : move_splice(in, w->fd, left);
+		got = n < SMALL ? 0 : splice_move(in, w->fd, left);
 		if (got > 0) {
 			left -= (size_t)got;
 		} else if (got == 0 || errno == EINVAL) {
@@ -71,7 +71,7 @@ feed_pipe(struct writer *w, int in, uint64_t *moved)
 {
 	int n, events, r;
 
-	move_widen(in);
+	splice_widen(in);
 	for (;;) {
 		events = io_wait(in, POLLIN, CLOCK_NEVER);
 		if (events == -1 || ioctl(in, FIONREAD, &n) == -1)
@@ -102,7 +102,7 @@ feed_plain(struct writer *w, int in, uint64_t *moved)
 		n = st.st_size - at < CHUNK ? (size_t)(st.st_size - at) : CHUNK;
 		if (writer_chunk(w, n) == -1)
 			return -1;
-		if (move_mapped(in, (uint64_t)at, w->fd, n) == -1 && (errno != EINVAL || copy(w, in, n) == -1))
+		if (splice_mapped(in, (uint64_t)at, w->fd, n) == -1 && (errno != EINVAL || copy(w, in, n) == -1))
 			return -1;
 		if (writer_chunk_end(w, n) == -1)
 			return -1;
@@ -123,7 +123,7 @@ feed_stream(struct writer *w, int in, uint64_t *moved)
 
 	if (!writer_direct(w) || fstat(in, &st) == -1)
 		return 0;
-	move_widen(w->fd);
+	splice_widen(w->fd);
 	if (S_ISFIFO(st.st_mode))
 		r = feed_pipe(w, in, moved);
 	else if (S_ISREG(st.st_mode))
@@ -157,7 +157,7 @@ feed_file(int out, int in, uint64_t *len, struct hash *sum)
 	ssize_t n;
 
 	for (;;) {
-		n = move_into_file(in, out, *len, STEP);
+		n = splice_into_file(in, out, *len, STEP);
 		if (n > 0 && add_file(sum, out, *len, (size_t)n) == -1)
 			return -1;
 		if (n > 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* feed: the rest of a descriptor as the rest of a message, moved rather than read and written (move.h). */
+/* feed: the rest of a descriptor as the rest of a message, moved rather than read and written (splice.h). */
 #ifndef STREAM_SPLICE_IN_H
 #define STREAM_SPLICE_IN_H
 

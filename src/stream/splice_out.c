@@ -67,7 +67,7 @@ pump_stream(struct reader *r, int out)
 {
 	ssize_t n;
 
-	move_widen(out);
+	splice_widen(out);
 	for (;;) {
 		/* to the next chunk, where this one is at its end */
 		if (reader_payload(r, NULL, 0) == -1 || copy_buffered(r, out) == -1)
@@ -103,7 +103,7 @@ some_of_fd(struct reader *r, int pipe, size_t n)
 		return -1;
 	if (S_ISREG(st.st_mode) && (at = lseek(r->fd, 0, SEEK_CUR)) != -1 && st.st_size > at) {
 		n = (uint64_t)(st.st_size - at) < n ? (size_t)(st.st_size - at) : n;
-		if (move_mapped(r->fd, (uint64_t)at, pipe, n) == -1 || lseek(r->fd, (off_t)n, SEEK_CUR) == -1)
+		if (splice_mapped(r->fd, (uint64_t)at, pipe, n) == -1 || lseek(r->fd, (off_t)n, SEEK_CUR) == -1)
 			return -1;
 		return (ssize_t)n;
 	}
@@ -112,7 +112,7 @@ some_of_fd(struct reader *r, int pipe, size_t n)
 		return -1;
 	}
 	do
-		got = move_splice(r->fd, pipe, n);
+		got = splice_move(r->fd, pipe, n);
 	while (got == -1 && errno == EAGAIN && io_wait(r->fd, POLLIN, r->deadline_ns) != -1);
 	if (got == 0)
 		errno = EINVAL;         /* an end too soon: message_read says so */

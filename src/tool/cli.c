@@ -162,7 +162,7 @@ say_locked(const char *name, const char *end)
 {
 	char path[64], comm[64];
 	ssize_t n = -1;
-	int fd, pid = lock_missed;
+	int fd, pid = reclock_missed;
 
 	if (pid <= 0) {
 		cli_warn("%s is locked by another process: %s", name, end);
@@ -180,7 +180,7 @@ say_locked(const char *name, const char *end)
 }
 
 void
-cli_held(const char *name)
+cli_locked(const char *name)
 {
 	say_locked(name, "waiting");
 }
@@ -196,7 +196,7 @@ cli_fail(const char *what, const char *object)
 {
 	int err = errno;
 
-	if (err == EBUSY && lock_missed != 0) {
+	if (err == EBUSY && reclock_missed != 0) {
 		say_locked(object, cli_reason(ETIMEDOUT));
 		return CLI_TIMEOUT;
 	}

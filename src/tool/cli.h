@@ -48,13 +48,13 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where a mailbox was locked all the time (EBUSY of
- * mbox_lock), "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
+ * txn_lock), "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
  * Returns the exit status that errno stands for (cli_status).
  */
 int cli_fail(const char *what, const char *object);
 
-/* cli_held -- tell who holds the lock of the mailbox name, which is waited for (mailbox_tell). */
-void cli_held(const char *name);
+/* cli_locked -- tell who holds the lock of the mailbox name, which is waited for (mailbox_tell). */
+void cli_locked(const char *name);
 
 /* cli_unjudged -- tell that something left in the mailbox name stays, for it cannot be told whose it is (mbox.h). */
 void cli_unjudged(const char *name);

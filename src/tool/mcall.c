@@ -32,7 +32,7 @@ static const struct tool tool = { "mcall",
 struct caller {
 	const char *name;               /* of the mailbox, as the user typed it */
 	const char *source;             /* as given; NULL: the default */
-	uint64_t patience_ns;
+	uint64_t timeout_ns;
 	uint64_t deadline_ns;
 	char source_buf[FRAME_NAME_MAX + 1];
 	struct header header;
@@ -64,7 +64,7 @@ options(struct caller *c, struct args *a)
 				return CLI_USAGE;
 			break;
 		case 'w':
-			if (args_seconds(a, &c->patience_ns) == -1)
+			if (args_seconds(a, &c->timeout_ns) == -1)
 				return CLI_USAGE;
 			break;
 		}
@@ -98,12 +98,12 @@ prepare(struct caller *c)
 	/* what is asked for is an answer that can be printed */
 	if (io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
 		return own_failure("write to", "standard output");
-	if (cli_path(path, c->name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+	if (cli_path(path, c->name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("%s is no mailbox", c->name);
 	c->sink.sender.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;
 	c->sink.sender.while_served = true;
-	c->sink.sender.locked = cli_held;
-	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->patience_ns) == -1)
+	c->sink.sender.locked = cli_locked;
+	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->timeout_ns) == -1)
 		return own_failure("open", c->name);
 	if (fstat(c->sink.sender.dir_fd, &st) == -1)
 		return own_failure("look into", c->name);
@@ -138,10 +138,10 @@ print_answer(struct caller *c, struct message *m)
 
 /* listen_for -- wait for the answer as long as that.  Returns the exit status, or -1: it has not come. */
 static int
-listen_for(struct caller *c, uint64_t patience_ns)
+listen_for(struct caller *c, uint64_t timeout_ns)
 {
 	struct message m;
-	int r = replybox_next(&c->box, patience_ns, &m);
+	int r = replybox_next(&c->box, timeout_ns, &m);
 
 	if (r == 1)
 		return print_answer(c, &m);
@@ -216,7 +216,7 @@ main(int argc, char **argv)
 	struct args args;
 	int status;
 
-	c.patience_ns = MAILBOX_FOREVER;
+	c.timeout_ns = MAILBOX_FOREVER;
 	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	cli_begin(&tool);
 	args_init(&args, &tool, argc, argv);
@@ -224,7 +224,7 @@ main(int argc, char **argv)
 	if (status != -1)
 		return status;
 	output_init(&c.output, STDOUT_FILENO, OUTPUT_RAW, NULL);
-	c.deadline_ns = clock_after(c.patience_ns);
+	c.deadline_ns = clock_after(c.timeout_ns);
 	signal(SIGPIPE, SIG_IGN);
 	io_catch_stop();
 	c.box.dir_fd = -1;

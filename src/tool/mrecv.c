@@ -104,7 +104,7 @@ option(struct receive *r, const struct args *a, int opt)
 	case 's': case 'S': case 't': case 'T':
 		return args_glob(a, &r->sources.filter, opt) == -1 ? CLI_USAGE : -1;
 	case 'w':
-		return args_seconds(a, &r->sources.patience_ns) == -1 ? CLI_USAGE : -1;
+		return args_seconds(a, &r->sources.timeout_ns) == -1 ? CLI_USAGE : -1;
 	}
 	return -1;
 }
@@ -151,10 +151,10 @@ check(struct receive *r)
 		return cli_usage("no channel is named");
 	if (r->all && r->follow)
 		return cli_usage("-a and -f exclude each other");
-	if (r->now && r->sources.patience_ns != UINT64_MAX)
+	if (r->now && r->sources.timeout_ns != UINT64_MAX)
 		return cli_usage("-n and -w exclude each other");
 	if (r->now)
-		r->sources.patience_ns = 0;
+		r->sources.timeout_ns = 0;
 	if (r->jobs.command != NULL && r->form != 0)
 		return cli_usage("-%c chooses an output: a command takes the payload", r->form);
 	if (r->jobs.command != NULL && r->sources.peek)
@@ -185,9 +185,9 @@ main(int argc, char **argv)
 
 	r.count = 1;
 	r.jobs.limit = 1;
-	r.sources.patience_ns = UINT64_MAX;
+	r.sources.timeout_ns = UINT64_MAX;
 	r.sources.event_fd = -1;
-	r.sources.locked = cli_held;
+	r.sources.locked = cli_locked;
 	r.sources.tell_unjudged = cli_unjudged;
 	status = arguments(&r, argc, argv);
 	if (status == -1)

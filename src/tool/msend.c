@@ -96,7 +96,7 @@ options(struct send *s, struct args *a)
 			s->input.sent = print_ids;
 			break;
 		case 'w':
-			if (args_seconds(a, &s->sink.patience_ns) == -1)
+			if (args_seconds(a, &s->sink.timeout_ns) == -1)
 				return CLI_USAGE;
 			break;
 		case 'x':
@@ -155,7 +155,7 @@ main(int argc, char **argv)
 	int status;
 
 	s.form = 'm';
-	s.sink.patience_ns = MAILBOX_FOREVER;
+	s.sink.timeout_ns = MAILBOX_FOREVER;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	cli_begin(&tool);
@@ -168,10 +168,10 @@ main(int argc, char **argv)
 		return cli_usage("-%c reads standard input: it takes no message", s.form);
 	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
 		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
-	if (s.now && s.sink.patience_ns != MAILBOX_FOREVER)
+	if (s.now && s.sink.timeout_ns != MAILBOX_FOREVER)
 		return cli_usage("-n and -w exclude each other");
 	if (s.now)
-		s.sink.patience_ns = MAILBOX_NOT_AT_ALL;
+		s.sink.timeout_ns = MAILBOX_NOT_AT_ALL;
 	if (s.sync && s.now)
 		return cli_usage("-S waits for a receiver: it does not go with -n");
 	source = cli_source(s.source_buf, s.source);
@@ -181,12 +181,12 @@ main(int argc, char **argv)
 	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
 	signal(SIGPIPE, SIG_IGN);
 	s.sink.sender.sync = s.sync;
-	s.sink.sender.locked = cli_held;
-	if (s.sync && cli_path(path, name) == 0 && channel_kind_of(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+	s.sink.sender.locked = cli_locked;
+	if (s.sync && cli_path(path, name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		return cli_usage("-S: %s is no mailbox", name);
-	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.patience_ns) == -1)
+	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (sink_leaves(&s.sink) && (s.sync || s.sink.patience_ns == MAILBOX_NOT_AT_ALL))
+	if (sink_leaves(&s.sink) && (s.sync || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
 		return cli_only_sends(name, s.sync ? 'S' : 'n');
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	cli_damage(name, s.sink.sender.damage);

@@ -35,7 +35,7 @@ struct stats {
 	bool follow;
 	struct show show;
 	struct snapshot snapshot;
-	struct pace pace;
+	struct rates pace;
 	bool broken;                    /* standard output failed */
 };
 
@@ -52,9 +52,9 @@ static int
 look_at(struct stats *t, char *name, bool listed)
 {
 	struct snapshot *s = &t->snapshot;
-	const struct pace_look *last = pace_last(&t->pace, name);
-	struct pace_look now = { .name = name };
-	struct pace_rates rates;
+	const struct rates_look *last = rates_last(&t->pace, name);
+	struct rates_look now = { .name = name };
+	struct rate rates;
 	char path[PATH_MAX];
 	bool gone;
 
@@ -63,7 +63,7 @@ look_at(struct stats *t, char *name, bool listed)
 		gone = now.error == ENOENT || now.error == EIDRM;
 		if ((gone && (listed || t->show.blocks > 0)) || (now.error == EINTR && io_stop))
 			return CLI_OK;
-		if (t->follow && pace_keep(&t->pace, &now) == -1)
+		if (t->follow && rates_keep(&t->pace, &now) == -1)
 			return cli_fail("remember", name);
 		return last != NULL && last->error == now.error ? cli_status(now.error) : fail_to_look(name, now.error);
 	}
@@ -72,9 +72,9 @@ look_at(struct stats *t, char *name, bool listed)
 	now.sent = s->sent;
 	now.received = s->received;
 	now.now_ns = s->now_ns;
-	rates = pace_rates(last, &now);
+	rates = rates_of(last, &now);
 	show_mailbox(&t->show, name, s, &rates);
-	return t->follow && pace_keep(&t->pace, &now) == -1 ? cli_fail("remember", name) : CLI_OK;
+	return t->follow && rates_keep(&t->pace, &now) == -1 ? cli_fail("remember", name) : CLI_OK;
 }
 
 /* is_mailbox -- whether what the directory has can be opened as one, or why not is to be told. */
@@ -123,7 +123,7 @@ look_once(struct stats *t, char **names)
 		one = look_at(t, *names, false);
 		status = status == CLI_OK ? one : status;
 	}
-	pace_turn(&t->pace);
+	rates_turn(&t->pace);
 	if (show_end(&t->show, status == CLI_OK || t->show.blocks > 0) == 0 || io_stop)
 		return status;
 	t->broken = true;

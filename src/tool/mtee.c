@@ -144,9 +144,9 @@ open_all(struct tee *t)
 	char path[PATH_MAX];
 	unsigned number;
 
-	t->fan.locked = cli_held;
+	t->fan.locked = cli_locked;
 	for (unsigned i = 0; i < t->routes_n; i++)
-		if (cli_path(path, t->routes[i].name) == -1 || channel_kind_of(path, &kind) == -1)
+		if (cli_path(path, t->routes[i].name) == -1 || open_kind(path, &kind) == -1)
 			return cli_fail("open", t->routes[i].name);
 	if (!t->quiet) {
 		if (fan_open(&t->fan, "standard output", "-", false, &number) == -1)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* pace: see pace.h.  All in memory, so nothing that a crash could leave. */
+/* pace: see rates.h.  All in memory, so nothing that a crash could leave. */
 #include "tool/rates.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const struct pace_look *
-pace_last(struct pace *p, const char *name)
+const struct rates_look *
+rates_last(struct rates *p, const char *name)
 {
 	for (size_t i = 0; i < p->last.n; i++) {
 		size_t at = (p->next + i) % p->last.n;
@@ -20,10 +20,10 @@ pace_last(struct pace *p, const char *name)
 }
 
 int
-pace_keep(struct pace *p, const struct pace_look *look)
+rates_keep(struct rates *p, const struct rates_look *look)
 {
-	struct pace_round *now = &p->now;
-	struct pace_look *bigger;
+	struct rates_round *now = &p->now;
+	struct rates_look *bigger;
 
 	if (now->n == now->room) {
 		bigger = realloc(now->look, (2 * now->room + 16) * sizeof *bigger);
@@ -41,9 +41,9 @@ pace_keep(struct pace *p, const struct pace_look *look)
 }
 
 void
-pace_turn(struct pace *p)
+rates_turn(struct rates *p)
 {
-	struct pace_round old = p->last;
+	struct rates_round old = p->last;
 
 	while (old.n > 0)
 		free(old.look[--old.n].name);
@@ -52,14 +52,14 @@ pace_turn(struct pace *p)
 	p->next = 0;
 }
 
-struct pace_rates
-pace_rates(const struct pace_look *last, const struct pace_look *now)
+struct rate
+rates_of(const struct rates_look *last, const struct rates_look *now)
 {
 	double seconds;
 
 	if (last == NULL || last->error != 0 || last->identity != now->identity || last->now_ns >= now->now_ns)
-		return (struct pace_rates){ .known = false };
+		return (struct rate){ .known = false };
 	seconds = (double)(now->now_ns - last->now_ns) / 1e9;
-	return (struct pace_rates){ true, (double)(int64_t)(now->sent - last->sent) / seconds,
+	return (struct rate){ true, (double)(int64_t)(now->sent - last->sent) / seconds,
 	    (double)(int64_t)(now->received - last->received) / seconds };
 }

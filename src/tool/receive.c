@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* receive: see receive.h.  What a crash leaves is source.h's and jobs.h's to say. */
+/* receive: see receive.h.  What a crash leaves is inlet.h's and jobs.h's to say. */
 #include "tool/receive.h"
 
 #include <errno.h>
@@ -44,11 +44,11 @@ open_channels(struct receive *r)
 		return cli_fail("open", r->channels[0]);
 	/* all are looked for before any is opened: /dev/fd/4 is not to be a file of ours */
 	for (uint32_t i = 0; i < n && n > 1; i++)
-		if (cli_path(r->paths[i], r->channels[i]) == -1 || channel_kind_of(r->paths[i], &kind) == -1)
+		if (cli_path(r->paths[i], r->channels[i]) == -1 || open_kind(r->paths[i], &kind) == -1)
 			return own_failure(r, cli_fail("open", r->channels[i]));
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(r->paths[i], r->channels[i]) == 0
-		    && sources_add(&r->sources, r->channels[i], r->paths[i]) == 0)
+		    && select_add(&r->sources, r->channels[i], r->paths[i]) == 0)
 			continue;
 		if (errno == EINVAL)
 			return cli_usage("-%c: %s is no mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
@@ -107,11 +107,11 @@ open_output(struct receive *r)
 	return -1;
 }
 
-/* not_received -- sources_next failed.  Returns the exit status, or -1 to go on. */
+/* not_received -- select_next failed.  Returns the exit status, or -1 to go on. */
 static int
 not_received(struct receive *r)
 {
-	const struct source *from = r->sources.from;
+	const struct inlet *from = r->sources.from;
 	int err = errno;
 
 	if (err == ETIMEDOUT)
@@ -136,7 +136,7 @@ not_received(struct receive *r)
 static int
 not_delivered(struct receive *r)
 {
-	const struct source *from = r->sources.from;
+	const struct inlet *from = r->sources.from;
 	bool cut = r->deliver.cut;
 	int err = errno, status;
 
@@ -145,7 +145,7 @@ not_delivered(struct receive *r)
 	if (err == EINTR && io_stop)
 		return CLI_OK;
 	if (err == EPIPE && r->jobs.command == NULL) {
-		sources_close(&r->sources);
+		select_close(&r->sources);
 		cli_stopped(SIGPIPE);
 	}
 	if (err == EBADMSG && cut && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
@@ -162,7 +162,7 @@ not_delivered(struct receive *r)
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
 }
 
-/* nothing_more -- the exit status after sources_next has found nothing. */
+/* nothing_more -- the exit status after select_next has found nothing. */
 static int
 nothing_more(const struct receive *r, uint64_t got)
 {
@@ -200,7 +200,7 @@ wait_for_output(struct receive *r)
 		return 0;
 	r->deliver.failed_at = "receive from";
 	r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
-	if (sources_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
+	if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
 	r->deliver.failed_at = "write to";
 	r->deliver.failed_on = "standard output";
@@ -212,21 +212,21 @@ wait_for_output(struct receive *r)
 }
 
 /*
- * next_or_flush -- sources_next; but what is gathered in the output goes out before anything is waited for.
- * Returns as sources_next, or FLUSHED: ask again.
+ * next_or_flush -- select_next; but what is gathered in the output goes out before anything is waited for.
+ * Returns as select_next, or FLUSHED: ask again.
  */
 static int
 next_or_flush(struct receive *r, uint32_t ask)
 {
-	uint64_t patience_ns = r->sources.patience_ns;
+	uint64_t timeout_ns = r->sources.timeout_ns;
 	bool gathered = r->output.to.used > 0;
 	int more, err;
 
 	r->sources.glance = gathered;
 	if (gathered)
-		r->sources.patience_ns = 0;
-	more = sources_next(&r->sources, ask, output_room(&r->output));
-	r->sources.patience_ns = patience_ns;
+		r->sources.timeout_ns = 0;
+	more = select_next(&r->sources, ask, output_room(&r->output));
+	r->sources.timeout_ns = timeout_ns;
 	if (!gathered || more == 1)
 		return more;
 	err = errno;
@@ -275,7 +275,7 @@ receive_output(struct receive *r)
 		r->deliver.failed_on = "standard output";
 		return not_delivered(r);
 	}
-	if (sources_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
+	if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
 		return cli_fail("receive from", r->sources.from->name);
 	return r->deliver.status;
 }
@@ -299,7 +299,7 @@ start_next(struct receive *r, uint64_t *got)
 	if (r->count - *got < most)
 		most = (uint32_t)(r->count - *got);
 	r->sources.event_fd = r->jobs.running > 0 ? r->jobs.event_fd : -1;
-	more = sources_next(&r->sources, most, RUN_BYTES);
+	more = select_next(&r->sources, most, RUN_BYTES);
 	tell_damage(r);
 	if (more == 2)
 		return -1;
@@ -327,7 +327,7 @@ reap(struct receive *r, bool stopping)
 	if (!io_stop || stopping)
 		return -1;
 	/* others are to get what would be ours */
-	sources_awake(&r->sources);
+	select_park(&r->sources);
 	return CLI_OK;
 }
 
@@ -392,7 +392,7 @@ void
 receive_close(struct receive *r)
 {
 	tell_damage(r);
-	sources_close(&r->sources);
+	select_close(&r->sources);
 	if (r->deliver.dead != NULL) {
 		cli_damage(r->dead_name, r->dead.sender.damage);
 		sink_close(&r->dead);

@@ -25,9 +25,9 @@ struct receive {
 	char (*paths)[PATH_MAX];        /* where they lie */
 	struct deliver deliver;
 	struct jobs jobs;
-	struct source source;           /* and the memory for it, where it is one; */
+	struct inlet source;           /* and the memory for it, where it is one; */
 	char path[PATH_MAX];            /* and for where it lies */
-	struct sources sources;
+	struct select sources;
 	struct output output;
 	struct sink dead;
 };

@@ -22,7 +22,7 @@ rm(const char *name, bool force)
 {
 	char path[PATH_MAX];
 
-	if (cli_path(path, name) == 0 && mailbox_remove(path, force, CLOCK_NEVER, cli_held) == 0)
+	if (cli_path(path, name) == 0 && mailbox_remove(path, force, CLOCK_NEVER, cli_locked) == 0)
 		return CLI_OK;
 	if (errno != ENOTEMPTY)
 		return cli_fail("remove", name);

@@ -73,7 +73,7 @@ json_want(struct outbuf *b, const struct snapshot_waiter *w)
 }
 
 static void
-json_rates(struct outbuf *b, const struct pace_rates *rates)
+json_rates(struct outbuf *b, const struct rate *rates)
 {
 	if (rates->known)
 		outbuf_printf(b, ",\"in_per_second\":%.3f,\"out_per_second\":%.3f", rates->in, rates->out);
@@ -82,7 +82,7 @@ json_rates(struct outbuf *b, const struct pace_rates *rates)
 }
 
 static void
-json_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct pace_rates *rates)
+json_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
 	static const char *const policies[] = { "block", "oldest", "latest" };
 	const struct mailbox_settings *is = &s->settings;
@@ -216,7 +216,7 @@ cell_rate(struct rows *r, bool known, double rate)
 }
 
 static void
-row_mailbox(struct rows *r, const char *name, const struct snapshot *s, const struct pace_rates *rates)
+row_mailbox(struct rows *r, const char *name, const struct snapshot *s, const struct rate *rates)
 {
 	const struct mailbox_settings *is = &s->settings;
 
@@ -337,7 +337,7 @@ show_begin(struct show *show)
 }
 
 void
-show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct pace_rates *rates)
+show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
 	show->mailboxes++;
 	show->dropped = show->dropped || s->dropped > 0;

@@ -35,7 +35,7 @@ struct show {
 void show_begin(struct show *show);
 
 /* show_mailbox -- add a mailbox to the block. */
-void show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct pace_rates *rates);
+void show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates);
 
 /*
  * show_end -- print the block.  headings: with headings too where it has no mailbox.

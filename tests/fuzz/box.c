@@ -46,7 +46,7 @@ struct sent {
 static struct {
 	struct receiving in;
 	struct receiver receiver;
-	struct post post;
+	struct append post;
 	struct batch batch;
 	struct run run;
 	struct inflight hold;
@@ -147,7 +147,7 @@ step_send(struct bytes *b)
 	box.post.sync = seed == 255;
 	while (box.batch.from < box.batch.n) {
 		before = box.batch.from;
-		if (!did(post_batch(&box.post, &box.batch, POST_NOW)) && box.batch.from == before)
+		if (!did(append_batch(&box.post, &box.batch, APPEND_NOW)) && box.batch.from == before)
 			break;
 		for (uint32_t i = before; i < box.batch.from && !box.post.sync; i++)
 			remember(box.post.last_id + 1 - (box.batch.from - i), lens[i], seed + i, tag, expires, false);
@@ -180,7 +180,7 @@ step_send_big(struct bytes *b)
 	}
 	hash_begin(&sum);
 	hash_add(&sum, payload, len);
-	if (did(post_big(&box.post, &box.batch, fd, len, hash_end(&sum), POST_NOW)))
+	if (did(append_big(&box.post, &box.batch, fd, len, hash_end(&sum), APPEND_NOW)))
 		remember(box.post.last_id, len, seed, tag, expires, true);
 }
 
@@ -193,11 +193,11 @@ step_offer(struct bytes *b)
 
 	batch_clear(&box.batch);
 	MUST(batch_head(&box.batch, &h) == 1 && batch_put(&box.batch, "", 0) == 1);
-	if (!did(post_offer(&box.post, &box.batch, clock_after(1000000))))
+	if (!did(append_offer(&box.post, &box.batch, clock_after(1000000))))
 		return;
 	close(box.post.offer_fd);
 	if (bytes_byte(b) % 2 == 0)
-		did(sync_await(&box.in.m, box.post.last_id, 1));
+		did(completion_await(&box.in.m, box.post.last_id, 1));
 	else
 		wait_leave(&box.in.m);
 }
@@ -246,15 +246,15 @@ deliver(void)
 		MUST(frame_name_ok(m.tag) && frame_name_ok(m.source));
 		if (message_head(line, &m, m.len, false) == 0)
 			MUST(errno == EMSGSIZE);
-		if (!(box.run.in->items[i].slot.flags & SLOT_MEET))
+		if (!(box.run.in->items[i].slot.flags & SLOT_OFFER))
 			check_payload(&m, s);
 		if (m.fd != -1)
 			close(m.fd);
 		last = m.id;
 	}
-	if (box.run.in->meet_fd != -1)
-		close(box.run.in->meet_fd);
-	box.run.in->meet_fd = -1;
+	if (box.run.in->offer_fd != -1)
+		close(box.run.in->offer_fd);
+	box.run.in->offer_fd = -1;
 }
 
 /* end_run -- what was in the run has left it this way. */
@@ -351,12 +351,12 @@ step_call(struct bytes *b)
 	long r;
 
 	if (bytes_byte(b) % 2 == 0) {
-		r = call_look(&box.in.m, id, slice_of("t1"), slice_of("fuzz"));
+		r = request_find(&box.in.m, id, slice_of("t1"), slice_of("fuzz"));
 		if (did(r) && r == REQUEST_LOST && s != NULL)
 			s->gone = true;         /* it has been withdrawn */
 		return;
 	}
-	r = call_withdraw(&box.in.m, id);
+	r = request_take_back(&box.in.m, id);
 	if (did(r) && r == 1 && s != NULL)
 		s->gone = true;
 }
@@ -381,7 +381,7 @@ open_box(struct bytes *b)
 	box.receiver.in = &box.in;
 	box.run.n = 0;
 	inflight_drop(&box.hold);
-	box.run.in->meet_fd = box.post.offer_fd = -1;
+	box.run.in->offer_fd = box.post.offer_fd = -1;
 	for (size_t i = 0; i < box.n; i++)
 		box.sent[i].held = false;       /* who had it has died */
 	box.open = did(mbox_open(&box.in.m, BOX));
@@ -521,10 +521,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_box(&in);
 	open_box(&in);
 	for (int i = 0; i < STEPS && box.open && in.p < in.end; i++) {
-		if (mbox_lock(&box.in.m, clock_after(1000000)) == 0)
-			mbox_unlock(&box.in.m);    /* for what step looks at */
+		if (txn_lock(&box.in.m, clock_after(1000000)) == 0)
+			txn_unlock(&box.in.m);    /* for what step looks at */
 		step(&in);
-		MUST(!box.in.m.locked && !box.in.m.changing && box.in.m.ringing == 0);
+		MUST(!box.in.m.txn.locked && !box.in.m.txn.changing && box.in.m.txn.ringing == 0);
 		if (bytes_byte(&in) == 251)
 			remove_box(&in);
 	}

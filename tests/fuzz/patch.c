@@ -33,9 +33,9 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, cap_messages), FIELD(ctl, cap_bytes), FIELD(ctl, next), FIELD(ctl, first_seg), FIELD(ctl, last_seg),
 	FIELD(ctl, log_len), FIELD(ctl, names), FIELD(ctl, names_len), FIELD(ctl, first), FIELD(ctl, head),
 	FIELD(ctl, live), FIELD(ctl, live_bytes), FIELD(ctl, claimed), FIELD(ctl, delayed), FIELD(ctl, dropped),
-	FIELD(ctl, shape), FIELD(ctl, backs), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
+	FIELD(ctl, layout), FIELD(ctl, requeues), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
 	FIELD(ctl, busy), FIELD(ctl, removed), FIELD(ctl, policy), FIELD(ctl, expires), FIELD(ctl, boot), FIELD(ctl, place),
-	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, litter), FIELD(ctl, refused), FIELD(ctl, taken),
+	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, orphans), FIELD(ctl, refused), FIELD(ctl, taken),
 	FIELD(ctl, boot), FIELD(ctl, place), FIELD(ctl, proven), FIELD(ctl, damaged),
 };
 static const struct field header_fields[] = {
@@ -310,14 +310,14 @@ static void
 patch_bell(int dir_fd, struct bytes *b)
 {
 	static const uint64_t numbers[] = { 1, 7 };
-	char name[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX];
 	uint64_t number = numbers[bytes_below(b, 2)];
 	int fd;
 
 	if (bytes_byte(b) % 2 == 0) {
-		fd = bell_make(dir_fd, number, 0600);
+		fd = wakefifo_make(dir_fd, number, 0600);
 	} else {
-		bell_spool_name(name, number);
+		wakefifo_spool_name(name, number);
 		fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	}
 	if (fd != -1)

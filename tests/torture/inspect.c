@@ -93,7 +93,7 @@ count_message(struct found *f, struct seg *s, uint32_t pos, uint32_t *done)
 	f->delayed += state_status(state) == STATE_DELAYED;
 	if (state_status(state) != STATE_CLAIMED && id < f->ready)
 		f->ready = id;
-	if ((slot.flags & (SLOT_BIG | SLOT_MEET)) && f->files_n < sizeof f->files / sizeof f->files[0])
+	if ((slot.flags & (SLOT_BIG | SLOT_OFFER)) && f->files_n < sizeof f->files / sizeof f->files[0])
 		f->files[f->files_n++] = id;
 	check_frame(s, id, &slot);
 }
@@ -194,7 +194,7 @@ check_drop(int dir_fd, bool empty)
 	const struct dirent *e;
 
 	while (d != NULL && empty && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, "bell") != 0 && !drop_begun(e->d_name))
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "bell") != 0 && !dropdir_begun(e->d_name))
 			complain("left is drop/%s", e->d_name);
 	if (d == NULL)
 		complain("drop/ cannot be listed");

@@ -129,10 +129,10 @@ static int
 fill_table(struct mbox *m)
 {
 	struct want w = { .kind = WANT_PEEK };
-	int r = mbox_lock(m, CLOCK_NEVER);
+	int r = txn_lock(m, CLOCK_NEVER);
 
 	if (r == 0)
-		r = mbox_number(m) == 0 && mbox_begin(m) == 0 ? 0 : -1;
+		r = mbox_number(m) == 0 && txn_begin(m) == 0 ? 0 : -1;
 	if (r == 0)
 		m->want_fd = openat(m->dir_fd, "want", O_RDWR | O_CLOEXEC);
 	w.owner = m->number;
@@ -140,8 +140,8 @@ fill_table(struct mbox *m)
 		r = want_write(m->want_fd, i, &w);
 	m->ctl.wants = WANT_MAX;
 	if (r == 0)
-		r = mbox_commit(m);
-	mbox_unlock(m);
+		r = txn_commit(m);
+	txn_unlock(m);
 	return r;
 }
 
@@ -149,7 +149,7 @@ static bool
 no_spool_without_a_want(void)
 {
 	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
-	char path[] = "unit.XXXXXX", name[BELL_NAME_MAX];
+	char path[] = "unit.XXXXXX", name[WAKEFIFO_NAME_MAX];
 	struct mbox m;
 	int fd;
 
@@ -157,7 +157,7 @@ no_spool_without_a_want(void)
 	CHECK(mailbox_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
 	errno = 0;
 	fd = spool_open(&m, CLOCK_NEVER);
-	bell_spool_name(name, m.number);
+	wakefifo_spool_name(name, m.number);
 	CHECK(fd == -1 && errno == ENOSPC && faccessat(m.dir_fd, name, F_OK, 0) == -1);
 	mbox_close(&m);
 	CHECK(mailbox_remove(path, true, CLOCK_NEVER, NULL) == 0);
@@ -169,30 +169,30 @@ static int
 send_one(struct mbox *m)
 {
 	static struct batch b;
-	static struct post p;
+	static struct append p;
 	int r;
 
-	p = (struct post){ .m = m };
+	p = (struct append){ .m = m };
 	batch_clear(&b);
-	if (batch_head(&b, &plain) != 1 || batch_put(&b, "x", 1) != 1 || post_batch(&p, &b, CLOCK_NEVER) == -1
-	    || mbox_lock(m, CLOCK_NEVER) == -1)
+	if (batch_head(&b, &plain) != 1 || batch_put(&b, "x", 1) != 1 || append_batch(&p, &b, CLOCK_NEVER) == -1
+	    || txn_lock(m, CLOCK_NEVER) == -1)
 		return -1;
-	r = sync_post(m, p.last_id) == 0 && m->posted ? mbox_commit(m) : -1;
-	mbox_unlock(m);
+	r = completion_post(m, p.last_id) == 0 && m->waiter.posted ? txn_commit(m) : -1;
+	txn_unlock(m);
 	return r;
 }
 
-/* stands -- what sync_state says of message 1 while the want's mark is this. */
+/* stands -- what completion_state says of message 1 while the want's mark is this. */
 static int
 stands(struct mbox *m, uint64_t mark)
 {
 	struct item item;
 	int r;
 
-	if (mbox_lock(m, CLOCK_NEVER) == -1)
+	if (txn_lock(m, CLOCK_NEVER) == -1)
 		return -1;
-	r = want_mark(m->want_fd, m->want_index, mark) == -1 ? -1 : sync_state(m, 1, &item);
-	mbox_unlock(m);
+	r = want_mark(m->want_fd, m->waiter.index, mark) == -1 ? -1 : completion_state(m, 1, &item);
+	txn_unlock(m);
 	return r;
 }
 
@@ -205,12 +205,12 @@ dropped_is_what_is_gone(void)
 
 	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
 	CHECK(mailbox_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && send_one(&m) == 0);
-	CHECK(stands(&m, 0) == SYNC_WAITS && stands(&m, STATE_DONE) == SYNC_RECEIVED);
+	CHECK(stands(&m, 0) == COMPLETION_WAITS && stands(&m, STATE_DONE) == COMPLETION_RECEIVED);
 	/* who was to drop it was killed between the mark and the state: it is there, and will be received */
-	CHECK(stands(&m, STATE_DROPPED) == SYNC_WAITS);
-	CHECK(mbox_lock(&m, CLOCK_NEVER) == 0 && sync_withdraw(&m, 1) == 0 && mbox_commit(&m) == 0);
-	mbox_unlock(&m);
-	CHECK(stands(&m, STATE_DROPPED) == SYNC_DROPPED);
+	CHECK(stands(&m, STATE_DROPPED) == COMPLETION_WAITS);
+	CHECK(txn_lock(&m, CLOCK_NEVER) == 0 && completion_withdraw(&m, 1) == 0 && txn_commit(&m) == 0);
+	txn_unlock(&m);
+	CHECK(stands(&m, STATE_DROPPED) == COMPLETION_DROPPED);
 	mbox_close(&m);
 	CHECK(mailbox_remove(path, true, CLOCK_NEVER, NULL) == 0);
 	return true;

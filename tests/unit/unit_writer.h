@@ -394,13 +394,13 @@ ends_lock(uint64_t deadline_ns)
 	if (fd == -1 || pipe(ready) == -1)
 		return false;
 	if (fork() == 0) {
-		if (lock_take(fd, 0, CLOCK_NEVER) == 0)
+		if (reclock_take(fd, 0, CLOCK_NEVER) == 0)
 			(void)!write(ready[1], "", 1);
 		pause();
 	}
 	while (read(ready[0], &c, 1) == -1)
 		;
-	return lock_take(fd, 0, deadline_ns) == -1 && errno == EINTR;
+	return reclock_take(fd, 0, deadline_ns) == -1 && errno == EINTR;
 }
 
 static bool
@@ -421,7 +421,7 @@ ends_open(void)
 	const char *fifo = scratch("stopped");
 
 	return (mkfifo(fifo, 0600) == 0 || errno == EEXIST)
-	    && channel_open_write(fifo, CHANNEL_FIFO, false, CLOCK_NEVER) == -1 && errno == EINTR;
+	    && open_write(fifo, CHANNEL_FIFO, false, CLOCK_NEVER) == -1 && errno == EINTR;
 }
 
 static bool
@@ -430,7 +430,7 @@ ends_open_after_a_deadline(void)
 	uint64_t soon = clock_after(1000000);
 
 	/* the alarm of a deadline is over: the timer goes on all the same */
-	return channel_open_write(scratch("stopped"), CHANNEL_FIFO, false, soon) == -1 && ends_open();
+	return open_write(scratch("stopped"), CHANNEL_FIFO, false, soon) == -1 && ends_open();
 }
 
 static bool

@@ -185,7 +185,7 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 static int
 keep_logs(struct audit *a, uint64_t id)
 {
-	DIR *d = file_list_open(a->dir_fd);
+	DIR *d = safefile_list_open(a->dir_fd);
 	const struct dirent *e;
 	uint64_t is;
 	uint32_t variant;
@@ -193,10 +193,10 @@ keep_logs(struct audit *a, uint64_t id)
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
+	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
 		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && is == id)
 			r = damage_keep_file(a->d, a->dir_fd, e->d_name);
-	file_list_close(d);
+	safefile_list_close(d);
 	return r;
 }
 
@@ -346,7 +346,7 @@ settle_newest(struct audit *a)
 int
 audit(int dir_fd, struct ctl *c, struct damage *d)
 {
-	struct recount_list list = { NULL, 0, 0 };
+	struct recover_list list = { NULL, 0, 0 };
 	struct audit *a = malloc(sizeof *a);
 	int r, err;
 
@@ -358,7 +358,7 @@ audit(int dir_fd, struct ctl *c, struct damage *d)
 	a->next = c->next;
 	a->any = false;
 	a->s = (struct seg)SEG_CLOSED;
-	r = recount_list_segments(dir_fd, true, &list);
+	r = recover_list_segments(dir_fd, true, &list);
 	for (size_t i = 0; r == 0 && i < list.n; i++)
 		if (i == 0 || list.seg[i].id != list.seg[i - 1].id)
 			r = audit_segment(a, list.seg[i].id);

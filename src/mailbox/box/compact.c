@@ -54,17 +54,17 @@ remove_spent(struct seg *s, struct ctl *c)
 		return -1;
 	if (prev == 0)
 		c->first_seg = next;
-	c->litter |= seg_remove(s) == -1;
-	c->shape++;
+	c->orphans |= seg_remove(s) == -1;
+	c->layout++;
 	return 0;
 }
 
 void
-reclaim_newest(struct seg *s, struct ctl *c)
+compact_newest(struct seg *s, struct ctl *c)
 {
-	c->litter |= seg_remove(s) == -1;
+	c->orphans |= seg_remove(s) == -1;
 	c->first_seg = c->last_seg = c->log_len = c->names = c->names_len = 0;
-	c->shape++;
+	c->layout++;
 }
 
 /* A rewriting under way: from s to t, a block of messages at a time. */
@@ -107,7 +107,7 @@ keep_message(struct rewriting *w, uint32_t pos, uint64_t state, const struct slo
 	if (len > sizeof w->log || (w->used + len > sizeof w->log && flush_log(w) == -1)
 	    || io_pread(seg_log(w->s), w->log + w->used, len, old->off) != (ssize_t)len)
 		return -1;
-	if ((state_status(state) == STATE_DELAYED || (old->flags & SLOT_MEET))
+	if ((state_status(state) == STATE_DELAYED || (old->flags & SLOT_OFFER))
 	    && (seg_read_due(w->s, pos, &due) == -1 || seg_write_due(w->t, w->t->h.n + w->n, due) == -1))
 		return -1;
 	if ((old->flags & SLOT_EXPIRES) && (seg_read_expiry(w->s, pos, 1, &due) == -1
@@ -178,8 +178,8 @@ make_new(struct seg *t, const struct seg *s, unsigned mode, const char *log, con
 	t->h.log_len = 0;
 	t->h.sparse = 1;
 	t->h.variant++;
-	t->log_fd = file_make(s->dir_fd, log, mode_files(mode));
-	t->idx_fd = file_make(s->dir_fd, idx, mode_files(mode));
+	t->log_fd = safefile_make(s->dir_fd, log, mode_files(mode));
+	t->idx_fd = safefile_make(s->dir_fd, idx, mode_files(mode));
 	return t->log_fd == -1 || t->idx_fd == -1 ? -1 : 0;
 }
 
@@ -200,28 +200,28 @@ rewrite(struct seg *s, struct ctl *c)
 	if (make_new(&t, s, c->mode, log, new) == -1 || copy_messages(s, &t) == -1
 	    || (c->durable && (io_sync_data(t.log_fd) == -1 || io_sync_data(t.idx_fd) == -1 || io_sync(s->dir_fd) == -1))
 	    || renameat(s->dir_fd, new, s->dir_fd, idx) == -1) {
-		c->litter |= file_remove(s->dir_fd, log) == -1 || file_remove(s->dir_fd, new) == -1;
+		c->orphans |= safefile_remove(s->dir_fd, log) == -1 || safefile_remove(s->dir_fd, new) == -1;
 	} else {
-		c->litter |= file_remove(s->dir_fd, old) == -1;
+		c->orphans |= safefile_remove(s->dir_fd, old) == -1;
 		seg_close(s);
-		c->shape++;
+		c->layout++;
 	}
 	seg_close(&t);
 }
 
 int
-reclaim_spent(struct seg *s, struct ctl *c, uint64_t keep)
+compact_spent(struct seg *s, struct ctl *c, uint64_t keep)
 {
 	if (s->h.first == c->last_seg) {
 		if (c->live == 0 && c->log_len > keep)
-			reclaim_newest(s, c);
+			compact_newest(s, c);
 		return 0;
 	}
 	return s->h.done >= s->h.n ? remove_spent(s, c) : 0;
 }
 
 void
-reclaim_sparse(struct seg *s, struct ctl *c)
+compact_sparse(struct seg *s, struct ctl *c)
 {
 	uint32_t waiting = s->h.n - s->h.done;
 

@@ -36,7 +36,7 @@
 static int
 make_empty(int dir_fd, const char *name, unsigned mode)
 {
-	int fd = file_make(dir_fd, name, mode);
+	int fd = safefile_make(dir_fd, name, mode);
 
 	return fd == -1 ? -1 : close(fd);
 }
@@ -54,19 +54,19 @@ make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 	c.policy = (uint8_t)settings->policy;
 	c.durable = settings->durable;
 	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
-	    || (mode_drops(settings->mode) && drop_make(dir_fd, settings->mode, c.identity) == -1)
+	    || (mode_drops(settings->mode) && dropdir_make(dir_fd, settings->mode, c.identity) == -1)
 	    || make_empty(dir_fd, "want", mode_files(settings->mode)) == -1)
 		return -1;
-	ctl_fd = file_make(dir_fd, "ctl.new", mode_files(settings->mode));
+	ctl_fd = safefile_make(dir_fd, "ctl.new", mode_files(settings->mode));
 	if (ctl_fd == -1)
 		return -1;
-	c.boot = boot_id();
-	if (boot_place(ctl_fd, &c.place) == 0 && ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
+	c.boot = bootid_get();
+	if (bootid_place(ctl_fd, &c.place) == 0 && ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
 	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0
 	    && (!settings->durable || io_sync(ctl_fd) == 0))
 		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
 	if (r == 0)
-		boot_mark(ctl_fd);
+		bootid_mark(ctl_fd);
 	err = errno;
 	close(ctl_fd);
 	errno = err;
@@ -108,12 +108,12 @@ open_up(int dir_fd, unsigned mode)
 static int
 remove_files(int dir_fd)
 {
-	int r = drop_remove(dir_fd), err = errno;
+	int r = dropdir_remove(dir_fd), err = errno;
 
-	if (file_remove(dir_fd, PROBE_NAME) == -1 || file_remove(dir_fd, "identity") == -1
-	    || file_remove(dir_fd, "identity.new") == -1 || file_remove(dir_fd, "ctl.new") == -1
-	    || file_remove(dir_fd, "want") == -1 || file_remove(dir_fd, "ctl") == -1
-	    || file_remove(dir_fd, "lock") == -1)
+	if (safefile_remove(dir_fd, FSCHECK_NAME) == -1 || safefile_remove(dir_fd, "identity") == -1
+	    || safefile_remove(dir_fd, "identity.new") == -1 || safefile_remove(dir_fd, "ctl.new") == -1
+	    || safefile_remove(dir_fd, "want") == -1 || safefile_remove(dir_fd, "ctl") == -1
+	    || safefile_remove(dir_fd, "lock") == -1)
 		return -1;
 	errno = err;
 	return r;
@@ -124,7 +124,7 @@ static bool
 is_ours(const char *name)
 {
 	static const char *const names[] = { ".", "..", "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
-		PROBE_NAME };
+		FSCHECK_NAME };
 	static const char *const suffixes[] = { ".wake", ".spool", ".damaged" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;
@@ -143,15 +143,15 @@ is_ours(const char *name)
 static bool
 holds_more(int dir_fd)
 {
-	DIR *d = file_list_open(dir_fd);
+	DIR *d = safefile_list_open(dir_fd);
 	const struct dirent *e;
 	bool more = d == NULL;
 	int r = 0;
 
-	while (!more && (e = file_list_next(d, &r)) != NULL)
+	while (!more && (e = safefile_list_next(d, &r)) != NULL)
 		more = !is_ours(e->d_name);
 	if (d != NULL)
-		file_list_close(d);
+		safefile_list_close(d);
 	return more || r == -1;
 }
 
@@ -176,10 +176,10 @@ make_in(int dir_fd, const struct mailbox_settings *settings)
 
 	if (lock_fd == -1)
 		return -1;
-	if (lock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
+	if (reclock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
 		if (faccessat(dir_fd, "ctl", F_OK, 0) == 0)
 			errno = EEXIST;         /* another maker was first */
-		else if (probe_file_system(dir_fd, lock_fd) == 0
+		else if (fscheck(dir_fd, lock_fd) == 0
 		    && (!settings->durable || io_sync(dir_fd) == 0)     /* `lock` before the sticky bit goes */
 		    && open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);
@@ -266,9 +266,9 @@ mailbox_look(const char *path, struct mailbox_settings *settings, struct damage 
 
 	if (mbox_open_any(&m, path) == -1)
 		return -1;
-	r = mbox_lock(&m, clock_after(WAIT_NS));
+	r = txn_lock(&m, clock_after(WAIT_NS));
 	mbox_settings(&m.ctl, settings);
-	mbox_unlock(&m);
+	txn_unlock(&m);
 	*damage = m.damage;
 	err = errno;
 	mbox_close(&m);
@@ -297,25 +297,25 @@ ring_all(struct mbox *m)
 	int fd;
 
 	for (uint32_t i = 0; i < m->ctl.wants; i++)
-		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0 && (fd = bell_ring_open(m->dir_fd, w.owner)) != -1)
-			mbox_ring(m, fd);
+		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0 && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
+			txn_ring(m, fd);
 }
 
 /* empty -- remove every file of a mailbox but `lock` and `ctl`.  Returns 0, or -1. */
 static int
 empty(int dir_fd)
 {
-	DIR *d = file_list_open(dir_fd);
+	DIR *d = safefile_list_open(dir_fd);
 	const struct dirent *e;
 	int r = 0;
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
+	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
 		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
 		    && strcmp(e->d_name, "drop") != 0)
-			r = file_remove(dir_fd, e->d_name);
-	file_list_close(d);
+			r = safefile_remove(dir_fd, e->d_name);
+	safefile_list_close(d);
 	return r;
 }
 
@@ -390,12 +390,12 @@ holds_messages(struct mbox *m)
 		return 1;
 	if (!m->drops)
 		return 0;
-	if (mbox_drop(m) == -1 || mbox_begin(m) == -1 || drop_shut(m->drop_fd) == -1
-	    || drop_count(m->drop_fd, m->ctl.taken, &waiting) == -1)
+	if (mbox_drop(m) == -1 || txn_begin(m) == -1 || dropdir_shut(m->drop_fd) == -1
+	    || dropdir_count(m->drop_fd, m->ctl.taken, &waiting) == -1)
 		return -1;
 	if (waiting == 0)
 		return 0;
-	return drop_unshut(m->drop_fd, m->ctl.mode) == -1 || mbox_commit(m) == -1 ? -1 : 1;
+	return dropdir_unshut(m->drop_fd, m->ctl.mode) == -1 || txn_commit(m) == -1 ? -1 : 1;
 }
 
 int
@@ -407,13 +407,13 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 	if (mbox_open(&m, path) == -1)
 		return errno == EACCES ? -1 : remove_unfinished(path);
 	m.name = path;
-	m.held = locked;
+	m.txn.told = locked;
 	if (removable(&m, path) == -1) {
 		;
-	} else if (mbox_lock(&m, deadline_ns) == -1) {
+	} else if (txn_lock(&m, deadline_ns) == -1) {
 		/* EIDRM with the lock held: a removal that was killed */
 		if (((errno == EIDRM && m.ctl.removed) || (errno == EUCLEAN && force))
-		    && lock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
+		    && reclock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
 			r = remove_rest(m.dir_fd, path);
 	} else if (!force && (holds = holds_messages(&m)) != 0) {
 		if (holds == 1)
@@ -421,11 +421,11 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 	} else {
 		ring_all(&m);
 		m.ctl.removed = 1;
-		if (mbox_commit(&m) == 0)
+		if (txn_commit(&m) == 0)
 			r = remove_rest(m.dir_fd, path);
 	}
 	err = errno;
-	mbox_unlock(&m);
+	txn_unlock(&m);
 	mbox_close(&m);
 	errno = err;
 	return r;

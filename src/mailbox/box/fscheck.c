@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* probe: see probe.h.  A crash leaves the named pipe in a mailbox that is not finished. */
+/* probe: see fscheck.h.  A crash leaves the named pipe in a mailbox that is not finished. */
 #include "mailbox/box/fscheck.h"
 
 #include <errno.h>
@@ -61,10 +61,10 @@ locks_hold(int lock_fd)
 static int
 try_pipe(int dir_fd)
 {
-	int in = openat(dir_fd, PROBE_NAME, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC), out = -1, err;
+	int in = openat(dir_fd, FSCHECK_NAME, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC), out = -1, err;
 
 	if (in != -1)
-		out = openat(dir_fd, PROBE_NAME, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+		out = openat(dir_fd, FSCHECK_NAME, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	err = errno == ENXIO ? EOPNOTSUPP : errno;
 	if (in != -1)
 		close(in);
@@ -79,23 +79,23 @@ pipes_work(int dir_fd)
 {
 	int r, err;
 
-	if (unlinkat(dir_fd, PROBE_NAME, 0) == -1 && errno != ENOENT)
+	if (unlinkat(dir_fd, FSCHECK_NAME, 0) == -1 && errno != ENOENT)
 		return -1;
-	if (mkfifoat(dir_fd, PROBE_NAME, 0600) == -1) {
+	if (mkfifoat(dir_fd, FSCHECK_NAME, 0600) == -1) {
 		if (errno == EPERM || errno == EINVAL || errno == ENOSYS)
 			errno = EOPNOTSUPP;
 		return -1;
 	}
 	r = try_pipe(dir_fd);
 	err = errno;
-	if (unlinkat(dir_fd, PROBE_NAME, 0) == -1)
+	if (unlinkat(dir_fd, FSCHECK_NAME, 0) == -1)
 		return -1;
 	errno = err;
 	return r;
 }
 
 int
-probe_file_system(int dir_fd, int lock_fd)
+fscheck(int dir_fd, int lock_fd)
 {
 #ifdef __linux__
 	if (only_ours(dir_fd) == -1)

@@ -46,9 +46,9 @@ open_files(struct mbox *m, const char *path)
 		}
 	m->dev = st.st_dev;
 	m->ino = st.st_ino;
-	m->ctl_fd = file_open(m->dir_fd, "ctl", m->look ? O_RDONLY : O_RDWR);
+	m->ctl_fd = safefile_open(m->dir_fd, "ctl", m->look ? O_RDONLY : O_RDWR);
 	if (m->ctl_fd != -1 && !m->look)
-		m->lock_fd = file_open(m->dir_fd, "lock", O_RDWR);
+		m->lock_fd = safefile_open(m->dir_fd, "lock", O_RDWR);
 	if (m->ctl_fd == -1 || (m->lock_fd == -1 && !m->look)) {
 		if (errno == ENOENT)
 			errno = ENODEV;
@@ -58,7 +58,7 @@ open_files(struct mbox *m, const char *path)
 	m->gid = st.st_gid;
 	/* members may write in the directory; who may only send may search it, and that is all */
 	m->shared = mode_class(st.st_mode, 0) == 7 || mode_class(st.st_mode, 3) == 7;
-	if (m->shared && !m->look && file_one_name(m->ctl_fd) == -1)
+	if (m->shared && !m->look && safefile_one_name(m->ctl_fd) == -1)
 		return -1;      /* it might be that of another mailbox of ours */
 	m->drops = !m->look && (mode_class(st.st_mode, 0) == 1 || mode_class(st.st_mode, 3) == 1);
 	return 0;
@@ -106,14 +106,14 @@ int
 mbox_drop(struct mbox *m)
 {
 	if (m->drop_fd == -1 && m->drops)
-		m->drop_fd = drop_open(m->dir_fd, m->uid);
+		m->drop_fd = dropdir_open(m->dir_fd, m->uid);
 	return m->drop_fd;
 }
 
 void
 mbox_close(struct mbox *m)
 {
-	const int drops[3] = { m->drop_fd, m->door.bell_fd, m->door.own_fd };
+	const int drops[3] = { m->drop_fd, m->listen.bell_fd, m->listen.own_fd };
 	int err = errno;
 
 	for (struct mbox **o = &opened; *o != NULL; o = &(*o)->next)
@@ -125,8 +125,8 @@ mbox_close(struct mbox *m)
 	for (int i = 0; m->drops && i < 3; i++)
 		if (drops[i] != -1)
 			close(drops[i]);
-	if (m->bell_fd != -1)
-		close(m->bell_fd);
+	if (m->waiter.bell_fd != -1)
+		close(m->waiter.bell_fd);
 	if (m->want_fd != -1)
 		close(m->want_fd);
 	if (m->ctl_fd != -1)
@@ -176,8 +176,8 @@ int
 mbox_wants(struct mbox *m)
 {
 	if (m->want_fd == -1)
-		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? file_open_own(m->dir_fd, "want", O_RDWR)
-		    : file_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
+		m->want_fd = mode_shared(m->ctl.mode) && !m->look ? safefile_open_own(m->dir_fd, "want", O_RDWR)
+		    : safefile_open_plain(m->dir_fd, "want", m->look ? O_RDONLY : O_RDWR);
 	return m->want_fd == -1 ? not_opened(m) : 0;
 }
 
@@ -194,7 +194,7 @@ mbox_number(struct mbox *m)
 		number = state_owner(number);
 		if (number < MBOX_NUMBERS)
 			continue;
-		if (lock_try(m->lock_fd, number) == 0)
+		if (reclock_try(m->lock_fd, number) == 0)
 			m->number = number;
 		else if (errno != EAGAIN)
 			return -1;
@@ -206,7 +206,7 @@ bool
 mbox_lives(const struct mbox *m, uint64_t number)
 {
 	/* who only looks has no lock to ask by */
-	return number == m->number || m->look || lock_holder(m->lock_fd, number) != -1;
+	return number == m->number || m->look || reclock_holder(m->lock_fd, number) != -1;
 }
 
 void
@@ -242,10 +242,10 @@ mbox_moved(struct mbox *m, uint64_t generation)
 int
 mbox_seg(struct mbox *m, uint64_t first)
 {
-	if (m->seg.h.first == first && m->shape == m->ctl.shape)
+	if (m->seg.h.first == first && m->layout == m->ctl.layout)
 		return 0;
 	seg_close(&m->seg);
-	m->shape = m->ctl.shape;
+	m->layout = m->ctl.layout;
 	/* what ctl or a neighbour names must be there */
 	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1)
 		return not_opened(m);

@@ -17,55 +17,71 @@
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/want.h"
 
-enum { MBOX_RINGS = 64 };               /* bells that one change holds open until the unlock */
+enum { TXN_RINGS = 64 };                /* wake FIFOs that one change holds open until the unlock */
 
-struct mbox {
-	struct mbox *next;              /* of those that this process has open */
-	int dir_fd, lock_fd, ctl_fd, want_fd;
-	dev_t dev;                      /* which directory: a process opens a mailbox once, */
-	ino_t ino;                      /* for closing any descriptor of `lock` drops all its locks */
-	uid_t uid;                      /* whose it is */
-	gid_t gid;
-	bool look;                      /* opened by mbox_look: no lock, and nothing is written */
-	mailbox_tell *held;                /* where not NULL: called once with `name` when it has been locked for long */
-	const char *name;
-	uint64_t number;                /* this process's; 0 until it needs one */
+/* The locked section, and the change in it (txn.h). */
+struct txn {
 	bool locked;
 	bool proven;                    /* it has been through no boot since it was last found whole, and is no copy */
 	bool changing;                  /* ctl is marked busy by us */
+	bool tidied;                    /* we have tried once to remove orphans; what stays is for another process */
 	int failed;                     /* errno of a change that failed half-way since the lock, 0 */
-	struct ctl ctl;                 /* as of the last lock */
-	struct seg seg;                 /* the segment used last ... */
-	uint64_t shape;                 /* ... and the shape of the mailbox it was opened in */
-	int rings[MBOX_RINGS];          /* bells to be rung at the unlock */
+	mailbox_tell *told;             /* where not NULL: called once with the mailbox's name when the lock takes long */
+	int rings[TXN_RINGS];           /* wake FIFOs to be closed at the unlock */
 	unsigned ringing;
-	int bell_fd;                    /* our own bell, -1 */
-	bool shared;                    /* there are members besides the owner */
-	bool drops;                     /* there are some who may only send, to drop/ */
-	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */
-	mailbox_tell *tell_unjudged;       /* told of that, once; or NULL */
-	int drop_fd;                    /* drop/, -1 */
-	struct door {
-		int bell_fd, own_fd;    /* drop/bell, where we keep the door, and a writing end of ours; -1 */
-		unsigned vain;          /* rings for nothing since vain_ns */
-		uint64_t vain_ns;
-	} door;
-	bool behind;                    /* we wait behind another sender, whose death changes no byte */
-	bool kinds_known;               /* in this locked section: crowd.kinds */
-	struct want_crowd crowd;        /* what the table of wants had when it was looked through last */
-	bool tidied;                    /* we have tried once to remove litter; what stays is for another process */
-	bool cleared;                   /* we have looked for wants of the dead */
-	bool posted;                    /* our want stands in the table, asleep or not */
-	uint32_t want_index;
-	struct want want;
-	struct damage damage;           /* what was found damaged and is to be told */
 };
 
-/* Bytes of `lock`: the mailbox lock, the sync lock (stable.h), the door (door.h); process numbers begin after them. */
-enum { MBOX_LOCK = 0, MBOX_SYNC, MBOX_DOOR, MBOX_NUMBERS };
+/* What this process waits for here (wait.h). */
+struct waiter {
+	int bell_fd;                    /* our own wake FIFO, -1 */
+	bool behind;                    /* we wait behind another sender, whose death changes no byte */
+	bool kinds_known;               /* in this locked section: crowd.kinds */
+	bool cleared;                   /* we have looked for wants of the dead */
+	bool posted;                    /* our want stands in the table, asleep or not, */
+	uint32_t index;                 /* in this entry */
+	struct want want;
+	struct want_crowd crowd;        /* what the table of wants had when it was looked through last */
+};
 
-#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, .bell_fd = -1, \
-	.drop_fd = -1, .door = { .bell_fd = -1, .own_fd = -1 } }
+/* Listening for drops (listen.h). */
+struct listen {
+	int bell_fd, own_fd;            /* drop/bell, where we listen, and a writing end of ours; -1 */
+	unsigned vain;                  /* rings for nothing since vain_ns */
+	uint64_t vain_ns;
+};
+
+/* What a single message touches stands first: each page is a fault in a one-shot. */
+struct mbox {
+	struct mbox *next;              /* of those that this process has open */
+	const char *name;               /* as the user typed it */
+	int dir_fd, lock_fd, ctl_fd, want_fd;
+	dev_t dev;                      /* which directory */
+	ino_t ino;
+	uid_t uid;                      /* whose it is */
+	gid_t gid;
+	bool look;                      /* opened by mbox_look: no lock, and nothing is written */
+	bool shared;                    /* there are members besides the owner */
+	uint64_t number;                /* this process's; 0 until it needs one */
+	struct damage damage;           /* what was found damaged and is to be told */
+
+	struct txn txn;
+	struct ctl ctl;                 /* as of the last lock */
+	struct seg seg;                 /* the segment used last (mbox_seg), ... */
+	uint64_t layout;                /* ... and the layout of the mailbox when it was opened */
+
+	bool drops;                     /* some may only send, to drop/ */
+	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */
+	mailbox_tell *tell_unjudged;    /* told of that, once; or NULL */
+	int drop_fd;                    /* drop/, -1 */
+	struct listen listen;
+	struct waiter waiter;
+};
+
+/* Bytes of `lock`: the mailbox lock, the sync lock (groupsync.h), the door (listen.h); process numbers begin after them. */
+enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
+
+#define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
+	.drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .bell_fd = -1 } }
 
 /*
  * mbox_open -- open the mailbox at path.

@@ -37,10 +37,10 @@ piece_end(struct mbox *m, uint64_t deadline_ns)
 {
 	uint64_t least_ns = clock_after(LEAST_NS);
 
-	if (mbox_end(m, 0) == -1)
+	if (txn_end(m, 0) == -1)
 		return -1;
 	piece_pause();
-	return mbox_lock(m, deadline_ns > least_ns ? deadline_ns : least_ns);
+	return txn_lock(m, deadline_ns > least_ns ? deadline_ns : least_ns);
 }
 
 int

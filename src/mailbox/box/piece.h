@@ -29,7 +29,7 @@ void piece_pause(void);
 /*
  * piece_end -- with the lock held: commit what has begun and unlock, let those go first who wait, and lock again.
  * deadline_ns: for the lock; a second at least.
- * Returns 0, or -1 with the mailbox unlocked, and errno as of mbox_lock.
+ * Returns 0, or -1 with the mailbox unlocked, and errno as of txn_lock.
  */
 int piece_end(struct mbox *m, uint64_t deadline_ns);
 

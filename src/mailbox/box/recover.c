@@ -23,15 +23,15 @@ enum { BLOCK = 256 };           /* slots and states read at a time */
 static int
 by_id(const void *a, const void *b)
 {
-	const struct recount_listed *x = a, *y = b;
+	const struct recover_listed *x = a, *y = b;
 
 	return (x->id > y->id) - (x->id < y->id);
 }
 
 static int
-add_id(struct recount_list *ids, uint64_t id)
+add_id(struct recover_list *ids, uint64_t id)
 {
-	struct recount_listed *bigger;
+	struct recover_listed *bigger;
 
 	if (ids->n == ids->room) {
 		ids->room = ids->room ? 2 * ids->room : 64;
@@ -40,14 +40,14 @@ add_id(struct recount_list *ids, uint64_t id)
 			return -1;
 		ids->seg = bigger;
 	}
-	ids->seg[ids->n++] = (struct recount_listed){ id, 0 };
+	ids->seg[ids->n++] = (struct recover_listed){ id, 0 };
 	return 0;
 }
 
 int
-recount_list_segments(int dir_fd, bool new, struct recount_list *ids)
+recover_list_segments(int dir_fd, bool new, struct recover_list *ids)
 {
-	DIR *d = file_list_open(dir_fd);
+	DIR *d = safefile_list_open(dir_fd);
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
@@ -56,12 +56,12 @@ recount_list_segments(int dir_fd, bool new, struct recount_list *ids)
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = file_list_next(d, &r)) != NULL) {
+	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL) {
 		kind = seg_parse_file(e->d_name, &id, &variant);
 		if (kind == 'i' || (new && kind == 'n'))
 			r = add_id(ids, id);
 	}
-	file_list_close(d);
+	safefile_list_close(d);
 	if (ids->n > 1)
 		qsort(ids->seg, ids->n, sizeof *ids->seg, by_id);
 	return r;
@@ -107,7 +107,7 @@ count_segment(struct ctl *c, struct seg *s, uint32_t n)
 
 /* count_segments -- go through all segments, remove the spent ones, and draw the chain of the others. */
 static int
-count_segments(int dir_fd, struct recount_list *ids, struct ctl *c)
+count_segments(int dir_fd, struct recover_list *ids, struct ctl *c)
 {
 	struct seg s, last = SEG_CLOSED;
 	bool newest;
@@ -123,12 +123,12 @@ count_segments(int dir_fd, struct recount_list *ids, struct ctl *c)
 			if (errno != EBADMSG || id != c->next)
 				goto end;
 			s.h.first = id;
-			c->litter |= seg_remove(&s) == -1;
+			c->orphans |= seg_remove(&s) == -1;
 			continue;
 		}
 		newest = s.h.first == c->last_seg;
 		if (!newest && (s.h.first > c->last_seg || s.h.n == 0)) {
-			c->litter |= seg_remove(&s) == -1;
+			c->orphans |= seg_remove(&s) == -1;
 			continue;
 		}
 		if (count_segment(c, &s, newest ? (uint32_t)(c->next - c->last_seg) : s.h.n) == -1) {
@@ -136,10 +136,10 @@ count_segments(int dir_fd, struct recount_list *ids, struct ctl *c)
 			goto end;
 		}
 		if (!newest && s.h.done == s.h.n) {
-			c->litter |= seg_remove(&s) == -1;
+			c->orphans |= seg_remove(&s) == -1;
 			continue;
 		}
-		ids->seg[i] = (struct recount_listed){ id, s.h.variant };
+		ids->seg[i] = (struct recover_listed){ id, s.h.variant };
 		s.h.prev = last.h.first;
 		s.h.next = 0;
 		if (last.h.first == 0) {
@@ -172,7 +172,7 @@ end:
 
 /* message_waits -- whether message id is in a segment and not gone.  -1 where that cannot be told. */
 static int
-message_waits(int dir_fd, const struct recount_list *ids, const struct ctl *c, uint64_t id)
+message_waits(int dir_fd, const struct recover_list *ids, const struct ctl *c, uint64_t id)
 {
 	struct seg s;
 	uint64_t state = 0;
@@ -195,7 +195,7 @@ message_waits(int dir_fd, const struct recount_list *ids, const struct ctl *c, u
 }
 
 static bool
-log_is_named(const struct recount_list *ids, uint64_t id, uint32_t variant)
+log_is_named(const struct recover_list *ids, uint64_t id, uint32_t variant)
 {
 	for (size_t i = 0; i < ids->n; i++)
 		if (ids->seg[i].id == id)
@@ -233,15 +233,15 @@ in_use(int lock_fd, uint64_t self, const struct waiters *who, const char *name)
 		return true;
 	if (strcmp(dot, ".wake") == 0)
 		return has_want(who, number);
-	return number == self || lock_holder(lock_fd, number) != -1;
+	return number == self || reclock_holder(lock_fd, number) != -1;
 }
 
 /* remove_unnamed -- remove what no segment, message, want or living process names. */
 static int
-remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list *ids, const struct waiters *who,
+remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recover_list *ids, const struct waiters *who,
     struct ctl *c)
 {
-	DIR *d = file_list_open(dir_fd);
+	DIR *d = safefile_list_open(dir_fd);
 	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
@@ -249,7 +249,7 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = file_list_next(d, &r)) != NULL) {
+	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL) {
 		switch (seg_parse_file(e->d_name, &id, &variant)) {
 		case 'l':
 			keep = log_is_named(ids, id, variant);
@@ -268,11 +268,11 @@ remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recount_list
 			keep = strcmp(e->d_name, "identity.new") != 0 && in_use(lock_fd, self, who, e->d_name);
 		}
 		if (keep == 0)
-			c->litter |= file_remove(dir_fd, e->d_name) == -1;
+			c->orphans |= safefile_remove(dir_fd, e->d_name) == -1;
 		else if (keep == -1)
 			r = -1;
 	}
-	file_list_close(d);
+	safefile_list_close(d);
 	return r;
 }
 
@@ -286,7 +286,7 @@ count_wants(int lock_fd, int want_fd, uint64_t self, struct waiters *who, struct
 	who->n = 0;
 	for (uint32_t i = 0; used != -1 && i < (uint32_t)used; i++) {
 		if (want_read(want_fd, i, &w) == 0
-		    && (w.owner == 0 || w.owner == self || lock_holder(lock_fd, w.owner) != -1))
+		    && (w.owner == 0 || w.owner == self || reclock_holder(lock_fd, w.owner) != -1))
 			who->owner[who->n++] = w.owner;
 		else if (want_void(want_fd, i) == -1)
 			return -1;
@@ -299,7 +299,7 @@ count_wants(int lock_fd, int want_fd, uint64_t self, struct waiters *who, struct
 
 /* count_leaving -- a message that was about to be dropped, and is gone, is counted. */
 static int
-count_leaving(int dir_fd, const struct recount_list *ids, struct ctl *c)
+count_leaving(int dir_fd, const struct recover_list *ids, struct ctl *c)
 {
 	int waits = c->leaving == 0 ? 1 : message_waits(dir_fd, ids, c, c->leaving);
 
@@ -322,10 +322,10 @@ open_drop(int dir_fd, const struct ctl *c)
 
 	if (c->removed || fstat(dir_fd, &st) == -1)
 		return c->removed ? 0 : -1;
-	fd = drop_open(dir_fd, st.st_uid);
+	fd = dropdir_open(dir_fd, st.st_uid);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	r = drop_unshut(fd, c->mode);
+	r = dropdir_unshut(fd, c->mode);
 	err = errno;
 	close(fd);
 	errno = err;
@@ -333,22 +333,22 @@ open_drop(int dir_fd, const struct ctl *c)
 }
 
 int
-recount(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
+recover(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 {
-	struct recount_list ids = { NULL, 0, 0 };
+	struct recover_list ids = { NULL, 0, 0 };
 	struct waiters who;
 	int r = -1;
 
-	c->litter = 0;
+	c->orphans = 0;
 	c->live = c->live_bytes = c->claimed = c->delayed = 0;
 	c->first = c->head = c->next;
 	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
-	if (recount_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
+	if (recover_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
 	    && count_leaving(dir_fd, &ids, c) == 0 && count_wants(lock_fd, want_fd, self, &who, c) == 0
 	    && remove_unnamed(dir_fd, lock_fd, self, &ids, &who, c) == 0
 	    && (!mode_drops(c->mode) || open_drop(dir_fd, c) == 0)) {
-		c->shape++;
-		c->backs++;
+		c->layout++;
+		c->requeues++;
 		c->checked_ns = 0;
 		r = 0;
 	}

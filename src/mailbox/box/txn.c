@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * txn: lock, begin, commit, unlock: the frame of every change.  A crash in any of them leaves what the next mbox_lock
+ * txn: lock, begin, commit, unlock: the frame of every change.  A crash in any of them leaves what the next txn_lock
  * makes whole.
  */
 #include "mailbox/box/txn.h"
@@ -24,13 +24,13 @@ enum { LOOK_NAP_MS = 20 };
 
 #define LOOK_NS UINT64_C(1000000000)    /* how long a change may take that is waited out by who only looks */
 #define HELD_NS UINT64_C(2000000000)    /* how long a lock may be held before somebody who waits is told */
-#define LAST_NS UINT64_C(1000000000)    /* how long mbox_insist still waits after the last signal */
+#define LAST_NS UINT64_C(1000000000)    /* how long txn_insist still waits after the last signal */
 
 static int
 unlock_with(struct mbox *m, int err)
 {
-	m->locked = true;
-	mbox_unlock(m);
+	m->txn.locked = true;
+	txn_unlock(m);
 	errno = err;
 	return -1;
 }
@@ -57,12 +57,12 @@ look_at_ctl(struct mbox *m)
 		errno = EIDRM;
 		return -1;
 	}
-	m->locked = true;
+	m->txn.locked = true;
 	return 0;
 }
 
 bool
-mbox_held_still(const struct mbox *m)
+txn_still(const struct mbox *m)
 {
 	return !m->look || ctl_still(m->ctl_fd, m->ctl.generation);
 }
@@ -71,16 +71,16 @@ mbox_held_still(const struct mbox *m)
 static int
 open_wants(struct mbox *m)
 {
-	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.litter ? mbox_wants(m) : 0;
+	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.orphans ? mbox_wants(m) : 0;
 }
 
 /* mend -- what a killed process left; in one section, however much waits, for nobody can go on before. */
 static int
 mend(struct mbox *m)
 {
-	m->tidied = true;
-	if (recount(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
-		return mbox_commit(m);
+	m->txn.tidied = true;
+	if (recover(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
+		return txn_commit(m);
 	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
 }
 
@@ -88,25 +88,25 @@ mend(struct mbox *m)
 static int
 take(struct mbox *m, uint64_t deadline_ns)
 {
-	mailbox_tell *held = m->held;
+	mailbox_tell *held = m->txn.told;
 	uint64_t soon_ns;
 
 	if (held != NULL) {
-		if (lock_spin(m->lock_fd, MBOX_LOCK) == 0)
+		if (reclock_spin(m->lock_fd, MBOX_LOCK) == 0)
 			return 0;
 		if (errno != EAGAIN)
 			return -1;
 		soon_ns = clock_after(HELD_NS);
 		if (soon_ns < deadline_ns && isatty(STDERR_FILENO)) {
-			if (lock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
+			if (reclock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
 				return 0;
 			if (errno != EBUSY)
 				return -1;
-			m->held = NULL;
+			m->txn.told = NULL;
 			held(m->name);
 		}
 	}
-	return lock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
+	return reclock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
 }
 
 /* identify -- a copy gets an identity of its own, but one that some may only send to: what waits in drop/ is for it. */
@@ -127,7 +127,7 @@ have_wants(const struct mbox *m)
 
 	if (fstatat(m->dir_fd, "want", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
 		return 0;
-	fd = file_make(m->dir_fd, "want", mode_files(m->ctl.mode));
+	fd = safefile_make(m->dir_fd, "want", mode_files(m->ctl.mode));
 	if (fd == -1)
 		return -1;
 	close(fd);
@@ -143,9 +143,9 @@ static int
 prove(struct mbox *m)
 {
 	struct ctl *c = &m->ctl;
-	uint64_t boot = boot_id(), place;
+	uint64_t boot = bootid_get(), place;
 
-	if (boot_place(m->ctl_fd, &place) == -1)
+	if (bootid_place(m->ctl_fd, &place) == -1)
 		return -1;
 	if (boot != 0 && boot == c->boot && place == c->place)
 		return 0;
@@ -162,7 +162,7 @@ prove(struct mbox *m)
 }
 
 int
-mbox_lock(struct mbox *m, uint64_t deadline_ns)
+txn_lock(struct mbox *m, uint64_t deadline_ns)
 {
 	if (m->look)
 		return look_at_ctl(m) == -1 ? -1 : open_wants(m);
@@ -174,34 +174,34 @@ mbox_lock(struct mbox *m, uint64_t deadline_ns)
 		return unlock_with(m, errno);
 	if (m->ctl.removed)
 		return unlock_with(m, EIDRM);
-	if (!m->proven && !(m->proven = boot_marked(m->ctl_fd)) && prove(m) == -1)
+	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
 		return unlock_with(m, errno);
 	if (open_wants(m) == -1)
 		return unlock_with(m, errno);
-	m->locked = true;
-	m->changing = false;
-	m->failed = 0;
-	m->kinds_known = false;
-	m->crowd.kinds = 0;
-	if ((m->ctl.busy || (m->ctl.litter && !m->tidied)) && mend(m) == -1)
+	m->txn.locked = true;
+	m->txn.changing = false;
+	m->txn.failed = 0;
+	m->waiter.kinds_known = false;
+	m->waiter.crowd.kinds = 0;
+	if ((m->ctl.busy || (m->ctl.orphans && !m->txn.tidied)) && mend(m) == -1)
 		return unlock_with(m, errno);
-	if (!m->proven)
-		boot_mark(m->ctl_fd);
-	m->proven = true;
+	if (!m->txn.proven)
+		bootid_mark(m->ctl_fd);
+	m->txn.proven = true;
 	return 0;
 }
 
 int
-mbox_insist(struct mbox *m, int stops)
+txn_insist(struct mbox *m, int stops)
 {
-	uint64_t deadline_ns = m->held != NULL ? clock_after(HELD_NS) : CLOCK_NEVER, last_ns = CLOCK_NEVER;
+	uint64_t deadline_ns = m->txn.told != NULL ? clock_after(HELD_NS) : CLOCK_NEVER, last_ns = CLOCK_NEVER;
 
-	while (mbox_lock(m, deadline_ns) == -1) {
+	while (txn_lock(m, deadline_ns) == -1) {
 		if (errno == EBUSY && deadline_ns != CLOCK_NEVER) {
 			deadline_ns = CLOCK_NEVER;
-			if (m->held != NULL)
-				m->held(m->name);
-			m->held = NULL;
+			if (m->txn.told != NULL)
+				m->txn.told(m->name);
+			m->txn.told = NULL;
 		} else if (errno != EINTR || stops == 1 || clock_mono_ns() >= last_ns) {
 			return -1;
 		} else if (io_stops >= stops && last_ns == CLOCK_NEVER) {
@@ -212,81 +212,81 @@ mbox_insist(struct mbox *m, int stops)
 }
 
 int
-mbox_begin(struct mbox *m)
+txn_begin(struct mbox *m)
 {
-	if (m->failed != 0 || m->look) {
-		errno = m->failed != 0 ? m->failed : EACCES;
+	if (m->txn.failed != 0 || m->look) {
+		errno = m->txn.failed != 0 ? m->txn.failed : EACCES;
 		return -1;
 	}
-	if (m->changing)
+	if (m->txn.changing)
 		return 0;
 	m->ctl.busy = 1;
 	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
 		return -1;
-	m->changing = true;
+	m->txn.changing = true;
 	return 0;
 }
 
 int
-mbox_note(struct mbox *m)
+txn_note(struct mbox *m)
 {
 	return ctl_write(m->ctl_fd, &m->ctl);
 }
 
 int
-mbox_fail(struct mbox *m)
+txn_fail(struct mbox *m)
 {
-	m->failed = errno;
+	m->txn.failed = errno;
 	return -1;
 }
 
 int
-mbox_commit(struct mbox *m)
+txn_commit(struct mbox *m)
 {
-	if (m->failed != 0) {
-		errno = m->failed;
+	if (m->txn.failed != 0) {
+		errno = m->txn.failed;
 		return -1;
 	}
 	m->ctl.busy = 0;
 	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
 		return -1;
-	m->changing = false;
+	m->txn.changing = false;
 	return 0;
 }
 
 void
-mbox_ring(struct mbox *m, int fd)
+txn_ring(struct mbox *m, int fd)
 {
-	if (m->ringing < MBOX_RINGS)
-		m->rings[m->ringing++] = fd;
+	if (m->txn.ringing < TXN_RINGS)
+		m->txn.rings[m->txn.ringing++] = fd;
 	else
 		close(fd);
 }
 
 void
-mbox_unlock(struct mbox *m)
+txn_unlock(struct mbox *m)
 {
 	int err = errno;
 
-	if (!m->locked)
+	if (!m->txn.locked)
 		return;
-	m->locked = false;
-	if (m->changing) {
+	m->txn.locked = false;
+	if (m->txn.changing) {
 		seg_close(&m->seg);
-		m->changing = false;
+		m->txn.changing = false;
 	}
 	if (!m->look)
-		lock_free(m->lock_fd, MBOX_LOCK);
-	while (m->ringing > 0)
-		close(m->rings[--m->ringing]);
+		reclock_free(m->lock_fd, MBOX_LOCK);
+	while (m->txn.ringing > 0)
+		close(m->txn.rings[--m->txn.ringing]);
 	errno = err;
 }
 
 int
-mbox_end(struct mbox *m, int r)
+txn_end(struct mbox *m, int r)
 {
-	if (r != -1 && m->changing && mbox_commit(m) == -1)
+	if (r != -1 && m->txn.changing && txn_commit(m) == -1)
 		r = -1;
-	mbox_unlock(m);
+	txn_unlock(m);
 	return r;
 }

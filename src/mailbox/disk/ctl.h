@@ -22,7 +22,7 @@
 enum {
 	CTL_VERSION = 4,
 	CTL_COPY = 256,                 /* bytes of a copy */
-	CTL_SYNCED = 64,                /* bytes behind the copies, of a durable mailbox: see stable.c */
+	CTL_SYNCED = 64,                /* bytes behind the copies, of a durable mailbox: see groupsync.c */
 };
 
 struct ctl {
@@ -47,8 +47,8 @@ struct ctl {
 	uint64_t delayed;               /* how many of them are not to be given yet */
 	uint64_t dropped;               /* messages that left otherwise than by being received */
 
-	uint64_t shape;                 /* counts segments removed and rewritten: what is remembered of them is stale */
-	uint64_t backs;                 /* counts messages put back: what was passed over may be ready */
+	uint64_t layout;                 /* counts segments removed and rewritten: what is remembered of them is stale */
+	uint64_t requeues;                 /* counts messages put back: what was passed over may be ready */
 	uint64_t ticket;                /* the last want's place in the queue */
 	uint64_t checked_ns;            /* when claimers were last asked for (CLOCK_MONOTONIC) */
 	uint32_t wants;                 /* entries of the want table in use, from its start */
@@ -56,17 +56,17 @@ struct ctl {
 	uint8_t removed;                /* rmmbox has begun */
 	uint8_t policy;                 /* enum mailbox_policy */
 	uint8_t expires;                /* some of what waits may expire */
-	uint64_t boot;                  /* the boot of the machine in which it was last found whole (boot.h) */
+	uint64_t boot;                  /* the boot of the machine in which it was last found whole (bootid.h) */
 	uint64_t place;                 /* which file this was then: in a copy it is another one */
 	uint64_t proven;                /* large payloads below this id are from before: checked before they are given */
 	uint64_t damaged;               /* messages that were damaged, and set aside */
 	uint8_t durable;                /* what was sent survives loss of power */
-	uint8_t litter;                 /* a file could not be removed: each process that takes the lock tries once */
+	uint8_t orphans;                 /* a file could not be removed: each process that takes the lock tries once */
 	uint8_t spoilt;                 /* `leaving' is damaged */
 	uint8_t from_drop;              /* the last message came from drop/ */
 	uint32_t refused;               /* drops that were none */
 	uint64_t leaving;               /* while busy: a message that is about to count as dropped, or damaged; 0 none */
-	uint8_t taken[DROP_ID];         /* the drop that came in last: its file goes before another comes in */
+	uint8_t taken[DROPDIR_ID];         /* the drop that came in last: its file goes before another comes in */
 	uint32_t sum;                   /* of all that stands before it */
 };
 

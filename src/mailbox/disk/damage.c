@@ -29,7 +29,7 @@ damage_keep(struct damage *d, int dir_fd, uint64_t id, unsigned mode, const void
 
 	/* those found together stand together, under the number of the first */
 	snprintf(name, sizeof name, "%020llu.damaged", (unsigned long long)(d->kept_frames ? d->frames : id));
-	fd = d->kept_frames ? file_open_own(dir_fd, name, O_WRONLY) : file_make(dir_fd, name, mode_files(mode));
+	fd = d->kept_frames ? safefile_open_own(dir_fd, name, O_WRONLY) : safefile_make(dir_fd, name, mode_files(mode));
 	if (fd == -1)
 		return -1;
 	r = fstat(fd, &st) == -1 ? -1 : io_pwrite(fd, frame, len, (uint64_t)st.st_size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* drop: see drop.h. */
+/* drop: see dropdir.h. */
 #include "mailbox/disk/dropdir.h"
 
 #include <dirent.h>
@@ -18,24 +18,24 @@
 #define BEGUN "tmp."
 
 void
-drop_name(char *name, const unsigned char *id, bool begun)
+dropdir_name(char *name, const unsigned char *id, bool begun)
 {
 	if (begun) {
 		memcpy(name, BEGUN, sizeof BEGUN - 1);
 		name += sizeof BEGUN - 1;
 	}
-	*num_hex_bytes(name, id, DROP_ID) = '\0';
+	*num_hex_bytes(name, id, DROPDIR_ID) = '\0';
 }
 
 bool
-drop_parse(const char *name, unsigned char *id)
+dropdir_parse(const char *name, unsigned char *id)
 {
 	static const char digits[] = NUM_HEX;
 	const char *high, *low;
 
-	if (strlen(name) != (size_t)2 * DROP_ID)
+	if (strlen(name) != (size_t)2 * DROPDIR_ID)
 		return false;
-	for (size_t i = 0; i < DROP_ID; i++) {
+	for (size_t i = 0; i < DROPDIR_ID; i++) {
 		high = strchr(digits, name[2 * i]);
 		low = strchr(digits, name[2 * i + 1]);
 		if (high == NULL || low == NULL)
@@ -46,25 +46,25 @@ drop_parse(const char *name, unsigned char *id)
 }
 
 bool
-drop_begun(const char *name)
+dropdir_begun(const char *name)
 {
 	return strncmp(name, BEGUN, sizeof BEGUN - 1) == 0;
 }
 
 size_t
-drop_to(char *to, uint64_t identity, uid_t owner)
+dropdir_to(char *to, uint64_t identity, uid_t owner)
 {
 	*num_hex(to, identity, 16) = '.';
-	return DROP_TO_OWNER + num_decimal(to + DROP_TO_OWNER, owner);
+	return DROPDIR_TO_OWNER + num_decimal(to + DROPDIR_TO_OWNER, owner);
 }
 
 bool
-drop_names(const char *to, size_t len, uid_t owner)
+dropdir_names(const char *to, size_t len, uid_t owner)
 {
-	char expected[DROP_TO_BYTES];
+	char expected[DROPDIR_TO_BYTES];
 
-	return drop_to(expected, 0, owner) == len
-	    && memcmp(to + DROP_TO_OWNER, expected + DROP_TO_OWNER, len - DROP_TO_OWNER) == 0;
+	return dropdir_to(expected, 0, owner) == len
+	    && memcmp(to + DROPDIR_TO_OWNER, expected + DROPDIR_TO_OWNER, len - DROPDIR_TO_OWNER) == 0;
 }
 
 /* is_to -- whether n bytes are of the form that `to' has. */
@@ -73,25 +73,25 @@ is_to(const char *text, size_t n)
 {
 	uint64_t owner;
 
-	return n > DROP_TO_OWNER && strspn(text, NUM_HEX) == DROP_TO_OWNER - 1 && text[DROP_TO_OWNER - 1] == '.'
-	    && num_parse((struct slice){ text + DROP_TO_OWNER, n - DROP_TO_OWNER }, &owner) == 0;
+	return n > DROPDIR_TO_OWNER && strspn(text, NUM_HEX) == DROPDIR_TO_OWNER - 1 && text[DROPDIR_TO_OWNER - 1] == '.'
+	    && num_parse((struct slice){ text + DROPDIR_TO_OWNER, n - DROPDIR_TO_OWNER }, &owner) == 0;
 }
 
 int
-drop_identity(int dir_fd, uid_t owner, char *to, size_t *len)
+dropdir_identity(int dir_fd, uid_t owner, char *to, size_t *len)
 {
-	int fd = file_open_plain(dir_fd, "identity", O_RDONLY);
-	char text[DROP_TO_BYTES + 1];
+	int fd = safefile_open_plain(dir_fd, "identity", O_RDONLY);
+	char text[DROPDIR_TO_BYTES + 1];
 	struct stat st;
 	ssize_t n;
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == -1 || (n = io_pread(fd, text, DROP_TO_BYTES, 0)) == -1)
-		return file_close_with(fd, errno);
+	if (fstat(fd, &st) == -1 || (n = io_pread(fd, text, DROPDIR_TO_BYTES, 0)) == -1)
+		return safefile_close_with(fd, errno);
 	text[n] = '\0';
 	if (st.st_uid != owner || n == 0 || text[n - 1] != '\n' || !is_to(text, (size_t)n - 1))
-		return file_close_with(fd, EBADMSG);
+		return safefile_close_with(fd, EBADMSG);
 	close(fd);
 	*len = (size_t)n - 1;
 	memcpy(to, text, *len);
@@ -112,7 +112,7 @@ class_bits(unsigned mode, unsigned bits)
 }
 
 int
-drop_open(int dir_fd, uid_t owner)
+dropdir_open(int dir_fd, uid_t owner)
 {
 	int fd = openat(dir_fd, "drop", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -120,18 +120,18 @@ drop_open(int dir_fd, uid_t owner)
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == -1)
-		return file_close_with(fd, errno);
-	return st.st_uid == owner ? fd : file_close_with(fd, EBADMSG);
+		return safefile_close_with(fd, errno);
+	return st.st_uid == owner ? fd : safefile_close_with(fd, EBADMSG);
 }
 
 int
-drop_shut(int drop_fd)
+dropdir_shut(int drop_fd)
 {
 	return fchmod(drop_fd, S_ISVTX | 0700);
 }
 
 int
-drop_unshut(int drop_fd, unsigned mode)
+dropdir_unshut(int drop_fd, unsigned mode)
 {
 	return fchmod(drop_fd, S_ISVTX | 0700 | class_bits(mode, 3));
 }
@@ -148,67 +148,67 @@ clear(int drop_fd)
 	/* what is removed while it is listed may hide another */
 	while (gone && r == 0) {
 		gone = false;
-		d = file_list_open(drop_fd);
+		d = safefile_list_open(drop_fd);
 		if (d == NULL)
 			return -1;
-		while ((e = file_list_next(d, &r)) != NULL)
+		while ((e = safefile_list_next(d, &r)) != NULL)
 			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0
 			    && (unlinkat(drop_fd, e->d_name, 0) == 0 || unlinkat(drop_fd, e->d_name, AT_REMOVEDIR) == 0))
 				gone = true;
-		file_list_close(d);
+		safefile_list_close(d);
 	}
 	return r;
 }
 
 int
-drop_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
+dropdir_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
 {
-	int fd = file_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
-	char text[DROP_TO_BYTES];
+	int fd = safefile_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
+	char text[DROPDIR_TO_BYTES];
 	size_t n;
 
 	if (fd == -1)
 		return -1;
-	n = drop_to(text, identity, owner);
+	n = dropdir_to(text, identity, owner);
 	text[n++] = '\n';
 	if (io_pwrite(fd, text, n, 0) == -1)
-		return file_close_with(fd, errno);
+		return safefile_close_with(fd, errno);
 	close(fd);
 	return renameat(dir_fd, "identity.new", dir_fd, "identity");
 }
 
 int
-drop_make(int dir_fd, unsigned mode, uint64_t identity)
+dropdir_make(int dir_fd, unsigned mode, uint64_t identity)
 {
 	int fd, bell_fd;
 
-	if (drop_identify(dir_fd, mode, identity, geteuid()) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
+	if (dropdir_identify(dir_fd, mode, identity, geteuid()) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
 		return -1;
-	fd = drop_open(dir_fd, geteuid());
+	fd = dropdir_open(dir_fd, geteuid());
 	if (fd == -1)
 		return -1;
-	if (drop_shut(fd) == -1 || clear(fd) == -1
-	    || (bell_fd = file_make_fifo(fd, "bell", 0600 | class_bits(mode, 2))) == -1)
-		return file_close_with(fd, errno);
+	if (dropdir_shut(fd) == -1 || clear(fd) == -1
+	    || (bell_fd = safefile_make_fifo(fd, "bell", 0600 | class_bits(mode, 2))) == -1)
+		return safefile_close_with(fd, errno);
 	close(bell_fd);
-	if (drop_unshut(fd, mode) == -1)
-		return file_close_with(fd, errno);
+	if (dropdir_unshut(fd, mode) == -1)
+		return safefile_close_with(fd, errno);
 	return close(fd);
 }
 
 int
-drop_remove(int dir_fd)
+dropdir_remove(int dir_fd)
 {
 	struct stat st;
 	int fd;
 
 	if (fstat(dir_fd, &st) == -1)
 		return -1;
-	fd = drop_open(dir_fd, st.st_uid);
+	fd = dropdir_open(dir_fd, st.st_uid);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (drop_shut(fd) == -1 || clear(fd) == -1)
-		return file_close_with(fd, errno);
+	if (dropdir_shut(fd) == -1 || clear(fd) == -1)
+		return safefile_close_with(fd, errno);
 	close(fd);
 	if (unlinkat(dir_fd, "drop", AT_REMOVEDIR) == 0)
 		return 0;
@@ -220,27 +220,27 @@ drop_remove(int dir_fd)
 /* ---- what is there ---- */
 
 int
-drop_count(int drop_fd, const unsigned char *taken, uint64_t *n)
+dropdir_count(int drop_fd, const unsigned char *taken, uint64_t *n)
 {
-	unsigned char id[DROP_ID];
+	unsigned char id[DROPDIR_ID];
 	const struct dirent *e;
-	DIR *d = file_list_open(drop_fd);
+	DIR *d = safefile_list_open(drop_fd);
 	int r = 0;
 
 	if (d == NULL)
 		return -1;
 	*n = 0;
-	while ((e = file_list_next(d, &r)) != NULL)
-		if (drop_parse(e->d_name, id) && memcmp(id, taken, sizeof id) != 0)
+	while ((e = safefile_list_next(d, &r)) != NULL)
+		if (dropdir_parse(e->d_name, id) && memcmp(id, taken, sizeof id) != 0)
 			++*n;
-	file_list_close(d);
+	safefile_list_close(d);
 	return r;
 }
 
 void
-drop_ring(int drop_fd)
+dropdir_ring(int drop_fd)
 {
-	int fd = file_open_fifo(drop_fd, "bell", O_WRONLY);
+	int fd = safefile_open_fifo(drop_fd, "bell", O_WRONLY);
 
 	/* ENXIO: nobody listens; EAGAIN: it rings as loud as it can.  Who does not hear it looks once a second */
 	if (fd == -1)

@@ -93,8 +93,8 @@ open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suf
 
 	seg_file(name, first, variant, suffix);
 	if (s->access == SEG_SHARED)
-		return file_open_own(s->dir_fd, name, O_RDWR);
-	return file_open(s->dir_fd, name, s->access == SEG_LOOK ? O_RDONLY : O_RDWR);
+		return safefile_open_own(s->dir_fd, name, O_RDWR);
+	return safefile_open(s->dir_fd, name, s->access == SEG_LOOK ? O_RDONLY : O_RDWR);
 }
 
 static int
@@ -103,7 +103,7 @@ make_file(const struct seg *s, const char *suffix, unsigned mode)
 	char name[SEG_NAME_BYTES];
 
 	seg_file(name, s->h.first, 0, suffix);
-	return file_make(s->dir_fd, name, mode_files(mode));
+	return safefile_make(s->dir_fd, name, mode_files(mode));
 }
 
 static int
@@ -235,9 +235,9 @@ seg_remove(struct seg *s)
 
 	/* the index first: a log that no index names is removed by recount */
 	seg_file(name, s->h.first, 0, "idx");
-	r = file_remove(s->dir_fd, name);
+	r = safefile_remove(s->dir_fd, name);
 	seg_file(name, s->h.first, s->h.variant, "log");
-	if (file_remove(s->dir_fd, name) == -1)
+	if (safefile_remove(s->dir_fd, name) == -1)
 		r = -1;
 	seg_close(s);
 	errno = err;

@@ -47,7 +47,7 @@ enum {
 	SLOT_BIG = 1,                           /* the payload is in ID.big */
 	SLOT_SYNC = 2,                          /* its sender waits for its end */
 	SLOT_EXPIRES = 4,                       /* its expiry stands in the index */
-	SLOT_MEET = 8,                          /* an offer: the payload comes through ID.meet, from the process whose */
+	SLOT_OFFER = 8,                          /* an offer: the payload comes through ID.meet, from the process whose */
 	                                        /* number stands in the place of the due time */
 };
 

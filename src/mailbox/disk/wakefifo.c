@@ -15,7 +15,7 @@
 #include "base/safefile.h"
 
 void
-bell_name(char *name, uint64_t number)
+wakefifo_name(char *name, uint64_t number)
 {
 	size_t n = num_decimal(name, number);
 
@@ -23,7 +23,7 @@ bell_name(char *name, uint64_t number)
 }
 
 void
-bell_spool_name(char *name, uint64_t number)
+wakefifo_spool_name(char *name, uint64_t number)
 {
 	size_t n = num_decimal(name, number);
 
@@ -33,23 +33,23 @@ bell_spool_name(char *name, uint64_t number)
 static int
 open_end(int dir_fd, uint64_t number, int access)
 {
-	char name[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX];
 
-	bell_name(name, number);
-	return file_open_fifo(dir_fd, name, access);
+	wakefifo_name(name, number);
+	return safefile_open_fifo(dir_fd, name, access);
 }
 
 int
-bell_make(int dir_fd, uint64_t number, unsigned mode)
+wakefifo_make(int dir_fd, uint64_t number, unsigned mode)
 {
-	char name[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX];
 
-	bell_name(name, number);
-	return file_make_fifo(dir_fd, name, mode);
+	wakefifo_name(name, number);
+	return safefile_make_fifo(dir_fd, name, mode);
 }
 
 int
-bell_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
+wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
 {
 	char byte;
 	bool held;
@@ -62,21 +62,21 @@ bell_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
 	if (!held)
 		return fd;
 	close(fd);
-	bell_remove(dir_fd, number);
-	return bell_make(dir_fd, number, mode);
+	wakefifo_remove(dir_fd, number);
+	return wakefifo_make(dir_fd, number, mode);
 }
 
 int
-bell_ring_open(int dir_fd, uint64_t number)
+wakefifo_ring_open(int dir_fd, uint64_t number)
 {
 	return open_end(dir_fd, number, O_WRONLY);
 }
 
 int
-bell_remove(int dir_fd, uint64_t number)
+wakefifo_remove(int dir_fd, uint64_t number)
 {
-	char name[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX];
 
-	bell_name(name, number);
-	return file_remove(dir_fd, name);
+	wakefifo_name(name, number);
+	return safefile_remove(dir_fd, name);
 }

@@ -11,31 +11,31 @@
 
 #include <stdint.h>
 
-enum { BELL_NAME_MAX = 32 };
+enum { WAKEFIFO_NAME_MAX = 32 };
 
-/* bell_name -- the FIFO's name for a process number.  name: BELL_NAME_MAX bytes. */
-void bell_name(char *name, uint64_t number);
+/* wakefifo_name -- the FIFO's name for a process number.  name: WAKEFIFO_NAME_MAX bytes. */
+void wakefifo_name(char *name, uint64_t number);
 
-/* bell_spool_name -- the name of the file in which a process gathers a large payload.  BELL_NAME_MAX bytes. */
-void bell_spool_name(char *name, uint64_t number);
+/* wakefifo_spool_name -- the name of the file in which a process gathers a large payload.  WAKEFIFO_NAME_MAX bytes. */
+void wakefifo_spool_name(char *name, uint64_t number);
 
-/* bell_make -- make and open the bell of number in dir_fd, with this mode.  Returns the descriptor, or -1. */
-int bell_make(int dir_fd, uint64_t number, unsigned mode);
+/* wakefifo_make -- make and open the bell of number in dir_fd, with this mode.  Returns the descriptor, or -1. */
+int wakefifo_make(int dir_fd, uint64_t number, unsigned mode);
 
 /*
- * bell_rearm -- make a bell ready to be rung again; fd is closed, and the new descriptor returned, or -1.
+ * wakefifo_rearm -- make a bell ready to be rung again; fd is closed, and the new descriptor returned, or -1.
  * Where a stopped process still holds the writing end the FIFO is made anew: it would never hang up.
  */
-int bell_rearm(int dir_fd, uint64_t number, unsigned mode, int fd);
+int wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd);
 
 /*
- * bell_ring_open -- first half of ringing: open the writing end.  The second is close(2), after the commit; a ringer
+ * wakefifo_ring_open -- first half of ringing: open the writing end.  The second is close(2), after the commit; a ringer
  * killed in between rings by dying.
  * Returns the descriptor, or -1: ENXIO or ENOENT where nobody listens, or errno of open(2).
  */
-int bell_ring_open(int dir_fd, uint64_t number);
+int wakefifo_ring_open(int dir_fd, uint64_t number);
 
-/* bell_remove -- remove the FIFO of number.  Returns 0, or -1 where it is still there. */
-int bell_remove(int dir_fd, uint64_t number);
+/* wakefifo_remove -- remove the FIFO of number.  Returns 0, or -1 where it is still there. */
+int wakefifo_remove(int dir_fd, uint64_t number);
 
 #endif

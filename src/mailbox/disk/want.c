@@ -133,7 +133,7 @@ see(struct want_crowd *crowd, const struct want *w, bool first)
 	if (w->mark == 0) {
 		crowd->alike = first || (crowd->alike && crowd->filter_sum == w->filter_sum);
 		crowd->filter_sum = w->filter_sum;
-	} else if (w->mark != WANT_AWAKE && w->mark != WANT_DOOR && w->looked_ns >= crowd->woken.woken_ns) {
+	} else if (w->mark != WANT_AWAKE && w->mark != WANT_LISTEN && w->looked_ns >= crowd->woken.woken_ns) {
 		crowd->woken = (struct want_woken){ w->owner, w->mark, w->looked_ns, w->filter_sum };
 	}
 }

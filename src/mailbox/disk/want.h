@@ -29,7 +29,7 @@ enum {
 
 /* Marks that are no message's. */
 #define WANT_AWAKE UINT64_MAX           /* its owner is not asleep */
-#define WANT_DOOR (UINT64_MAX - 1)      /* it was woken to keep the door (door.h) */
+#define WANT_LISTEN (UINT64_MAX - 1)      /* it was woken to keep the door (listen.h) */
 
 struct want {
 	uint64_t owner;                 /* process number; 0: void */

@@ -14,16 +14,16 @@
 static int
 load(struct address *a, const struct mbox *m)
 {
-	char to[DROP_TO_BYTES], ours[DROP_TO_BYTES];
+	char to[DROPDIR_TO_BYTES], ours[DROPDIR_TO_BYTES];
 	struct stat st;
 	size_t len;
 
 	/* it may have another owner by now */
-	if (fstat(m->dir_fd, &st) == -1 || drop_identity(m->dir_fd, st.st_uid, to, &len) == -1)
+	if (fstat(m->dir_fd, &st) == -1 || dropdir_identity(m->dir_fd, st.st_uid, to, &len) == -1)
 		return -1;
-	drop_to(ours, m->ctl.identity, m->uid);
+	dropdir_to(ours, m->ctl.identity, m->uid);
 	errno = EBADMSG;
-	if (memcmp(to, ours, DROP_TO_OWNER) != 0)
+	if (memcmp(to, ours, DROPDIR_TO_OWNER) != 0)
 		return -1;
 	memcpy(a->to, to, len);
 	a->len = len;
@@ -36,11 +36,11 @@ address_learn(struct address *a, struct mbox *m)
 	bool home = users_unknown() == USERS_ALL_KNOWN;
 
 	if (load(a, m) == -1 && (!home || (errno != ENOENT && errno != EBADMSG)
-	    || drop_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid) == -1 || load(a, m) == -1))
+	    || dropdir_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid) == -1 || load(a, m) == -1))
 		return -1;
 	/* in a namespace it is right for all outside; and root may look from outside into a container */
-	a->stale = home && geteuid() == m->uid && !drop_names(a->to, a->len, m->uid);
-	return a->stale ? drop_shut(m->drop_fd) : 0;
+	a->stale = home && geteuid() == m->uid && !dropdir_names(a->to, a->len, m->uid);
+	return a->stale ? dropdir_shut(m->drop_fd) : 0;
 }
 
 int
@@ -59,15 +59,15 @@ address_renew(struct address *a, struct mbox *m, uint64_t deadline_ns)
 
 	if (!a->stale)
 		return 0;
-	if (mbox_lock(m, deadline_ns) == -1)
+	if (txn_lock(m, deadline_ns) == -1)
 		return -1;
-	r = drop_count(m->drop_fd, m->ctl.taken, &n);
+	r = dropdir_count(m->drop_fd, m->ctl.taken, &n);
 	/* were it written first, a kill would leave drop/ shut for good */
-	if (r == 0 && n == 0 && (drop_unshut(m->drop_fd, m->ctl.mode) == -1
-	    || drop_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid) == -1 || address_learn(a, m) == -1))
+	if (r == 0 && n == 0 && (dropdir_unshut(m->drop_fd, m->ctl.mode) == -1
+	    || dropdir_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid) == -1 || address_learn(a, m) == -1))
 		r = -1;
 	err = errno;
-	mbox_unlock(m);
+	txn_unlock(m);
 	errno = err;
 	return r;
 }

@@ -17,7 +17,7 @@
 #include "mailbox/box/mbox.h"
 
 struct address {
-	char to[DROP_TO_BYTES];
+	char to[DROPDIR_TO_BYTES];
 	size_t len;                     /* 0: not known yet */
 	bool stale;                     /* it is to be written anew */
 };

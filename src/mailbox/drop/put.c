@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* leave: see leave.h. */
+/* leave: see put.h. */
 #include "mailbox/drop/put.h"
 
 #include <errno.h>
@@ -18,22 +18,22 @@ enum { OWN_HEADERS = 128 };             /* bytes of a header line that a mailbox
 
 /* is_owners -- whether `identity` names the owner, and his number is his alone.  Returns 0, or -1 with EREMOTE. */
 static int
-is_owners(const struct leave *l)
+is_owners(const struct put *l)
 {
-	if (drop_names(l->to, l->to_len, l->owner) && users_unknown() != (int64_t)l->owner)
+	if (dropdir_names(l->to, l->to_len, l->owner) && users_unknown() != (int64_t)l->owner)
 		return 0;
 	errno = EREMOTE;
 	return -1;
 }
 
 int
-leave_open(struct leave *l, const char *path)
+put_open(struct put *l, const char *path)
 {
 	const int through = O_PATH | O_DIRECTORY | O_CLOEXEC;
 	struct stat box, drop;
 
-	*l = (struct leave){ .dir_fd = openat(AT_FDCWD, path, through), .drop_fd = -1, .fd = -1 };
-	if (l->dir_fd == -1 || fstat(l->dir_fd, &box) == -1 || drop_identity(l->dir_fd, box.st_uid, l->to, &l->to_len) == -1)
+	*l = (struct put){ .dir_fd = openat(AT_FDCWD, path, through), .drop_fd = -1, .fd = -1 };
+	if (l->dir_fd == -1 || fstat(l->dir_fd, &box) == -1 || dropdir_identity(l->dir_fd, box.st_uid, l->to, &l->to_len) == -1)
 		goto fail;
 	l->owner = box.st_uid;
 	l->drop_fd = openat(l->dir_fd, "drop", through | O_NOFOLLOW);
@@ -44,16 +44,16 @@ leave_open(struct leave *l, const char *path)
 		errno = EBADMSG;
 		goto fail;
 	}
-	if (is_owners(l) == 0 && getrandom(l->id, DROP_RANDOM, 0) == DROP_RANDOM)
+	if (is_owners(l) == 0 && getrandom(l->id, DROPDIR_RANDOM, 0) == DROPDIR_RANDOM)
 		return 0;
 fail:
-	leave_close(l);
+	put_close(l);
 	return -1;
 }
 
 /* why -- errno, of a call in drop/: that it is gone is said as in other mailboxes. */
 static int
-why(const struct leave *l)
+why(const struct put *l)
 {
 	int err = errno;
 	struct stat st;
@@ -64,15 +64,15 @@ why(const struct leave *l)
 
 /* make -- make the file of the next message. */
 static int
-make(struct leave *l)
+make(struct put *l)
 {
-	char name[DROP_NAME_BYTES];
+	char name[DROPDIR_NAME_BYTES];
 	uint64_t now = clock_wall_us();
 
 	l->time_us = now > l->time_us ? now : l->time_us + 1;
 	for (int i = 0; i < 8; i++)
-		l->id[DROP_RANDOM + i] = (unsigned char)(l->time_us >> (56 - 8 * i));
-	drop_name(name, l->id, true);
+		l->id[DROPDIR_RANDOM + i] = (unsigned char)(l->time_us >> (56 - 8 * i));
+	dropdir_name(name, l->id, true);
 	l->fd = openat(l->drop_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (l->fd == -1)
 		return why(l);
@@ -82,7 +82,7 @@ make(struct leave *l)
 
 /* drop_head -- the header line of a drop.  extra: FRAME_HEADER_MAX bytes.  Returns 0, or -1 with EMSGSIZE. */
 static int
-drop_head(struct message *m, const struct leave *l, const struct message *head, char *extra)
+drop_head(struct message *m, const struct put *l, const struct message *head, char *extra)
 {
 	char line[FRAME_HEADER_MAX];
 	int n = snprintf(extra, FRAME_HEADER_MAX, "to=%.*s%s%.*s", (int)l->to_len, l->to, head->extra.len > 0 ? " " : "",
@@ -103,7 +103,7 @@ drop_head(struct message *m, const struct leave *l, const struct message *head, 
 }
 
 int
-leave_begin(struct leave *l, struct writer *w, const struct message *head)
+put_begin(struct put *l, struct writer *w, const struct message *head)
 {
 	char extra[FRAME_HEADER_MAX];
 	struct message m;
@@ -112,13 +112,13 @@ leave_begin(struct leave *l, struct writer *w, const struct message *head)
 		return -1;
 	if (make(l) == 0 && writer_init(w, l->fd) == 0 && writer_begin(w, &m) == 0)
 		return 0;
-	leave_abort(l, NULL);
+	put_abort(l, NULL);
 	return -1;
 }
 
 /* same_owner -- whether the mailbox has had no other owner since it was opened.  Returns 0, or -1 with EREMOTE. */
 static int
-same_owner(const struct leave *l)
+same_owner(const struct put *l)
 {
 	struct stat st;
 
@@ -129,51 +129,51 @@ same_owner(const struct leave *l)
 }
 
 int
-leave_end(struct leave *l, struct writer *w)
+put_end(struct put *l, struct writer *w)
 {
-	char begun[DROP_NAME_BYTES], name[DROP_NAME_BYTES];
+	char begun[DROPDIR_NAME_BYTES], name[DROPDIR_NAME_BYTES];
 
 	if (writer_end(w) == -1) {
-		leave_abort(l, NULL);
+		put_abort(l, NULL);
 		return -1;
 	}
-	drop_name(begun, l->id, true);
-	drop_name(name, l->id, false);
+	dropdir_name(begun, l->id, true);
+	dropdir_name(name, l->id, false);
 	if (same_owner(l) == -1 || renameat(l->drop_fd, begun, l->drop_fd, name) == -1) {
-		leave_abort(l, NULL);
+		put_abort(l, NULL);
 		return why(l);
 	}
 	/* unlocked before it is told of: who finds it locked leaves it */
 	close(l->fd);
 	l->fd = -1;
-	drop_ring(l->drop_fd);
+	dropdir_ring(l->drop_fd);
 	return 0;
 }
 
 int
-leave_put(struct leave *l, struct writer *w, const struct message *head, const char *data, size_t len)
+put_message(struct put *l, struct writer *w, const struct message *head, const char *data, size_t len)
 {
 	struct message m = *head;
 
 	m.len = len;
-	if (leave_begin(l, w, &m) == -1)
+	if (put_begin(l, w, &m) == -1)
 		return -1;
 	if (writer_data(w, data, len) == 0)
-		return leave_end(l, w);
-	leave_abort(l, NULL);
+		return put_end(l, w);
+	put_abort(l, NULL);
 	return -1;
 }
 
 void
-leave_abort(struct leave *l, struct writer *w)
+put_abort(struct put *l, struct writer *w)
 {
-	char name[DROP_NAME_BYTES];
+	char name[DROPDIR_NAME_BYTES];
 	int err = errno;
 
 	if (w != NULL)
 		writer_abort(w);
 	if (l->fd != -1) {
-		drop_name(name, l->id, true);
+		dropdir_name(name, l->id, true);
 		unlinkat(l->drop_fd, name, 0);
 		close(l->fd);
 	}
@@ -182,23 +182,23 @@ leave_abort(struct leave *l, struct writer *w)
 }
 
 int
-leave_withdraw(struct leave *l)
+put_withdraw(struct put *l)
 {
-	char name[DROP_NAME_BYTES];
+	char name[DROPDIR_NAME_BYTES];
 
-	drop_name(name, l->id, false);
+	dropdir_name(name, l->id, false);
 	if (l->time_us > 0 && unlinkat(l->drop_fd, name, 0) == 0)
 		return 1;
 	return l->time_us == 0 || errno == ENOENT ? 0 : -1;
 }
 
 void
-leave_close(struct leave *l)
+put_close(struct put *l)
 {
 	int err = errno;
 
 	if (l->fd != -1)
-		leave_abort(l, NULL);
+		put_abort(l, NULL);
 	if (l->drop_fd != -1)
 		close(l->drop_fd);
 	if (l->dir_fd != -1)

@@ -3,7 +3,7 @@
  * leave: messages left in drop/, by those who may send to a mailbox and nothing else.
  *
  * A message is written to a file of its own, which gets its name once it is whole: from then on it is kept.  A crash
- * leaves a file that has been begun (drop.h).
+ * leaves a file that has been begun (dropdir.h).
  */
 #ifndef MAILBOX_DROP_PUT_H
 #define MAILBOX_DROP_PUT_H
@@ -11,41 +11,41 @@
 #include "mailbox/disk/dropdir.h"
 #include "stream/writer.h"
 
-struct leave {
+struct put {
 	int dir_fd, drop_fd;            /* the mailbox and its drop/, to go through and no more */
 	int fd;                         /* of the message begun; -1 */
-	unsigned char id[DROP_ID];      /* of that one, or of the last */
+	unsigned char id[DROPDIR_ID];      /* of that one, or of the last */
 	uint64_t time_us;               /* when; no two of a process are of the same microsecond */
 	uid_t owner;                    /* of the mailbox, whom `to' names */
-	char to[DROP_TO_BYTES];
+	char to[DROPDIR_TO_BYTES];
 	size_t to_len;
 };
 
 /*
- * leave_open -- open the mailbox at path for messages to be left there.
+ * put_open -- open the mailbox at path for messages to be left there.
  * Returns 0, or -1: EACCES where that is not permitted, EBADMSG where what is there is not its owner's, EREMOTE where
  * `identity` names another owner, or none that has a number here (users.h), or errno.
  */
-int leave_open(struct leave *l, const char *path);
+int put_open(struct put *l, const char *path);
 
 /*
- * leave_begin -- begin a message with w, which goes on with writer_data.
- * leave_end -- it is whole: now it is there.
- * leave_put -- both, for one that is in memory.
+ * put_begin -- begin a message with w, which goes on with writer_data.
+ * put_end -- it is whole: now it is there.
+ * put_message -- both, for one that is in memory.
  * Return 0, or -1: EMSGSIZE, EIDRM where the mailbox was removed, EREMOTE where it has another owner now, EACCES, or
  * errno of write(2).
  */
-int leave_begin(struct leave *l, struct writer *w, const struct message *head);
-int leave_end(struct leave *l, struct writer *w);
-int leave_put(struct leave *l, struct writer *w, const struct message *head, const char *data, size_t len);
+int put_begin(struct put *l, struct writer *w, const struct message *head);
+int put_end(struct put *l, struct writer *w);
+int put_message(struct put *l, struct writer *w, const struct message *head, const char *data, size_t len);
 
-/* leave_abort -- give up the message begun. */
-void leave_abort(struct leave *l, struct writer *w);
+/* put_abort -- give up the message begun. */
+void put_abort(struct put *l, struct writer *w);
 
-/* leave_withdraw -- take the last message back.  Returns 1, 0 it has been taken in, or -1. */
-int leave_withdraw(struct leave *l);
+/* put_withdraw -- take the last message back.  Returns 1, 0 it has been taken in, or -1. */
+int put_withdraw(struct put *l);
 
-/* leave_close -- let go. */
-void leave_close(struct leave *l);
+/* put_close -- let go. */
+void put_close(struct put *l);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* lineup: see lineup.h. */
+/* lineup: see queue.h. */
 #include "mailbox/drop/queue.h"
 
 #include <dirent.h>
@@ -22,7 +22,7 @@ enum {
 };
 
 void
-lineup_forget(struct lineup *line)
+queue_forget(struct queue *line)
 {
 	while (line->users_n > 0)
 		free(line->users[--line->users_n].list);
@@ -30,7 +30,7 @@ lineup_forget(struct lineup *line)
 }
 
 void
-lineup_refuse(struct lineup *line, const char *name)
+queue_refuse(struct queue *line, const char *name)
 {
 	if (line->refused < REFUSALS && (unlinkat(line->m->drop_fd, name, 0) == 0
 	    || unlinkat(line->m->drop_fd, name, AT_REMOVEDIR) == 0))
@@ -39,7 +39,7 @@ lineup_refuse(struct lineup *line, const char *name)
 
 /* remove_begun -- remove a drop that was begun, where its writer has died. */
 static void
-remove_begun(struct lineup *line, const char *name)
+remove_begun(struct queue *line, const char *name)
 {
 	int drop_fd = line->m->drop_fd, fd;
 	struct stat st;
@@ -47,23 +47,23 @@ remove_begun(struct lineup *line, const char *name)
 	if (fstatat(drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1
 	    || (uint64_t)st.st_ctime + OLD_S > clock_wall_us() / 1000000)
 		return;
-	fd = S_ISREG(st.st_mode) ? file_open_plain(drop_fd, name, O_RDONLY) : -1;
+	fd = S_ISREG(st.st_mode) ? safefile_open_plain(drop_fd, name, O_RDONLY) : -1;
 	if (fd == -1 || flock(fd, LOCK_SH | LOCK_NB) == 0)
-		lineup_refuse(line, name);
+		queue_refuse(line, name);
 	if (fd != -1)
 		close(fd);
 }
 
 /* order -- a user's place in the order of turns, another one for each listing. */
 static uint32_t
-order(const struct lineup *line, uid_t uid)
+order(const struct queue *line, uid_t uid)
 {
 	return (uid ^ line->salt) * UINT32_C(0x9e3779b1);
 }
 
 /* user_of -- the place of a user; where there is none left, that of one whose turn comes later.  NULL: not this time. */
 static struct user *
-user_of(struct lineup *line, uid_t uid)
+user_of(struct queue *line, uid_t uid)
 {
 	struct user *u, *latest = NULL;
 
@@ -73,8 +73,8 @@ user_of(struct lineup *line, uid_t uid)
 		if (latest == NULL || order(line, u->uid) > order(line, latest->uid))
 			latest = u;
 	}
-	if (line->users_n < LINEUP_USERS) {
-		u->list = malloc(LINEUP_EACH * sizeof *u->list);
+	if (line->users_n < QUEUE_USERS) {
+		u->list = malloc(QUEUE_EACH * sizeof *u->list);
 		if (u->list == NULL)
 			return NULL;
 		line->users_n++;
@@ -92,9 +92,9 @@ user_of(struct lineup *line, uid_t uid)
 static bool
 before(const struct left *a, const struct left *b)
 {
-	int times = memcmp(a->id + DROP_RANDOM, b->id + DROP_RANDOM, DROP_ID - DROP_RANDOM);
+	int times = memcmp(a->id + DROPDIR_RANDOM, b->id + DROPDIR_RANDOM, DROPDIR_ID - DROPDIR_RANDOM);
 
-	return times != 0 ? times < 0 : memcmp(a->id, b->id, DROP_RANDOM) < 0;
+	return times != 0 ? times < 0 : memcmp(a->id, b->id, DROPDIR_RANDOM) < 0;
 }
 
 /* to_come -- whether a drop is dated later than now: nobody can have left it so who does not lie. */
@@ -103,7 +103,7 @@ to_come(const struct left *l)
 {
 	uint64_t us = 0;
 
-	for (int i = DROP_RANDOM; i < DROP_ID; i++)
+	for (int i = DROPDIR_RANDOM; i < DROPDIR_ID; i++)
 		us = us << 8 | l->id[i];
 	return us > clock_wall_us();
 }
@@ -114,9 +114,9 @@ keep(struct user *u, const struct left *l)
 {
 	uint32_t i;
 
-	if (u->n == LINEUP_EACH && !before(l, &u->list[LINEUP_EACH - 1]))
+	if (u->n == QUEUE_EACH && !before(l, &u->list[QUEUE_EACH - 1]))
 		return;
-	if (u->n < LINEUP_EACH)
+	if (u->n < QUEUE_EACH)
 		u->n++;
 	for (i = u->n - 1; i > 0 && before(l, &u->list[i - 1]); i--)
 		u->list[i] = u->list[i - 1];
@@ -124,7 +124,7 @@ keep(struct user *u, const struct left *l)
 }
 
 bool
-lineup_may_be(const struct stat *st, uid_t owner)
+queue_may_be(const struct stat *st, uid_t owner)
 {
 	/* of a copy all may be the owner's, and for nobody else */
 	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & WRITABLE)
@@ -142,7 +142,7 @@ unjudged(struct mbox *m)
 
 /* see -- one entry of drop/: at the first listing, for newest; at the second, up to that.  Returns 0, or -1. */
 static int
-see(struct lineup *line, const char *name, struct left *newest, bool first)
+see(struct queue *line, const char *name, struct left *newest, bool first)
 {
 	struct left l;
 	struct stat st;
@@ -150,12 +150,12 @@ see(struct lineup *line, const char *name, struct left *newest, bool first)
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "bell") == 0)
 		return 0;
-	if (drop_begun(name)) {
+	if (dropdir_begun(name)) {
 		remove_begun(line, name);
 		return 0;
 	}
-	if (!drop_parse(name, l.id)) {
-		lineup_refuse(line, name);
+	if (!dropdir_parse(name, l.id)) {
+		queue_refuse(line, name);
 		return 0;
 	}
 	if (first) {
@@ -169,8 +169,8 @@ see(struct lineup *line, const char *name, struct left *newest, bool first)
 		return 0;
 	if (fstatat(line->m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (!lineup_may_be(&st, line->m->uid)) {
-		lineup_refuse(line, name);
+	if (!queue_may_be(&st, line->m->uid)) {
+		queue_refuse(line, name);
 		return 0;
 	}
 	if (st.st_uid == line->unknown) {
@@ -185,49 +185,49 @@ see(struct lineup *line, const char *name, struct left *newest, bool first)
 }
 
 void
-lineup_count_refused(struct lineup *line, uint64_t deadline_ns)
+queue_count_refused(struct queue *line, uint64_t deadline_ns)
 {
 	struct mbox *m = line->m;
 
-	if (line->refused == 0 || mbox_lock(m, deadline_ns) == -1)
+	if (line->refused == 0 || txn_lock(m, deadline_ns) == -1)
 		return;
 	m->ctl.refused += line->refused;
-	if (mbox_commit(m) == 0)
+	if (txn_commit(m) == 0)
 		line->refused = 0;
-	mbox_unlock(m);
+	txn_unlock(m);
 }
 
 /* list -- go through drop/ once. */
 static int
-list(struct lineup *line, struct left *newest, bool first)
+list(struct queue *line, struct left *newest, bool first)
 {
-	DIR *d = file_list_open(line->m->drop_fd);
+	DIR *d = safefile_list_open(line->m->drop_fd);
 	const struct dirent *e;
 	int r = 0;
 
 	if (d == NULL)
 		return -1;
-	while (r == 0 && (e = file_list_next(d, &r)) != NULL)
+	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
 		r = see(line, e->d_name, newest, first);
-	file_list_close(d);
+	safefile_list_close(d);
 	return r == 0 ? 0 : -1;
 }
 
 /*
- * lineup_list lists twice: a file that appears while it is listed may be seen, and one that stood before it not.  What
+ * queue_list lists twice: a file that appears while it is listed may be seen, and one that stood before it not.  What
  * the first listing has seen stood before the second began, and so did whatever came before that.
  */
 int
-lineup_list(struct lineup *line)
+queue_list(struct queue *line)
 {
 	struct left newest = { 0 };
 
-	lineup_forget(line);
+	queue_forget(line);
 	line->seen = 0;
 	if (getrandom(&line->salt, sizeof line->salt, 0) == -1 || list(line, &newest, true) == -1)
 		return -1;
 	if (line->seen > 0 && list(line, &newest, false) == -1) {
-		lineup_forget(line);
+		queue_forget(line);
 		return -1;
 	}
 	for (uint32_t i = 1; i < line->users_n; i++)
@@ -237,7 +237,7 @@ lineup_list(struct lineup *line)
 }
 
 int
-lineup_next(struct lineup *line, uid_t *uid, struct left *l)
+queue_next(struct queue *line, uid_t *uid, struct left *l)
 {
 	struct user *u;
 
@@ -254,7 +254,7 @@ lineup_next(struct lineup *line, uid_t *uid, struct left *l)
 }
 
 void
-lineup_skip(struct lineup *line, uid_t uid)
+queue_skip(struct queue *line, uid_t uid)
 {
 	for (struct user *u = line->users; u < line->users + line->users_n; u++)
 		if (u->uid == uid)

@@ -15,13 +15,13 @@
 #include "mailbox/box/mbox.h"
 
 enum {
-	LINEUP_USERS = 64,              /* users that are kept in mind, */
-	LINEUP_EACH = 256,              /* and drops of each */
+	QUEUE_USERS = 64,              /* users that are kept in mind, */
+	QUEUE_EACH = 256,              /* and drops of each */
 };
 
 /* A drop that was seen. */
 struct left {
-	unsigned char id[DROP_ID];
+	unsigned char id[DROPDIR_ID];
 	ino_t ino;
 };
 
@@ -29,12 +29,12 @@ struct left {
 struct user {
 	uid_t uid;
 	uint32_t n, at;                 /* list[at..n) have not come yet */
-	struct left *list;              /* LINEUP_EACH of them */
+	struct left *list;              /* QUEUE_EACH of them */
 };
 
-struct lineup {
+struct queue {
 	struct mbox *m;
-	struct user users[LINEUP_USERS];
+	struct user users[QUEUE_USERS];
 	uint32_t users_n, turn;
 	uint32_t salt;                  /* random, for each listing: the order of the users */
 	uint64_t seen;                  /* drops at the last listing */
@@ -42,28 +42,28 @@ struct lineup {
 	int64_t unknown;                /* whose stays: users_unknown */
 };
 
-/* lineup_list -- list drop/ anew.  Returns 0, or -1. */
-int lineup_list(struct lineup *line);
+/* queue_list -- list drop/ anew.  Returns 0, or -1. */
+int queue_list(struct queue *line);
 
-/* lineup_next -- whose turn it is, and with what.  Returns 1, or 0: nobody has any more. */
-int lineup_next(struct lineup *line, uid_t *uid, struct left *l);
+/* queue_next -- whose turn it is, and with what.  Returns 1, or 0: nobody has any more. */
+int queue_next(struct queue *line, uid_t *uid, struct left *l);
 
-/* lineup_skip -- this user has no more, this time: what he left first cannot be had now. */
-void lineup_skip(struct lineup *line, uid_t uid);
+/* queue_skip -- this user has no more, this time: what he left first cannot be had now. */
+void queue_skip(struct queue *line, uid_t uid);
 
 /*
- * lineup_may_be -- whether a file can be a drop: a plain one, with no other name, that others could not have filled in,
+ * queue_may_be -- whether a file can be a drop: a plain one, with no other name, that others could not have filled in,
  * and that the owner may read.
  */
-bool lineup_may_be(const struct stat *st, uid_t owner);
+bool queue_may_be(const struct stat *st, uid_t owner);
 
-/* lineup_refuse -- remove what is no drop.  A directory that is not empty can be removed by nobody but its maker. */
-void lineup_refuse(struct lineup *line, const char *name);
+/* queue_refuse -- remove what is no drop.  A directory that is not empty can be removed by nobody but its maker. */
+void queue_refuse(struct queue *line, const char *name);
 
-/* lineup_count_refused -- add to ctl how many were no drops, where there were some. */
-void lineup_count_refused(struct lineup *line, uint64_t deadline_ns);
+/* queue_count_refused -- add to ctl how many were no drops, where there were some. */
+void queue_count_refused(struct queue *line, uint64_t deadline_ns);
 
-/* lineup_forget -- forget all that was listed. */
-void lineup_forget(struct lineup *line);
+/* queue_forget -- forget all that was listed. */
+void queue_forget(struct queue *line);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* intake: see intake.h. */
+/* intake: see take.h. */
 #include "mailbox/drop/take.h"
 
 #include <errno.h>
@@ -31,24 +31,24 @@ enum {
 	PIECE = 64 * 1024,
 };
 
-struct intake {
+struct take {
 	struct mbox *m;
-	struct lineup line;
-	unsigned char gone[DROP_ID];    /* a drop that was taken in, and whose file is gone */
+	struct queue line;
+	unsigned char gone[DROPDIR_ID];    /* a drop that was taken in, and whose file is gone */
 	struct address address;
 	char extra[FRAME_HEADER_MAX], piece[PIECE];
 	struct reader reader;
 	struct batch batch;
-	struct post post;
+	struct append post;
 };
 
 /* What becomes of one drop. */
 enum outcome { TAKEN, PASSED, WAITS, NO_ROOM, FAILED };
 
-struct intake *
-intake_new(struct mbox *m)
+struct take *
+take_new(struct mbox *m)
 {
-	struct intake *in = malloc(sizeof *in);
+	struct take *in = malloc(sizeof *in);
 
 	if (in == NULL)
 		return NULL;
@@ -59,15 +59,15 @@ intake_new(struct mbox *m)
 	in->address.len = 0;
 	memset(in->gone, 0, sizeof in->gone);
 	batch_clear(&in->batch);
-	post_init(&in->post, m);
+	append_init(&in->post, m);
 	return in;
 }
 
 void
-intake_free(struct intake *in)
+take_free(struct take *in)
 {
 	if (in != NULL)
-		lineup_forget(&in->line);
+		queue_forget(&in->line);
 	free(in);
 }
 
@@ -88,17 +88,17 @@ failed(void)
 
 /* no_drop -- what was read is none: EBADMSG and the like; or it could not be read. */
 static enum outcome
-no_drop(struct intake *in, const char *name)
+no_drop(struct take *in, const char *name)
 {
 	if (errno != EBADMSG && errno != EMSGSIZE)
 		return errno == ENOENT ? PASSED : failed();
-	lineup_refuse(&in->line, name);
+	queue_refuse(&in->line, name);
 	return PASSED;
 }
 
 /* read_head -- read the frame's header, which must be meant for us.  The batch gets its head.  Returns 0, or -1. */
 static int
-read_head(struct intake *in, int fd, uid_t uid, struct message *m)
+read_head(struct take *in, int fd, uid_t uid, struct message *m)
 {
 	struct message head;
 	int r;
@@ -129,7 +129,7 @@ read_head(struct intake *in, int fd, uid_t uid, struct message *m)
 
 /* at_end -- the drop must have nothing behind its frame. */
 static int
-at_end(struct intake *in)
+at_end(struct take *in)
 {
 	struct message more;
 	int r = reader_next(&in->reader, &more);
@@ -141,24 +141,24 @@ at_end(struct intake *in)
 
 /* gone_before -- with the lock held: the file of the drop that was taken in before is gone.  Returns 0, or -1. */
 static int
-gone_before(struct intake *in)
+gone_before(struct take *in)
 {
-	static const unsigned char none[DROP_ID];
+	static const unsigned char none[DROPDIR_ID];
 	const unsigned char *taken = in->m->ctl.taken;
-	char name[DROP_NAME_BYTES];
+	char name[DROPDIR_NAME_BYTES];
 
-	if (memcmp(in->gone, taken, DROP_ID) == 0 || memcmp(taken, none, DROP_ID) == 0)
+	if (memcmp(in->gone, taken, DROPDIR_ID) == 0 || memcmp(taken, none, DROPDIR_ID) == 0)
 		return 0;
-	drop_name(name, taken, false);
+	dropdir_name(name, taken, false);
 	if (unlinkat(in->m->drop_fd, name, 0) == -1 && errno != ENOENT)
 		return -1;
-	memcpy(in->gone, taken, DROP_ID);
+	memcpy(in->gone, taken, DROPDIR_ID);
 	return 0;
 }
 
 /* append -- with the lock held, but between pieces: what is in the batch becomes a message, and the file goes. */
 static enum outcome
-append(struct intake *in, const struct left *l, const char *name, bool big, uint64_t deadline_ns)
+append(struct take *in, const struct left *l, const char *name, bool big, uint64_t deadline_ns)
 {
 	struct mbox *m = in->m;
 	struct expiring e = { .from = 0 };
@@ -172,21 +172,21 @@ append(struct intake *in, const struct left *l, const char *name, bool big, uint
 			return errno == ENOENT ? PASSED : FAILED;
 		if (st.st_ino != l->ino)
 			return PASSED;  /* another receiver has taken it in, or its sender has taken it back */
-		r = post_take(&in->post, &in->batch, l->id, big, &e);
+		r = append_drop(&in->post, &in->batch, l->id, big, &e);
 	} while (r == POST_PIECE && (r = piece_end(m, deadline_ns)) == 0);
 	if (r == -1)
 		return failed();
 	if (r == 0)
-		return m->changing && mbox_commit(m) == -1 ? failed() : NO_ROOM;
+		return m->txn.changing && txn_commit(m) == -1 ? failed() : NO_ROOM;
 	/* should this fail, ctl says that it is taken */
 	if (unlinkat(m->drop_fd, name, 0) == 0)
-		memcpy(in->gone, l->id, DROP_ID);
+		memcpy(in->gone, l->id, DROPDIR_ID);
 	return TAKEN;
 }
 
 /* take_small -- take in a drop that the reader has in memory. */
 static enum outcome
-take_small(struct intake *in, const struct left *l, const char *name, const struct message *msg, uint64_t deadline_ns)
+take_small(struct take *in, const struct left *l, const char *name, const struct message *msg, uint64_t deadline_ns)
 {
 	enum outcome out;
 	int err;
@@ -194,11 +194,11 @@ take_small(struct intake *in, const struct left *l, const char *name, const stru
 	batch_put(&in->batch, msg->data, msg->len);
 	if (at_end(in) == -1)
 		return no_drop(in, name);
-	if (mbox_lock(in->m, deadline_ns) == -1)
+	if (txn_lock(in->m, deadline_ns) == -1)
 		return FAILED;
 	out = append(in, l, name, false, deadline_ns);
 	err = errno;
-	mbox_unlock(in->m);
+	txn_unlock(in->m);
 	errno = err;
 	return out;
 }
@@ -209,13 +209,13 @@ begin_spool(struct mbox *m, uint64_t deadline_ns)
 {
 	int r;
 
-	if (m->posted) {
-		if (mbox_lock(m, deadline_ns) == -1)
+	if (m->waiter.posted) {
+		if (txn_lock(m, deadline_ns) == -1)
 			return -1;
 		r = wait_awake(m);
-		if (r == 0 && m->changing)
-			r = mbox_commit(m);
-		mbox_unlock(m);
+		if (r == 0 && m->txn.changing)
+			r = txn_commit(m);
+		txn_unlock(m);
 		if (r == -1)
 			return -1;
 	}
@@ -224,7 +224,7 @@ begin_spool(struct mbox *m, uint64_t deadline_ns)
 
 /* fill -- copy the payload to the spool.  Returns 0, or -1; len, sum: get its length and its checksum. */
 static int
-fill(struct intake *in, int spool, struct message *msg, uint64_t *len, struct hash *sum)
+fill(struct take *in, int spool, struct message *msg, uint64_t *len, struct hash *sum)
 {
 	ssize_t n;
 
@@ -241,7 +241,7 @@ fill(struct intake *in, int spool, struct message *msg, uint64_t *len, struct ha
 
 /* take_big -- take in a drop of which the reader has the header, and fd the rest. */
 static enum outcome
-take_big(struct intake *in, const struct left *l, const char *name, int fd, struct message *msg, uint64_t deadline_ns)
+take_big(struct take *in, const struct left *l, const char *name, int fd, struct message *msg, uint64_t deadline_ns)
 {
 	struct mbox *m = in->m;
 	enum outcome out = FAILED;
@@ -260,14 +260,14 @@ take_big(struct intake *in, const struct left *l, const char *name, int fd, stru
 		return no_drop(in, name);
 	}
 	batch_put_big(&in->batch, len, hash_end(&sum));
-	if (mbox_lock(m, deadline_ns) == 0) {
+	if (txn_lock(m, deadline_ns) == 0) {
 		out = append(in, l, name, true, deadline_ns);
 		/* the message is in: should this fail, what is left of the want goes with its owner */
-		if (out == TAKEN && wait_down(m) == 0 && m->changing)
-			mbox_commit(m);
+		if (out == TAKEN && wait_down(m) == 0 && m->txn.changing)
+			txn_commit(m);
 	}
 	err = errno;
-	mbox_unlock(m);
+	txn_unlock(m);
 	if (out == TAKEN)
 		close(spool);
 	else
@@ -290,7 +290,7 @@ is_sparse(int fd, const struct stat *st)
 
 /* take_open -- take in the drop that fd is. */
 static enum outcome
-take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, int fd, uint64_t deadline_ns)
+take_open(struct take *in, const struct left *l, const char *name, uid_t uid, int fd, uint64_t deadline_ns)
 {
 	struct message msg;
 	struct stat st;
@@ -308,7 +308,7 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
 	sparse = big ? is_sparse(fd, &st) : 0;
 	if (sparse == -1)
 		return failed();
-	if (!lineup_may_be(&st, in->m->uid) || sparse)
+	if (!queue_may_be(&st, in->m->uid) || sparse)
 		errno = EBADMSG;
 	else if (read_head(in, fd, uid, &msg) == 0)
 		return msg.data != NULL && msg.len <= MAILBOX_INLINE ? take_small(in, l, name, &msg, deadline_ns)
@@ -321,7 +321,7 @@ take_open(struct intake *in, const struct left *l, const char *name, uid_t uid, 
  * its file goes.  Returns 1, 0, or -1.
  */
 static int
-is_taken(struct intake *in, const struct left *l, uint64_t deadline_ns)
+is_taken(struct take *in, const struct left *l, uint64_t deadline_ns)
 {
 	const unsigned char *taken = in->m->ctl.taken;
 	int r;
@@ -329,17 +329,17 @@ is_taken(struct intake *in, const struct left *l, uint64_t deadline_ns)
 	if (memcmp(l->id, taken, sizeof l->id) != 0)
 		return 0;
 	/* what we remember may be a change of our own that has failed */
-	if (mbox_lock(in->m, deadline_ns) == -1)
+	if (txn_lock(in->m, deadline_ns) == -1)
 		return -1;
 	r = memcmp(l->id, taken, sizeof l->id) != 0 ? 0 : gone_before(in) == -1 ? -1 : 1;
-	mbox_unlock(in->m);
+	txn_unlock(in->m);
 	return r;
 }
 
 static enum outcome
-take(struct intake *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
+take(struct take *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
 {
-	char name[DROP_NAME_BYTES];
+	char name[DROPDIR_NAME_BYTES];
 	enum outcome out;
 	int fd, err;
 
@@ -349,8 +349,8 @@ take(struct intake *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
 	case -1:
 		return failed();
 	}
-	drop_name(name, l->id, false);
-	fd = file_open_own(in->m->drop_fd, name, O_RDONLY);
+	dropdir_name(name, l->id, false);
+	fd = safefile_open_own(in->m->drop_fd, name, O_RDONLY);
 	if (fd == -1)
 		return no_drop(in, name);
 	out = take_open(in, l, name, uid, fd, deadline_ns);
@@ -367,22 +367,22 @@ take(struct intake *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
  * Returns how many, 0 where there is none or no room for it, or -1.
  */
 static int
-take_some(struct intake *in, uint64_t deadline_ns)
+take_some(struct take *in, uint64_t deadline_ns)
 {
-	struct lineup *line = &in->line;
+	struct queue *line = &in->line;
 	struct left l;
 	uid_t uid;
-	int taken = 0, most, more = lineup_next(line, &uid, &l);
+	int taken = 0, most, more = queue_next(line, &uid, &l);
 
 	if (!more) {
-		if (lineup_list(line) == -1)
+		if (queue_list(line) == -1)
 			return not_now() ? 0 : -1;
 		if (line->seen == 0 && address_renew(&in->address, in->m, deadline_ns) == -1)
 			return not_now() ? 0 : -1;
-		more = lineup_next(line, &uid, &l);
+		more = queue_next(line, &uid, &l);
 	}
 	most = line->users_n < ROUND ? (int)line->users_n : ROUND;
-	for (; more; more = lineup_next(line, &uid, &l)) {
+	for (; more; more = queue_next(line, &uid, &l)) {
 		switch (take(in, &l, uid, deadline_ns)) {
 		case TAKEN:
 			taken++;
@@ -390,25 +390,25 @@ take_some(struct intake *in, uint64_t deadline_ns)
 		case PASSED:
 			break;
 		case WAITS:
-			lineup_skip(line, uid);
+			queue_skip(line, uid);
 			break;
 		case NO_ROOM:
-			lineup_forget(line);
+			queue_forget(line);
 			return taken;
 		case FAILED:
-			lineup_forget(line);
+			queue_forget(line);
 			return taken > 0 ? taken : -1;
 		}
 		if (taken >= FEW || (taken >= most && in->m->ctl.live >= FEW))
 			break;
 	}
-	lineup_count_refused(line, deadline_ns);
+	queue_count_refused(line, deadline_ns);
 	return taken;
 }
 
 /* take_all -- let all come in that are there now, as far as there is room.  Returns 0, or -1. */
 static int
-take_all(struct intake *in, uint64_t deadline_ns)
+take_all(struct take *in, uint64_t deadline_ns)
 {
 	uint64_t there, taken;
 	int n = take_some(in, deadline_ns);
@@ -421,7 +421,7 @@ take_all(struct intake *in, uint64_t deadline_ns)
 
 /* open_box -- know the mailbox whose drops these are.  Returns 0, or -1. */
 static int
-open_box(struct intake *in, uint64_t deadline_ns)
+open_box(struct take *in, uint64_t deadline_ns)
 {
 	struct mbox *m = in->m;
 
@@ -430,21 +430,21 @@ open_box(struct intake *in, uint64_t deadline_ns)
 	if (in->address.len > 0)
 		return 0;
 	in->line.unknown = users_unknown();
-	if (mbox_drop(m) == -1 || mbox_lock(m, deadline_ns) == -1)
+	if (mbox_drop(m) == -1 || txn_lock(m, deadline_ns) == -1)
 		return -1;
 	r = address_learn(&in->address, m);
 	err = errno;
-	mbox_unlock(m);
+	txn_unlock(m);
 	errno = err;
 	return r;
 }
 
 int
-intake_turn(struct intake *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all)
+take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all)
 {
 	struct mbox *m = in->m;
 	struct claim_limits now = *limits;
-	bool vain = door_heard(m);
+	bool vain = listen_heard(m);
 	int taken, r, err;
 
 	for (;;) {
@@ -463,22 +463,22 @@ intake_turn(struct intake *in, struct claim *c, struct run *run, const struct cl
 		}
 		vain = vain && taken == 0;
 		/* who keeps the door looks again, now that the bell is open */
-		if (taken == 0 && !all && !(limits->wait && door_keep(m) == 1))
+		if (taken == 0 && !all && !(limits->wait && listen_keep(m) == 1))
 			break;
 		all = false;
 	}
 	if (vain)
-		door_vain(m);
+		listen_vain(m);
 	return 0;
 }
 
 int
-intake_look(struct intake *in)
+take_look(struct take *in)
 {
 	uint64_t n;
 
-	if (door_keep(in->m) == 1)
+	if (listen_keep(in->m) == 1)
 		return 1;
 	/* what fails here is told by the look */
-	return drop_count(in->m->drop_fd, in->m->ctl.taken, &n) == -1 || n > 0;
+	return dropdir_count(in->m->drop_fd, in->m->ctl.taken, &n) == -1 || n > 0;
 }

@@ -13,22 +13,22 @@
 #include "mailbox/recv/claim.h"
 #include "mailbox/send/append.h"
 
-struct intake;
+struct take;
 
-/* intake_new -- begin to take drops into m.  Returns NULL with errno. */
-struct intake *intake_new(struct mbox *m);
+/* take_new -- begin to take drops into m.  Returns NULL with errno. */
+struct take *take_new(struct mbox *m);
 
 /*
- * intake_turn -- claim_turn (claim.h) of a mailbox with a drop/: some drops come in before it, and where nothing is
+ * take_turn -- claim_turn (claim.h) of a mailbox with a drop/: some drops come in before it, and where nothing is
  * found for us, more, until none is left that there is room for.  With limits->wait we keep the door, if nobody does.
  * all: first all drops come in that are there now.
  * Returns as claim_turn.
  */
-int intake_turn(struct intake *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all);
+int take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all);
 
-/* intake_look -- once a second, asleep: whether there is something in drop/, or nobody keeps the door.  1 or 0. */
-int intake_look(struct intake *in);
+/* take_look -- once a second, asleep: whether there is something in drop/, or nobody keeps the door.  1 or 0. */
+int take_look(struct take *in);
 
-void intake_free(struct intake *in);
+void take_free(struct take *in);
 
 #endif

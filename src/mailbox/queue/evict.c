@@ -36,7 +36,7 @@ drop_in_segment(struct mbox *m, const struct slice *tag, const struct names *nam
 				continue;
 			item.id = seg_id(&m->seg, item.pos);
 			item.tries = state_tries(states[i]);
-			return mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1 ? -1 : 1;
+			return txn_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1 ? -1 : 1;
 		}
 	}
 	return 0;
@@ -65,7 +65,7 @@ drop_first(struct mbox *m, const struct slice *tag)
 }
 
 int
-displace(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e)
+evict(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e)
 {
 	uint64_t most = piece_drops(m, &e->next);
 	bool latest = m->ctl.policy == MAILBOX_LATEST;
@@ -111,7 +111,7 @@ expire_block(struct mbox *m, uint32_t pos, uint32_t n, struct expiring *e, uint3
 			e->left = true;
 			continue;
 		}
-		if (mbox_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1)
+		if (txn_begin(m) == -1 || settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP) == -1)
 			return -1;
 		--*drops;
 		if (m->seg.h.first == 0)
@@ -121,7 +121,7 @@ expire_block(struct mbox *m, uint32_t pos, uint32_t n, struct expiring *e, uint3
 }
 
 int
-displace_expired(struct mbox *m, struct expiring *e)
+evict_expired(struct mbox *m, struct expiring *e)
 {
 	/* what is claimed below head may be put back, and expire then */
 	uint64_t at, next, from = e->from > m->ctl.first ? e->from : m->ctl.first;
@@ -148,5 +148,5 @@ displace_expired(struct mbox *m, struct expiring *e)
 	if (e->left)
 		return 0;
 	m->ctl.expires = 0;
-	return mbox_begin(m);
+	return txn_begin(m);
 }

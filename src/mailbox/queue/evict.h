@@ -18,13 +18,13 @@ struct expiring {
  * Messages that somebody has claimed stay.  With the lock held; begins the change where there is one.
  * Returns 0; 1 more are to go, with the same e, after the end of a piece (piece.h); or -1.
  */
-int displace(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e);
+int evict(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e);
 
 /*
- * displace_expired -- drop what has expired, so that it neither takes room nor keeps a sender waiting.
+ * evict_expired -- drop what has expired, so that it neither takes room nor keeps a sender waiting.
  * With the lock held; begins the change where there is one.
  * Returns 0; 1 there may be more, to be looked for with the same e after the end of a piece; or -1.
  */
-int displace_expired(struct mbox *m, struct expiring *e);
+int evict_expired(struct mbox *m, struct expiring *e);
 
 #endif

@@ -20,15 +20,15 @@ offer_make(struct mbox *m, uint32_t pos, uint64_t id)
 	int in, out, err;
 
 	seg_file(name, id, 0, "meet");
-	if (mbox_begin(m) == -1 || seg_write_due(&m->seg, pos, m->number) == -1)
+	if (txn_begin(m) == -1 || seg_write_due(&m->seg, pos, m->number) == -1)
 		return -1;
-	in = file_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
+	in = safefile_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
 	/* what a call that failed half-way has left */
 	if (in == -1 && errno == EEXIST && unlinkat(m->dir_fd, name, 0) == 0)
-		in = file_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
+		in = safefile_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
 	if (in == -1)
 		return -1;
-	out = file_open_fifo(m->dir_fd, name, O_WRONLY);
+	out = safefile_open_fifo(m->dir_fd, name, O_WRONLY);
 	/* a full pipe is waited for in write(2) */
 	if (out != -1 && fcntl(out, F_SETFL, 0) == -1) {
 		err = errno;
@@ -47,7 +47,7 @@ to_sender(struct mbox *m, const struct item *item, uint64_t sender, bool tried)
 	uint64_t state = state_make(STATE_CLAIMED, item->tries + tried, sender);
 
 	if (seg_write_states(&m->seg, item->pos, 1, &state) == -1)
-		return mbox_fail(m);
+		return txn_fail(m);
 	return sender == m->number ? 0 : wake_end(m, item->id, STATE_CLAIMED);
 }
 
@@ -60,16 +60,16 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 
 	seg_file(name, item->id, 0, "meet");
 	*fd = -1;
-	if (mbox_begin(m) == -1 || seg_read_due(&m->seg, item->pos, &sender) == -1)
+	if (txn_begin(m) == -1 || seg_read_due(&m->seg, item->pos, &sender) == -1)
 		return -1;
 	lives = !expired && mbox_lives(m, sender);
 	if (lives) {
-		*fd = file_open_fifo(m->dir_fd, name, O_RDONLY);
+		*fd = safefile_open_fifo(m->dir_fd, name, O_RDONLY);
 		if (*fd == -1 && errno != ENOENT)
 			return -1;
 	}
 	if (*fd != -1) {
-		m->ctl.litter |= file_remove(m->dir_fd, name) == -1;
+		m->ctl.orphans |= safefile_remove(m->dir_fd, name) == -1;
 		return 1;
 	}
 	if (!lives)
@@ -92,7 +92,7 @@ offer_back(struct mbox *m, const struct item *item, bool tried)
 }
 
 int
-offer_revive(struct mbox *m, const struct item *item)
+offer_redeliver(struct mbox *m, const struct item *item)
 {
 	uint64_t sender;
 
@@ -104,7 +104,7 @@ offer_revive(struct mbox *m, const struct item *item)
 int
 offer_ours(struct mbox *m, struct item *item)
 {
-	if (mbox_begin(m) == -1 || to_sender(m, item, m->number, true) == -1)
+	if (txn_begin(m) == -1 || to_sender(m, item, m->number, true) == -1)
 		return -1;
 	item->tries += item->tries < STATE_TRIES_MAX;
 	return 0;

@@ -30,8 +30,8 @@ int offer_take(struct mbox *m, const struct item *item, bool expired, int *fd);
 /* offer_back -- an offer that we have claimed goes back to its sender.  tried: with a try counted.  Returns 0, or -1. */
 int offer_back(struct mbox *m, const struct item *item, bool tried);
 
-/* offer_revive -- the claimer of an offer has died: its sender sees that for himself; without one it is dropped. */
-int offer_revive(struct mbox *m, const struct item *item);
+/* offer_redeliver -- the claimer of an offer has died: its sender sees that for himself; without one it is dropped. */
+int offer_redeliver(struct mbox *m, const struct item *item);
 
 /* offer_ours -- an offer of ours, whose receiver has died, is in our hands.  Returns 0, or -1. */
 int offer_ours(struct mbox *m, struct item *item);

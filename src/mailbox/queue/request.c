@@ -50,7 +50,7 @@ has_claimer(struct mbox *m)
 }
 
 int
-call_served(struct mbox *m, struct slice tag, struct slice source)
+request_served(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want w;
 
@@ -84,26 +84,26 @@ find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status, 
 static int
 drop(struct mbox *m, const struct item *item, enum state_status was)
 {
-	if (mbox_begin(m) == -1 || settle_gone(m, item, 1, was, STATE_DROPPED, 0) == -1)
+	if (txn_begin(m) == -1 || settle_gone(m, item, 1, was, STATE_DROPPED, 0) == -1)
 		return -1;
-	return mbox_commit(m);
+	return txn_commit(m);
 }
 
 int
-call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
+request_find(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 {
 	struct item item;
 	enum state_status status;
 	bool lost;
 	int r, found;
 
-	if (mbox_lock(m, clock_after(LOCK_NS)) == -1)
+	if (txn_lock(m, clock_after(LOCK_NS)) == -1)
 		return -1;
 	r = found = find(m, id, &item, &status, &lost);
 	if (found == 0) {
 		r = REQUEST_GONE;
 	} else if (found == 1 && (lost || (status != STATE_CLAIMED && item.tries > 0))) {
-		r = call_served(m, tag, source);
+		r = request_served(m, tag, source);
 		if (r == 0) {
 			/* looking for others may have moved m->seg */
 			r = find(m, id, &item, &status, &lost) != 1 || drop(m, &item, status) == -1 ? -1 : REQUEST_LOST;
@@ -113,25 +113,25 @@ call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 	} else if (found == 1) {
 		r = REQUEST_WAITS;
 	}
-	mbox_unlock(m);
+	txn_unlock(m);
 	return r;
 }
 
 int
-call_withdraw(struct mbox *m, uint64_t id)
+request_take_back(struct mbox *m, uint64_t id)
 {
 	struct item item;
 	enum state_status status;
 	bool lost;
 	int r;
 
-	if (mbox_lock(m, clock_after(LOCK_NS)) == -1)
+	if (txn_lock(m, clock_after(LOCK_NS)) == -1)
 		return -1;
 	r = find(m, id, &item, &status, &lost);
 	if (r == 1 && status == STATE_CLAIMED && !lost)
 		r = 0;
 	if (r == 1 && drop(m, &item, status) == -1)
 		r = -1;
-	mbox_unlock(m);
+	txn_unlock(m);
 	return r;
 }

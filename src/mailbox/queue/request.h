@@ -6,18 +6,18 @@
 #include "mailbox/queue/settle.h"
 
 /*
- * call_look -- see what has become of message id, whose tag and source these are.
+ * request_find -- see what has become of message id, whose tag and source these are.
  * Returns an enum request_state, or -1: EIDRM, EINTR, or errno.
  */
-int call_look(struct mbox *m, uint64_t id, struct slice tag, struct slice source);
+int request_find(struct mbox *m, uint64_t id, struct slice tag, struct slice source);
 
 /*
- * call_served -- with the lock held: whether somebody alive waits for such a request, or is at work on another.
+ * request_served -- with the lock held: whether somebody alive waits for such a request, or is at work on another.
  * Returns 1, 0 or -1.
  */
-int call_served(struct mbox *m, struct slice tag, struct slice source);
+int request_served(struct mbox *m, struct slice tag, struct slice source);
 
-/* call_withdraw -- take message id back, unless somebody alive has it.  Returns 1, 0 somebody has it, or -1. */
-int call_withdraw(struct mbox *m, uint64_t id);
+/* request_take_back -- take message id back, unless somebody alive has it.  Returns 1, 0 somebody has it, or -1. */
+int request_take_back(struct mbox *m, uint64_t id);
 
 #endif

@@ -38,11 +38,11 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 	if (m->ctl.delayed > 0)
 		for (uint32_t i = 0; i < n; i++) {
 			if (seg_read_states(&m->seg, items[i].pos, 1, &state) == -1)
-				return mbox_fail(m);
+				return txn_fail(m);
 			m->ctl.delayed -= state_status(state) == STATE_DELAYED;
 		}
 	m->ctl.claimed += n;
-	return set_states(m, items, n, STATE_CLAIMED, 0) == -1 ? mbox_fail(m) : 0;
+	return set_states(m, items, n, STATE_CLAIMED, 0) == -1 ? txn_fail(m) : 0;
 }
 
 long
@@ -71,20 +71,20 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 
 	if (n > m->ctl.claimed) {
 		errno = EBADMSG;        /* as of settle_gone */
-		return mbox_fail(m);
+		return txn_fail(m);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (delay_us > 0 && seg_write_due(&m->seg, items[i].pos, due) == -1)
-			return mbox_fail(m);
+			return txn_fail(m);
 		if (m->ctl.head > items[i].id)
 			m->ctl.head = items[i].id;
 	}
 	if (set_states(m, items, n, delay_us > 0 ? STATE_DELAYED : STATE_READY, tried ? 1 : 0) == -1)
-		return mbox_fail(m);
+		return txn_fail(m);
 	m->ctl.claimed -= n;
 	if (delay_us > 0)
 		m->ctl.delayed += n;
-	m->ctl.backs++;
+	m->ctl.requeues++;
 	return 0;
 }
 
@@ -94,9 +94,9 @@ end(struct mbox *m, const struct item *item)
 {
 	char file[SEG_NAME_BYTES];
 
-	if (item->slot.flags & (SLOT_BIG | SLOT_MEET)) {
+	if (item->slot.flags & (SLOT_BIG | SLOT_OFFER)) {
 		seg_file(file, item->id, 0, item->slot.flags & SLOT_BIG ? "big" : "meet");
-		m->ctl.litter |= file_remove(m->dir_fd, file) == -1;
+		m->ctl.orphans |= safefile_remove(m->dir_fd, file) == -1;
 	}
 }
 
@@ -110,7 +110,7 @@ end_all(struct mbox *m, const struct item *items, uint32_t n)
 		bytes += batch_cost(items[i].slot.len);
 		first += first == items[i].id;
 		head += head == items[i].id;
-		if (items[i].slot.flags & (SLOT_BIG | SLOT_MEET))
+		if (items[i].slot.flags & (SLOT_BIG | SLOT_OFFER))
 			end(m, &items[i]);
 	}
 	m->ctl.first = first;
@@ -130,7 +130,7 @@ announce(struct mbox *m, const struct item *items, uint32_t n)
 		return -1;
 	}
 	m->ctl.leaving = items[0].id;
-	return mbox_note(m);
+	return txn_note(m);
 }
 
 int
@@ -141,16 +141,16 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 
 	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_DELAYED && n > c->delayed)) {
 		errno = EBADMSG;        /* what counts nothing else than these has been changed by somebody else */
-		return mbox_fail(m);
+		return txn_fail(m);
 	}
 	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && announce(m, items, n) == -1))
-		return mbox_fail(m);
+		return txn_fail(m);
 	/* who waits for an end must be told before there is a state that recount, after a kill, removes with its segment */
 	for (uint32_t i = 0; i < n; i++)
 		if ((items[i].slot.flags & SLOT_SYNC) && wake_end(m, items[i].id, now) == -1)
-			return mbox_fail(m);
+			return txn_fail(m);
 	if (set_states(m, items, n, now, 0) == -1)
-		return mbox_fail(m);
+		return txn_fail(m);
 	end_all(m, items, n);
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
@@ -160,8 +160,8 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	m->seg.h.done += n;
 	if (c->live == 0)
 		c->first = c->head = c->next;
-	if (seg_write_done(&m->seg) == -1 || reclaim_spent(&m->seg, c, keep) == -1)
-		return mbox_fail(m);
+	if (seg_write_done(&m->seg) == -1 || compact_spent(&m->seg, c, keep) == -1)
+		return txn_fail(m);
 	return wake_room(m);
 }
 
@@ -205,13 +205,13 @@ settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *s
 }
 
 int
-settle_places(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n)
+settle_places(struct mbox *m, uint64_t seg, uint64_t layout, struct item *items, uint32_t n)
 {
 	uint32_t in_seg;
 
 	if (mbox_seg(m, seg) == -1)
 		return -1;
-	if (shape == m->ctl.shape)
+	if (layout == m->ctl.layout)
 		return 0;
 	in_seg = mbox_seg_n(m);
 	for (uint32_t i = 0; i < n; i++)

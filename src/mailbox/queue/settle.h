@@ -2,8 +2,8 @@
 /*
  * settle: how messages change their states: claimed, ready again, gone.
  *
- * All functions are called with the lock held and the change begun (mbox_begin); m->seg is the segment of the items,
- * and their places in it are right.  The caller commits; where a function fails that is refused (mbox_fail).
+ * All functions are called with the lock held and the change begun (txn_begin); m->seg is the segment of the items,
+ * and their places in it are right.  The caller commits; where a function fails that is refused (txn_fail).
  */
 #ifndef MAILBOX_QUEUE_SETTLE_H
 #define MAILBOX_QUEUE_SETTLE_H
@@ -40,7 +40,7 @@ int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool trie
 
 /*
  * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED.
- * was: their status until now.  keep: as of reclaim_spent.
+ * was: their status until now.  keep: as of compact_spent.
  * Wakes who waits for room, or for the end of one of them.  Returns 0, or -1.
  */
 int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_status was, enum state_status now,
@@ -53,9 +53,9 @@ int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state
 int settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status);
 
 /*
- * settle_places -- make m->seg the segment seg, and the places of its n items right, which were found in this shape.
+ * settle_places -- make m->seg the segment seg, and the places of its n items right, which were found in this layout.
  * Returns 0, or -1.
  */
-int settle_places(struct mbox *m, uint64_t seg, uint64_t shape, struct item *items, uint32_t n);
+int settle_places(struct mbox *m, uint64_t seg, uint64_t layout, struct item *items, uint32_t n);
 
 #endif

@@ -201,16 +201,16 @@ look_once(struct snapshot *s, struct mbox *m, bool tags)
 	int r;
 
 	forget(s);
-	if (mbox_lock(m, clock_after(LOCK_NS)) == -1)
+	if (txn_lock(m, clock_after(LOCK_NS)) == -1)
 		return -1;
 	copy_counts(s, &m->ctl);
 	s->now_us = clock_wall_us();
 	s->now_ns = clock_mono_ns();
 	r = look_at_wants(m, s) == 0 ? look_at_messages(m, s, tags) : -1;
-	mbox_unlock(m);
+	txn_unlock(m);
 	/* without the lock: others may have left very many */
 	if (r == 0 && m->drops)
-		r = mbox_drop(m) == -1 ? -1 : drop_count(m->drop_fd, m->ctl.taken, &s->outside);
+		r = mbox_drop(m) == -1 ? -1 : dropdir_count(m->drop_fd, m->ctl.taken, &s->outside);
 	return r;
 }
 
@@ -224,7 +224,7 @@ snapshot_look(struct snapshot *s, const char *path, bool tags)
 	if (mbox_open_any(&m, path) == -1)
 		return -1;
 	/* without the lock: again while things change, but not for ever */
-	for (int i = 1; (r = look_once(s, &m, tags)) == -1 ? m.look : !mbox_held_still(&m); i++) {
+	for (int i = 1; (r = look_once(s, &m, tags)) == -1 ? m.look : !txn_still(&m); i++) {
 		seg_close(&m.seg);
 		err = errno;
 		if ((r == 0 && i >= LOOKS_ENOUGH) || (r == -1 && (err == EIDRM || i == LOOKS)))

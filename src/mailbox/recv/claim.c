@@ -3,7 +3,7 @@
  * claim: the receiving end of a mailbox.
  *
  * Every change is begun (ctl busy) and committed.  A kill before the commit is mended by recount; a kill after it
- * leaves claims whose owner is dead: revive_dead finds them, for ctl counts how many messages are claimed.
+ * leaves claims whose owner is dead: redeliver_dead finds them, for ctl counts how many messages are claimed.
  */
 #include "mailbox/recv/claim.h"
 
@@ -35,7 +35,7 @@ enum {
 };
 
 int
-claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns)
+claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t timeout_ns)
 {
 	uint32_t tags = 0, sources = 0;
 
@@ -46,7 +46,7 @@ claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool pe
 	c->m = m;
 	c->filter = *filter;
 	c->peek = peek;
-	c->patience_ns = patience_ns;
+	c->timeout_ns = timeout_ns;
 	c->source_ranks = sources > 0 ? sources : 1;
 	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
 	c->cursor = c->ranks == 1 ? c->only_cursor : calloc((size_t)2 * c->ranks, sizeof *c->cursor);
@@ -56,13 +56,13 @@ claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool pe
 uint64_t
 claim_deadline(const struct claim *c)
 {
-	return clock_after(c->patience_ns > WAKE_LOOK_NS ? c->patience_ns : WAKE_LOOK_NS);
+	return clock_after(c->timeout_ns > WAKE_LOOK_NS ? c->timeout_ns : WAKE_LOOK_NS);
 }
 
 int
 claim_lock(struct claim *c, int stops)
 {
-	return c->brief ? mbox_lock(c->m, claim_deadline(c)) : mbox_insist(c->m, stops);
+	return c->brief ? txn_lock(c->m, claim_deadline(c)) : txn_insist(c->m, stops);
 }
 
 void
@@ -103,11 +103,11 @@ change(struct claim *c, const struct item *items, uint32_t n, enum receiver_end 
 		return settle_gone(c->m, items, n, STATE_CLAIMED, STATE_DONE, keep);
 	if (end == RECEIVER_DROPPED)
 		return drop_all(c->m, items, n, keep);
-	if (items[0].slot.flags & SLOT_MEET)
+	if (items[0].slot.flags & SLOT_OFFER)
 		return back_to_senders(c->m, items, n, end == RECEIVER_FAILED);
 	if (settle_ready(c->m, items, n, end == RECEIVER_FAILED, delay_us) == -1)
 		return -1;
-	return revive_wake(c, items, n);
+	return redeliver_wake(c, items, n);
 }
 
 int
@@ -128,9 +128,9 @@ finish(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, u
 	if (from >= run->n)
 		return 0;
 	run->in->sure = false;
-	if (mbox_begin(c->m) == -1 || settle_places(c->m, run->in->seg, run->in->shape, run->in->items, run->n) == -1)
+	if (txn_begin(c->m) == -1 || settle_places(c->m, run->in->seg, run->in->layout, run->in->items, run->n) == -1)
 		return -1;
-	run->in->shape = c->m->ctl.shape;
+	run->in->layout = c->m->ctl.layout;
 	r = sure ? change(c, run->in->items + from, run->n - from, end, delay_us, keep)
 	    : claim_change(c, run->in->items + from, run->n - from, end, delay_us, keep);
 	if (r == -1)
@@ -160,9 +160,9 @@ trim(struct mbox *m)
 {
 	if (m->ctl.live > 0 || m->ctl.last_seg == 0 || (m->ctl.log_len <= KEEP_IDLE && !overhangs(m)))
 		return 0;
-	if (mbox_begin(m) == -1 || mbox_seg(m, m->ctl.last_seg) == -1)
+	if (txn_begin(m) == -1 || mbox_seg(m, m->ctl.last_seg) == -1)
 		return -1;
-	reclaim_newest(&m->seg, &m->ctl);
+	compact_newest(&m->seg, &m->ctl);
 	return 0;
 }
 
@@ -172,7 +172,7 @@ drop_found(struct mbox *m, const struct run *run)
 {
 	uint64_t state;
 
-	if (seg_read_states(&m->seg, run->in->items[0].pos, 1, &state) == -1 || mbox_begin(m) == -1)
+	if (seg_read_states(&m->seg, run->in->items[0].pos, 1, &state) == -1 || txn_begin(m) == -1)
 		return -1;
 	return settle_gone(m, run->in->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
 }
@@ -190,10 +190,10 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 	for (uint64_t most = piece_drops(c->m, &c->piece_next); most > 0; most--) {
 		if (search_backlog(c, run, limits) == -1)
 			return -1;
-		offer = run->n == 1 && !c->peek && !limits->probe && (run->in->items[0].slot.flags & SLOT_MEET);
+		offer = run->n == 1 && !c->peek && !limits->probe && (run->in->items[0].slot.flags & SLOT_OFFER);
 		if (!offer && (!run->expired || c->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
-		taken = offer ? offer_take(c->m, &run->in->items[0], run->expired, &run->in->meet_fd) : drop_found(c->m, run);
+		taken = offer ? offer_take(c->m, &run->in->items[0], run->expired, &run->in->offer_fd) : drop_found(c->m, run);
 		if (taken != 0)
 			return taken == 1 ? 0 : -1;
 	}
@@ -205,7 +205,7 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 static int
 find(struct claim *c, struct run *run, const struct claim_limits *limits, bool ask)
 {
-	int more = ask ? revive_dead(c) : 0;
+	int more = ask ? redeliver_dead(c) : 0;
 
 	return more == 0 ? search(c, run, limits) : more;
 }
@@ -218,12 +218,12 @@ leave_segment(struct mbox *m, struct run *run, uint64_t left)
 
 	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left, seg_access(m->ctl.mode)) == -1)
 		return 0;       /* the newest is never rewritten; a spent one is gone */
-	reclaim_sparse(&s, &m->ctl);
+	compact_sparse(&s, &m->ctl);
 	seg_close(&s);
 	if (run->n == 0)
 		return 0;
 	/* what was found stays where it is, but what we hold open may be stale by its number */
-	run->in->shape = m->shape = m->ctl.shape;
+	run->in->layout = m->layout = m->ctl.layout;
 	return 0;
 }
 
@@ -253,7 +253,7 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		run->n = 0;
 	if (finish(c, run, 0, RECEIVER_DONE, 0, KEEP_STREAM) == -1)
 		return -1;
-	ask = !m->look && revive_due(c);
+	ask = !m->look && redeliver_due(c);
 	more = find(c, run, limits, ask);
 	if (more == 0 && run->n == 0 && !ask && !m->look && m->ctl.claimed > 0)
 		more = find(c, run, limits, true);
@@ -267,9 +267,9 @@ turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return -1;
 	if (limits->probe)
 		return 0;
-	if (!c->peek && (mbox_number(m) == -1 || mbox_begin(m) == -1 || settle_claim(m, run->in->items, run->n) == -1))
+	if (!c->peek && (mbox_number(m) == -1 || txn_begin(m) == -1 || settle_claim(m, run->in->items, run->n) == -1))
 		return -1;
-	if (run->in->meet_fd != -1 && wake_end(m, run->in->items[0].id, STATE_CLAIMED) == -1)
+	if (run->in->offer_fd != -1 && wake_end(m, run->in->items[0].id, STATE_CLAIMED) == -1)
 		return -1;
 	return wait_awake(m);
 }
@@ -309,13 +309,13 @@ look_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 
 	memcpy(before, c->cursor, c->ranks * sizeof *before);
 	for (int i = 1;; i++) {
-		if (mbox_lock(m, limits->deadline_ns) == -1)
+		if (txn_lock(m, limits->deadline_ns) == -1)
 			return -1;
 		r = turn(c, run, limits);
 		if (r == 0 && run->n > 0)
 			r = read_run(c, run);
-		mbox_unlock(m);
-		if (r == 0 && (mbox_held_still(m) || (i >= LOOKS_ENOUGH && is_whole(run))))
+		txn_unlock(m);
+		if (r == 0 && (txn_still(m) || (i >= LOOKS_ENOUGH && is_whole(run))))
 			return run->n > 0;
 		/* what a segment was found to be may be what it is no more */
 		err = errno;
@@ -360,12 +360,12 @@ claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 		return r;
 	}
 	do {
-		if ((run->n > 0 && !c->peek ? claim_lock(c, 1) : mbox_lock(m, limits->deadline_ns)) == -1)
+		if ((run->n > 0 && !c->peek ? claim_lock(c, 1) : txn_lock(m, limits->deadline_ns)) == -1)
 			return -1;
 		r = turn_in_pieces(c, run, limits);
-		if (r == 0 && m->changing)
-			r = mbox_commit(m);
-		mbox_unlock(m);
+		if (r == 0 && m->txn.changing)
+			r = txn_commit(m);
+		txn_unlock(m);
 		if (r == -1)
 			return -1;
 		if (run->n == 0 || limits->probe)
@@ -387,14 +387,14 @@ claim_waits(struct claim *c, uint64_t id)
 	bool waits;
 	int found;
 
-	if (mbox_lock(c->m, claim_deadline(c)) == -1)
+	if (txn_lock(c->m, claim_deadline(c)) == -1)
 		return true;
 	found = settle_find(c->m, id, &item, &status);
 	waits = found != 0;
 	/* what is not wanted now never will be */
 	if (found == 1 && search_names(c) == 0)
 		waits = filter_match(&c->filter, names_get(&c->names, item.slot.tag), names_get(&c->names, item.slot.source));
-	mbox_unlock(c->m);
+	txn_unlock(c->m);
 	return waits;
 }
 
@@ -411,10 +411,10 @@ claim_settle(struct claim *c, struct run *run, uint32_t from, enum receiver_end 
 		return -1;
 	r = finish(c, run, from, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US, KEEP_IDLE);
 	if (r == 0 && end == RECEIVER_DONE)
-		reclaim_sparse(&c->m->seg, &c->m->ctl);
+		compact_sparse(&c->m->seg, &c->m->ctl);
 	if (r == 0)
-		r = mbox_commit(c->m);
-	mbox_unlock(c->m);
+		r = txn_commit(c->m);
+	txn_unlock(c->m);
 	return r;
 }
 
@@ -471,13 +471,13 @@ claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, c
 	m->len = item->slot.len;
 	m->data = payload;
 	m->fd = -1;
-	if (item->slot.flags & SLOT_MEET)
+	if (item->slot.flags & SLOT_OFFER)
 		return kept_payload(run, m);
 	if (!(item->slot.flags & SLOT_BIG))
 		return 0;
 	m->data = NULL;
 	seg_file(big, item->id, 0, "big");
-	m->fd = file_open_plain(c->m->dir_fd, big, O_RDONLY);
+	m->fd = safefile_open_plain(c->m->dir_fd, big, O_RDONLY);
 	/* nobody else takes away what we have claimed */
 	if (m->fd == -1 && errno == ENOENT && !c->peek)
 		return mbox_missing(c->m);

@@ -12,12 +12,12 @@
 #include "frame/message.h"
 #include "mailbox/recv/search.h"
 
-struct intake;
+struct take;
 
 /* What a receiver of the face has besides what it shows. */
 struct receiving {
 	struct mbox m;
-	struct intake *intake;          /* of a mailbox with a drop/ */
+	struct take *intake;          /* of a mailbox with a drop/ */
 	int offer_fd;                   /* of the message handed over; -1 */
 	uint64_t below;                 /* only messages with lower numbers: with all, those of the first look */
 	struct claim claim;
@@ -25,9 +25,9 @@ struct receiving {
 
 /* A message in flight (inflight.c). */
 struct held {
-	uint64_t seg, shape;            /* where it was, as in struct run_body */
+	uint64_t seg, layout;            /* where it was, as in struct run_body */
 	struct item item;
-	int meet_fd;                    /* an offer's FIFO: closed, it tells its sender to look what became of it; -1 */
+	int offer_fd;                    /* an offer's FIFO: closed, it tells its sender to look what became of it; -1 */
 	int kept_fd;                    /* an offer's payload, kept in case it is buried; -1 */
 };
 
@@ -35,16 +35,16 @@ enum { CLAIM_STOPS = 2 };               /* signals to stop until what was claime
 
 /*
  * claim_init -- begin to receive from m.
- * patience_ns: how long to wait for the lock where nothing is to be settled, but a second at least.
+ * timeout_ns: how long to wait for the lock where nothing is to be settled, but a second at least.
  * Returns 0, or -1 with ENOMEM.
  */
-int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t patience_ns);
+int claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t timeout_ns);
 
 /* claim_deadline -- when a wait for the lock that begins now must end. */
 uint64_t claim_deadline(const struct claim *c);
 
 /*
- * claim_lock -- lock the mailbox to settle what was claimed, which is delivered again where it is not: as mbox_insist;
+ * claim_lock -- lock the mailbox to settle what was claimed, which is delivered again where it is not: as txn_insist;
  * but where c->brief is set, until claim_deadline.
  */
 int claim_lock(struct claim *c, int stops);
@@ -72,7 +72,7 @@ bool claim_waits(struct claim *c, uint64_t id);
 int claim_settle(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us);
 
 /*
- * claim_change -- settle n items whose places are right (claim_settle); keep: as of reclaim_spent.
+ * claim_change -- settle n items whose places are right (claim_settle); keep: as of compact_spent.
  * With the lock held and the change begun.  Returns 0, or -1.
  */
 int claim_change(struct claim *c, struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us,

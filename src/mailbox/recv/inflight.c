@@ -39,10 +39,10 @@ inflight_add(struct inflight *h, struct receiver *r, const struct run *run)
 		h->room = room;
 	}
 	for (uint32_t i = 0; i < run->n; i++)
-		h->list[h->n++] = (struct held){ .seg = in->seg, .shape = in->shape, .item = in->items[i],
-			.meet_fd = -1, .kept_fd = -1 };
+		h->list[h->n++] = (struct held){ .seg = in->seg, .layout = in->layout, .item = in->items[i],
+			.offer_fd = -1, .kept_fd = -1 };
 	if (run->offer) {
-		h->list[h->n - 1].meet_fd = r->in->offer_fd;
+		h->list[h->n - 1].offer_fd = r->in->offer_fd;
 		r->in->offer_fd = -1;
 	}
 	return 0;
@@ -63,18 +63,18 @@ inflight_tries(const struct inflight *h, uint32_t i)
 bool
 inflight_is_offer(const struct inflight *h, uint32_t i)
 {
-	return h->list[i].item.slot.flags & SLOT_MEET;
+	return h->list[i].item.slot.flags & SLOT_OFFER;
 }
 
 /* let_go -- of the descriptors that a message has. */
 static void
 let_go(struct held *held)
 {
-	if (held->meet_fd != -1)
-		close(held->meet_fd);
+	if (held->offer_fd != -1)
+		close(held->offer_fd);
 	if (held->kept_fd != -1)
 		close(held->kept_fd);
-	held->meet_fd = held->kept_fd = -1;
+	held->offer_fd = held->kept_fd = -1;
 }
 
 void
@@ -105,13 +105,13 @@ settle(struct claim *c, const struct held *held, uint32_t n, enum receiver_end e
 
 	for (uint32_t i = 0; i < n; i += step) {
 		for (step = 0; step < TOGETHER && i + step < n && held[i + step].seg == held[i].seg
-		    && held[i + step].shape == held[i].shape; step++)
+		    && held[i + step].layout == held[i].layout; step++)
 			items[step] = held[i + step].item;
-		if (settle_places(c->m, held[i].seg, held[i].shape, items, step) == -1
+		if (settle_places(c->m, held[i].seg, held[i].layout, items, step) == -1
 		    || claim_change(c, items, step, end, delay_us, KEEP) == -1)
 			return -1;
 		if (end == RECEIVER_DONE)
-			reclaim_sparse(&c->m->seg, &c->m->ctl);
+			compact_sparse(&c->m->seg, &c->m->ctl);
 	}
 	return 0;
 }
@@ -130,12 +130,12 @@ inflight_settle(struct inflight *h, struct receiver *receiver, uint32_t from, ui
 			piece_pause();
 		if (claim_lock(c, CLAIM_STOPS) == -1)
 			return -1;
-		r = mbox_begin(c->m);
+		r = txn_begin(c->m);
 		if (r == 0)
 			r = settle(c, h->list + from + done, step, end, delay_us);
 		if (r == 0)
-			r = mbox_commit(c->m);
-		mbox_unlock(c->m);
+			r = txn_commit(c->m);
+		txn_unlock(c->m);
 	}
 	err = errno;
 	for (uint32_t i = 0; i < n; i++)
@@ -157,13 +157,13 @@ inflight_recall(const struct inflight *h, struct receiver *receiver, uint32_t i,
 	*item = held->item;
 	if (claim_lock(c, CLAIM_STOPS) == -1)
 		return -1;
-	r = settle_places(m, held->seg, held->shape, item, 1);
+	r = settle_places(m, held->seg, held->layout, item, 1);
 	/* its frame may have moved with its segment */
 	if (r == 0 && (seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1 || mbox_seg_log(m) == -1))
 		r = -1;
-	run->in->shape = m->ctl.shape;
+	run->in->layout = m->ctl.layout;
 	run->in->salt = m->seg.h.salt;
-	mbox_unlock(m);
+	txn_unlock(m);
 	if (r == -1)
 		return -1;
 	run->n = 1;

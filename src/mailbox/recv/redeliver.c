@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* revive: see revive.h.  A crash in it is mended by recount: the change is begun before the first state is written. */
+/* revive: see redeliver.h.  A crash in it is mended by recount: the change is begun before the first state is written. */
 #include "mailbox/recv/redeliver.h"
 
 #include "base/clock.h"
@@ -19,7 +19,7 @@ enum {
 #define ASK_NS UINT64_C(10000000)               /* how often claimers are asked for, at most */
 
 int
-revive_wake(struct claim *c, const struct item *items, uint32_t n)
+redeliver_wake(struct claim *c, const struct item *items, uint32_t n)
 {
 	struct slice two[2];
 	struct slot slot = { .tag = 0, .source = 1 };
@@ -62,11 +62,11 @@ revive(struct claim *c, const struct item *items, uint32_t n)
 {
 	uint64_t seg = c->m->seg.h.first;
 
-	if (!(items[0].slot.flags & SLOT_MEET))
-		return settle_ready(c->m, items, n, true, 0) == -1 ? -1 : revive_wake(c, items, n);
+	if (!(items[0].slot.flags & SLOT_OFFER))
+		return settle_ready(c->m, items, n, true, 0) == -1 ? -1 : redeliver_wake(c, items, n);
 	/* with the last offer of a dead sender its segment goes */
 	for (uint32_t i = 0; i < n && c->m->seg.h.first == seg; i++)
-		if (offer_revive(c->m, &items[i]) == -1)
+		if (offer_redeliver(c->m, &items[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -95,7 +95,7 @@ revive_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, ui
 	}
 	if (dead == 0)
 		return 0;
-	if (mbox_begin(c->m) == -1 || seg_read_slots(seg, pos, n, slots) == -1)
+	if (txn_begin(c->m) == -1 || seg_read_slots(seg, pos, n, slots) == -1)
 		return -1;
 	for (uint32_t i = 0; i < dead; i++)
 		items[i].slot = slots[items[i].pos - pos];
@@ -104,7 +104,7 @@ revive_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, ui
 }
 
 int
-revive_dead(struct claim *c)
+redeliver_dead(struct claim *c)
 {
 	struct mbox *m = c->m;
 	struct owners known = { .n = 0 };
@@ -132,7 +132,7 @@ revive_dead(struct claim *c)
 }
 
 bool
-revive_due(const struct claim *c)
+redeliver_due(const struct claim *c)
 {
 	uint64_t now;
 

@@ -5,16 +5,16 @@
 
 #include "mailbox/recv/search.h"
 
-/* revive_due -- whether it is time to ask for dead claimers. */
-bool revive_due(const struct claim *c);
+/* redeliver_due -- whether it is time to ask for dead claimers. */
+bool redeliver_due(const struct claim *c);
 
 /*
- * revive_dead -- with the lock held: make ready again what dead processes had claimed.
+ * redeliver_dead -- with the lock held: make ready again what dead processes had claimed.
  * Returns 0, 1 there may be more, after the end of a piece (piece.h), or -1.
  */
-int revive_dead(struct claim *c);
+int redeliver_dead(struct claim *c);
 
-/* revive_wake -- wake receivers for n messages of m->seg that are ready again.  Returns 0, or -1. */
-int revive_wake(struct claim *c, const struct item *items, uint32_t n);
+/* redeliver_wake -- wake receivers for n messages of m->seg that are ready again.  Returns 0, or -1. */
+int redeliver_wake(struct claim *c, const struct item *items, uint32_t n);
 
 #endif

@@ -10,7 +10,7 @@ enum { BLOCK_FIRST = 8 };               /* messages looked at first where few ar
 static uint64_t
 first_segment(const struct mbox *m, uint64_t id)
 {
-	if (m->seg.h.first != 0 && m->shape == m->ctl.shape && m->seg.h.first <= id)
+	if (m->seg.h.first != 0 && m->layout == m->ctl.layout && m->seg.h.first <= id)
 		return m->seg.h.first;
 	return m->ctl.first_seg;
 }
@@ -22,10 +22,10 @@ search_names(struct claim *c)
 	uint32_t n, len;
 
 	mbox_seg_names(m, &n, &len);
-	if (c->names_of != m->seg.h.first || c->names_shape != m->ctl.shape) {
+	if (c->names_of != m->seg.h.first || c->names_layout != m->ctl.layout) {
 		c->names.n = c->names.len = c->ranked = 0;
 		c->names_of = m->seg.h.first;
-		c->names_shape = m->ctl.shape;
+		c->names_layout = m->ctl.layout;
 	}
 	if (names_read(&c->names, &m->seg, n, len) == -1)
 		return -1;
@@ -119,7 +119,7 @@ begin(struct search *s, const struct slot *slot)
 	struct run *run = s->run;
 
 	run->in->seg = m->seg.h.first;
-	run->in->shape = m->ctl.shape;
+	run->in->layout = m->ctl.layout;
 	run->in->salt = m->seg.h.salt;
 	run->in->log_at = slot->off;
 	s->log_end = slot->off + (s->limits->bytes < sizeof run->in->log ? s->limits->bytes : sizeof run->in->log);
@@ -169,7 +169,7 @@ take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slo
 
 	if (expired == -1)
 		return -1;
-	if (expired || (slot->flags & SLOT_MEET))
+	if (expired || (slot->flags & SLOT_OFFER))
 		return take_alone(s, pos, id, slot, state, expired);
 	if (state_status(state) == STATE_READY || falls_due(s->c, pos))
 		return take(s, pos, id, slot, state);
@@ -182,7 +182,7 @@ take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slo
 static uint32_t
 slots_from(const struct claim *c, uint32_t pos)
 {
-	if (c->slots_of != c->m->seg.h.first || c->slots_shape != c->m->ctl.shape || pos < c->slots_at
+	if (c->slots_of != c->m->seg.h.first || c->slots_layout != c->m->ctl.layout || pos < c->slots_at
 	    || pos - c->slots_at >= c->slots_n)
 		return 0;
 	return c->slots_at + c->slots_n - pos;
@@ -200,7 +200,7 @@ read_slots(struct claim *c, uint32_t pos, uint32_t n)
 	if (seg_read_slots(seg, pos, n, c->slots) == -1)
 		return NULL;
 	c->slots_of = seg->h.first;
-	c->slots_shape = c->m->ctl.shape;
+	c->slots_layout = c->m->ctl.layout;
 	c->slots_at = pos;
 	c->slots_n = n;
 	return c->slots;
@@ -243,7 +243,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			s->full = true;
 		else if (!slot_has_rank(s, &slots[i]))
 			;
-		else if (status == STATE_READY && !(slots[i].flags & (SLOT_EXPIRES | SLOT_MEET)))
+		else if (status == STATE_READY && !(slots[i].flags & (SLOT_EXPIRES | SLOT_OFFER)))
 			taken = take(s, pos + i, id, &slots[i], states[i]);
 		else if ((taken = take_special(s, pos + i, id, &slots[i], states[i])) == -1)
 			return -1;
@@ -327,12 +327,12 @@ search_backlog(struct claim *c, struct run *run, const struct claim_limits *limi
 	run->n = 0;
 	run->delivered = 0;
 	run->in->sure = run->expired = false;
-	run->in->meet_fd = run->in->kept_fd = -1;
+	run->in->offer_fd = run->in->kept_fd = -1;
 	c->due_us = 0;
 	/* who looks and takes nothing need not see again what was put back */
-	if (c->backs != c->m->ctl.backs && !c->peek) {
+	if (c->requeues != c->m->ctl.requeues && !c->peek) {
 		memset(c->cursor, 0, c->ranks * sizeof *c->cursor);
-		c->backs = c->m->ctl.backs;
+		c->requeues = c->m->ctl.requeues;
 	}
 	/* with a preference every message is chosen anew */
 	if (c->ranks > 1)

@@ -17,9 +17,9 @@ enum { SEARCH_MESSAGES = 2048 };                /* states and slots read at a ti
 /* The rest of a run, all from one segment. */
 struct run_body {
 	bool sure;                              /* its claims were committed, and no change of them has failed */
-	int meet_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
+	int offer_fd;                            /* it is one offer, whose payload is to be read here; else -1 */
 	int kept_fd;                            /* it is one offer, whose payload was kept in this file; else -1 */
-	uint64_t seg, shape;                    /* the segment, and the mailbox's shape when it was claimed */
+	uint64_t seg, layout;                    /* the segment, and the mailbox's layout when it was claimed */
 	uint64_t salt;                          /* the segment's */
 	uint64_t log_at;                        /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
@@ -39,14 +39,14 @@ struct claim {
 	uint64_t piece_next;                    /* of piece_drops, in this turn */
 	bool asked;                             /* has asked for dead claimers once */
 	bool brief;                             /* its messages are nobody's work: to settle them is not waited for long */
-	uint64_t patience_ns;                   /* how long to wait for the lock, but to settle what was claimed */
+	uint64_t timeout_ns;                   /* how long to wait for the lock, but to settle what was claimed */
 	uint64_t *cursor;                       /* per rank: nothing for us stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
-	uint64_t backs;                         /* ctl.backs that the cursors hold for */
+	uint64_t requeues;                         /* ctl.requeues that the cursors hold for */
 	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
-	uint64_t names_of, names_shape;         /* the segment that rank and names are of */
-	uint64_t slots_of, slots_shape;         /* the segment that slots are of; a slot once written stays what it is */
+	uint64_t names_of, names_layout;         /* the segment that rank and names are of */
+	uint64_t slots_of, slots_layout;         /* the segment that slots are of; a slot once written stays what it is */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many are held */
 	uint32_t ranked;
 	struct rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */

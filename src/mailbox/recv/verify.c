@@ -73,14 +73,14 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 	    || batch_big_take(&f.extra, &should) == -1)
 		return DAMAGED;
 	seg_file(name, item->id, 0, "big");
-	fd = file_open_plain(m->dir_fd, name, O_RDONLY);
+	fd = safefile_open_plain(m->dir_fd, name, O_RDONLY);
 	if (fd == -1)
 		return errno == ENOENT ? GONE : errno == EBADMSG ? DAMAGED : -1;
 	r = fstat(fd, &st);
 	if (r == 0)
 		r = (uint64_t)st.st_size == item->slot.len ? WHOLE : DAMAGED;
 	/* who may only look cannot have looked at all of it after a boot */
-	if (r == WHOLE && (item->id < m->ctl.proven || (m->look && !boot_marked(m->ctl_fd)))) {
+	if (r == WHOLE && (item->id < m->ctl.proven || (m->look && !bootid_marked(m->ctl_fd)))) {
 		r = payload_sum(fd, &is);
 		if (r == 0)
 			r = is == should ? WHOLE : DAMAGED;
@@ -99,7 +99,7 @@ discard(struct mbox *m, struct run *run, uint32_t i)
 	char name[SEG_NAME_BYTES];
 	long ours;
 
-	if (mbox_begin(m) == -1 || settle_places(m, run->in->seg, run->in->shape, &item, 1) == -1)
+	if (txn_begin(m) == -1 || settle_places(m, run->in->seg, run->in->layout, &item, 1) == -1)
 		return -1;
 	ours = settle_ours(m, &item, 1);
 	if (ours < 1)
@@ -140,7 +140,7 @@ discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 	for (uint32_t i = 0; i < run->n; i++)
 		if (verdicts[i] != WHOLE && discard(m, run, i) == -1)
 			return -1;
-	return m->changing ? mbox_commit(m) : 0;
+	return m->txn.changing ? txn_commit(m) : 0;
 }
 
 int
@@ -161,14 +161,14 @@ verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
 	}
 	if (whole == run->n)
 		return 0;
-	if (run->in->meet_fd != -1)
-		close(run->in->meet_fd);
-	run->in->meet_fd = -1;
+	if (run->in->offer_fd != -1)
+		close(run->in->offer_fd);
+	run->in->offer_fd = -1;
 	if (!peek) {
-		if (mbox_lock(m, deadline_ns) == -1)
+		if (txn_lock(m, deadline_ns) == -1)
 			return -1;
 		r = discard_all(m, run, verdicts);
-		mbox_unlock(m);
+		txn_unlock(m);
 		if (r == -1) {
 			run->in->sure = false;
 			return -1;

@@ -25,7 +25,7 @@
 #include "mailbox/wait/wake.h"
 
 void
-post_init(struct post *p, struct mbox *m)
+append_init(struct append *p, struct mbox *m)
 {
 	p->m = m;
 	p->names_of = 0;
@@ -61,15 +61,15 @@ admitted(const struct ctl *c, const struct batch *b)
 
 /*
  * make_room -- with the lock held, nobody before us: drop what the batch's next message takes the place of.
- * Returns as displace; e: as of displace_expired.
+ * Returns as displace; e: as of evict_expired.
  */
 static int
 make_room(struct mbox *m, const struct batch *b, struct expiring *e)
 {
 	const struct slot *slot = &b->slots[b->from];
-	int r = mbox_fits(&m->ctl, batch_cost(slot->len)) ? 0 : displace_expired(m, e);
+	int r = mbox_fits(&m->ctl, batch_cost(slot->len)) ? 0 : evict_expired(m, e);
 
-	return r != 0 ? r : displace(m, b->name[slot->tag], batch_cost(slot->len), e);
+	return r != 0 ? r : evict(m, b->name[slot->tag], batch_cost(slot->len), e);
 }
 
 /*
@@ -81,13 +81,13 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 {
 	int r;
 
-	if (deadline_ns == POST_NOW) {
-		(void)mbox_end(m, 0);
+	if (deadline_ns == APPEND_NOW) {
+		(void)txn_end(m, 0);
 		errno = EAGAIN;
 		return -1;
 	}
 	io_catch_stop();
-	r = mbox_end(m, wait_post(m, WANT_ROOM, NULL, need_bytes));
+	r = txn_end(m, wait_post(m, WANT_ROOM, NULL, need_bytes));
 	if (r == 0) {
 		r = wait_sleep(m, deadline_ns);
 		if (r == 1)
@@ -115,7 +115,7 @@ is_offer(const struct mbox *m)
  * interrupted sender began are those that the next one makes.
  */
 static int
-newest_segment(struct post *p)
+newest_segment(struct append *p)
 {
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
@@ -129,7 +129,7 @@ newest_segment(struct post *p)
 	full = c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX
 	    || c->names > SEG_NAMES - 2 || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1);
 	if (full) {
-		if (mbox_begin(m) == -1 || seg_create(&fresh, m->dir_fd, c->next, c->last_seg, c->mode) == -1)
+		if (txn_begin(m) == -1 || seg_create(&fresh, m->dir_fd, c->next, c->last_seg, c->mode) == -1)
 			return -1;
 		if (c->last_seg != 0) {
 			m->seg.h.n = mbox_seg_n(m);
@@ -146,16 +146,16 @@ newest_segment(struct post *p)
 		}
 		c->last_seg = c->next;
 		c->log_len = c->names = c->names_len = 0;
-		c->shape++;
+		c->layout++;
 		/* the old one may go only once ctl knows the new one */
-		if (mbox_note(m) == -1 || (m->seg.h.first != 0 && reclaim_spent(&m->seg, c, 0) == -1)) {
+		if (txn_note(m) == -1 || (m->seg.h.first != 0 && compact_spent(&m->seg, c, 0) == -1)) {
 			seg_close(&fresh);
 			return -1;
 		}
-		reclaim_sparse(&m->seg, c);
+		compact_sparse(&m->seg, c);
 		seg_close(&m->seg);
 		m->seg = fresh;
-		m->shape = c->shape;
+		m->layout = c->layout;
 	}
 	if (p->names_of != c->last_seg || p->names.n > c->names)
 		p->names.n = p->names.len = 0;
@@ -165,7 +165,7 @@ newest_segment(struct post *p)
 
 /* number_names -- find the numbers of n messages' names, new ones added.  Returns for how many there is place. */
 static uint32_t
-number_names(struct post *p, const struct batch *b, uint32_t n)
+number_names(struct append *p, const struct batch *b, uint32_t n)
 {
 	const struct slot *s = b->slots + b->from, *known = NULL;
 	long got;
@@ -195,18 +195,18 @@ number_names(struct post *p, const struct batch *b, uint32_t n)
  * the numbers of their names.  bytes: gets what they cost.  Returns 0, or -1.
  */
 static int
-write_slots(struct post *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
+write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
 {
 	const struct slot *from = b->slots + b->from;
 	const uint32_t base = (uint32_t)p->m->ctl.log_len - from->off;
-	const uint16_t flags = (p->sync ? SLOT_SYNC : 0) | (is_offer(p->m) ? SLOT_MEET | SLOT_SYNC : 0);
+	const uint16_t flags = (p->sync ? SLOT_SYNC : 0) | (is_offer(p->m) ? SLOT_OFFER | SLOT_SYNC : 0);
 	const uint64_t salt = p->m->seg.h.salt, next = p->m->ctl.next;
 	uint64_t now = 0;
 	struct slot *s;
 
 	*bytes = 0;
 	for (uint32_t i = 0, step; i < n; i += step) {
-		step = n - i < POST_SLOTS ? n - i : POST_SLOTS;
+		step = n - i < APPEND_SLOTS ? n - i : APPEND_SLOTS;
 		for (uint32_t j = 0; j < step; j++) {
 			s = &p->slots[j];
 			*s = from[i + j];
@@ -240,23 +240,23 @@ write_expiries(struct mbox *m, uint32_t pos, uint32_t n, const struct batch *b)
 
 /* finish_append -- commit, with the wants that an append changes. */
 static int
-finish_append(struct post *p)
+finish_append(struct append *p)
 {
 	struct mbox *m = p->m;
 
 	/* we are admitted: the next in the queue may fit as well */
-	if ((m->posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1)
+	if ((m->waiter.posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1)
 		return -1;
-	if ((p->sync || is_offer(m)) && sync_post(m, m->ctl.next - 1) == -1)
+	if ((p->sync || is_offer(m)) && completion_post(m, m->ctl.next - 1) == -1)
 		return -1;
-	if ((p->sync || is_offer(m)) && !m->posted) {
+	if ((p->sync || is_offer(m)) && !m->waiter.posted) {
 		errno = ENOSPC;         /* nobody could tell us how it ended */
 		return -1;
 	}
 	m->ctl.from_drop = p->drop != NULL;
 	if (p->drop != NULL)
 		memcpy(m->ctl.taken, p->drop, sizeof m->ctl.taken);
-	return mbox_commit(m);
+	return txn_commit(m);
 }
 
 /* write_extent -- after loss of power the index tells how much of it counts: ctl is not synced. */
@@ -272,7 +272,7 @@ write_extent(struct mbox *m)
 
 /* append -- write n messages of b beyond the end, wake who wants them, and commit. */
 static int
-append(struct post *p, struct batch *b, uint32_t n)
+append(struct append *p, struct batch *b, uint32_t n)
 {
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
@@ -293,7 +293,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
 	/* what would be begun later, on account of a want, would tell of the messages before they count */
-	if ((p->sync || m->posted || m->crowd.kinds & 1U << WANT_ROOM) && mbox_begin(m) == -1)
+	if ((p->sync || m->waiter.posted || m->waiter.crowd.kinds & 1U << WANT_ROOM) && txn_begin(m) == -1)
 		return -1;
 	c->live_bytes += bytes;
 	c->live += n;
@@ -313,7 +313,7 @@ append(struct post *p, struct batch *b, uint32_t n)
 static uint64_t
 lock_deadline(uint64_t deadline_ns)
 {
-	return deadline_ns == POST_NOW ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+	return deadline_ns == APPEND_NOW ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 }
 
 /*
@@ -328,7 +328,7 @@ come_in(struct mbox *m, const struct batch *b, uint64_t deadline_ns)
 
 	for (;;) {
 		ahead = wake_ahead(m);
-		m->behind = ahead == 1;
+		m->waiter.behind = ahead == 1;
 		if (ahead != 0)
 			return ahead;
 		more = make_room(m, b, &e);
@@ -344,14 +344,14 @@ come_in(struct mbox *m, const struct batch *b, uint64_t deadline_ns)
  * Returns how many of the batch's messages may go in, or -1.
  */
 static long
-enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
+enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	uint32_t n;
 	int ahead, err;
 
 	for (;;) {
-		if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
+		if (txn_lock(m, lock_deadline(deadline_ns)) == -1)
 			return -1;
 		ahead = come_in(m, b, deadline_ns);
 		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
@@ -359,7 +359,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 			return n;
 		if (ahead == -1 || n > 0) {
 			err = errno;
-			mbox_unlock(m);
+			txn_unlock(m);
 			wait_leave(m);
 			errno = err;
 			return -1;
@@ -370,7 +370,7 @@ enter(struct post *p, const struct batch *b, uint64_t deadline_ns)
 }
 
 int
-post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
+append_batch(struct append *p, struct batch *b, uint64_t deadline_ns)
 {
 	uint32_t from = b->from;
 	long n;
@@ -382,33 +382,33 @@ post_batch(struct post *p, struct batch *b, uint64_t deadline_ns)
 	if (n == -1)
 		return -1;
 	r = append(p, b, (uint32_t)n);
-	mbox_unlock(p->m);
-	if (r == 0 && p->m->ctl.durable && stable_wait(p->m, p->last_id + 1 - (b->from - from), p->last_id, false) == -1) {
+	txn_unlock(p->m);
+	if (r == 0 && p->m->ctl.durable && groupsync_wait(p->m, p->last_id + 1 - (b->from - from), p->last_id, false) == -1) {
 		p->last_id -= b->from - from;
 		b->from = from;
 		return -1;
 	}
-	return r == 0 && p->sync ? sync_await(p->m, p->last_id, deadline_ns) : r;
+	return r == 0 && p->sync ? completion_await(p->m, p->last_id, deadline_ns) : r;
 }
 
 int
-post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
+append_offer(struct append *p, struct batch *b, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	const struct slot *slot = &b->slots[b->from];
 	int r;
 
 	p->offer_fd = -1;
-	if (mbox_lock(m, lock_deadline(deadline_ns)) == -1)
+	if (txn_lock(m, lock_deadline(deadline_ns)) == -1)
 		return -1;
-	r = deadline_ns == POST_NOW ? wake_wanted(m, b->name[slot->tag], b->name[slot->source]) : 1;
+	r = deadline_ns == APPEND_NOW ? wake_wanted(m, b->name[slot->tag], b->name[slot->source]) : 1;
 	if (r == 0)
 		errno = EAGAIN;
 	if (r == 1)
-		r = mbox_number(m) == -1 || mbox_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
+		r = mbox_number(m) == -1 || txn_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
 	else
 		r = -1;
-	mbox_unlock(m);
+	txn_unlock(m);
 	if (r == -1 && p->offer_fd != -1)
 		close(p->offer_fd);
 	return r;
@@ -418,21 +418,21 @@ post_offer(struct post *p, struct batch *b, uint64_t deadline_ns)
 
 /* adopt -- give the spool the name of the message to come.  A kill after it is mended by recount: ctl is busy. */
 static int
-adopt(struct post *p, struct batch *b)
+adopt(struct append *p, struct batch *b)
 {
 	struct mbox *m = p->m;
-	char spool[BELL_NAME_MAX], big[SEG_NAME_BYTES];
+	char spool[WAKEFIFO_NAME_MAX], big[SEG_NAME_BYTES];
 
-	bell_spool_name(spool, m->number);
+	wakefifo_spool_name(spool, m->number);
 	seg_file(big, m->ctl.next, 0, "big");
 	batch_big_id(b, m->ctl.next);
-	if (mbox_begin(m) == -1)
+	if (txn_begin(m) == -1)
 		return -1;
 	return renameat(m->dir_fd, spool, m->dir_fd, big);
 }
 
 int
-post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
+append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	char big[SEG_NAME_BYTES];
@@ -452,16 +452,16 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 	}
 	if (r == 0) {
 		/* the message is in: should this fail, what is left of the want goes with its owner */
-		if (!p->sync && wait_down(m) == 0 && m->changing)
-			mbox_commit(m);
+		if (!p->sync && wait_down(m) == 0 && m->txn.changing)
+			txn_commit(m);
 		close(fd);
-		mbox_unlock(m);
-		if (m->ctl.durable && stable_wait(m, p->last_id, p->last_id, true) == -1)
+		txn_unlock(m);
+		if (m->ctl.durable && groupsync_wait(m, p->last_id, p->last_id, true) == -1)
 			return -1;
-		return p->sync ? sync_await(p->m, p->last_id, deadline_ns) : 0;
+		return p->sync ? completion_await(p->m, p->last_id, deadline_ns) : 0;
 	}
 	err = errno;
-	mbox_unlock(m);
+	txn_unlock(m);
 	errno = err;
 	spool_drop(m, fd);
 	return -1;
@@ -470,7 +470,7 @@ post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, ui
 /* ---- what was left in drop/ ---- */
 
 int
-post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e)
+append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e)
 {
 	struct mbox *m = p->m;
 	char file[SEG_NAME_BYTES];

@@ -12,9 +12,9 @@
 #include "mailbox/disk/batch.h"
 #include "mailbox/queue/evict.h"
 
-enum { POST_SLOTS = 1024 };             /* slots written at a time */
+enum { APPEND_SLOTS = 1024 };             /* slots written at a time */
 
-struct post {
+struct append {
 	struct mbox *m;
 	uint64_t names_of;                      /* the segment whose names are held; 0 none */
 	uint64_t last_id;                       /* of the message appended last */
@@ -22,49 +22,49 @@ struct post {
 	const unsigned char *drop;              /* the drop that is being taken in; NULL none */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
 	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
-	struct slot slots[POST_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
+	struct slot slots[APPEND_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
 	struct names names;
 };
 
-/* post_init -- begin to send to m. */
-void post_init(struct post *p, struct mbox *m);
+/* append_init -- begin to send to m. */
+void append_init(struct append *p, struct mbox *m);
 
-enum { POST_PIECE = 2 };                /* post_take: again, after the end of a piece (piece.h) */
+enum { POST_PIECE = 2 };                /* append_drop: again, after the end of a piece (piece.h) */
 
-#define POST_NOW 0                      /* a deadline: do not wait for room */
+#define APPEND_NOW 0                      /* a deadline: do not wait for room */
 
 /*
- * post_batch -- append the messages of b that have room, waiting until there is room for at least one.
+ * append_batch -- append the messages of b that have room, waiting until there is room for at least one.
  * Moves b->from on; call again while b->from < b->n.
- * deadline_ns: CLOCK_MONOTONIC; POST_NOW; CLOCK_NEVER.
+ * deadline_ns: CLOCK_MONOTONIC; APPEND_NOW; CLOCK_NEVER.
  * With p->sync it is one message, and the wait goes on until it has been received; one that no receiver has when the
  * deadline comes is withdrawn.
- * Returns 0, or -1: EAGAIN no room (POST_NOW), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the mailbox without
+ * Returns 0, or -1: EAGAIN no room (APPEND_NOW), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the mailbox without
  * being received), or errno of write(2).
  */
-int post_batch(struct post *p, struct batch *b, uint64_t deadline_ns);
+int append_batch(struct append *p, struct batch *b, uint64_t deadline_ns);
 
 /*
- * post_offer -- offer the message of b, which has no payload, in a mailbox of capacity 0; see meet.h.
- * deadline_ns: for the lock; POST_NOW: only if a receiver sleeps that wants it.
- * The caller's want for its end is posted.  Returns 0 with p->last_id and p->offer_fd; or -1 as post_batch.
+ * append_offer -- offer the message of b, which has no payload, in a mailbox of capacity 0; see handover.h.
+ * deadline_ns: for the lock; APPEND_NOW: only if a receiver sleeps that wants it.
+ * The caller's want for its end is posted.  Returns 0 with p->last_id and p->offer_fd; or -1 as append_batch.
  */
-int post_offer(struct post *p, struct batch *b, uint64_t deadline_ns);
+int append_offer(struct append *p, struct batch *b, uint64_t deadline_ns);
 
 /*
- * post_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
+ * append_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
  * sum: hash_end of the payload.
- * Returns as post_batch.  fd is closed; on failure the spool is removed.
+ * Returns as append_batch.  fd is closed; on failure the spool is removed.
  */
-int post_big(struct post *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
+int append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
 
 /*
- * post_take -- append the message of b, which was left in drop/ by this name (DROP_ID bytes), if there is room now; with
+ * append_drop -- append the message of b, which was left in drop/ by this name (DROPDIR_ID bytes), if there is room now; with
  * the lock held.  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
  * Where others wait for room, one drop at most goes before each of them.
- * e: as of displace_expired.
+ * e: as of evict_expired.
  * Returns 1, 0 no room, POST_PIECE, or -1; the caller commits what has been begun, and unlocks.
  */
-int post_take(struct post *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e);
+int append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e);
 
 #endif

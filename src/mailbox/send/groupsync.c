@@ -73,7 +73,7 @@ lead(struct mbox *m, uint64_t first, uint64_t last, bool named)
 }
 
 int
-stable_wait(struct mbox *m, uint64_t first, uint64_t last, bool named)
+groupsync_wait(struct mbox *m, uint64_t first, uint64_t last, bool named)
 {
 	int r, err;
 
@@ -81,11 +81,11 @@ stable_wait(struct mbox *m, uint64_t first, uint64_t last, bool named)
 		errno = EIO;            /* what we wrote by is closed: another descriptor may not be told of an error */
 		return -1;
 	}
-	if (lock_take(m->lock_fd, MBOX_SYNC, clock_after(LEADER_NS)) == -1)
+	if (reclock_take(m->lock_fd, MBOX_GROUPSYNC, clock_after(LEADER_NS)) == -1)
 		return errno == EBUSY ? sync_files(m, true) : -1;
 	r = lead(m, first, last, named);
 	err = errno;
-	lock_free(m->lock_fd, MBOX_SYNC);
+	reclock_free(m->lock_fd, MBOX_GROUPSYNC);
 	errno = err;
 	return r;
 }

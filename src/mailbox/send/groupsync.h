@@ -17,11 +17,11 @@
 #include "mailbox/box/mbox.h"
 
 /*
- * stable_wait -- wait until messages first to last, which we have just appended to m->seg, are on stable storage.
+ * groupsync_wait -- wait until messages first to last, which we have just appended to m->seg, are on stable storage.
  * Without the lock, m->seg as it was for the append.  named: their payload was given its name besides.
  * Who has the sync lock and does not let it go keeps nobody: after a second we sync for ourselves.
  * Returns 0, or -1 with errno of fdatasync(2): whether they are on the disk cannot be told.
  */
-int stable_wait(struct mbox *m, uint64_t first, uint64_t last, bool named);
+int groupsync_wait(struct mbox *m, uint64_t first, uint64_t last, bool named);
 
 #endif

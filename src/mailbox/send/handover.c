@@ -22,7 +22,7 @@
 enum { PIPE_WORTH = 64 * 1024 };        /* a longer message is worth a larger pipe */
 
 static void
-close_fifo(struct meet *t)
+close_fifo(struct handover *t)
 {
 	int err = errno;
 
@@ -34,24 +34,24 @@ close_fifo(struct meet *t)
 
 /* keep_waiting -- with the lock held: our want is posted anew, and we shall sleep.  Commits and unlocks.  0, or -1. */
 static int
-keep_waiting(struct meet *t)
+keep_waiting(struct handover *t)
 {
 	struct mbox *m = t->post->m;
-	int r = sync_post(m, t->post->last_id);
+	int r = completion_post(m, t->post->last_id);
 
-	if (r == 0 && m->changing)
-		r = mbox_commit(m);
-	mbox_unlock(m);
+	if (r == 0 && m->txn.changing)
+		r = txn_commit(m);
+	txn_unlock(m);
 	return r;
 }
 
 /* over -- with the lock held: the offer has ended, or is given up.  Commits and unlocks.  err: errno afterwards. */
 static int
-over(struct meet *t, int err)
+over(struct handover *t, int err)
 {
 	t->offered = t->back = false;
 	close_fifo(t);
-	if (sync_leave(t->post->m) == -1)
+	if (completion_end(t->post->m) == -1)
 		err = errno;
 	errno = err;
 	return -1;
@@ -59,31 +59,31 @@ over(struct meet *t, int err)
 
 /* give_up -- with the lock held: nobody has the offer, or we have: it is withdrawn.  As over. */
 static int
-give_up(struct meet *t, int err)
+give_up(struct handover *t, int err)
 {
-	if (sync_withdraw(t->post->m, t->post->last_id) == -1)
+	if (completion_withdraw(t->post->m, t->post->last_id) == -1)
 		err = errno;
 	return over(t, err);
 }
 
 /* ended -- with the lock held: the offer was received, or dropped.  As over, but 0 where it was received. */
 static int
-ended(struct meet *t, int state)
+ended(struct handover *t, int state)
 {
-	t->done = state == SYNC_RECEIVED;
+	t->done = state == COMPLETION_RECEIVED;
 	over(t, ECANCELED);
 	return t->done ? 0 : -1;
 }
 
 /* ours_again -- with the lock held: take note that the offer is in our hands, and of what it was put back for. */
 static int
-ours_again(struct meet *t, int state, struct item *item)
+ours_again(struct handover *t, int state, struct item *item)
 {
 	close_fifo(t);
-	if (state == SYNC_LOST && offer_ours(t->post->m, item) == -1)
+	if (state == COMPLETION_LOST && offer_ours(t->post->m, item) == -1)
 		return -1;
 	/* a try was counted, and nobody died: its command has failed, and is not to fail again at once */
-	if (!t->back && state == SYNC_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
+	if (!t->back && state == COMPLETION_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
 		t->pause_ns = clock_after(mailbox_retry_us(item->tries) * 1000);
 	t->tries = item->tries;
 	t->back = true;
@@ -92,23 +92,23 @@ ours_again(struct meet *t, int state, struct item *item)
 
 /* may_stay -- with the lock held: whether to wait for a receiver.  Returns 1, 0 or -1. */
 static int
-may_stay(struct meet *t)
+may_stay(struct handover *t)
 {
-	return t->tries == 0 || !t->while_served ? 1 : call_served(t->post->m, t->tag, t->source);
+	return t->tries == 0 || !t->while_served ? 1 : request_served(t->post->m, t->tag, t->source);
 }
 
 /* offer_anew -- with the lock held, the offer in our hands: it is ready again.  Unlocks.  Returns 0, or -1. */
 static int
-offer_anew(struct meet *t)
+offer_anew(struct handover *t)
 {
 	struct mbox *m = t->post->m;
 	struct item item;
-	int state = sync_state(m, t->post->last_id, &item), stay = may_stay(t);
+	int state = completion_state(m, t->post->last_id, &item), stay = may_stay(t);
 
 	if (stay != 1)
 		return give_up(t, stay == 0 ? EOWNERDEAD : errno);
 	/* may_stay may have gone to another segment */
-	if (state != SYNC_BACK || sync_state(m, t->post->last_id, &item) != SYNC_BACK)
+	if (state != COMPLETION_BACK || completion_state(m, t->post->last_id, &item) != COMPLETION_BACK)
 		return over(t, state == -1 ? errno : ECANCELED);
 	t->fd = offer_again(m, &item);
 	if (t->fd == -1)
@@ -122,33 +122,33 @@ offer_anew(struct meet *t)
  * Returns 1 it is taken, or has been received, 0 go on waiting, or -1.
  */
 static int
-look(struct meet *t, int r)
+look(struct handover *t, int r)
 {
 	struct mbox *m = t->post->m;
 	int why = r == 0 ? ETIMEDOUT : errno, state, stay;
 	struct item item;
 
-	if ((r == -1 && why == EIDRM) || mbox_lock(m, sync_lock_deadline(r == 1 ? t->deadline_ns : 0)) == -1)
+	if ((r == -1 && why == EIDRM) || txn_lock(m, completion_lock_deadline(r == 1 ? t->deadline_ns : 0)) == -1)
 		return -1;
 	if (sync_expire(m, t->deadline_ns) == -1)
 		return -1;
-	state = sync_state(m, t->post->last_id, &item);
+	state = completion_state(m, t->post->last_id, &item);
 	switch (state) {
-	case SYNC_TAKEN:
+	case COMPLETION_TAKEN:
 		/* what had expired is gone */
-		state = m->changing ? mbox_commit(m) : 0;
-		mbox_unlock(m);
+		state = m->txn.changing ? txn_commit(m) : 0;
+		txn_unlock(m);
 		return state == -1 ? -1 : 1;
-	case SYNC_RECEIVED: case SYNC_DROPPED:
+	case COMPLETION_RECEIVED: case COMPLETION_DROPPED:
 		return ended(t, state) == 0 ? 1 : -1;
-	case SYNC_BACK: case SYNC_LOST:
+	case COMPLETION_BACK: case COMPLETION_LOST:
 		/* taken and put back: nothing of it has been read, and we still have it all */
 		if (ours_again(t, state, &item) == -1)
 			return over(t, errno);
 		if (r != 1)
 			return give_up(t, why);
 		return clock_mono_ns() < t->pause_ns ? keep_waiting(t) : offer_anew(t);
-	case SYNC_WAITS:
+	case COMPLETION_WAITS:
 		stay = may_stay(t);
 		if (r != 1 || stay != 1)
 			return give_up(t, r != 1 ? why : stay == 0 ? EOWNERDEAD : errno);
@@ -160,7 +160,7 @@ look(struct meet *t, int r)
 
 /* await_taken -- sleep until the offer, which stands or is in our hands, is taken.  Returns 0, or -1. */
 static int
-await_taken(struct meet *t)
+await_taken(struct handover *t)
 {
 	uint64_t until;
 	int r;
@@ -181,13 +181,13 @@ await_taken(struct meet *t)
 
 /* begin_writing -- the offer is taken.  Returns 0, or -1. */
 static int
-begin_writing(struct meet *t, const struct message *head)
+begin_writing(struct handover *t, const struct message *head)
 {
 	t->sent = 0;
 	if (t->done)
 		return 0;
 	if (head->len > PIPE_WORTH)
-		move_widen(t->fd);
+		splice_widen(t->fd);
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
 	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
@@ -196,14 +196,14 @@ begin_writing(struct meet *t, const struct message *head)
 }
 
 int
-meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t deadline_ns)
+handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns)
 {
-	struct post *p = t->post;
+	struct append *p = t->post;
 	int r;
 
-	meet_abort(t);
+	handover_abort(t);
 	batch_put(b, "", 0);
-	r = post_offer(p, b, deadline_ns);
+	r = append_offer(p, b, deadline_ns);
 	batch_clear(b);
 	if (r == -1)
 		return -1;
@@ -214,14 +214,14 @@ meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t
 	t->done = t->back = false;
 	t->tries = 0;
 	t->pause_ns = 0;
-	/* POST_NOW: somebody was there to be woken; if he leaves all the same, nobody was */
-	t->now = deadline_ns == POST_NOW;
+	/* APPEND_NOW: somebody was there to be woken; if he leaves all the same, nobody was */
+	t->now = deadline_ns == APPEND_NOW;
 	t->deadline_ns = t->now ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 	return await_taken(t) == -1 ? -1 : begin_writing(t, head);
 }
 
 int
-meet_again(struct meet *t, const struct message *head)
+handover_again(struct handover *t, const struct message *head)
 {
 	if (!t->back) {
 		errno = EPIPE;
@@ -235,21 +235,21 @@ meet_again(struct meet *t, const struct message *head)
  * Returns 1 its receiver has it, 0 it has been received, or -1: EPIPE it is in our hands again, ECANCELED, or errno.
  */
 static int
-hear(struct meet *t)
+hear(struct handover *t)
 {
 	struct mbox *m = t->post->m;
 	struct item item;
 	int state;
 
-	if (mbox_lock(m, t->end_ns != 0 ? sync_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
+	if (txn_lock(m, t->end_ns != 0 ? completion_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
 		return -1;
-	state = sync_state(m, t->post->last_id, &item);
+	state = completion_state(m, t->post->last_id, &item);
 	switch (state) {
-	case SYNC_TAKEN:
+	case COMPLETION_TAKEN:
 		return keep_waiting(t) == -1 ? -1 : 1;
-	case SYNC_RECEIVED: case SYNC_DROPPED:
+	case COMPLETION_RECEIVED: case COMPLETION_DROPPED:
 		return ended(t, state);
-	case SYNC_BACK: case SYNC_LOST:
+	case COMPLETION_BACK: case COMPLETION_LOST:
 		if (ours_again(t, state, &item) == -1)
 			return over(t, errno);
 		if (keep_waiting(t) == -1)
@@ -263,7 +263,7 @@ hear(struct meet *t)
 
 /* written -- what became of a write: a broken pipe may be the end of a receiver that is done, or wants no more. */
 static int
-written(struct meet *t, int r)
+written(struct handover *t, int r)
 {
 	if (r == 0 || errno != EPIPE)
 		return r;
@@ -272,7 +272,7 @@ written(struct meet *t, int r)
 }
 
 int
-meet_data(struct meet *t, const char *data, size_t len)
+handover_data(struct handover *t, const char *data, size_t len)
 {
 	/* nobody reads it any more: what becomes of it is told in the end */
 	if (t->done || t->fd == -1)
@@ -284,7 +284,7 @@ meet_data(struct meet *t, const char *data, size_t len)
 }
 
 int
-meet_feed(struct meet *t, int in)
+handover_feed(struct handover *t, int in)
 {
 	int r;
 
@@ -297,7 +297,7 @@ meet_feed(struct meet *t, int in)
 }
 
 int
-meet_end(struct meet *t)
+handover_end(struct handover *t)
 {
 	struct mbox *m = t->post->m;
 	int r = 1;
@@ -305,7 +305,7 @@ meet_end(struct meet *t)
 	if (!t->done && t->fd != -1 && written(t, writer_end(t->writer) == -1 ? -1 : writer_flush(t->writer)) == -1)
 		return -1;
 	while (r == 1 && !t->done) {
-		struct pollfd polled[2] = { { .fd = m->bell_fd, .events = POLLIN }, { .fd = t->fd } };
+		struct pollfd polled[2] = { { .fd = m->waiter.bell_fd, .events = POLLIN }, { .fd = t->fd } };
 		int ms = clock_left_ms(t->end_ns == 0 ? CLOCK_NEVER : t->end_ns, (int)(WAKE_LOOK_NS / 1000000));
 
 		if (ms == 0 || io_stop) {
@@ -323,12 +323,12 @@ meet_end(struct meet *t)
 }
 
 void
-meet_abort(struct meet *t)
+handover_abort(struct handover *t)
 {
 	int err = errno;
 
 	close_fifo(t);
-	if (t->offered && mbox_lock(t->post->m, sync_lock_deadline(0)) == 0)
+	if (t->offered && txn_lock(t->post->m, completion_lock_deadline(0)) == 0)
 		give_up(t, err);
 	t->offered = t->back = false;
 	errno = err;

@@ -14,14 +14,14 @@
 #include "mailbox/send/append.h"
 #include "stream/writer.h"
 
-struct meet {
-	struct post *post;
+struct handover {
+	struct append *post;
 	struct writer *writer;
 	int fd;                         /* the FIFO; -1: none, or nobody reads it any more */
 	uint64_t sent;                  /* payload bytes that went into it */
 	uint64_t deadline_ns;           /* to be taken */
 	uint64_t pause_ns;              /* not to be offered again before that */
-	uint64_t end_ns;                /* set by the caller: meet_end waits no longer; 0: for ever */
+	uint64_t end_ns;                /* set by the caller: handover_end waits no longer; 0: for ever */
 	unsigned tries;                 /* receivers that failed at it */
 	bool now;                       /* only if a receiver is there already */
 	bool offered;                   /* our offer stands in the mailbox */
@@ -32,28 +32,28 @@ struct meet {
 };
 
 /*
- * meet_begin -- offer a message and wait until it is taken.
- * b: empty, with its head set; head: the same.  deadline_ns: as of post_batch.
- * Returns 0, or -1: EAGAIN nobody waits for it (POST_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
+ * handover_begin -- offer a message and wait until it is taken.
+ * b: empty, with its head set; head: the same.  deadline_ns: as of append_batch.
+ * Returns 0, or -1: EAGAIN nobody waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
  * EOWNERDEAD (a receiver has failed, and there is no other: while_served), or errno.
  */
-int meet_begin(struct meet *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
+int handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
 
-/* meet_data -- the payload's next bytes.  Returns 0, or -1: as meet_end. */
-int meet_data(struct meet *t, const char *data, size_t len);
+/* handover_data -- the payload's next bytes.  Returns 0, or -1: as handover_end. */
+int handover_data(struct handover *t, const char *data, size_t len);
 
 /*
- * meet_end -- the payload is complete: wait until it has been received.
+ * handover_end -- the payload is complete: wait until it has been received.
  * Returns 0, or -1: EPIPE its receiver has failed (t->back), ECANCELED it was refused, EINTR and ETIMEDOUT (t->end_ns):
  * its receiver has it, and what becomes of it nobody knows; or errno.
  */
-int meet_feed(struct meet *t, int in);
-int meet_end(struct meet *t);
+int handover_feed(struct handover *t, int in);
+int handover_end(struct handover *t);
 
-/* meet_again -- after EPIPE: offer the message again, from its first byte.  Returns as meet_begin. */
-int meet_again(struct meet *t, const struct message *head);
+/* handover_again -- after EPIPE: offer the message again, from its first byte.  Returns as handover_begin. */
+int handover_again(struct handover *t, const struct message *head);
 
-/* meet_abort -- give the message up: it is withdrawn, or its receiver sees that it was cut short.  errno stays. */
-void meet_abort(struct meet *t);
+/* handover_abort -- give the message up: it is withdrawn, or its receiver sees that it was cut short.  errno stays. */
+void handover_abort(struct handover *t);
 
 #endif

@@ -21,28 +21,28 @@ want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
 {
 	int r = -1;
 
-	if (mbox_lock(m, deadline_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns) == -1)
+	if (txn_lock(m, deadline_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns) == -1)
 		return -1;
 	if (mbox_number(m) == 0 && wait_post(m, WANT_SPOOL, NULL, 0) == 0)
-		r = m->changing ? mbox_commit(m) : 0;
-	if (r == 0 && !m->posted) {
+		r = m->txn.changing ? txn_commit(m) : 0;
+	if (r == 0 && !m->waiter.posted) {
 		errno = ENOSPC;         /* nobody could tell whose file it is */
 		r = -1;
 	}
-	mbox_unlock(m);
-	bell_spool_name(name, m->number);
+	txn_unlock(m);
+	wakefifo_spool_name(name, m->number);
 	return r;
 }
 
 int
 spool_open(struct mbox *m, uint64_t deadline_ns)
 {
-	char name[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX];
 	int fd;
 
 	if (want_spool(m, name, deadline_ns) == -1)
 		return -1;
-	fd = file_make(m->dir_fd, name, mode_files(m->ctl.mode));
+	fd = safefile_make(m->dir_fd, name, mode_files(m->ctl.mode));
 	if (fd == -1)
 		wait_leave(m);
 	io_catch_stop();
@@ -52,12 +52,12 @@ spool_open(struct mbox *m, uint64_t deadline_ns)
 int
 spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns)
 {
-	char name[BELL_NAME_MAX], source[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX], source[WAKEFIFO_NAME_MAX];
 	int copy = -1;
 
 	if (want_spool(to, name, deadline_ns) == -1)
 		return -1;
-	bell_spool_name(source, from->number);
+	wakefifo_spool_name(source, from->number);
 	if (from->ctl.mode != to->ctl.mode || from->uid != to->uid || from->gid != to->gid)
 		errno = EPERM;
 	else if (linkat(from->dir_fd, source, to->dir_fd, name, 0) == 0)
@@ -70,12 +70,12 @@ spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_n
 void
 spool_drop(struct mbox *m, int fd)
 {
-	char name[BELL_NAME_MAX];
+	char name[WAKEFIFO_NAME_MAX];
 	int err = errno;
 
 	if (fd != -1)
 		close(fd);
-	bell_spool_name(name, m->number);
+	wakefifo_spool_name(name, m->number);
 	unlinkat(m->dir_fd, name, 0);
 	wait_leave(m);
 	errno = err;

@@ -4,10 +4,10 @@
 
 enum { BLOCK = 64 };                    /* states and slots read at a time */
 
-/* in_segment -- ready_first in one segment. */
+/* in_segment -- backlog_first in one segment. */
 static bool
 in_segment(const struct mbox *m, const struct seg *seg, uint64_t from, uint64_t below, const struct filter *filter,
-    struct ready *found)
+    struct backlog *found)
 {
 	const struct names *names = &found->names;
 	bool newest = seg->h.first == m->ctl.last_seg;
@@ -43,14 +43,14 @@ in_segment(const struct mbox *m, const struct seg *seg, uint64_t from, uint64_t 
 }
 
 bool
-ready_first(const struct mbox *m, uint64_t from, uint64_t below, const struct filter *filter, struct ready *found)
+backlog_first(const struct mbox *m, uint64_t from, uint64_t below, const struct filter *filter, struct backlog *found)
 {
 	uint64_t at = m->ctl.first_seg;
 	struct seg s;
 	bool hit;
 
 	/* mostly it stands in the segment that we hold */
-	if (m->seg.idx_fd != -1 && m->shape == m->ctl.shape && m->seg.h.first <= from) {
+	if (m->seg.idx_fd != -1 && m->layout == m->ctl.layout && m->seg.h.first <= from) {
 		if (in_segment(m, &m->seg, from, below, filter, found))
 			return true;
 		at = mbox_seg_next(m);

@@ -12,16 +12,16 @@
 #include "mailbox/disk/seg.h"
 
 /* A message that is ready. */
-struct ready {
+struct backlog {
 	uint64_t id;
 	struct slot slot;
 	struct names names;                     /* that slot.tag and slot.source are numbers of */
 };
 
 /*
- * ready_first -- the first ready message in [from, below) that the filter matches.
+ * backlog_first -- the first ready message in [from, below) that the filter matches.
  * With the lock held.  Returns whether there is one; one that cannot be read is none.
  */
-bool ready_first(const struct mbox *m, uint64_t from, uint64_t below, const struct filter *filter, struct ready *found);
+bool backlog_first(const struct mbox *m, uint64_t from, uint64_t below, const struct filter *filter, struct backlog *found);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* door: see door.h.  A crash lets go of the lock, and of the bell. */
+/* door: see listen.h.  A crash lets go of the lock, and of the bell. */
 #include "mailbox/wait/listen.h"
 
 #include <errno.h>
@@ -16,65 +16,65 @@ enum { VAIN = 16 };                     /* rings for nothing that are heard in a
 #define SECOND_NS UINT64_C(1000000000)
 
 int
-door_keep(struct mbox *m)
+listen_keep(struct mbox *m)
 {
-	if (m->door.bell_fd != -1 || mbox_drop(m) == -1 || lock_try(m->lock_fd, MBOX_DOOR) == -1)
+	if (m->listen.bell_fd != -1 || mbox_drop(m) == -1 || reclock_try(m->lock_fd, MBOX_LISTEN) == -1)
 		return 0;
-	m->door.bell_fd = file_open_fifo(m->drop_fd, "bell", O_RDONLY);
+	m->listen.bell_fd = safefile_open_fifo(m->drop_fd, "bell", O_RDONLY);
 	/* with a writing end of our own the bell never hangs up, whoever comes and goes */
-	if (m->door.bell_fd != -1)
-		m->door.own_fd = file_open_fifo(m->drop_fd, "bell", O_WRONLY);
-	if (m->door.own_fd != -1)
+	if (m->listen.bell_fd != -1)
+		m->listen.own_fd = safefile_open_fifo(m->drop_fd, "bell", O_WRONLY);
+	if (m->listen.own_fd != -1)
 		return 1;
-	door_leave(m);
+	listen_leave(m);
 	return 0;
 }
 
 void
-door_leave(struct mbox *m)
+listen_leave(struct mbox *m)
 {
 	int err = errno;
 
-	if (m->door.own_fd != -1)
-		close(m->door.own_fd);
-	if (m->door.bell_fd != -1)
-		close(m->door.bell_fd);
-	m->door.own_fd = m->door.bell_fd = -1;
-	lock_free(m->lock_fd, MBOX_DOOR);
+	if (m->listen.own_fd != -1)
+		close(m->listen.own_fd);
+	if (m->listen.bell_fd != -1)
+		close(m->listen.bell_fd);
+	m->listen.own_fd = m->listen.bell_fd = -1;
+	reclock_free(m->lock_fd, MBOX_LISTEN);
 	errno = err;
 }
 
 bool
-door_kept(const struct mbox *m)
+listen_kept(const struct mbox *m)
 {
-	return m->door.bell_fd != -1 || lock_holder(m->lock_fd, MBOX_DOOR) != -1;
+	return m->listen.bell_fd != -1 || reclock_holder(m->lock_fd, MBOX_LISTEN) != -1;
 }
 
 int
-door_fd(const struct mbox *m)
+listen_fd(const struct mbox *m)
 {
-	if (m->door.vain >= VAIN && clock_mono_ns() < m->door.vain_ns + SECOND_NS)
+	if (m->listen.vain >= VAIN && clock_mono_ns() < m->listen.vain_ns + SECOND_NS)
 		return -1;
-	return m->door.bell_fd;
+	return m->listen.bell_fd;
 }
 
 bool
-door_heard(struct mbox *m)
+listen_heard(struct mbox *m)
 {
 	char rings[4096];
 
 	/* once: who rings all the time is not read all the time */
-	return m->door.bell_fd != -1 && read(m->door.bell_fd, rings, sizeof rings) > 0;
+	return m->listen.bell_fd != -1 && read(m->listen.bell_fd, rings, sizeof rings) > 0;
 }
 
 void
-door_vain(struct mbox *m)
+listen_vain(struct mbox *m)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (now >= m->door.vain_ns + SECOND_NS) {
-		m->door.vain = 0;
-		m->door.vain_ns = now;
+	if (now >= m->listen.vain_ns + SECOND_NS) {
+		m->listen.vain = 0;
+		m->listen.vain_ns = now;
 	}
-	m->door.vain++;
+	m->listen.vain++;
 }

@@ -36,68 +36,68 @@ add_want(struct mbox *m)
 {
 	int place;
 
-	if (mbox_wants(m) == -1 || mbox_number(m) == -1 || mbox_begin(m) == -1)
+	if (mbox_wants(m) == -1 || mbox_number(m) == -1 || txn_begin(m) == -1)
 		return -1;
 	/* once for each process, which may come and go here for every message, and where all places are taken */
-	if (!m->cleared && clear_dead(m) == -1)
+	if (!m->waiter.cleared && clear_dead(m) == -1)
 		return -1;
 	place = want_free_place(m->want_fd, m->ctl.wants);
-	if (place >= WANT_MAX && m->cleared && clear_dead(m) == 0)
+	if (place >= WANT_MAX && m->waiter.cleared && clear_dead(m) == 0)
 		place = want_free_place(m->want_fd, m->ctl.wants);
-	m->cleared = true;
+	m->waiter.cleared = true;
 	if (place == -1)
 		return -1;
 	if (place >= WANT_MAX)
 		return 0;
-	m->want_index = (uint32_t)place;
-	m->want.owner = m->number;
-	m->want.ticket = ++m->ctl.ticket;
-	if (m->ctl.wants <= m->want_index)
-		m->ctl.wants = m->want_index + 1;
+	m->waiter.index = (uint32_t)place;
+	m->waiter.want.owner = m->number;
+	m->waiter.want.ticket = ++m->ctl.ticket;
+	if (m->ctl.wants <= m->waiter.index)
+		m->ctl.wants = m->waiter.index + 1;
 	return 1;
 }
 
 int
 wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
 {
-	bool had_bell = m->bell_fd != -1;
+	bool had_bell = m->waiter.bell_fd != -1;
 
 	if (m->look)
 		return 0;
-	if (!m->posted) {
-		m->want = (struct want){ .kind = (uint32_t)kind };
+	if (!m->waiter.posted) {
+		m->waiter.want = (struct want){ .kind = (uint32_t)kind };
 		switch (add_want(m)) {
 		case -1:
 			return -1;
 		case 0:
 			return 0;
 		}
-	} else if (m->want.mark == WANT_AWAKE || (kind == WANT_ROOM && m->want.kind != WANT_ROOM)) {
+	} else if (m->waiter.want.mark == WANT_AWAKE || (kind == WANT_ROOM && m->waiter.want.kind != WANT_ROOM)) {
 		/* it got what it waited for, or did not wait in this queue: it queues anew */
-		if (mbox_begin(m) == -1)
+		if (txn_begin(m) == -1)
 			return -1;
-		m->want.ticket = ++m->ctl.ticket;
+		m->waiter.want.ticket = ++m->ctl.ticket;
 	}
-	m->want.kind = (uint32_t)kind;
-	m->crowd.kinds |= 1U << kind;
-	m->want.mark = 0;
-	m->want.looked_ns = clock_mono_ns();
-	m->want.object = object;
+	m->waiter.want.kind = (uint32_t)kind;
+	m->waiter.crowd.kinds |= 1U << kind;
+	m->waiter.want.mark = 0;
+	m->waiter.want.looked_ns = clock_mono_ns();
+	m->waiter.want.object = object;
 	if (filter != NULL) {
-		m->want.filter = *filter;
-		m->want.filter_sum = hash_sum(filter->text, filter->len);
+		m->waiter.want.filter = *filter;
+		m->waiter.want.filter_sum = hash_sum(filter->text, filter->len);
 	}
-	if (want_write(m->want_fd, m->want_index, &m->want) == -1) {
-		if (m->posted || (errno != ENOSPC && errno != EDQUOT))
+	if (want_write(m->want_fd, m->waiter.index, &m->waiter.want) == -1) {
+		if (m->waiter.posted || (errno != ENOSPC && errno != EDQUOT))
 			return -1;
 		m->ctl.wants = (uint32_t)want_used(m->want_fd, m->ctl.wants);
 		return 0;
 	}
-	m->posted = true;
+	m->waiter.posted = true;
 	if (had_bell)
-		m->bell_fd = bell_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->bell_fd);
+		m->waiter.bell_fd = wakefifo_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->waiter.bell_fd);
 	else if (kind != WANT_SPOOL)
-		m->bell_fd = bell_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
+		m->waiter.bell_fd = wakefifo_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
 	return 0;
 }
 
@@ -105,10 +105,10 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 static int
 leave_door(struct mbox *m)
 {
-	if (m->door.bell_fd == -1)
+	if (m->listen.bell_fd == -1)
 		return 0;
-	door_leave(m);
-	return m->ctl.wants == 0 ? 0 : wake_door(m);
+	listen_leave(m);
+	return m->ctl.wants == 0 ? 0 : wake_listener(m);
 }
 
 int
@@ -118,15 +118,15 @@ wait_awake(struct mbox *m)
 
 	if (leave_door(m) == -1)
 		return -1;
-	if (!m->posted || m->want.mark == WANT_AWAKE)
+	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
 		return 0;
-	if (want_read_head(m->want_fd, m->want_index, &w) == -1)
+	if (want_read_head(m->want_fd, m->waiter.index, &w) == -1)
 		return -1;
-	m->want.mark = WANT_AWAKE;
-	if (want_mark(m->want_fd, m->want_index, WANT_AWAKE) == -1)
+	m->waiter.want.mark = WANT_AWAKE;
+	if (want_mark(m->want_fd, m->waiter.index, WANT_AWAKE) == -1)
 		return -1;
-	if (w.mark == WANT_DOOR)
-		return door_kept(m) ? 0 : wake_door(m);
+	if (w.mark == WANT_LISTEN)
+		return listen_kept(m) ? 0 : wake_listener(m);
 	if (w.kind == WANT_ROOM)
 		return wake_room(m);
 	/* where nothing is ready there is nothing to look for */
@@ -138,16 +138,16 @@ wait_awake(struct mbox *m)
 int
 wait_down(struct mbox *m)
 {
-	if (!m->posted)
+	if (!m->waiter.posted)
 		return 0;
-	if (mbox_begin(m) == -1 || wait_awake(m) == -1)
+	if (txn_begin(m) == -1 || wait_awake(m) == -1)
 		return -1;
-	if (wake_remove(m, m->want_index, m->number) == -1)
+	if (wake_remove(m, m->waiter.index, m->number) == -1)
 		return -1;
-	m->posted = false;
-	if (m->bell_fd != -1)
-		close(m->bell_fd);
-	m->bell_fd = -1;
+	m->waiter.posted = false;
+	if (m->waiter.bell_fd != -1)
+		close(m->waiter.bell_fd);
+	m->waiter.bell_fd = -1;
 	return 0;
 }
 
@@ -156,10 +156,10 @@ wait_leave(struct mbox *m)
 {
 	int err = errno;
 
-	if ((m->posted || m->door.bell_fd != -1) && mbox_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
-		if ((m->posted ? wait_down(m) : wait_awake(m)) == 0 && m->changing)
-			mbox_commit(m);
-		mbox_unlock(m);
+	if ((m->waiter.posted || m->listen.bell_fd != -1) && txn_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
+		if ((m->waiter.posted ? wait_down(m) : wait_awake(m)) == 0 && m->txn.changing)
+			txn_commit(m);
+		txn_unlock(m);
 	}
 	errno = err;
 }
@@ -167,7 +167,7 @@ wait_leave(struct mbox *m)
 int
 wait_sleep(struct mbox *m, uint64_t deadline_ns)
 {
-	struct pollfd pfd = { .fd = m->bell_fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = m->waiter.bell_fd, .events = POLLIN };
 	uint64_t generation = m->ctl.generation;
 	int r, ms;
 
@@ -184,9 +184,9 @@ wait_sleep(struct mbox *m, uint64_t deadline_ns)
 			return 1;
 		if (r == -1 && errno != EINTR)
 			return -1;
-		if (r == 0 && (r = m->behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
+		if (r == 0 && (r = m->waiter.behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
 			return r;
-		if (m->posted)
-			want_looked(m->want_fd, m->want_index, clock_mono_ns());
+		if (m->waiter.posted)
+			want_looked(m->want_fd, m->waiter.index, clock_mono_ns());
 	}
 }

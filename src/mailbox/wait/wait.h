@@ -12,7 +12,7 @@
 
 /*
  * wait_post -- post our want, or post it again after a look that found nothing; then its owner may sleep.
- * Where there is no place or no disk for it, or the mailbox is only looked at, m->bell_fd stays -1 and the owner lives
+ * Where there is no place or no disk for it, or the mailbox is only looked at, m->waiter.bell_fd stays -1 and the owner lives
  * on its own looks.
  * Returns 0, or -1.
  */

@@ -20,14 +20,14 @@
 int
 wake_remove(struct mbox *m, uint32_t index, uint64_t owner)
 {
-	char spool[BELL_NAME_MAX];
+	char spool[WAKEFIFO_NAME_MAX];
 	int used;
 
-	if (mbox_begin(m) == -1 || want_void(m->want_fd, index) == -1)
+	if (txn_begin(m) == -1 || want_void(m->want_fd, index) == -1)
 		return -1;
-	bell_spool_name(spool, owner);
-	m->ctl.litter |= bell_remove(m->dir_fd, owner) == -1
-	    || (owner != m->number && file_remove(m->dir_fd, spool) == -1);
+	wakefifo_spool_name(spool, owner);
+	m->ctl.orphans |= wakefifo_remove(m->dir_fd, owner) == -1
+	    || (owner != m->number && safefile_remove(m->dir_fd, spool) == -1);
 	used = want_used(m->want_fd, m->ctl.wants);
 	if (used == -1)
 		return -1;
@@ -39,7 +39,7 @@ wake_remove(struct mbox *m, uint32_t index, uint64_t owner)
 static int
 ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
 {
-	int fd = bell_ring_open(m->dir_fd, w->owner), err;
+	int fd = wakefifo_ring_open(m->dir_fd, w->owner), err;
 
 	if (fd == -1) {
 		if (errno != ENXIO && errno != ENOENT)
@@ -50,7 +50,7 @@ ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
 	/* marked before it may ring */
 	err = w->kind == WANT_RECEIVE ? want_wake(m->want_fd, index, mark, clock_mono_ns())
 	    : want_mark(m->want_fd, index, mark);
-	mbox_ring(m, fd);
+	txn_ring(m, fd);
 	return err == -1 ? -1 : 1;
 }
 
@@ -84,10 +84,10 @@ queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *place
 {
 	int n;
 
-	if (m->kinds_known && (m->crowd.kinds & 1U << kind) == 0)
+	if (m->waiter.kinds_known && (m->waiter.crowd.kinds & 1U << kind) == 0)
 		return 0;
-	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->crowd);
-	m->kinds_known = n != -1;
+	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->waiter.crowd);
+	m->waiter.kinds_known = n != -1;
 	return n;
 }
 
@@ -95,7 +95,7 @@ queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *place
 static bool
 will_see(const struct mbox *m, uint32_t filter_sum, uint64_t id)
 {
-	const struct want_woken *w = &m->crowd.woken;
+	const struct want_woken *w = &m->waiter.crowd.woken;
 
 	return w->owner != 0 && w->filter_sum == filter_sum && w->mark <= id
 	    && clock_mono_ns() - w->woken_ns < WAKE_SOON_NS && mbox_lives(m, w->owner);
@@ -115,7 +115,7 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
 	if (waiting == -1)
 		return -1;
 	/* where all that sleep are alike, the one that is about to look sees all that they want, and wakes the next */
-	if (kind == WANT_RECEIVE && waiting > 0 && m->crowd.alike && will_see(m, m->crowd.filter_sum, first_id))
+	if (kind == WANT_RECEIVE && waiting > 0 && m->waiter.crowd.alike && will_see(m, m->waiter.crowd.filter_sum, first_id))
 		return 0;
 	for (int i = 0; i < waiting && left > 0; i++) {
 		if (want_read(m->want_fd, places[i].index, &w) == -1)
@@ -130,7 +130,7 @@ wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, co
 			return -1;
 		if (rung == 1 && kind == WANT_RECEIVE) {
 			given[j] = true;
-			left = m->crowd.alike ? 0 : left - 1;
+			left = m->waiter.crowd.alike ? 0 : left - 1;
 		}
 	}
 	return 0;
@@ -258,7 +258,7 @@ wake_ahead(struct mbox *m)
 
 /* wake_for -- wake a receiver for one message that is ready. */
 static int
-wake_for(struct mbox *m, const struct ready *r)
+wake_for(struct mbox *m, const struct backlog *r)
 {
 	const struct slice two[2] = { names_get(&r->names, r->slot.tag), names_get(&r->names, r->slot.source) };
 	struct slot slot = r->slot;
@@ -272,9 +272,9 @@ OUT_OF_LINE int
 wake_ready(struct mbox *m, uint64_t id)
 {
 	static const struct filter every = { .len = 0 };
-	struct ready r;
+	struct backlog r;
 
-	return ready_first(m, id, id + 1, &every, &r) ? wake_for(m, &r) : 0;
+	return backlog_first(m, id, id + 1, &every, &r) ? wake_for(m, &r) : 0;
 }
 
 /* wake_alike -- wake the first that sleeps with a filter like ours, for message id, unless one is about to look. */
@@ -285,12 +285,12 @@ wake_alike(struct mbox *m, uint64_t id)
 	struct want w;
 	int waiting = queue(m, WANT_RECEIVE, true, places), rung;
 
-	if (waiting > 0 && will_see(m, m->want.filter_sum, id))
+	if (waiting > 0 && will_see(m, m->waiter.want.filter_sum, id))
 		return 0;
 	for (int i = 0; i < waiting; i++) {
 		if (want_read_head(m->want_fd, places[i].index, &w) == -1)
 			return -1;
-		if (w.owner == m->number || w.filter_sum != m->want.filter_sum)
+		if (w.owner == m->number || w.filter_sum != m->waiter.want.filter_sum)
 			continue;
 		rung = ring(m, places[i].index, &w, id);
 		if (rung != 0)
@@ -302,9 +302,9 @@ wake_alike(struct mbox *m, uint64_t id)
 OUT_OF_LINE int
 wake_next(struct mbox *m, uint64_t mark)
 {
-	struct ready r;
+	struct backlog r;
 
-	if (!ready_first(m, mark, UINT64_MAX, &m->want.filter, &r))
+	if (!backlog_first(m, mark, UINT64_MAX, &m->waiter.want.filter, &r))
 		return 0;
 	if (r.id == mark && wake_for(m, &r) == -1)
 		return -1;
@@ -312,7 +312,7 @@ wake_next(struct mbox *m, uint64_t mark)
 }
 
 OUT_OF_LINE int
-wake_door(struct mbox *m)
+wake_listener(struct mbox *m)
 {
 	static const enum want_kind kinds[] = { WANT_RECEIVE, WANT_PEEK };
 	struct want_place places[WANT_MAX];
@@ -328,7 +328,7 @@ wake_door(struct mbox *m)
 				return -1;
 			if (w.owner == m->number)
 				continue;
-			rung = ring(m, places[i].index, &w, WANT_DOOR);
+			rung = ring(m, places[i].index, &w, WANT_LISTEN);
 			if (rung != 0)
 				return rung == -1 ? -1 : 0;
 		}

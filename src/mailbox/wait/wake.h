@@ -13,7 +13,7 @@
  *   - So where all that sleep have one filter, and one with that filter was woken a moment ago and has not looked yet,
  *     nobody is woken besides it: a burst wakes as many as take part in it, not as many as there are messages.
  *   - A want is asleep only while its owner sleeps.
- *   - Who keeps the door (door.h) and wakes, or was woken to keep it and does not, wakes the next that sleeps for it.
+ *   - Who keeps the door (listen.h) and wakes, or was woken to keep it and does not, wakes the next that sleeps for it.
  * All functions are called with the mailbox locked; those that change it begin the change, the caller commits.
  */
 #ifndef MAILBOX_WAIT_WAKE_H
@@ -64,8 +64,8 @@ int wake_room(struct mbox *m);
  */
 int wake_ahead(struct mbox *m);
 
-/* wake_door -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last.  Returns 0, or -1. */
-int wake_door(struct mbox *m);
+/* wake_listener -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last.  Returns 0, or -1. */
+int wake_listener(struct mbox *m);
 
 /* wake_remove -- take down a want, ours or a dead process's, with what its owner left in the directory.  0, or -1. */
 int wake_remove(struct mbox *m, uint32_t index, uint64_t owner);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* source: a channel that messages come from: a mailbox, a FIFO, a pipe, a file; one of several (sources.h). */
-#ifndef CHANNEL_SOURCE_H
-#define CHANNEL_SOURCE_H
+/* source: a channel that messages come from: a mailbox, a FIFO, a pipe, a file; one of several (select.h). */
+#ifndef CHANNEL_INLET_H
+#define CHANNEL_INLET_H
 
 #include "mailbox/mailbox.h"
 #include "stream/open.h"
 #include "stream/reader.h"
 
-struct source {
+struct inlet {
 	const char *name;               /* as the user typed it */
 	const char *path;
 	enum channel_kind kind;
@@ -19,8 +19,8 @@ struct source {
 	int fd;                         /* of a stream; -1 */
 };
 
-struct sources {
-	struct source *list;
+struct select {
+	struct inlet *list;
 	uint32_t n;
 	uint32_t mailboxes;             /* how many of them are that: what comes first in any of them is taken first */
 	uint32_t turn;                  /* which one is asked first */
@@ -34,37 +34,37 @@ struct sources {
 	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */
 	int event_fd;                   /* while asleep: something else to see to, once it can be read; -1 none */
 	uint64_t deadline_ns;           /* of the wait that an event has interrupted; 0 none */
-	uint64_t patience_ns;           /* UINT64_MAX for ever, 0 not at all */
+	uint64_t timeout_ns;           /* UINT64_MAX for ever, 0 not at all */
 	bool glance;                    /* the caller comes again: nothing is waited for, not the rest of a message either */
 	mailbox_tell *locked;           /* as of struct receiver, both */
 	mailbox_tell *tell_unjudged;
-	struct source *from;            /* where the messages in hand came from; NULL none */
+	struct inlet *from;            /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
 	bool streamed;                  /* what is in hand is s->message: from a stream, or handed over */
 	struct message message;
 };
 
 /* How a mailbox is asked. */
-struct source_ask {
+struct inlet_ask {
 	bool probe;                     /* only whether there is something, and what */
 	uint64_t until_us;              /* of several messages only those sent until then; 0 any */
 };
 
-enum { SOURCE_LOOK = 0 };               /* a deadline: look, and do not wait */
+enum { INLET_LOOK = 0 };               /* a deadline: look, and do not wait */
 
 /*
- * source_open -- open the channel new->path, for s.
+ * inlet_open -- open the channel new->path, for s.
  * Returns 0, 1 where s has it already, by another name; or -1 with errno: EINVAL for a stream with peek or id.
  */
-int source_open(struct sources *s, struct source *new);
+int inlet_open(struct select *s, struct inlet *new);
 
 /*
- * source_mailbox -- ask a mailbox for at most `messages`, of about `bytes`, and where there is nothing and a wait is to
- * follow, post our want.  source_stream -- ask a stream for the next message.
- * Return 1 (s->run, or s->message), 0 nothing now (one->ended: nor ever), or -1 as sources_next.
+ * inlet_mailbox -- ask a mailbox for at most `messages`, of about `bytes`, and where there is nothing and a wait is to
+ * follow, post our want.  inlet_stream -- ask a stream for the next message.
+ * Return 1 (s->run, or s->message), 0 nothing now (one->ended: nor ever), or -1 as select_next.
  */
-int source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uint32_t messages, size_t bytes,
+int inlet_mailbox(struct select *s, struct inlet *one, struct inlet_ask ask, uint32_t messages, size_t bytes,
     uint64_t deadline_ns);
-int source_stream(struct sources *s, struct source *one, uint64_t deadline_ns);
+int inlet_stream(struct select *s, struct inlet *one, uint64_t deadline_ns);
 
 #endif

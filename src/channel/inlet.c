@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* source: one face for mailboxes and streams at the receiving end. */
-#include "channel/source.h"
+#include "channel/inlet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 /* ---- opening ---- */
 
 static int
-open_mailbox(struct sources *s, struct source *new)
+open_mailbox(struct select *s, struct inlet *new)
 {
 	struct receiver *r = &new->receiver;
 
@@ -28,7 +28,7 @@ open_mailbox(struct sources *s, struct source *new)
 	r->peek = s->peek;
 	r->all = s->all;
 	r->take_expired = s->expired;
-	r->patience_ns = s->patience_ns;
+	r->timeout_ns = s->timeout_ns;
 	if (receiver_open(r, new->path) == 0)
 		return 0;
 	receiver_close(r);
@@ -37,12 +37,12 @@ open_mailbox(struct sources *s, struct source *new)
 }
 
 static int
-open_stream(struct sources *s, struct source *new)
+open_stream(struct select *s, struct inlet *new)
 {
 	struct stat st;
 	enum reader_mode mode = s->single ? READER_ONE : READER_SHARED;
 
-	new->fd = channel_open_read(new->path);
+	new->fd = open_read(new->path);
 	if (new->fd == -1)
 		return -1;
 	if (fstat(new->fd, &st) == 0 && S_ISREG(st.st_mode))
@@ -61,11 +61,11 @@ open_stream(struct sources *s, struct source *new)
 }
 
 int
-source_open(struct sources *s, struct source *new)
+inlet_open(struct select *s, struct inlet *new)
 {
 	new->fd = -1;
 	new->named = strcmp(new->path, "-") != 0;
-	if (channel_kind_of(new->path, &new->kind) == -1)
+	if (open_kind(new->path, &new->kind) == -1)
 		return -1;
 	return new->kind == CHANNEL_MAILBOX ? open_mailbox(s, new) : open_stream(s, new);
 }
@@ -76,16 +76,16 @@ source_open(struct sources *s, struct source *new)
 
 /* lock_deadline -- how long to wait for a mailbox's lock: where something in hand is to be settled, a second at least. */
 static uint64_t
-lock_deadline(const struct sources *s, uint64_t deadline_ns)
+lock_deadline(const struct select *s, uint64_t deadline_ns)
 {
 	uint64_t second_ns = clock_after(SECOND_NS);
-	bool look = s->patience_ns == 0 || deadline_ns == SOURCE_LOOK;
+	bool look = s->timeout_ns == 0 || deadline_ns == INLET_LOOK;
 
 	return look || (s->run.n > 0 && deadline_ns < second_ns) ? second_ns : deadline_ns;
 }
 
 int
-source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uint32_t messages, size_t bytes,
+inlet_mailbox(struct select *s, struct inlet *one, struct inlet_ask ask, uint32_t messages, size_t bytes,
     uint64_t deadline_ns)
 {
 	const struct receiver_ask what = {
@@ -93,7 +93,7 @@ source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uin
 		.bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
 		.deadline_ns = lock_deadline(s, deadline_ns),
 		.until_us = ask.until_us,
-		.wait = s->patience_ns != 0 && !s->all && deadline_ns != SOURCE_LOOK,
+		.wait = s->timeout_ns != 0 && !s->all && deadline_ns != INLET_LOOK,
 		.probe = ask.probe,
 	};
 	int r = receiver_next(&one->receiver, &s->run, &what, &s->message);
@@ -108,9 +108,9 @@ source_mailbox(struct sources *s, struct source *one, struct source_ask ask, uin
 
 /* reopen -- a FIFO whose writers have gone: opened anew, it waits for the next. */
 static int
-reopen(struct source *one)
+reopen(struct inlet *one)
 {
-	int fd = channel_open_read(one->path);
+	int fd = open_read(one->path);
 
 	if (fd == -1)
 		return -1;
@@ -121,12 +121,12 @@ reopen(struct source *one)
 }
 
 int
-source_stream(struct sources *s, struct source *one, uint64_t deadline_ns)
+inlet_stream(struct select *s, struct inlet *one, uint64_t deadline_ns)
 {
 	int r;
 
 	/* where others may have something too, or are to be waited for together, do not wait here */
-	one->reader->deadline_ns = s->n > 1 || s->event_fd != -1 || s->patience_ns == 0 || deadline_ns == SOURCE_LOOK
+	one->reader->deadline_ns = s->n > 1 || s->event_fd != -1 || s->timeout_ns == 0 || deadline_ns == INLET_LOOK
 	    ? clock_mono_ns() : deadline_ns;
 	do
 		r = reader_next(one->reader, &s->message);
