@@ -25,8 +25,7 @@ bootid_get(void)
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd == -1 ? -1 : io_read_full(fd, text, sizeof text);
 
-	if (fd != -1)
-		close(fd);
+	io_close(fd);
 	return n == ID_BYTES ? sum64(text, sizeof text) : 0;
 }
 

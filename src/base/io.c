@@ -230,6 +230,16 @@ io_pwrite(int fd, const void *buf, size_t n, uint64_t offset)
 	return 0;
 }
 
+void
+io_close(int fd)
+{
+	int err = errno;
+
+	if (fd != -1)
+		close(fd);
+	errno = err;
+}
+
 int
 io_sync_data(int fd)
 {

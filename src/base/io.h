@@ -67,6 +67,9 @@ ssize_t io_pread(int fd, void *buf, size_t n, uint64_t offset);
 /* io_pwrite -- write all n bytes at offset.  Returns 0, or -1 as io_pread. */
 int io_pwrite(int fd, const void *buf, size_t n, uint64_t offset);
 
+/* io_close -- close a descriptor, -1 none, and leave errno as it is. */
+void io_close(int fd);
+
 /*
  * io_sync_data, io_sync -- fdatasync(2), fsync(2), again after EINTR.
  * Return 0, or -1 with errno: then nothing can be said of what was written before, whatever a later call returns.

@@ -367,8 +367,7 @@ select_close(struct select *s)
 			receiver_close(&one->receiver);
 		else
 			memory_free(one->reader);
-		if (one->fd != -1)
-			close(one->fd);
+		io_close(one->fd);
 	}
 	run_free(&s->run);
 	s->n = 0;

@@ -189,16 +189,14 @@ sink_abort(struct sink *s)
 int
 sink_close(struct sink *s)
 {
-	int r, err;
+	int r;
 
 	if (sink_is_mailbox(s))
 		sender_close(&s->sender);
 	if (sink_is_mailbox(s) || s->fd == -1)
 		return 0;
 	r = writer_drain(writer(s), &s->unread);
-	err = errno;
-	close(s->fd);
-	errno = err;
+	io_close(s->fd);
 	s->fd = -1;
 	return r;
 }

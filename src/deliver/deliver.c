@@ -87,8 +87,7 @@ write_item(struct deliver *d, uint32_t i)
 		return cannot_read(d);
 	}
 	r = write_any(d, &m);
-	if (m.fd != -1)
-		close(m.fd);
+	io_close(m.fd);
 	return r == -1 ? cannot_write(d) : 1;
 }
 
@@ -242,8 +241,7 @@ deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 	if (receiver_message(&s->from->receiver, &s->run, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
 	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : send_copy(d->dead, &m);
-	if (m.fd != -1)
-		close(m.fd);
+	io_close(m.fd);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);
 	return select_settle(s, 0, RECEIVER_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;

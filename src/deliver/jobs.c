@@ -173,8 +173,7 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	}
 	err = errno;
 	job->pid = 0;
-	if (job->out_fd != -1)
-		close(job->out_fd);
+	io_close(job->out_fd);
 	j->cannot = command_cannot(err);
 	errno = err;
 	return failed(j, job, "run", j->command[0]);
@@ -236,8 +235,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 	if (s->streamed) {
 		deliver_begun(&s->message);
 		r = output_message(j->frames, s->from->name, &s->message);
-		if (s->message.fd != -1)
-			close(s->message.fd);
+		io_close(s->message.fd);
 		/* what came before it from a stream can not be put back: it is the batch */
 		if (r == -1 && *n > 0 && job->hold.n == 0) {
 			job->cut = errno;
@@ -249,8 +247,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		if (receiver_message(&s->from->receiver, &s->run, i, &m, scratch) == -1)
 			return failed(j, job, "read", s->from->name);
 		r = output_message(j->frames, s->from->name, &m);
-		if (m.fd != -1)
-			close(m.fd);
+		io_close(m.fd);
 		*n += 1;
 	}
 	if (r == -1 && errno == EBADMSG)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/num.h"
 #include "mailbox/mailbox.h"
 
@@ -224,8 +225,7 @@ is_answer(struct replybox *b, struct message *m)
 	server = m->uid == -1 || b->server == -1 || m->uid == b->server;
 	if (server && frame_header(m->extra, "call", &secret) == 1 && slice_is(secret, b->secret))
 		return 1;
-	if (m->fd != -1)
-		close(m->fd);
+	io_close(m->fd);
 	return 0;
 }
 

@@ -86,16 +86,13 @@ copy_to(int fd, struct message *m)
 int
 tmpfile_keep(struct message *m)
 {
-	int fd = tmpfile_open(), kept = -1, err;
+	int fd = tmpfile_open(), kept = -1;
 	int64_t len = fd == -1 ? -1 : copy_to(fd, m);
 
 	if (len != -1)
 		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (kept == -1) {
-		err = errno;
-		if (fd != -1)
-			close(fd);
-		errno = err;
+		io_close(fd);
 		return -1;
 	}
 	m->reader = NULL;

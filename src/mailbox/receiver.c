@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/memory.h"
 #include "base/users.h"
 #include "mailbox/box/txn.h"
@@ -53,8 +54,7 @@ close_offer(struct receiver *r)
 {
 	int err = errno;
 
-	if (r->in->offer_fd != -1)
-		close(r->in->offer_fd);
+	io_close(r->in->offer_fd);
 	r->in->offer_fd = -1;
 	errno = err;
 }

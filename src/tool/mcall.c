@@ -128,8 +128,7 @@ print_answer(struct caller *c, struct message *m)
 	if (frame_header(m->extra, "status", &value) == 1 && (num_parse(value, &status) == -1 || status > 255))
 		status = CLI_OWN_FAILURE;
 	r = output_message(&c->output, c->name, m);
-	if (m->fd != -1)
-		close(m->fd);
+	io_close(m->fd);
 	if (r == 0 && output_flush(&c->output) == 0)
 		return (int)status;
 	c->broken = errno == EPIPE;

@@ -46,7 +46,7 @@ static int
 make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 {
 	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 };
-	int ctl_fd, r = -1, err;
+	int ctl_fd, r = -1;
 
 	c.mode = settings->mode;
 	c.cap_messages = settings->cap_messages;
@@ -67,9 +67,7 @@ make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
 	if (r == 0)
 		bootid_mark(ctl_fd);
-	err = errno;
-	close(ctl_fd);
-	errno = err;
+	io_close(ctl_fd);
 	return r;
 }
 
@@ -172,7 +170,7 @@ static int
 make_in(int dir_fd, const struct mailbox_settings *settings)
 {
 	int lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = -1, err;
+	int r = -1;
 
 	if (lock_fd == -1)
 		return -1;
@@ -184,9 +182,7 @@ make_in(int dir_fd, const struct mailbox_settings *settings)
 		    && open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);
 	}
-	err = errno;
-	close(lock_fd);
-	errno = err;
+	io_close(lock_fd);
 	return r;
 }
 
@@ -206,8 +202,7 @@ mailbox_make(const char *path, const struct mailbox_settings *settings)
 		return -1;
 	}
 	if (dir_fd == -1 || (!made && !unfinished(dir_fd))) {
-		if (dir_fd != -1)
-			close(dir_fd);
+		io_close(dir_fd);
 		errno = EEXIST;
 		return -1;
 	}
@@ -230,29 +225,25 @@ mailbox_make(const char *path, const struct mailbox_settings *settings)
 static int
 sync_at(int dir_fd, const char *name, int flags)
 {
-	int fd = openat(dir_fd, name, flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r, err;
+	int fd = openat(dir_fd, name, flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
 
 	if (fd == -1)
 		return -1;
 	r = io_sync(fd);
-	err = errno;
-	close(fd);
-	errno = err;
+	io_close(fd);
 	return r;
 }
 
 int
 mailbox_sync(const char *path)
 {
-	int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r, err;
+	int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 	if (dir_fd == -1)
 		return -1;
 	r = sync_at(dir_fd, "lock", 0) == -1 || sync_at(dir_fd, "want", 0) == -1 || sync_at(dir_fd, "ctl", 0) == -1
 	    || io_sync(dir_fd) == -1 ? -1 : sync_at(dir_fd, "..", O_DIRECTORY);
-	err = errno;
-	close(dir_fd);
-	errno = err;
+	io_close(dir_fd);
 	return r;
 }
 
@@ -262,7 +253,7 @@ int
 mailbox_look(const char *path, struct mailbox_settings *settings, struct damage *damage)
 {
 	struct mbox m;
-	int r, err;
+	int r;
 
 	if (mbox_open_any(&m, path) == -1)
 		return -1;
@@ -270,9 +261,7 @@ mailbox_look(const char *path, struct mailbox_settings *settings, struct damage 
 	mbox_settings(&m.ctl, settings);
 	txn_unlock(&m);
 	*damage = m.damage;
-	err = errno;
 	mbox_close(&m);
-	errno = err;
 	return r;
 }
 
@@ -364,16 +353,14 @@ removable(const struct mbox *m, const char *path)
 static int
 remove_unfinished(const char *path)
 {
-	int r, dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err;
+	int r, dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir_fd == -1)
 		return -1;
 	r = unfinished(dir_fd) ? remove_rest(dir_fd, path) : -1;
 	if (r == -1 && (errno == ENOENT || errno == 0))
 		errno = ENODEV;
-	err = errno;
-	close(dir_fd);
-	errno = err;
+	io_close(dir_fd);
 	return r;
 }
 
@@ -402,7 +389,7 @@ int
 mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked)
 {
 	struct mbox m;
-	int r = -1, holds, err;
+	int r = -1, holds;
 
 	if (mbox_open(&m, path) == -1)
 		return errno == EACCES ? -1 : remove_unfinished(path);
@@ -424,9 +411,7 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 		if (txn_commit(&m) == 0)
 			r = remove_rest(m.dir_fd, path);
 	}
-	err = errno;
 	txn_unlock(&m);
 	mbox_close(&m);
-	errno = err;
 	return r;
 }

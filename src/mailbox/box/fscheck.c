@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #endif
 
+#include "base/io.h"
+
 #ifdef __linux__
 /* Kinds of file systems that several kernels may have mounted.  Source: linux/magic.h, and their own sources. */
 static const unsigned long shared[] = {
@@ -66,8 +68,7 @@ try_pipe(int dir_fd)
 	if (in != -1)
 		out = openat(dir_fd, FSCHECK_NAME, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	err = errno == ENXIO ? EOPNOTSUPP : errno;
-	if (in != -1)
-		close(in);
+	io_close(in);
 	if (out != -1)
 		close(out);
 	errno = err;

@@ -123,16 +123,13 @@ mbox_close(struct mbox *m)
 		}
 	seg_close(&m->seg);
 	for (int i = 0; m->drops && i < 3; i++)
-		if (drops[i] != -1)
-			close(drops[i]);
+		io_close(drops[i]);
 	if (m->waiter.bell_fd != -1)
 		close(m->waiter.bell_fd);
-	if (m->want_fd != -1)
-		close(m->want_fd);
+	io_close(m->want_fd);
 	if (m->ctl_fd != -1)
 		close(m->ctl_fd);
-	if (m->lock_fd != -1)
-		close(m->lock_fd);
+	io_close(m->lock_fd);
 	if (m->dir_fd != -1)
 		close(m->dir_fd);
 	*m = (struct mbox)MBOX_CLOSED;

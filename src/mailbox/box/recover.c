@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/num.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
@@ -318,7 +319,7 @@ static int
 open_drop(int dir_fd, const struct ctl *c)
 {
 	struct stat st;
-	int fd, r, err;
+	int fd, r;
 
 	if (c->removed || fstat(dir_fd, &st) == -1)
 		return c->removed ? 0 : -1;
@@ -326,9 +327,7 @@ open_drop(int dir_fd, const struct ctl *c)
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	r = dropdir_unshut(fd, c->mode);
-	err = errno;
-	close(fd);
-	errno = err;
+	io_close(fd);
 	return r;
 }
 

@@ -25,7 +25,7 @@ damage_keep(struct damage *d, int dir_fd, uint64_t id, unsigned mode, const void
 {
 	char name[64];
 	struct stat st;
-	int fd, r, err;
+	int fd, r;
 
 	/* those found together stand together, under the number of the first */
 	snprintf(name, sizeof name, "%020llu.damaged", (unsigned long long)(d->kept_frames ? d->frames : id));
@@ -33,9 +33,7 @@ damage_keep(struct damage *d, int dir_fd, uint64_t id, unsigned mode, const void
 	if (fd == -1)
 		return -1;
 	r = fstat(fd, &st) == -1 ? -1 : io_pwrite(fd, frame, len, (uint64_t)st.st_size);
-	err = errno;
-	close(fd);
-	errno = err;
+	io_close(fd);
 	if (r == 0 && !d->kept_frames)
 		d->frames = id;
 	if (r == 0)

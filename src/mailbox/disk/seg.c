@@ -218,8 +218,7 @@ seg_close(struct seg *s)
 {
 	int err = errno;
 
-	if (s->idx_fd != -1)
-		close(s->idx_fd);
+	io_close(s->idx_fd);
 	if (s->log_fd != -1)
 		close(s->log_fd);
 	s->idx_fd = s->log_fd = -1;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/users.h"
 #include "mailbox/disk/dropdir.h"
 
@@ -55,7 +56,7 @@ int
 address_renew(struct address *a, struct mbox *m, uint64_t deadline_ns)
 {
 	uint64_t n;
-	int r, err;
+	int r;
 
 	if (!a->stale)
 		return 0;
@@ -66,8 +67,6 @@ address_renew(struct address *a, struct mbox *m, uint64_t deadline_ns)
 	if (r == 0 && n == 0 && (dropdir_unshut(m->drop_fd, m->ctl.mode) == -1
 	    || dropdir_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid) == -1 || address_learn(a, m) == -1))
 		r = -1;
-	err = errno;
 	txn_unlock(m);
-	errno = err;
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/safefile.h"
 #include "base/users.h"
 
@@ -199,8 +200,7 @@ put_close(struct put *l)
 
 	if (l->fd != -1)
 		put_abort(l, NULL);
-	if (l->drop_fd != -1)
-		close(l->drop_fd);
+	io_close(l->drop_fd);
 	if (l->dir_fd != -1)
 		close(l->dir_fd);
 	l->dir_fd = l->drop_fd = -1;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/safefile.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
@@ -50,8 +51,7 @@ remove_begun(struct queue *line, const char *name)
 	fd = S_ISREG(st.st_mode) ? safefile_open_plain(drop_fd, name, O_RDONLY) : -1;
 	if (fd == -1 || flock(fd, LOCK_SH | LOCK_NB) == 0)
 		queue_refuse(line, name);
-	if (fd != -1)
-		close(fd);
+	io_close(fd);
 }
 
 /* order -- a user's place in the order of turns, another one for each listing. */

@@ -189,7 +189,6 @@ static enum outcome
 take_small(struct take *in, const struct left *l, const char *name, const struct message *msg, uint64_t deadline_ns)
 {
 	enum outcome out;
-	int err;
 
 	batch_put(&in->batch, msg->data, msg->len);
 	if (at_end(in) == -1)
@@ -197,9 +196,7 @@ take_small(struct take *in, const struct left *l, const char *name, const struct
 	if (txn_lock(in->m, deadline_ns) == -1)
 		return FAILED;
 	out = append(in, l, name, false, deadline_ns);
-	err = errno;
 	txn_unlock(in->m);
-	errno = err;
 	return out;
 }
 
@@ -341,7 +338,7 @@ take(struct take *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
 {
 	char name[DROPDIR_NAME_BYTES];
 	enum outcome out;
-	int fd, err;
+	int fd;
 
 	switch (is_taken(in, l, deadline_ns)) {
 	case 1:
@@ -354,9 +351,7 @@ take(struct take *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
 	if (fd == -1)
 		return no_drop(in, name);
 	out = take_open(in, l, name, uid, fd, deadline_ns);
-	err = errno;
-	close(fd);
-	errno = err;
+	io_close(fd);
 	return out;
 }
 
@@ -425,7 +420,7 @@ open_box(struct take *in, uint64_t deadline_ns)
 {
 	struct mbox *m = in->m;
 
-	int r, err;
+	int r;
 
 	if (in->address.len > 0)
 		return 0;
@@ -433,9 +428,7 @@ open_box(struct take *in, uint64_t deadline_ns)
 	if (mbox_drop(m) == -1 || txn_lock(m, deadline_ns) == -1)
 		return -1;
 	r = address_learn(&in->address, m);
-	err = errno;
 	txn_unlock(m);
-	errno = err;
 	return r;
 }
 

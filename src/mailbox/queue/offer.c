@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/safefile.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/mode.h"
@@ -17,7 +18,7 @@ int
 offer_make(struct mbox *m, uint32_t pos, uint64_t id)
 {
 	char name[SEG_NAME_BYTES];
-	int in, out, err;
+	int in, out;
 
 	seg_file(name, id, 0, "meet");
 	if (txn_begin(m) == -1 || seg_write_due(&m->seg, pos, m->number) == -1)
@@ -31,9 +32,7 @@ offer_make(struct mbox *m, uint32_t pos, uint64_t id)
 	out = safefile_open_fifo(m->dir_fd, name, O_WRONLY);
 	/* a full pipe is waited for in write(2) */
 	if (out != -1 && fcntl(out, F_SETFL, 0) == -1) {
-		err = errno;
-		close(out);
-		errno = err;
+		io_close(out);
 		out = -1;
 	}
 	close(in);
@@ -113,13 +112,10 @@ offer_ours(struct mbox *m, struct item *item)
 int
 offer_again(struct mbox *m, const struct item *item)
 {
-	int out = offer_make(m, item->pos, item->id), err;
+	int out = offer_make(m, item->pos, item->id);
 
 	if (out != -1 && settle_ready(m, item, 1, false, 0) == 0 && wake_ready(m, item->id) == 0)
 		return out;
-	err = errno;
-	if (out != -1)
-		close(out);
-	errno = err;
+	io_close(out);
 	return -1;
 }

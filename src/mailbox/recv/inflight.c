@@ -70,8 +70,7 @@ inflight_is_offer(const struct inflight *h, uint32_t i)
 static void
 let_go(struct held *held)
 {
-	if (held->offer_fd != -1)
-		close(held->offer_fd);
+	io_close(held->offer_fd);
 	if (held->kept_fd != -1)
 		close(held->kept_fd);
 	held->offer_fd = held->kept_fd = -1;

@@ -67,7 +67,7 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 	uint64_t should, is;
 	struct frame f;
 	struct stat st;
-	int fd, r, err;
+	int fd, r;
 
 	if (frame_parse(&f, frame_of(run, i), item->slot.head_len, NULL) == -1
 	    || batch_big_take(&f.extra, &should) == -1)
@@ -85,9 +85,7 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 		if (r == 0)
 			r = is == should ? WHOLE : DAMAGED;
 	}
-	err = errno;
-	close(fd);
-	errno = err;
+	io_close(fd);
 	return r;
 }
 
@@ -161,8 +159,7 @@ verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
 	}
 	if (whole == run->n)
 		return 0;
-	if (run->in->offer_fd != -1)
-		close(run->in->offer_fd);
+	io_close(run->in->offer_fd);
 	run->in->offer_fd = -1;
 	if (!peek) {
 		if (txn_lock(m, deadline_ns) == -1)

@@ -436,7 +436,7 @@ append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum
 {
 	struct mbox *m = p->m;
 	char big[SEG_NAME_BYTES];
-	int r = -1, err;
+	int r = -1;
 
 	batch_put_big(b, len, sum);
 	/* the payload first: it takes long, and nobody need wait for it */
@@ -460,9 +460,7 @@ append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum
 			return -1;
 		return p->sync ? completion_await(p->m, p->last_id, deadline_ns) : 0;
 	}
-	err = errno;
 	txn_unlock(m);
-	errno = err;
 	spool_drop(m, fd);
 	return -1;
 }

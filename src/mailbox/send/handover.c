@@ -26,8 +26,7 @@ close_fifo(struct handover *t)
 {
 	int err = errno;
 
-	if (t->fd != -1)
-		close(t->fd);
+	io_close(t->fd);
 	t->fd = -1;
 	errno = err;
 }

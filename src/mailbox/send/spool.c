@@ -73,8 +73,7 @@ spool_drop(struct mbox *m, int fd)
 	char name[WAKEFIFO_NAME_MAX];
 	int err = errno;
 
-	if (fd != -1)
-		close(fd);
+	io_close(fd);
 	wakefifo_spool_name(name, m->number);
 	unlinkat(m->dir_fd, name, 0);
 	wait_leave(m);

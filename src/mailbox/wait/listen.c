@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
 #include "mailbox/disk/dropdir.h"
@@ -35,8 +36,7 @@ listen_leave(struct mbox *m)
 {
 	int err = errno;
 
-	if (m->listen.own_fd != -1)
-		close(m->listen.own_fd);
+	io_close(m->listen.own_fd);
 	if (m->listen.bell_fd != -1)
 		close(m->listen.bell_fd);
 	m->listen.own_fd = m->listen.bell_fd = -1;

@@ -145,8 +145,7 @@ wait_down(struct mbox *m)
 	if (wake_remove(m, m->waiter.index, m->number) == -1)
 		return -1;
 	m->waiter.posted = false;
-	if (m->waiter.bell_fd != -1)
-		close(m->waiter.bell_fd);
+	io_close(m->waiter.bell_fd);
 	m->waiter.bell_fd = -1;
 	return 0;
 }
