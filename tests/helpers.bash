@@ -7,11 +7,18 @@ bats_require_minimum_version 1.5.0
 
 # shellcheck disable=SC2034 # used by the tests
 LIMIT=${LIMIT:-20}       # seconds that any command which can block may take
+ROOT=${BASH_SOURCE[0]%/*}/..
+
+# find_tools -- where make has put the programs, when bats is run by itself.
+find_tools()
+{
+	: "${BIN:=$ROOT/bin}" "${BUILD:=$ROOT/build}"
+	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
+}
 
 common_setup()
 {
-	: "${BIN:=$BATS_TEST_DIRNAME/../../bin}" "${BUILD:=$BATS_TEST_DIRNAME/../../build}"
-	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
+	find_tools
 	export LC_ALL=C
 	unset MBOX_DIR MBOX_SOURCE
 	children=()
@@ -20,11 +27,12 @@ common_setup()
 
 common_teardown()
 {
-	local pid
+	local pid kids
 	for pid in "${children[@]}"; do
 		# what runs under timeout(1) is a child of ours once removed
-		pkill -KILL -P "$pid" || :
-		kill -KILL "$pid" 2>/dev/null || :
+		kids=()
+		read -r -a kids <"/proc/$pid/task/$pid/children" || :
+		kill -KILL "${kids[@]}" "$pid" || :
 	done
 	end_strays
 	wait
@@ -74,14 +82,24 @@ status_of()
 # until_true COMMAND... -- wait until it succeeds.
 until_true()
 {
-	local end=$((SECONDS + LIMIT))
+	local end=$((SECONDS + LIMIT)) looks=0
 	until "$@" 2>/dev/null; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			echo "it never came to be: $*"
 			return 1
 		fi
-		sleep 0.01
+		nap $((looks++ / 8))
 	done
+}
+
+# nap [N] -- a hundredth of a second, and N more, at most a tenth.  No process is started for it: nobody ever writes
+# into that pipe.
+nap()
+{
+	local pause
+	[ -p "$BATS_FILE_TMPDIR/.nap" ] || mkfifo "$BATS_FILE_TMPDIR/.nap"
+	printf -v pause 0.%02d $((${1:-0} < 9 ? ${1:-0} + 1 : 10))
+	read -r -t "$pause" <>"$BATS_FILE_TMPDIR/.nap" || :
 }
 
 # waiting BOX [N] -- whether N (or 1) processes have their bells at the mailbox.
@@ -145,7 +163,7 @@ as_nobody()
 	local tool
 	tool=$(type -P "$1")
 	shift
-	if [ "$(id -u)" -ne 0 ]; then
+	if [ "$EUID" -ne 0 ]; then
 		timeout "$LIMIT" "$tool" "$@"
 		return
 	fi

@@ -132,7 +132,7 @@ serve()
 
 @test "no answer goes to somebody else's mailbox, to a relative path, or to the server's own" {
 	mkmbox -m 0666 foreign
-	[ "$(id -u)" -eq 0 ] && chown 12345 foreign || skip 'needs root'
+	[ "$EUID" -eq 0 ] && chown 12345 foreign || skip 'needs root'
 	msend -H reply="$PWD/foreign" calc one
 	run -125 timeout "$LIMIT" mrecv -r calc -- cat
 	[[ $output == "mrecv: cannot answer to $PWD/foreign: "* ]]
