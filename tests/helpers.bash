@@ -153,7 +153,12 @@ needs_strace()
 # files_of BOX -- what is in a mailbox beyond its three files and its segments.
 files_of()
 {
-	find "$1" -mindepth 1 | sed 's|.*/||' | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :
+	local file
+	for file in "$1"/{,.[!.]}* "$1"/*/{,.[!.]}*; do
+		[ -e "$file" ] || [ -L "$file" ] || continue
+		file=${file##*/}
+		[[ $file =~ ^(ctl|lock|want|[0-9]{20}(\.[0-9]+)?\.(log|idx))$ ]] || echo "$file"
+	done
 }
 
 # as_nobody TOOL [ARGUMENT...] -- run a tool as a user without rights: as another one where we are root, who may do
@@ -174,17 +179,18 @@ as_nobody()
 	timeout "$LIMIT" chroot --userspec=65534:65534 --groups='' --skip-chdir / "$BATS_TEST_TMPDIR/.tool" "$@"
 }
 
-# pattern BYTES -- so many bytes in which no two places look alike; NULs and newlines are among them.
+# pattern BYTES -- so many bytes in which no two places look alike, but for what is half a megabyte apart; NULs and
+# newlines are among them.
 pattern()
 {
-	awk 'BEGIN { for (i = 0; i < 65536; i++) printf "%07d\n%c", i, i % 256 }' |
-	    head -c 500000 >"$BATS_TEST_TMPDIR/.pattern" || :
-	local left=$1
-	while [ "$left" -gt 500000 ]; do
-		cat "$BATS_TEST_TMPDIR/.pattern"
-		left=$((left - 500000))
-	done
-	head -c "$left" "$BATS_TEST_TMPDIR/.pattern"
+	local made=$BATS_FILE_TMPDIR/.pattern new=$BATS_FILE_TMPDIR/.pattern.$BASHPID i whole=()
+	if [ ! -e "$made" ]; then
+		awk 'BEGIN { for (i = 0; i < 60000; i++) printf "%07d\n%c", i, i % 256 }' | head -c 500000 >"$new" || :
+		mv "$new" "$made"
+	fi
+	for ((i = 500000; i < $1; i += 500000)); do whole+=("$made"); done
+	[ ${#whole[@]} -eq 0 ] || cat "${whole[@]}"
+	head -c $(($1 - 500000 * ${#whole[@]})) "$made"
 }
 
 # same FILE FILE -- both have the same bytes.
@@ -202,26 +208,7 @@ lines()
 # fails STATUS COMMAND... -- it exits with STATUS and says why in one line on standard error, in $error.
 fails()
 {
-	local expected=$1
-	shift
-	status=0
-	timeout "$LIMIT" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
-	error=$(cat "$BATS_TEST_TMPDIR/.err")
-	if [ "$status" -ne "$expected" ] || [ "$(wc -l <"$BATS_TEST_TMPDIR/.err")" -ne 1 ]; then
-		echo "status $status, not $expected: $error"
-		return 1
-	fi
-}
-
-# misused COMMAND... -- it refuses its command line: 64, with the reason and the synopsis.
-misused()
-{
-	status=0
-	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
-	if [ "$status" -ne 64 ] || ! grep -q "^${1}: " "$BATS_TEST_TMPDIR/.err"; then
-		echo "status $status: $(cat "$BATS_TEST_TMPDIR/.err")"
-		return 1
-	fi
+	fails_with_input "$1" /dev/null "${@:2}"
 }
 
 # fails_with_input STATUS FILE COMMAND... -- as fails, with FILE as standard input.
@@ -231,9 +218,28 @@ fails_with_input()
 	shift 2
 	status=0
 	timeout "$LIMIT" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" <"$input" || status=$?
-	error=$(cat "$BATS_TEST_TMPDIR/.err")
-	if [ "$status" -ne "$expected" ] || [ "$(wc -l <"$BATS_TEST_TMPDIR/.err")" -ne 1 ]; then
+	said
+	if [ "$status" -ne "$expected" ] || [[ $error != *$'\n' || $error = *$'\n'*$'\n'* ]]; then
 		echo "status $status, not $expected: $error"
+		return 1
+	fi
+	error=${error%$'\n'}
+}
+
+# said -- what fails and misused have kept of standard error, in $error.
+said()
+{
+	IFS= read -r -d '' error <"$BATS_TEST_TMPDIR/.err" || :
+}
+
+# misused COMMAND... -- it refuses its command line: 64, with the reason and the synopsis.
+misused()
+{
+	status=0
+	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
+	said
+	if [ "$status" -ne 64 ] || [[ $'\n'$error != *$'\n'"$1: "* ]]; then
+		echo "status $status: $error"
 		return 1
 	fi
 }

@@ -144,7 +144,10 @@ works()
 	in_mount mode=1777 60002 <<-'END'
 		ulimit -n 4096 || exit 0
 		soft=$(cat /proc/sys/fs/pipe-user-pages-soft)
-		for ((i = 0; i < soft / 16 + 8 && i < 2000; i++)); do exec {fd}<> <(:); done
+		pipes=$((soft / 16 + 8 < 2000 ? soft / 16 + 8 : 2000))
+		mkdir pipes
+		(cd pipes && exec mkfifo $(seq "$pipes"))
+		for ((i = 1; i <= pipes; i++)); do exec {fd}<>"pipes/$i"; done
 		head -c 3000000 /dev/urandom >in
 		mkmbox -c 0 desk
 		mkmbox box
@@ -167,7 +170,8 @@ works()
 	in_mount size=600k <<-'END'
 		mkmbox box
 		sent=0 status=0
-		while err=$(msend box "message $((sent + 1)) $(printf %01000d 0)" 2>&1); do sent=$((sent + 1)); done
+		printf -v text %08000d 0
+		while err=$(msend box "message $((sent + 1)) $text" 2>&1); do sent=$((sent + 1)); done
 		[ "$sent" -gt 50 ]
 		[ "$err" = 'msend: cannot send to box: No space left on device' ]
 		head -c 300000 /dev/zero | msend box 2>/dev/null || status=$?
