@@ -1,7 +1,8 @@
 # letterbox: message passing for the shell
 #
 #   make                build the programs into bin/
-#   make check          build, then run every test
+#   make check          build, then run every test but the long ones
+#   make check-long     the long ones: what a test of check has a short form of
 #   make torture        kill each tool at each of its system calls, and let each of them fail: all points
 #   make storm          kill senders, receivers, handlers and callers by the ten thousand, and account for each message
 #   make fuzz           feed the parsers and a mailbox's files what no program writes; FUZZ_SECONDS for each target
@@ -156,14 +157,19 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 # ---- checking
 
 # Tests find the programs first in PATH and other parts by BIN and BUILD.  TESTS names some of them, BATSFLAGS is for
-# bats (BATSFLAGS="--filter REGEX"), JOBS says how many files run side by side.
+# bats (BATSFLAGS="--filter REGEX"), TAGS says which tags a test must have, JOBS how many files run side by side.
 TESTS = tests/*/*.bats
 BATSFLAGS =
+TAGS = !long
 JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
 check: all $(BUILD)/unit/unit $(BUILD)/inspect fuzzers storm-parts
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
-		tests/run.sh -j $(JOBS) $(BATSFLAGS) -- $(TESTS)
+		tests/run.sh -j $(JOBS) --filter-tags '$(TAGS)' $(BATSFLAGS) -- $(TESTS)
+
+check-long: TAGS = long
+check-long: TESTS = $(shell grep -lE '^\# bats (file|test)_tags=.*\<long\>' tests/*/*.bats)
+check-long: check
 
 # The same tests over programs that watch their memory. Reports go to files, so that none is lost in a test
 # that looks at neither status nor standard error; strace(1) and the leak checker exclude each other.
@@ -180,7 +186,7 @@ check-sanitize:
 	@ASAN_OPTIONS=log_path=$(D)/log/asan:exitcode=99:detect_leaks=$(LEAKS) UBSAN_OPTIONS=log_path=$(D)/log/ubsan:print_stacktrace=1 \
 	$(MAKE) --no-print-directory -j$(JOBS) check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
 		FIRST='$(D)/first:$(D)/bin' CFLAGS='$(SANITIZE)' LDFLAGS='$$(SANITIZE_LINK)' TESTS='$(TESTS)' \
-		BATSFLAGS='--filter-tags !no-sanitize $(BATSFLAGS)'
+		TAGS='$(TAGS),!no-sanitize' BATSFLAGS='$(BATSFLAGS)'
 	@# a tool that a test kills while the leak checker looks at it leaves a line, and no report
 	@grep -LE 'ERROR: |runtime error' $(D)/log/* 2>/dev/null | xargs -r rm -f
 	@! cat $(D)/log/* 2>/dev/null || { echo "check-sanitize: see the reports above"; exit 1; }
@@ -195,7 +201,7 @@ check-valgrind:
 	done
 	@LIMIT=60 $(MAKE) --no-print-directory -j$(JOBS) check STATIC=no BUILD=build/valgrind BIN=build/valgrind/bin \
 		FIRST='$(D)/first' CFLAGS='-O1 -g' TESTS='$(TESTS)' \
-		BATSFLAGS='--filter-tags !no-valgrind $(BATSFLAGS)'
+		TAGS='$(TAGS),!no-valgrind' BATSFLAGS='$(BATSFLAGS)'
 	@find $(D)/log -size 0 -exec rm {} +
 	@# valgrind does not know the write hints of an inode, and passes them on
 	@! grep -hv 'Warning: unimplemented fcntl command: 103[56]$$' $(D)/log/* 2>/dev/null || { \
@@ -282,6 +288,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: power storm storm-parts all bench bench-quick fuzzers check check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
+.PHONY: power storm storm-parts all bench bench-quick fuzzers check check-long check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -7,11 +7,18 @@ bats_require_minimum_version 1.5.0
 
 # shellcheck disable=SC2034 # used by the tests
 LIMIT=${LIMIT:-20}       # seconds that any command which can block may take
+ROOT=${BASH_SOURCE[0]%/*}/..
+
+# find_tools -- where make has put the programs, when bats is run by itself.
+find_tools()
+{
+	: "${BIN:=$ROOT/bin}" "${BUILD:=$ROOT/build}"
+	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
+}
 
 common_setup()
 {
-	: "${BIN:=$BATS_TEST_DIRNAME/../../bin}" "${BUILD:=$BATS_TEST_DIRNAME/../../build}"
-	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
+	find_tools
 	export LC_ALL=C
 	unset MBOX_DIR MBOX_SOURCE
 	children=()
@@ -20,11 +27,12 @@ common_setup()
 
 common_teardown()
 {
-	local pid
+	local pid kids
 	for pid in "${children[@]}"; do
 		# what runs under timeout(1) is a child of ours once removed
-		pkill -KILL -P "$pid" || :
-		kill -KILL "$pid" 2>/dev/null || :
+		kids=()
+		read -r -a kids <"/proc/$pid/task/$pid/children" || :
+		kill -KILL "${kids[@]}" "$pid" || :
 	done
 	end_strays
 	wait
@@ -74,14 +82,24 @@ status_of()
 # until_true COMMAND... -- wait until it succeeds.
 until_true()
 {
-	local end=$((SECONDS + LIMIT))
+	local end=$((SECONDS + LIMIT)) looks=0
 	until "$@" 2>/dev/null; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			echo "it never came to be: $*"
 			return 1
 		fi
-		sleep 0.01
+		nap $((looks++ / 8))
 	done
+}
+
+# nap [N] -- a hundredth of a second, and N more, at most a tenth.  No process is started for it: nobody ever writes
+# into that pipe.
+nap()
+{
+	local pause
+	[ -p "$BATS_FILE_TMPDIR/.nap" ] || mkfifo "$BATS_FILE_TMPDIR/.nap"
+	printf -v pause 0.%02d $((${1:-0} < 9 ? ${1:-0} + 1 : 10))
+	read -r -t "$pause" <>"$BATS_FILE_TMPDIR/.nap" || :
 }
 
 # waiting BOX [N] -- whether N (or 1) processes have their bells at the mailbox.
@@ -135,7 +153,12 @@ needs_strace()
 # files_of BOX -- what is in a mailbox beyond its three files and its segments.
 files_of()
 {
-	find "$1" -mindepth 1 | sed 's|.*/||' | grep -vE '^(ctl|lock|want)$|^[0-9]{20}(\.[0-9]+)?\.(log|idx)$' || :
+	local file
+	for file in "$1"/{,.[!.]}* "$1"/*/{,.[!.]}*; do
+		[ -e "$file" ] || [ -L "$file" ] || continue
+		file=${file##*/}
+		[[ $file =~ ^(ctl|lock|want|[0-9]{20}(\.[0-9]+)?\.(log|idx))$ ]] || echo "$file"
+	done
 }
 
 # as_nobody TOOL [ARGUMENT...] -- run a tool as a user without rights: as another one where we are root, who may do
@@ -145,7 +168,7 @@ as_nobody()
 	local tool
 	tool=$(type -P "$1")
 	shift
-	if [ "$(id -u)" -ne 0 ]; then
+	if [ "$EUID" -ne 0 ]; then
 		timeout "$LIMIT" "$tool" "$@"
 		return
 	fi
@@ -156,17 +179,18 @@ as_nobody()
 	timeout "$LIMIT" chroot --userspec=65534:65534 --groups='' --skip-chdir / "$BATS_TEST_TMPDIR/.tool" "$@"
 }
 
-# pattern BYTES -- so many bytes in which no two places look alike; NULs and newlines are among them.
+# pattern BYTES -- so many bytes in which no two places look alike, but for what is half a megabyte apart; NULs and
+# newlines are among them.
 pattern()
 {
-	awk 'BEGIN { for (i = 0; i < 65536; i++) printf "%07d\n%c", i, i % 256 }' |
-	    head -c 500000 >"$BATS_TEST_TMPDIR/.pattern" || :
-	local left=$1
-	while [ "$left" -gt 500000 ]; do
-		cat "$BATS_TEST_TMPDIR/.pattern"
-		left=$((left - 500000))
-	done
-	head -c "$left" "$BATS_TEST_TMPDIR/.pattern"
+	local made=$BATS_FILE_TMPDIR/.pattern new=$BATS_FILE_TMPDIR/.pattern.$BASHPID i whole=()
+	if [ ! -e "$made" ]; then
+		awk 'BEGIN { for (i = 0; i < 60000; i++) printf "%07d\n%c", i, i % 256 }' | head -c 500000 >"$new" || :
+		mv "$new" "$made"
+	fi
+	for ((i = 500000; i < $1; i += 500000)); do whole+=("$made"); done
+	[ ${#whole[@]} -eq 0 ] || cat "${whole[@]}"
+	head -c $(($1 - 500000 * ${#whole[@]})) "$made"
 }
 
 # same FILE FILE -- both have the same bytes.
@@ -184,26 +208,7 @@ lines()
 # fails STATUS COMMAND... -- it exits with STATUS and says why in one line on standard error, in $error.
 fails()
 {
-	local expected=$1
-	shift
-	status=0
-	timeout "$LIMIT" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
-	error=$(cat "$BATS_TEST_TMPDIR/.err")
-	if [ "$status" -ne "$expected" ] || [ "$(wc -l <"$BATS_TEST_TMPDIR/.err")" -ne 1 ]; then
-		echo "status $status, not $expected: $error"
-		return 1
-	fi
-}
-
-# misused COMMAND... -- it refuses its command line: 64, with the reason and the synopsis.
-misused()
-{
-	status=0
-	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
-	if [ "$status" -ne 64 ] || ! grep -q "^${1}: " "$BATS_TEST_TMPDIR/.err"; then
-		echo "status $status: $(cat "$BATS_TEST_TMPDIR/.err")"
-		return 1
-	fi
+	fails_with_input "$1" /dev/null "${@:2}"
 }
 
 # fails_with_input STATUS FILE COMMAND... -- as fails, with FILE as standard input.
@@ -213,9 +218,28 @@ fails_with_input()
 	shift 2
 	status=0
 	timeout "$LIMIT" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" <"$input" || status=$?
-	error=$(cat "$BATS_TEST_TMPDIR/.err")
-	if [ "$status" -ne "$expected" ] || [ "$(wc -l <"$BATS_TEST_TMPDIR/.err")" -ne 1 ]; then
+	said
+	if [ "$status" -ne "$expected" ] || [[ $error != *$'\n' || $error = *$'\n'*$'\n'* ]]; then
 		echo "status $status, not $expected: $error"
+		return 1
+	fi
+	error=${error%$'\n'}
+}
+
+# said -- what fails and misused have kept of standard error, in $error.
+said()
+{
+	IFS= read -r -d '' error <"$BATS_TEST_TMPDIR/.err" || :
+}
+
+# misused COMMAND... -- it refuses its command line: 64, with the reason and the synopsis.
+misused()
+{
+	status=0
+	timeout "$LIMIT" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/.err" </dev/null || status=$?
+	said
+	if [ "$status" -ne 64 ] || [[ $'\n'$error != *$'\n'"$1: "* ]]; then
+		echo "status $status: $error"
 		return 1
 	fi
 }

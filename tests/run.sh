@@ -28,7 +28,7 @@ trap 'exit 143' TERM
 # one FILE -- run it, and tell how it went.  Its counts go to a file of their own.
 one() {
 	local file=$1 name began=$SECONDS log status=0 good bad skip
-	name=$(basename "$file")
+	name=${file##*/}
 	log=$logs/$name
 	bats --formatter tap "${options[@]}" "$file" >"$log" 2>&1 </dev/null || status=$?
 	skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log")
@@ -43,19 +43,23 @@ one() {
 		fi
 		grep -E '^ok [0-9]+ .*# skip' "$log"
 		printf '%s  %4d s  %s: %d passed, %d failed, %d skipped\n' "$([ "$bad" -eq 0 ] && echo 'ok  ' || echo FAIL)" \
-			$((SECONDS - began)) "$name" "$good" "$bad" "$skip"
+			$((SECONDS - began)) "$file" "$good" "$bad" "$skip"
 	} >"$log.said"
 	cat "$log.said"         # in one piece, between those of others
 }
 
 # What takes longest begins first, so that nothing is left to wait for at the end.
 order() {
-	local slow=(torture permissions mtee crash storm waiting rendezvous power overflow matrix docs mcall order) name file
-	for name in "${slow[@]}"; do
-		for file; do [ "$(basename "$file")" != "$name.bats" ] || echo "$file"; done
+	local slow=" storm fuzz locked torture permissions waiting crash resources attack mcall rendezvous mstat mtee matrix docs "
+	local name file
+	for name in $slow; do
+		for file; do
+			[[ $file != */"$name".bats ]] || echo "$file"
+		done
 	done
 	for file; do
-		[[ " ${slow[*]} " == *" $(basename "$file" .bats) "* ]] || echo "$file"
+		name=${file##*/}
+		[[ $slow == *" ${name%.bats} "* ]] || echo "$file"
 	done
 }
 

@@ -6,20 +6,18 @@
 # shellcheck disable=SC2034 # used by the tests
 OWNER=64001 MATE=64002 OTHER=64003 THIRD=64004 FOURTH=64005 TEAM=64100
 
-users_setup()
+setup_file()
 {
-	[ "$(id -u)" -eq 0 ] || skip "it takes root to be several users"
-	command -v setpriv >/dev/null || skip "setpriv is not installed"
+	find_tools
+	[ "$EUID" -eq 0 ] && command -v setpriv >/dev/null || return 0
 	# a place that all can reach, with tools that all can run
-	place=$(mktemp -d /tmp/letterbox.XXXXXX)
-	chmod 755 "$place"
-	cd "$place" || return
-	mkdir bin own
-	for tool in mkmbox rmmbox msend mrecv mtee mcall mstat; do
-		cp "$(type -P "$tool")" bin
-	done
+	all_places=$(mktemp -d /tmp/letterbox.XXXXXX)
+	export all_places
+	mkdir "$all_places/bin"
+	cp "$(type -P mkmbox)" "$(type -P rmmbox)" "$(type -P msend)" "$(type -P mrecv)" "$(type -P mtee)" "$(type -P mcall)" \
+	    "$(type -P mstat)" "$all_places/bin"
 	# as WHO COMMAND... -- run it as that user.
-	cat >bin/as <<-END
+	cat >"$all_places/bin/as" <<-END
 		#!/bin/sh
 		case \$1 in
 		owner) uid=$OWNER gid=$TEAM ;;
@@ -31,10 +29,23 @@ users_setup()
 		shift
 		exec timeout -s KILL $LIMIT setpriv --reuid \$uid --regid \$gid --clear-groups "\$@"
 	END
-	chmod 755 bin/as
-	PATH=$place/bin:$PATH
+	chmod 755 "$all_places" "$all_places/bin/as"
+}
+
+teardown_file()
+{
+	[ -z "${all_places:-}" ] || rm -rf "$all_places"
+}
+
+users_setup()
+{
+	[ "$EUID" -eq 0 ] || skip "it takes root to be several users"
+	[ -n "${all_places:-}" ] || skip "setpriv is not installed"
+	place=$all_places/$BATS_TEST_NUMBER
+	mkdir -m 755 "$place" "$place/own"
+	cd "$place" || return
+	PATH=$all_places/bin:$PATH
 	chown $OWNER:$TEAM own
-	chmod 755 own
 	export XDG_RUNTIME_DIR=
 	unset TMPDIR
 }

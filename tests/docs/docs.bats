@@ -284,3 +284,23 @@ letters()
 	[ -s "$BATS_TEST_TMPDIR/letters" ]
 	while read -r letter; do grep -qx "\.It $letter\." <<<"$assumptions"; done <"$BATS_TEST_TMPDIR/letters"
 }
+
+@test "tests/README.md names each suite and each promise, and what it names is there" {
+	cd "$ROOT/tests"
+	same 'tests/README.md' "$(sed -n '/^## Which suite/,/^## /s/`/\n/gp' README.md | grep '\.bats$' | LC_ALL=C sort -u)" \
+	    'the suites that make check runs' "$(printf '%s\n' */*.bats | LC_ALL=C sort)"
+	same 'the suites that make check runs' "$(printf '%s\n' */*.bats | LC_ALL=C sort)" \
+	    'all suites' "$(find . -name '*.bats' | sed 's,^\./,,' | LC_ALL=C sort)"
+	same 'tests/README.md' "$(sed -nE 's/^\| ([0-9]+)\. .*/\1/p' README.md)" \
+	    'letterbox(7)' "$(seq "$(sed -n '/^\.Sh PROMISES/,/^\.El/p' "$ROOT/man/letterbox.7" | grep -c '^\.It$')")"
+	for name in $(grep -oE '`[a-z_]+(/|\.sh|\.bash|\.c)`' README.md | tr -d '`'); do
+		[ -e "$name" ] || [ -e "unit/$name" ] || { echo "$name is not there"; return 1; }
+	done
+	while read -r _ name; do
+		grep -qE "^([a-z-]+ )*$name( [a-z-]+)*:" "$ROOT/Makefile" || { echo "make $name: there is no such thing"; return 1; }
+	done < <(grep -oE '(`|^    )make [a-z-]+' README.md | sort -u)
+	# and the other way round: each folder has a line
+	for name in */; do
+		grep -qF "| \`$name\`" README.md || { echo "$name is not in tests/README.md"; return 1; }
+	done
+}

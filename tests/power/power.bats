@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The power is cut at each moment of a run (power/): one disk state for each, another each time that the seed is.
 #
-# More of them, and longer runs: make power
+# More of them: make power
 
 load ../helpers
 
@@ -22,10 +22,15 @@ cut_power()
 
 # bats test_tags=no-valgrind,no-sanitize
 @test "what a durable send acknowledged is delivered whole after the power was cut, wherever that was" {
-	cut_power single receive big
+	cut_power single receive
 }
 
 # bats test_tags=no-valgrind,no-sanitize
 @test "no other mailbox delivers what is torn or was not sent after the power was cut, and each works on" {
 	cut_power plain_single plain_receive
+}
+
+# bats test_tags=long,no-valgrind,no-sanitize
+@test "the power is cut in every kind of run, of durable mailboxes and of others" {
+	cut_power
 }

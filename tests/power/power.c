@@ -358,8 +358,11 @@ put_disk(int cut, struct chance c)
 	char path[3 * PATH];
 
 	memset(name, 0, sizeof name);
-	snprintf(path, sizeof path, "rm -rf '%s/disk' && mkdir '%s/disk'", work, work);
+	snprintf(path, sizeof path, "exec rm -rf '%s/disk'", work);
 	if (system(path) != 0)
+		abort();
+	snprintf(path, sizeof path, "%s/disk", work);
+	if (mkdir(path, 0777) == -1)
 		abort();
 	for (int i = 0; i <= cut; i++) {
 		const struct op *o = &ops[i];
@@ -405,7 +408,7 @@ sh(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	snprintf(command, sizeof command, "cd '%s/disk' && timeout -s KILL 20 %s >../out 2>../err </dev/null", work, text);
+	snprintf(command, sizeof command, "cd '%s/disk' && exec timeout -s KILL 20 %s >../out 2>../err </dev/null", work, text);
 	r = system(command);
 	return WIFEXITED(r) ? WEXITSTATUS(r) : 128;
 }

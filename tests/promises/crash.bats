@@ -31,8 +31,11 @@ kill_command()
 # clean BOX -- whoever waits there next clears away what the dead have left: nothing but messages is in the folder.
 clean()
 {
-	run -124 timeout "$LIMIT" mrecv -w 0.01 -t no-such-tag "$1"
-	[ -z "$(files_of "$1")" ] || { echo "left behind: $(files_of "$1")"; return 1; }
+	local status=0 left
+	timeout "$LIMIT" mrecv -w 0.01 -t no-such-tag "$1" || status=$?
+	[ "$status" -eq 124 ] || { echo "status $status, not 124"; return 1; }
+	left=$(files_of "$1")
+	[ -z "$left" ] || { echo "left behind: $left"; return 1; }
 }
 
 # ---- receivers ----
@@ -230,97 +233,103 @@ clean()
 }
 
 # ---- any system call ----
+#
+# Each of these is given N: at every Nth system call of a use it is killed, or the call fails.  All of them: the long tests below.
 
-# calls COMMAND... -- run it, and list its system calls: the name and the how manieth of that name it is.
+# calls N COMMAND... -- run it, and list every Nth of its system calls: the name and the how manieth of that name it is.
 calls()
 {
+	local nth=$1
+	shift
 	strace -qq -o trace "$@" >/dev/null 2>&1 || :
-	sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' trace | awk '$1 !~ /^(execve|exit_group)$/ { print $1, ++n[$1] }'
+	awk -v nth="$nth" '/^[a-z0-9_]*\(/ && !/^(execve|exit_group)\(/ { sub(/\(.*/, ""); n++; $0 = $0 " " ++count[$0] }
+	    /^[a-z0-9_]+ [0-9]+$/ && n % nth == 0' trace
 }
 
 # killed_at NAME NTH COMMAND... -- run it, and kill it at its NTH system call NAME.
 killed_at()
 {
-	local inject="$1:signal=KILL:when=$2"
+	local inject="$1:signal=KILL:when=$2" traced
 	shift 2
-	(timeout "$LIMIT" strace -qq -o trace -e inject="$inject" "$@" 2>err || :) 2>/dev/null
-	! grep -q 'killed by SIGKILL' trace || kills=$((kills + 1))
+	{ timeout "$LIMIT" strace -qq -o trace -e inject="$inject" "$@" 2>err || :; } 2>/dev/null
+	mapfile -t traced <trace
+	[[ ${traced[*]} != *'killed by SIGKILL'* ]] || kills=$((kills + 1))
 }
 
 # enough -- whether most of the calls in list were met.
 enough()
 {
-	calls=$(wc -l <list)
-	[ "$calls" -gt 8 ] && [ $((kills * 4)) -ge $((calls * 3)) ] || { echo "$kills kills at $calls calls"; return 1; }
+	local calls
+	mapfile -t calls <list
+	[ ${#calls[@]} -gt 4 ] && [ $((kills * 4)) -ge $((${#calls[@]} * 3)) ] || { echo "$kills kills at ${#calls[@]} calls"; return 1; }
 }
 
-need_strace()
+sender_killed()
 {
-	needs_strace
-	strace -qq -o /dev/null true || skip "strace can trace nothing here"
-}
-
-@test "a sender that is killed at any system call leaves its message whole or not at all, and nothing else" {
-	need_strace
 	kills=0
 	msend box before
-	calls msend box one >list
+	calls "$1" msend box one >list
 	mrecv -a box >/dev/null
 	while read -r name nth; do
 		msend box before
 		killed_at "$name" "$nth" msend box one
-		timeout "$LIMIT" msend box after
+		msend box after
 		mrecv -a box >out
-		case $(xargs <out) in
+		mapfile -t got <out
+		case ${got[*]} in
 		'before after' | 'before one after') ;;
-		*) echo "at $name $nth: $(xargs <out)"; return 1 ;;
+		*) echo "at $name $nth: ${got[*]}"; return 1 ;;
 		esac
 		clean box
 	done <list
 	enough
 }
 
-@test "a sender of a large payload that is killed at any system call leaves it whole or not at all, and nothing else" {
-	need_strace
+large_sender_killed()
+{
 	kills=0
 	pattern 100000 >big
-	calls msend box <big >list
+	calls "$1" msend box <big >list
 	mrecv -a box >/dev/null
 	while read -r name nth; do
 		killed_at "$name" "$nth" msend box <big
-		[ "$(mrecv -n box | tee out | wc -c)" -eq 0 ] || same big out
+		mrecv -n box >out || [ ! -s out ]
+		[ ! -s out ] || same big out
 		clean box
 	done <list
 	enough
 }
 
-@test "a receiver that is killed at any system call leaves every message, or has written those that are gone" {
-	need_strace
+receiver_killed()
+{
 	kills=0
 	lines one two three | msend -l box
-	calls mrecv -c 2 -n box >list
+	calls "$1" mrecv -c 2 -n box >list
 	mrecv -a box >/dev/null
 	while read -r name nth; do
 		lines one two three | msend -l box
 		killed_at "$name" "$nth" mrecv -c 2 -n box >out
-		timeout "$LIMIT" mrecv -a box >rest
-		case "$(xargs <out): $(xargs <rest)" in
+		mrecv -a box >rest
+		mapfile -t got <out
+		mapfile -t left <rest
+		case "${got[*]}: ${left[*]}" in
 		': one two three' | 'one two: three' | 'one two: one two three') ;;
-		*) echo "at $name $nth: $(xargs <out): $(xargs <rest)"; return 1 ;;
+		*) echo "at $name $nth: ${got[*]}: ${left[*]}"; return 1 ;;
 		esac
 		clean box
 	done <list
 	enough
 }
 
-@test "a receiver that is killed at any system call while it goes to sleep leaves nothing behind" {
-	need_strace
+sleeper_killed()
+{
 	kills=0
-	calls mrecv -w 0.01 box >list
+	calls "$1" mrecv -w 0.01 box >list
 	while read -r name nth; do
 		killed_at "$name" "$nth" mrecv -w 0.01 box
-		timeout "$LIMIT" msend box one
-		[ "$(timeout "$LIMIT" mrecv box)" = one ]
+		msend box one
+		mrecv box >out
+		same out <(echo one)
 		clean box
 	done <list
 	enough
@@ -333,8 +342,8 @@ counted()
 	[ "$(mstat -J "$1" | jq .received)" = "$(wc -l <out)" ] || { echo "$(xargs <out): $(mstat -J "$1")"; return 1; }
 }
 
-@test "a message that is dropped is counted as dropped, at whichever system call its dropper is killed" {
-	need_strace
+dropper_killed()
+{
 	use=(msend full two)
 	for i in 1 2 3; do
 		case $i in
@@ -343,13 +352,13 @@ counted()
 		esac
 		kills=0
 		fresh "$i"
-		calls "${use[@]}" | grep -E '^(pwrite64|unlinkat) ' >list
+		calls 1 "${use[@]}" | grep -E '^(pwrite64|unlinkat) ' | awk -v n="$1" 'NR % n == 0' >list
 		while read -r name nth; do
 			fresh "$i"
 			killed_at "$name" "$nth" "${use[@]}"
 			counted full
 		done <list
-		[ "$kills" -ge 4 ]
+		[ $((kills * $1)) -ge 4 ]
 	done
 }
 
@@ -360,36 +369,37 @@ fresh()
 	case $1 in
 	1) mkmbox -c 1 -o oldest full; msend full one ;;
 	2) mkmbox full ;;
-	3) mkmbox full; msend -x 0.001 full one; sleep 0.002 ;;
+	3) mkmbox full; msend -x 0.001 full one; nap ;;
 	esac
 }
 
-@test "a sender that is killed in a batch leaves no disk in use in a mailbox that is emptied" {
-	need_strace
-	seq 4000 >list
-	calls msend -l box <list | grep pwrite64 >calls
+batch_killed()
+{
+	seq 4000 >numbers
+	calls 1 msend -l box <numbers | grep pwrite64 | awk -v n="$1" 'NR % n == 0' >list
 	mrecv -a box >/dev/null
 	kills=0
 	while read -r name nth; do
-		killed_at "$name" "$nth" msend -l box <list
+		killed_at "$name" "$nth" msend -l box <numbers
 		mrecv -a box >/dev/null || :
 		run -1 mrecv -n box
 		kept=$(du -s -k box | cut -f 1)
 		[ "$kept" -lt 64 ] || { echo "killed at $name $nth: $kept KB"; ls -ls box; return 1; }
-	done <calls
-	[ "$kills" -gt 8 ]
+	done <list
+	[ $((kills * $1)) -gt 8 ]
 }
 
-@test "a maker that is killed at any system call leaves a mailbox, or what mkmbox -p makes one" {
-	need_strace
+maker_killed()
+{
 	kills=0
-	calls mkmbox made >list
+	calls "$1" mkmbox made >list
 	rmmbox made
 	while read -r name nth; do
 		killed_at "$name" "$nth" mkmbox made
 		mkmbox -p made
 		msend made one
-		[ "$(mrecv -n made)" = one ]
+		mrecv -n made >out
+		same out <(echo one)
 		[ -z "$(files_of made)" ]
 		rmmbox made
 		[ ! -e made ]
@@ -397,12 +407,12 @@ fresh()
 	enough
 }
 
-@test "a remover that is killed at any system call leaves the mailbox, or what rmmbox -f removes" {
-	need_strace
+remover_killed()
+{
 	kills=0
 	mkmbox made
 	msend made one
-	calls rmmbox -f made >list
+	calls "$1" rmmbox -f made >list
 	while read -r name nth; do
 		mkmbox made
 		msend made one
@@ -413,14 +423,12 @@ fresh()
 	enough
 }
 
-# bats test_tags=no-sanitize
-@test "a sender in which any system call fails says so in one line, or has sent its message" {
-	need_strace
-	kills=0
+sender_failed()
+{
 	msend box before
-	calls msend box one >list
+	calls 1 msend box one >list
 	mrecv -a box >/dev/null
-	grep -E '^(open|openat|pwrite64|pread64|read|fcntl|fstat|newfstatat|ftruncate)' list >some
+	grep -E '^(open|openat|pwrite64|pread64|read|fcntl|fstat|newfstatat|ftruncate)' list | awk -v n="$1" 'NR % n == 0' >some
 	[ -s some ]
 	while read -r name nth; do
 		case $name in
@@ -433,16 +441,80 @@ fresh()
 		status=0
 		timeout "$LIMIT" strace -qq -o trace -e inject="$name:error=$error:when=$nth" msend box one 2>err || status=$?
 		grep -q INJECTED trace || { echo "nothing failed at $name $nth"; return 1; }
-		timeout "$LIMIT" msend box after
+		msend box after
 		mrecv -a box >out
-		case "$status: $(wc -l <err): $(xargs <out)" in
+		mapfile -t said <err
+		mapfile -t got <out
+		case "$status: ${#said[@]}: ${got[*]}" in
 		'0: 0: before one after') ;;
-		0:*) echo "$error at $name $nth: success, and $(xargs <out); $(cat err)"; return 1 ;;
+		0:*) echo "$error at $name $nth: success, and ${got[*]}; ${said[*]}"; return 1 ;;
 		*': 1: before after' | *': 1: before one after') ;;
-		*) echo "$error at $name $nth: $status: $(cat err): $(xargs <out)"; return 1 ;;
+		*) echo "$error at $name $nth: $status: ${said[*]}: ${got[*]}"; return 1 ;;
 		esac
 		clean box
 	done <some
+}
+
+@test "a sender that is killed at any system call leaves its message whole or not at all, and nothing else" {
+	needs_strace
+	sender_killed 3
+}
+
+@test "a sender of a large payload that is killed at any system call leaves it whole or not at all, and nothing else" {
+	needs_strace
+	large_sender_killed 7
+}
+
+@test "a receiver that is killed at any system call leaves every message, or has written those that are gone" {
+	needs_strace
+	receiver_killed 5
+}
+
+@test "a receiver that is killed at any system call while it goes to sleep leaves nothing behind" {
+	needs_strace
+	sleeper_killed 5
+}
+
+@test "a message that is dropped is counted as dropped, at whichever system call its dropper is killed" {
+	needs_strace
+	dropper_killed 2
+}
+
+@test "a sender that is killed in a batch leaves no disk in use in a mailbox that is emptied" {
+	needs_strace
+	batch_killed 2
+}
+
+@test "a maker that is killed at any system call leaves a mailbox, or what mkmbox -p makes one" {
+	needs_strace
+	maker_killed 5
+}
+
+@test "a remover that is killed at any system call leaves the mailbox, or what rmmbox -f removes" {
+	needs_strace
+	remover_killed 5
+}
+
+# bats test_tags=no-sanitize
+@test "a sender in which any system call fails says so in one line, or has sent its message" {
+	needs_strace
+	sender_failed 3
+}
+
+# bats test_tags=long
+@test "all of that at each single system call" {
+	needs_strace
+	for killed in sender large_sender receiver sleeper dropper batch maker remover; do
+		rmmbox -f box
+		mkmbox -b inf box
+		"${killed}_killed" 1
+	done
+}
+
+# bats test_tags=long,no-sanitize
+@test "a sender in which each system call in turn fails says so in one line, or has sent its message" {
+	needs_strace
+	sender_failed 1
 }
 
 # ---- full disks ----
@@ -571,14 +643,13 @@ damaged()
 
 @test "a ctl of which any byte was changed in both copies is refused with 65" {
 	mkmbox broken
-	cp broken/ctl whole
+	read -r -d "" -a bytes < <(od -An -v -t u1 broken/ctl) || :
+	[ ${#bytes[@]} -eq 512 ]
 	for at in 0 7 8 16 24 40 64 96 128 200 252 255; do
-		cp whole broken/ctl
-		for copy in 0 256; do
-			byte=$(od -An -t u1 -j $((at + copy)) -N 1 whole)
-			printf "\\x$(printf %x $((byte ^ 1)))" |
-			    dd of=broken/ctl bs=1 seek=$((at + copy)) conv=notrunc status=none
-		done
+		changed=("${bytes[@]}")
+		for i in $at $((at + 256)); do changed[i]=$((bytes[i] ^ 1)); done
+		printf -v text '\\x%02x' "${changed[@]}"
+		printf %b "$text" >broken/ctl
 		damaged
 	done
 }

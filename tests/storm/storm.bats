@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The storm (tests/storm): many at work with the real tools, and every message is accounted for.  Long: "make storm".
+# The storm (tests/storm): many at work with the real tools, and every message is accounted for.  Longer: "make storm".
 
 # Eighteen valgrinds at one lock take turns that last longer than anybody waits.
 # bats file_tags=no-valgrind
@@ -25,32 +25,54 @@ storm()
 	timeout 120 "$STORM/storm" -l 110 -s "${SEED:-$RANDOM}" "$@" 3>&-
 }
 
+# bats test_tags=long
 @test "20,000 messages from 8 senders to 10 receivers: each arrives once, whole and in order, and the mailbox is small again" {
 	storm -n 20000 here
 }
 
+@test "4,000 messages from 8 senders to 10 receivers: each arrives once, whole and in order, and the mailbox is small again" {
+	storm -n 4000 -m 2 here
+}
+
 @test "the same through a mailbox that is nearly always full" {
-	storm -n 4000 -m 2 here -c 100 -b 256K
+	storm -n 1000 -m 1 here -c 100 -b 256K
 }
 
 @test "where tools are killed at random nothing acknowledged is lost, and only what a killed receiver had comes again" {
-	storm -n 8000 -k 50 here
+	storm -n 2000 -m 1 -k 50 here
 }
 
 @test "where nothing is stored every message is handed over once, whole and in order" {
-	storm -n 4000 -m 2 here -c 0
+	storm -n 600 -m 1 here -c 0
 }
 
 @test "where nothing is stored and tools are killed at random, only what a killed receiver had comes again" {
-	storm -n 3000 -k 60 -m 2 here -c 0
+	storm -n 600 -k 60 -m 1 here -c 0
 }
 
 @test "callers and servers that are killed at random: each call gets its own answer, or is told" {
-	storm -n 100 -S 1 -R 1 -m 0 -C 8 -V 4 -r 60 -k 60 here
+	storm -n 100 -S 1 -R 1 -m 0 -C 4 -V 2 -r 40 -k 60 here
 }
 
 # bats test_tags=no-sanitize,no-valgrind
 @test "signals that interrupt every system call, and a clock that is set to and fro, change nothing of that" {
+	export SPRAY_US=700 SPRAY_STEP=300
+	PATH=$STORM/bin:$PATH
+	storm -n 1500 -m 1 -C 2 -V 2 -r 10 -k 80 here
+}
+
+# bats test_tags=long
+@test "more of that: a mailbox that is nearly always full, and more of what is killed, with and without anything stored" {
+	storm -n 4000 -m 2 here -c 100 -b 256K
+	mkdir killed zero zero_killed called
+	storm -n 8000 -k 50 killed
+	storm -n 4000 -m 2 zero -c 0
+	storm -n 3000 -k 60 -m 2 zero_killed -c 0
+	storm -n 100 -S 1 -R 1 -m 0 -C 8 -V 4 -r 60 -k 60 called
+}
+
+# bats test_tags=long,no-sanitize,no-valgrind
+@test "more of that: signals that interrupt every system call, and a clock that is set to and fro" {
 	export SPRAY_US=700 SPRAY_STEP=300
 	PATH=$STORM/bin:$PATH
 	storm -n 3000 -m 2 -C 4 -V 2 -r 20 here

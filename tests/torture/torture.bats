@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Each tool is killed at its system calls, each of them fails, each read and write comes short (torture/): a sample of
-# the points.
+# the points of some uses, and (long) of all uses.
 #
 # All of them, by hand: make torture
 
@@ -15,26 +15,48 @@ setup()
 	common_setup
 }
 
-# sample NTH PATTERN -- every NTH point of the uses that match, with a seed of its own each time, which it tells.
+# sample NTH USE... -- every NTH point of these uses, with a seed that it tells.
 sample()
 {
-	local nth=$1 seed=${SEED:-1} torture=$BATS_TEST_DIRNAME/torture.sh uses
-	mapfile -t uses < <("$torture" -l | grep -E "$2")
+	local nth=$1 seed=${SEED:-1}
+	shift
 	needs_strace
-	# with a sanitizer all is slower
-	[ -z "${ASAN_OPTIONS:-}" ] || nth=$((nth * 4 + 1))
 	echo "one point in $nth, seed $seed"
-	LIMIT=10 "$torture" -e "$nth" -s "$seed" "${uses[@]}" 3>&-
+	LIMIT=10 "$BATS_TEST_DIRNAME/torture.sh" -e "$nth" -s "$seed" "$@" 3>&-
+}
+
+# sample_all NTH PATTERN -- the same for all uses whose names match.
+sample_all()
+{
+	local uses
+	mapfile -t uses < <("$BATS_TEST_DIRNAME/torture.sh" -l | grep -E "$2")
+	[ ${#uses[@]} -ge 10 ]
+	sample "$1" "${uses[@]}"
 }
 
 @test "a sender that is killed or fails at a system call has sent whole messages or none, and says which" {
-	sample 131 '^(msend|meet_send|mtee)'
+	sample 199 msend msend_lines msend_big msend_rolls msend_full msend_sync msend_oldest meet_send mtee drop_leave
 }
 
 @test "a receiver that is killed or fails at a system call has lost no message, and the next takes what is left" {
-	sample 131 '^(mrecv|meet_receive|mcall)'
+	sample 199 mrecv mrecv_command mrecv_all mrecv_dead mrecv_woken mrecv_drops meet_receive mcall
 }
 
 @test "what makes, removes, shows or mends a mailbox may be killed or fail at a system call" {
-	sample 61 '^(mkmbox|rmmbox|mstat|mend)'
+	sample 151 mkmbox rmmbox mstat mend_send mend_claims mend_wants
+}
+
+# bats test_tags=long
+@test "each use: a sender that is killed or fails at a system call has sent whole messages or none, and says which" {
+	sample_all 61 '^(msend|meet_send|mtee|drop)'
+}
+
+# bats test_tags=long
+@test "each use: a receiver that is killed or fails at a system call has lost no message, and the next takes what is left" {
+	sample_all 61 '^(mrecv|meet_receive|mcall)'
+}
+
+# bats test_tags=long
+@test "each use: what makes, removes, shows or mends a mailbox may be killed or fail at a system call" {
+	sample_all 31 '^(mkmbox|rmmbox|mstat|mend)'
 }

@@ -31,44 +31,46 @@ export MBOX_SOURCE=torture
 # the leak checker cannot work in a process that is traced
 [ -z "${ASAN_OPTIONS:-}" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 
-# ---- what can fail, and how: errnos that the call may give, by its page; with + those that stay
+# ---- what can fail, and how: errnos that the call may give, by its page, go to $errors; with + those that stay
 
 errors_of() {
+	errors=''
 	case $1 in
-	open | openat) echo EMFILE ENFILE ENOMEM EACCES EIO ENOSPC EINTR EMFILE+ EACCES+ ;;
-	mkdir | mkdirat) echo ENOSPC EACCES EDQUOT EIO ;;
-	mknod | mknodat) echo ENOSPC EACCES EDQUOT EIO ENOSPC+ ;;
-	link | linkat | symlink | symlinkat) echo ENOSPC EACCES EIO ;;
-	rename | renameat | renameat2) echo ENOSPC EACCES EIO EDQUOT ;;
-	unlink | unlinkat | rmdir) echo EACCES EIO ENOMEM EIO+ ;;
-	read) echo EIO EINTR EIO+ ;;
-	pread64) echo EIO EINTR EIO+ ;;
-	write) echo ENOSPC EIO EINTR EDQUOT EPIPE EAGAIN ENOSPC+ EPIPE+ ;;
-	pwrite64) echo ENOSPC EIO EINTR EDQUOT ENOSPC+ EIO+ ;;
-	writev | sendfile | splice | tee | copy_file_range) echo ENOSPC EIO EINTR EPIPE ENOSPC+ ;;
-	ftruncate | fallocate) echo ENOSPC EIO EINTR ;;
-	fsync | fdatasync) echo EIO ENOSPC EDQUOT ;;
-	fstat | stat | lstat | newfstatat | statx) echo EIO ENOMEM EACCES ;;
-	access | faccessat | faccessat2) echo EIO EACCES ENOMEM ;;
-	fchmod | fchmodat | chmod) echo EIO EPERM ;;
-	fcntl) echo ENOLCK EINTR EAGAIN EDEADLK ENOLCK+ ;;
-	flock) echo ENOLCK EINTR EAGAIN ;;
-	poll | ppoll) echo EINTR ENOMEM ;;
-	getrandom) echo EINTR ;;
+	open | openat) errors='EMFILE ENFILE ENOMEM EACCES EIO ENOSPC EINTR EMFILE+ EACCES+' ;;
+	mkdir | mkdirat) errors='ENOSPC EACCES EDQUOT EIO' ;;
+	mknod | mknodat) errors='ENOSPC EACCES EDQUOT EIO ENOSPC+' ;;
+	link | linkat | symlink | symlinkat) errors='ENOSPC EACCES EIO' ;;
+	rename | renameat | renameat2) errors='ENOSPC EACCES EIO EDQUOT' ;;
+	unlink | unlinkat | rmdir) errors='EACCES EIO ENOMEM EIO+' ;;
+	read) errors='EIO EINTR EIO+' ;;
+	pread64) errors='EIO EINTR EIO+' ;;
+	write) errors='ENOSPC EIO EINTR EDQUOT EPIPE EAGAIN ENOSPC+ EPIPE+' ;;
+	pwrite64) errors='ENOSPC EIO EINTR EDQUOT ENOSPC+ EIO+' ;;
+	writev | sendfile | splice | tee | copy_file_range) errors='ENOSPC EIO EINTR EPIPE ENOSPC+' ;;
+	ftruncate | fallocate) errors='ENOSPC EIO EINTR' ;;
+	fsync | fdatasync) errors='EIO ENOSPC EDQUOT' ;;
+	fstat | stat | lstat | newfstatat | statx) errors='EIO ENOMEM EACCES' ;;
+	access | faccessat | faccessat2) errors='EIO EACCES ENOMEM' ;;
+	fchmod | fchmodat | chmod) errors='EIO EPERM' ;;
+	fcntl) errors='ENOLCK EINTR EAGAIN EDEADLK ENOLCK+' ;;
+	flock) errors='ENOLCK EINTR EAGAIN' ;;
+	poll | ppoll) errors='EINTR ENOMEM' ;;
+	getrandom) errors='EINTR' ;;
 	# a sanitizer's own are among them, and it gives up
-	mmap | mremap | brk) [ -n "${ASAN_OPTIONS:-}" ] || echo ENOMEM ENOMEM+ ;;
-	pipe | pipe2 | dup | dup2 | dup3 | memfd_create) echo EMFILE ENFILE ;;
-	fork | vfork | clone | clone3) echo EAGAIN ENOMEM ;;
-	wait4 | waitid) echo EINTR ;;
-	getdents | getdents64) echo EIO ENOMEM ;;
-	lseek | ioctl) echo EIO ;;
+	mmap | mremap | brk) [ -n "${ASAN_OPTIONS:-}" ] || errors='ENOMEM ENOMEM+' ;;
+	pipe | pipe2 | dup | dup2 | dup3 | memfd_create) errors='EMFILE ENFILE' ;;
+	fork | vfork | clone | clone3) errors='EAGAIN ENOMEM' ;;
+	wait4 | waitid) errors='EINTR' ;;
+	getdents | getdents64) errors='EIO ENOMEM' ;;
+	lseek | ioctl) errors='EIO' ;;
 	esac
 }
 
-# shorts_of CALL -- what the call may be told to do less of.
+# shorts_of CALL -- what the call may be told to do less of goes to $shorts.
 shorts_of() {
+	shorts=''
 	case $1 in
-	read | pread64 | write | pwrite64 | splice | tee | sendfile | copy_file_range) [ ! -x "$top/short" ] || echo SHORT HALF ;;
+	read | pread64 | write | pwrite64 | splice | tee | sendfile | copy_file_range) [ ! -x "$top/short" ] || shorts='SHORT HALF' ;;
 	esac
 }
 
@@ -102,10 +104,29 @@ slurp() {
 	IFS= read -r -d '' slurped <"$1"
 }
 
+# watch -- told on standard input the pid of each command that begins, and an empty line when it has ended: kill it
+# where it takes longer than $LIMIT seconds.  One process for a whole use, where timeout(1) would be one for a command.
+watch() {
+	local pid='' next
+	while :; do
+		next=''
+		read -r ${pid:+-t "$LIMIT"} next
+		case $? in
+		0) ;;
+		1) exit ;;
+		*) kill -KILL "$pid" ;;
+		esac
+		pid=$next
+	done
+}
+
 # within COMMAND... -- run it, in $LIMIT seconds; what it says and its status go to ../said and $said.
 within() {
-	timeout -s KILL "$LIMIT" "$@" >../said 2>../said.err </dev/null
+	"$@" >../said 2>../said.err </dev/null 8<&- 9>&- &
+	echo $! >&9
+	wait $!
 	said=$?
+	echo >&9
 	[ "$said" -ne 137 ] || bad "this did not end within $LIMIT s: $*"
 	return $said
 }
@@ -160,28 +181,30 @@ run_tool() {
 # list_calls -- the calls of the tool in order, "NAME NTH LIKE": LIKE tells whose errnos it can give, - for none.
 # Those before `main` are told by tool --version.
 list_calls() {
-	local startup killed=0
-	strace -qq -o ../trace "${cmd[0]}" --version >/dev/null
-	startup=$(grep -n '^write(1' ../trace | head -n 1 | cut -d: -f1)
+	local killed=0
+	strace -qq -o ../startup "${cmd[0]}" --version >/dev/null
 	run_tool strace -qq -o ../trace
 	[ "$status" -eq "$normally" ] || { echo "$use: undisturbed, it ends with $status: $(cat ../err)"; return 1; }
-	awk -v startup="$((startup - 1))" '
+	awk '
+		FILENAME == "../startup" { if (/^write\(1/ && !startup) startup = FNR - 1; next }
 		/^[a-z0-9_]+\(/ && !/^execve\(/ {
 			match($0, /^[a-z0-9_]+/)
 			name = substr($0, 1, RLENGTH)
 			# an unlock, and what only sets or tells a flag, cannot fail
 			ours = FNR > startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/
 			print name, ++n[name], ours ? (/F_DUPFD/ ? "dup" : name) : "-"
-		}' ../trace >../calls
+		}' ../startup ../trace >../calls
 }
 
 # list_points -- "NAME:NTH:WHAT" of all points.
 list_points() {
-	local name nth like what
+	local name nth like what errors shorts
 	while read -r name nth like; do
 		echo "$name:$nth:KILL"
 		[ "$like" != - ] || continue
-		for what in $(errors_of "$like") $(shorts_of "$name"); do
+		errors_of "$like"
+		shorts_of "$name"
+		for what in $errors $shorts; do
 			# shellcheck disable=SC2254  # a pattern
 			case $name:$what in
 			$skips) ;;
@@ -402,7 +425,7 @@ torture() {
 . "$here/uses.sh"
 # shellcheck source-path=SCRIPTDIR source=uses_more.sh
 . "$here/uses_more.sh"
-every=1 seed=0 jobs=$((3 * $(nproc))) only='' keep='' list=''
+every=1 seed=0 jobs='' only='' keep='' list=''
 while getopts e:j:klp:s: opt; do
 	case $opt in
 	e) every=$OPTARG ;;
@@ -415,19 +438,19 @@ while getopts e:j:klp:s: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-# what takes longest begins first, so that nothing is left to wait for at the end
-slow=(msend_roll meet_send meet_send_big meet_receive meet_receive_big)
-mapfile -t all < <({ printf '%s\n' "${slow[@]}"; declare -F | sed -n 's/^declare -f use_//p'; } | awk '!seen[$0]++')
-[ $# -gt 0 ] || set -- "${all[@]}"
-if [ -n "$list" ]; then
-	printf '%s\n' "${all[@]}"
-	exit
-fi
-if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
-	echo "torture: strace is missing, or can trace nothing here"
-	exit 77
-fi
 if [ -z "${TORTURE_TOP:-}" ]; then
+	# what takes longest begins first, so that nothing is left to wait for at the end
+	slow=(msend_roll meet_send meet_send_big meet_receive meet_receive_big)
+	mapfile -t all < <({ printf '%s\n' "${slow[@]}"; declare -F | sed -n 's/^declare -f use_//p'; } | awk '!seen[$0]++')
+	[ $# -gt 0 ] || set -- "${all[@]}"
+	if [ -n "$list" ]; then
+		printf '%s\n' "${all[@]}"
+		exit
+	fi
+	if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
+		echo "torture: strace is missing, or can trace nothing here"
+		exit 77
+	fi
 	TORTURE_TOP=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX") || exit
 	export TORTURE_TOP
 	unset TMPDIR
@@ -442,7 +465,7 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -o "$TORTURE_TOP/short" "$here/short.c" ||
 		echo "torture: no call is made short: how is not known here"
 	[ $# -eq 1 ] || {
-		printf '%s\n' "$@" | xargs -P "$jobs" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"} |
+		printf '%s\n' "$@" | xargs -P "${jobs:-$((3 * $(nproc)))}" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"} |
 			tee "$TORTURE_TOP/told"
 		status=${PIPESTATUS[1]}
 		awk '/ calls, .* not met: / {
@@ -458,4 +481,5 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 fi
 top=$TORTURE_TOP
 exec 8<> <(:)
+exec 9> >(watch >&8 2>&1)
 torture "$1"

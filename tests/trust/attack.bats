@@ -420,7 +420,7 @@ left_locked()
 	as owner mkmbox -m 0666 own/a
 	as owner mkmbox -m 0666 own/b
 	ln -s "$place/own/a" public/swap/box
-	(for i in {1..150}; do
+	(for i in {1..50}; do
 		ln -sfn "$place/own/b" public/swap/box
 		ln -sfn /dev/null public/swap/box
 		ln -sfn "$place/own/a" public/swap/box

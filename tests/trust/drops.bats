@@ -56,9 +56,9 @@ outside()
 	as owner mrecv -a own/box >got
 	seq 2000 | same - got
 	# of one process after another, too
-	as other sh -c 'for i in $(seq 200); do msend own/box "$i" || exit; done'
+	as other sh -c 'for i in $(seq 50); do msend own/box "$i" || exit; done'
 	as owner mrecv -a own/box >got
-	seq 200 | same - got
+	seq 50 | same - got
 	# and among others', one by one
 	for who in other third fourth; do
 		(seq 300 | as $who msend -l -t $who own/box) 3>&- &

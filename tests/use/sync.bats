@@ -126,8 +126,10 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 	[ "$nth" -gt 10 ]
 }
 
-@test "-S -w withdraws so that both sides agree, in 100 races" {
-	for i in $(seq 100); do
+# races N -- a sender who withdraws, and a receiver who comes at that moment.
+races()
+{
+	for ((i = 1; i <= $1; i++)); do
 		in_background msend -S -w "0.00$((i % 6 + 1))" box "$i"
 		got=0
 		timeout "$LIMIT" mrecv -w "0.00$((i % 5 + 1))" box >out || got=$?
@@ -141,6 +143,15 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 		esac
 	done
 	run -1 mrecv -n box
+}
+
+@test "-S -w withdraws so that both sides agree, in 30 races" {
+	races 30
+}
+
+# bats test_tags=long
+@test "-S -w withdraws so that both sides agree, in 300 races" {
+	races 300
 }
 
 @test "a message that a receiver has when the time runs out is left to him" {
