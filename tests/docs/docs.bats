@@ -260,6 +260,19 @@ letters()
 	same Makefile "$listed" src "$(cd "$ROOT/src" && find . -name '*.[ch]' | cut -c 3- | sort)"
 }
 
+@test "src/README.md has a line for each module, in its room, and for nothing else" {
+	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES) $(TOOLS:%=tool/%)' docs-list |
+	    tr ' ' '\n' | sed 's/\.[ch]$//' | sort)
+	told=$(sed -n '/^### Modules/,/^## /p' "$ROOT/src/README.md" | awk -F '`' '
+		/^\| `[a-z\/]*\/` \| \|$/ { room = $2; next }
+		/^\| `/ {
+			sub(/ \|.*/, "", $0)
+			for (i = 2; i <= NF; i += 2)
+				print room $i
+		}' | sort)
+	same Makefile "$listed" src/README.md "$told"
+}
+
 @test "the Makefile lists the tools that are documented" {
 	same Makefile "$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(sort $(TOOLS))' docs-list)" \
 	    tests/docs/docs.sh "$(printf '%s\n' "${TOOLS[@]}" | sort | xargs)"
