@@ -42,9 +42,9 @@ users_setup()
 	[ "$EUID" -eq 0 ] || skip "it takes root to be several users"
 	[ -n "${all_places:-}" ] || skip "setpriv is not installed"
 	place=$all_places/$BATS_TEST_NUMBER
-	mkdir -m 755 "$place" "$place/own"
+	mkdir -m 755 "$place" "$place/own" "$place/bin"
 	cd "$place" || return
-	PATH=$all_places/bin:$PATH
+	PATH=$place/bin:$all_places/bin:$PATH
 	chown $OWNER:$TEAM own
 	export XDG_RUNTIME_DIR=
 	unset TMPDIR

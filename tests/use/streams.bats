@@ -48,8 +48,9 @@ gives()
 	*) lines=1 ;;
 	esac
 	without "$@"
-	[ "$status" -eq "$expected" ] && [ "$(wc -l <err)" -eq "$lines" ] || {
-		echo "status $status, not $expected, without $*: $(cat err)"
+	mapfile -t said <err
+	[ "$status" -eq "$expected" ] && [ ${#said[@]} -eq "$lines" ] || {
+		echo "status $status, not $expected, without $*: ${said[*]}"
 		return 1
 	}
 }
@@ -65,15 +66,19 @@ needs()
 	esac
 }
 
-# holds BOX [LINE...] -- the mailbox is sound, and these are its messages; they are received.
+# holds BOX [LINE...] -- the mailbox is sound, these are its messages, and another one comes behind them; they are
+# received.
 holds()
 {
 	local box=$1
 	shift
 	mstat "$box" >/dev/null || return
-	mrecv -a "$box" >found || [ $# -eq 0 ] || return
-	[ "$(cat found)" = "$(lines "$@")" ] || { echo "in $box: $(cat found)"; return 1; }
-	msend "$box" after && [ "$(mrecv -n "$box")" = after ]
+	msend "$box" after && mrecv -a "$box" >found || return
+	printf '%s\n' "$@" after >due
+	[ $# -gt 0 ] || echo after >due
+	mapfile -t found <found
+	mapfile -t due <due
+	[ "${found[*]}" = "${due[*]}" ] || { echo "in $box: ${found[*]}"; return 1; }
 }
 
 # ---- send ----
