@@ -209,8 +209,8 @@ check-valgrind:
 
 # tests/torture/torture.bats tries a sample of the points.  TORTURE names some of the uses: make torture TORTURE="msend mrecv"
 TORTURE =
-torture: all
-	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" tests/torture/torture.sh $(TORTURE)
+torture: all $(BUILD)/inspect
+	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/torture/torture.sh $(TORTURE)
 
 # tests/storm/storm.bats is the short form.  STORM_ARGS is for all parts of it: make storm STORM_ARGS="-s 7"
 STORM_ARGS =
