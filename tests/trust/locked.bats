@@ -231,7 +231,9 @@ flow()
 	receiver=$child
 	until_waiting jobs
 	holder jobs
-	printf 'M1 2 t s\nhi\n' >&5
+	# in one write(2): bash's printf takes one a line
+	printf 'M1 2 t s\nhi\n' >frame
+	cat frame >&5
 	ended_with 124 "$receiver"
 	# where the lock was waited for before the pipe was looked at, it is there still
 	[ "$(<got)" = hi ] || [ "$(timeout "$LIMIT" mrecv -n pipe)" = hi ]
