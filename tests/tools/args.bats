@@ -24,7 +24,7 @@ refuses()
 	program=$(type -P "$tool")
 	for called in "$tool" ./bin/"$tool" /usr/local/libexec/of/some/package/"$tool" x ''; do
 		status=0
-		err=$( (exec -a "$called" "$program" "$@") 2>&1 >/dev/null </dev/null) || status=$?
+		err=$(exec -a "$called" "$program" "$@" 2>&1 >/dev/null </dev/null) || status=$?
 		if [ "$status" -ne 64 ] || [ "${err%%$'\n'*}" != "$tool: $message" ] ||
 		    [[ $err != "$tool: $message"$'\nusage: '"$tool "* ]]; then
 			echo "$tool $* called '$called': status $status: $err"
