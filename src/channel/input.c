@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/splice.h"
 
 /* failed -- note where; gives up a message begun.  Returns -1, errno as it was. */
 static int
@@ -205,16 +206,17 @@ input_words(struct input *in, char *const *words)
 static int
 whole_pieces(struct input *in, ssize_t n)
 {
-	int moved;
+	int fed;
 
 	if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 		return -1;
-	moved = sink_feed(in->sink, STDIN_FILENO);
+	splice_widen(STDIN_FILENO);
+	fed = sink_feed(in->sink, STDIN_FILENO);
 	/* who has had enough of it has had it all */
-	while (moved == 0 && !sink_done(in->sink) && (n = read_some(in->buf, INPUT_BUF)) > 0)
+	while (fed == 0 && !sink_done(in->sink) && (n = read_some(in->buf, INPUT_BUF)) > 0)
 		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 			return -1;
-	return moved == -1 ? -1 : n == -1 ? UNREADABLE : sink_end(in->sink);
+	return fed == -1 ? -1 : n == -1 ? UNREADABLE : sink_end(in->sink);
 }
 
 int

@@ -87,7 +87,7 @@ int sink_end(struct sink *s);
 
 /*
  * sink_feed -- all that the descriptor in still has, as pieces of the message begun, whose length must be unknown.
- * Returns 1 at its end; 0 where it does not go this way: read on and use sink_data; or -1 as sink_put.
+ * Returns 1 at its end; 0 where it does not go this way: use read(2) and sink_data; or -1 as sink_put.
  */
 int sink_feed(struct sink *s, int in);
 

@@ -31,11 +31,9 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 static int
 write_any(struct deliver *d, struct message *m)
 {
-	int r = 0;
-
-	if (d->output->form == OUTPUT_RAW && m->data == NULL && output_flush(d->output) == 0)
-		r = pump_message(m, d->output->fd);
-	return r == 0 ? output_message(d->output, d->sources->from->name, m) : r == 1 ? 0 : -1;
+	if (d->output->form != OUTPUT_RAW || m->data != NULL)
+		return output_message(d->output, d->sources->from->name, m);
+	return output_flush(d->output) == -1 ? -1 : pump_message(m, d->output->fd);
 }
 
 /* written -- how many of the run in hand are written to their last byte. */

@@ -165,7 +165,7 @@ int sender_end(struct sender *s);
 
 /*
  * sender_feed -- all that the descriptor in still has, as pieces of the message begun, whose length is unknown.
- * Returns 1 at its end; 0 where it does not go this way: read on and use sender_data; or -1 as sender_put.
+ * Returns 1 at its end; 0 where it does not go this way: use read(2) and sender_data; or -1 as sender_put.
  */
 int sender_feed(struct sender *s, int in);
 

@@ -15,7 +15,6 @@
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
 #include "mailbox/way.h"
-#include "stream/splice_in.h"
 
 enum { COPY_PIECE = 64 * 1024 };        /* bytes copied at a time where a payload can not be linked to */
 
@@ -105,12 +104,6 @@ keep_data(struct sender *s, const char *data, size_t len)
 }
 
 static int
-keep_feed(struct sender *s, int in)
-{
-	return feed_file(s->in->fd, in, &s->in->spooled, &s->in->sum);
-}
-
-static int
 keep_end(struct sender *s)
 {
 	struct sending *in = s->in;
@@ -172,7 +165,7 @@ keep_room(struct sender *s, struct slice tag, struct slice source, uint64_t *roo
 	return 0;
 }
 
-static const struct way way_keep = { keep_put, keep_begin, keep_data, keep_feed, keep_end, keep_abort, keep_room };
+static const struct way way_keep = { keep_put, keep_begin, keep_data, keep_end, keep_abort, keep_room };
 
 /* ---- open and close ---- */
 
@@ -279,7 +272,7 @@ sender_data(struct sender *s, const char *data, size_t len)
 int
 sender_feed(struct sender *s, int in)
 {
-	return s->in->way->feed(s, in);
+	return s->kind == SENDER_HANDS_OVER ? handover_feed(&s->in->meet, in) : 0;
 }
 
 int
@@ -323,7 +316,7 @@ sender_again(struct sender *s, const struct message *head)
 bool
 sender_done(const struct sender *s)
 {
-	return s->kind == SENDER_HANDS_OVER && s->in->meet.done;
+	return s->kind == SENDER_HANDS_OVER && (s->in->meet.done || s->in->meet.fd == -1);
 }
 
 int

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/wait/wake.h"
-#include "stream/splice_in.h"
 
 uint64_t
 way_deadline(const struct sender *s)
@@ -79,12 +78,6 @@ hand_data(struct sender *s, const char *data, size_t len)
 }
 
 static int
-hand_feed(struct sender *s, int in)
-{
-	return handover_feed(&s->in->meet, in);
-}
-
-static int
 hand_end(struct sender *s)
 {
 	if (handover_end(&s->in->meet) == -1)
@@ -129,7 +122,7 @@ hand_room(struct sender *s, struct slice tag, struct slice source, uint64_t *roo
 	return 0;
 }
 
-const struct way way_hand = { hand_put, hand_begin, hand_data, hand_feed, hand_end, hand_abort, hand_room };
+const struct way way_hand = { hand_put, hand_begin, hand_data, hand_end, hand_abort, hand_room };
 
 /* ---- a mailbox to which we may only send ---- */
 
@@ -149,14 +142,6 @@ static int
 leaving_data(struct sender *s, const char *data, size_t len)
 {
 	return writer_data(writer(s), data, len);
-}
-
-static int
-leaving_feed(struct sender *s, int in)
-{
-	uint64_t moved = 0;
-
-	return feed_stream(writer(s), in, &moved);
 }
 
 static int
@@ -182,5 +167,4 @@ leaving_room(struct sender *s, struct slice tag, struct slice source, uint64_t *
 	return 0;
 }
 
-const struct way way_leave = { leaving_put, leaving_begin, leaving_data, leaving_feed, leaving_end, leaving_abort,
-	leaving_room };
+const struct way way_leave = { leaving_put, leaving_begin, leaving_data, leaving_end, leaving_abort, leaving_room };

@@ -15,7 +15,6 @@ struct way {
 	int (*put)(struct sender *s, const struct message *head, const char *data, size_t len);
 	int (*begin)(struct sender *s, const struct message *head);
 	int (*data)(struct sender *s, const char *data, size_t len);
-	int (*feed)(struct sender *s, int in);
 	int (*end)(struct sender *s);
 	void (*abort)(struct sender *s);
 	int (*room)(struct sender *s, struct slice tag, struct slice source, uint64_t *room);

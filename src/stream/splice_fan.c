@@ -44,7 +44,7 @@ open_pipes(struct spread *to, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (to[i].writer == NULL)
 			continue;
-		if (!writer_takes_pieces(to[i].writer) || splice_pipe(ends) == -1)
+		if (!writer_takes_pieces(to[i].writer) || splice_pipe(ends, 0) == -1)
 			return 0;
 		to[i].out = ends[0];
 		to[i].in = ends[1];
@@ -96,7 +96,7 @@ give(struct spread *s, int from, size_t n, bool last)
 	if (head_len > 0 && io_write(s->in, head, head_len) == -1)
 		return -1;
 	for (size_t done = 0; done < n; done += (size_t)moved) {
-		moved = last ? splice_move(from, s->in, n - done) : splice_tee(from, s->in, n);
+		moved = last ? splice_move(from, NULL, s->in, n - done) : splice_tee(from, s->in, n);
 		if (moved <= 0 || (!last && (size_t)moved < n)) {
 			errno = EIO;
 			return -1;
@@ -107,7 +107,7 @@ give(struct spread *s, int from, size_t n, bool last)
 	if (w->kind == WRITER_FIFO && await_empty(w->fd) == -1)
 		return -1;
 	for (; all > 0; all -= (size_t)moved) {
-		moved = splice_move(s->out, w->fd, all);
+		moved = splice_move(s->out, NULL, w->fd, all);
 		if (moved <= 0)
 			return -1;
 		w->written += (size_t)moved;
@@ -155,19 +155,16 @@ spread_message(struct spread *to, unsigned n, struct message *m)
 	int ends[2] = { -1, -1 }, r = 0, err;
 	ssize_t got;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		to[i].failed = 0;
-		if (room > 0 && to[i].writer != NULL && writer_pieces(to[i].writer) == -1)
-			to[i].failed = errno;
-	}
 	/* half of the others: with header and newline it fits into each of them, however its bytes lie in their pages */
 	if (m->reader != NULL)
 		splice_widen(m->reader->fd);
-	if (room > 0 && splice_pipe(ends) == 0 && splice_set_size(ends[1], room / 2) == 0) {
+	if (room > 0 && splice_pipe(ends, room / 2) == 0) {
 		while ((got = pump_some(m, ends[1], room / 2)) > 0)
 			if (give_all(to, n, ends[0], (size_t)got) == 0 || drop(ends[0]) == -1)
 				break;
-		r = got == 0 ? 1 : got > 0 ? 1 : errno == EINVAL ? 0 : -1;
+		r = got == -1 ? -1 : 1;
 	}
 	err = errno;
 	if (ends[0] != -1) {

@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/splice.h"
 
 enum {
 	LOCK_MS = 50,                   /* from one try for the lock to the next, at most */
@@ -34,6 +35,7 @@ enum {
 	CHUNK_DIGITS = 6,               /* decimal digits of a chunk's length, at most */
 	GATHER_MAX = 4096,              /* payload bytes that are copied rather than written from where they are */
 	PIECE_MAX = PIPE_BUF < GATHER_MAX ? PIPE_BUF : GATHER_MAX,      /* bytes of a write: whole or not at all */
+	WIDE_MIN = 64 * 1024,           /* a longer message is worth a larger pipe */
 	HEAD_LENGTH_END = 4,            /* bytes of "M1 0" */
 	DRAIN_NS = 200 * 1000,          /* the first look whether a FIFO has been read */
 	DRAIN_MAX_NS = 1000 * 1000 * 1000,
@@ -303,6 +305,8 @@ writer_begin(struct writer *w, const struct message *head)
 
 	if (writer_flush(w) == -1)
 		return -1;
+	if (w->kind == WRITER_PIPE && head->len > WIDE_MIN)
+		splice_widen(w->fd);
 	w->head_len = message_head(w->head, head, 0, false);
 	if (w->head_len == 0)
 		return -1;
@@ -389,48 +393,26 @@ writer_data(struct writer *w, const char *data, size_t len)
 }
 
 bool
-writer_direct(const struct writer *w)
-{
-	return w->in_message && w->chunked && w->left == MESSAGE_LEN_UNKNOWN && !bounded(w) && w->kind == WRITER_PIPE;
-}
-
-int
-writer_chunk(struct writer *w, size_t n)
-{
-	char head[FRAME_HEADER_MAX];
-
-	if (put_bytes(w, head, make_head(w, head, n, true)) == -1 || send_gathered(w) == -1)
-		return fail(w);
-	return 0;
-}
-
-int
-writer_chunk_end(struct writer *w, size_t n)
-{
-	w->written += n;
-	return put_bytes(w, "\n", 1) == -1 ? fail(w) : 0;
-}
-
-bool
 writer_takes_pieces(const struct writer *w)
 {
 	return w->in_message && w->kind != WRITER_FILE && w->deadline_ns == CLOCK_NEVER
 	    && (w->chunked || w->kind == WRITER_PIPE);
 }
 
-int
-writer_pieces(struct writer *w)
-{
-	return send_gathered(w);
-}
-
 size_t
 writer_piece(struct writer *w, char *head, size_t n, bool *newline)
 {
+	size_t gathered = w->used;
+
 	if (w->left != MESSAGE_LEN_UNKNOWN)
 		w->left -= n;
 	*newline = w->chunked;
-	return w->chunked ? make_head(w, head, n, w->left > 0) : 0;
+	if (w->chunked)
+		return make_head(w, head, n, w->left > 0);
+	/* the header of the whole, which stands in front of the first piece */
+	memcpy(head, w->buf, gathered);
+	w->used = 0;
+	return gathered;
 }
 
 int

@@ -60,22 +60,12 @@ int writer_data(struct writer *w, const char *data, size_t len);
 int writer_end(struct writer *w);
 
 /*
- * writer_direct -- whether the caller may write the payload of the message begun to w->fd itself: its length is unknown,
- * and nothing bounds a write.  Each piece is then one chunk of n bytes between writer_chunk and writer_chunk_end.
- * Those return as writer_data.
- */
-bool writer_direct(const struct writer *w);
-int writer_chunk(struct writer *w, size_t n);
-int writer_chunk_end(struct writer *w, size_t n);
-
-/*
  * writer_takes_pieces -- whether the caller may put the payload of the message begun into w->fd itself, on a FIFO too,
- * if it writes each piece with what stands around it at one stroke; writer_pieces comes first.
+ * if it writes each piece with what stands around it at one stroke.
  * writer_piece -- what stands in front of a piece of n bytes, and whether a newline behind it.
  * head: FRAME_HEADER_MAX bytes.  Returns the bytes of head.
  */
 bool writer_takes_pieces(const struct writer *w);
-int writer_pieces(struct writer *w);
 size_t writer_piece(struct writer *w, char *head, size_t n, bool *newline);
 
 /* writer_abort -- give the current message up and let go of the lock: where it came from, it was cut short. */

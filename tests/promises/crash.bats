@@ -79,7 +79,7 @@ clean()
 }
 
 @test "a receiver that is killed in the middle of a payload leaves the message whole" {
-	pattern 1000000 >big
+	pattern 3000000 >big    # more than a pipe holds
 	msend -t big box <big
 	mkfifo pipe
 	exec 5<>pipe

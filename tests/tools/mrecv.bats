@@ -407,3 +407,16 @@ filled()
 	mrecv -V >/dev/full 2>err || status=$?
 	[ "$status" -eq 74 ]
 }
+
+@test "what has been received from a file of frames stays what it was, whatever is written to the file afterwards" {
+	pattern 300000 >payload
+	mkfifo pipe
+	exec 5<>pipe
+	{ printf 'M1 300000 t s\n'; cat payload; echo; } >frames
+	# all of it fits into the pipe, which nobody reads yet
+	timeout "$LIMIT" mrecv - <frames >&5
+	head -c 300000 /dev/zero | dd of=frames conv=notrunc status=none
+	timeout "$LIMIT" head -c 300000 <pipe >out
+	same payload out
+	exec 5<&-
+}

@@ -32,8 +32,7 @@
 static const struct { const char *name; long nr; int length; } calls[] = {
 	{ "read", SYS_read, 2 }, { "write", SYS_write, 2 },
 	{ "pread64", SYS_pread64, 2 }, { "pwrite64", SYS_pwrite64, 2 },
-	{ "splice", SYS_splice, 4 }, { "tee", SYS_tee, 2 }, { "sendfile", SYS_sendfile, 3 },
-	{ "copy_file_range", SYS_copy_file_range, 4 },
+	{ "splice", SYS_splice, 4 }, { "tee", SYS_tee, 2 },
 };
 
 static void

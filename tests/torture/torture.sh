@@ -46,7 +46,7 @@ errors_of() {
 	pread64) errors='EIO EINTR EIO+' ;;
 	write) errors='ENOSPC EIO EINTR EDQUOT EPIPE EAGAIN ENOSPC+ EPIPE+' ;;
 	pwrite64) errors='ENOSPC EIO EINTR EDQUOT ENOSPC+ EIO+' ;;
-	writev | sendfile | splice | tee | copy_file_range) errors='ENOSPC EIO EINTR EPIPE ENOSPC+' ;;
+	writev | splice | tee) errors='ENOSPC EIO EINTR EPIPE ENOSPC+' ;;
 	ftruncate | fallocate) errors='ENOSPC EIO EINTR' ;;
 	fsync | fdatasync) errors='EIO ENOSPC EDQUOT' ;;
 	fstat | stat | lstat | newfstatat | statx) errors='EIO ENOMEM EACCES' ;;
@@ -70,7 +70,7 @@ errors_of() {
 shorts_of() {
 	shorts=''
 	case $1 in
-	read | pread64 | write | pwrite64 | splice | tee | sendfile | copy_file_range) [ ! -x "$top/short" ] || shorts='SHORT HALF' ;;
+	read | pread64 | write | pwrite64 | splice | tee) [ ! -x "$top/short" ] || shorts='SHORT HALF' ;;
 	esac
 }
 

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/splice.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/evict.h"
 #include "mailbox/queue/offer.h"
@@ -18,8 +17,6 @@
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
 #include "stream/splice_in.h"
-
-enum { PIPE_WORTH = 64 * 1024 };        /* a longer message is worth a larger pipe */
 
 static void
 close_fifo(struct handover *t)
@@ -185,8 +182,6 @@ begin_writing(struct handover *t, const struct message *head)
 	t->sent = 0;
 	if (t->done)
 		return 0;
-	if (head->len > PIPE_WORTH)
-		splice_widen(t->fd);
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
 	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
@@ -285,14 +280,9 @@ handover_data(struct handover *t, const char *data, size_t len)
 int
 handover_feed(struct handover *t, int in)
 {
-	int r;
+	int r = t->done || t->fd == -1 ? 1 : feed_stream(t->writer, in, &t->sent);
 
-	if (t->done || t->fd == -1)
-		return 1;
-	r = feed_stream(t->writer, in, &t->sent);
-	if (r != -1)
-		return r;
-	return written(t, -1) == -1 ? -1 : 1;
+	return r != -1 ? r : written(t, -1) == -1 ? -1 : 1;
 }
 
 int
