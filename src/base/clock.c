@@ -39,6 +39,14 @@ clock_after(uint64_t ns)
 	return ns < CLOCK_NEVER - now ? now + ns : CLOCK_NEVER;
 }
 
+uint64_t
+clock_at_least(uint64_t deadline_ns, uint64_t ns)
+{
+	uint64_t least = clock_after(ns);
+
+	return deadline_ns > least ? deadline_ns : least;
+}
+
 int
 clock_left_ms(uint64_t deadline_ns, int cap_ms)
 {

@@ -17,6 +17,9 @@ uint64_t clock_wall_us(void);
 /* clock_after -- the deadline ns nanoseconds from now; CLOCK_NEVER where ns is CLOCK_NEVER. */
 uint64_t clock_after(uint64_t ns);
 
+/* clock_at_least -- the later of the deadline and ns nanoseconds from now: for what must get that long in any case. */
+uint64_t clock_at_least(uint64_t deadline_ns, uint64_t ns);
+
 /* clock_left_ms -- milliseconds to the deadline, rounded up, at most cap_ms; 0 when it has passed. */
 int clock_left_ms(uint64_t deadline_ns, int cap_ms);
 

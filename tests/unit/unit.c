@@ -269,6 +269,8 @@ durations_are_read(void)
 	CHECK(clock_parse("99999999999999999999999h", &ns) == -1 && errno == ERANGE);
 	CHECK(clock_left_ms(CLOCK_NEVER, 7) == 7 && clock_left_ms(0, 7) == 0);
 	CHECK(clock_after(CLOCK_NEVER) == CLOCK_NEVER);
+	CHECK(clock_at_least(CLOCK_NEVER, 1) == CLOCK_NEVER && clock_at_least(0, CLOCK_NEVER) == CLOCK_NEVER);
+	CHECK(clock_at_least(0, 1000000000000) > clock_mono_ns() && clock_left_ms(clock_at_least(0, 0), 7) == 0);
 	CHECK(clock_left_ms(clock_after(1000000000000), 7) == 7 && clock_left_ms(clock_after(0), 7) == 0);
 	return true;
 }
