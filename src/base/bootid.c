@@ -29,12 +29,10 @@ sum64(const void *p, size_t n)
 uint64_t
 bootid_get(void)
 {
-	char text[ID_BYTES];
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = io_read_full(fd, text, sizeof text);
+	char text[ID_BYTES + 1];
+	size_t n = io_read_proc("/proc/sys/kernel/random/boot_id", text, sizeof text);
 
-	io_close(fd);
-	return n == ID_BYTES ? sum64(text, sizeof text) : 0;
+	return n == ID_BYTES ? sum64(text, n) : 0;
 }
 
 int

@@ -85,9 +85,8 @@ io_open_to(int fd, int how)
 
 	if (flags == -1)
 		return -1;
-	if (!(flags & O_PATH) && ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == how))
-		return 0;
-	return fail_with(EBADF);
+	flags &= O_PATH | O_ACCMODE;
+	return flags == O_RDWR || flags == how ? 0 : fail_with(EBADF);
 }
 
 int
@@ -136,21 +135,16 @@ io_read(int fd, void *buf, size_t n)
 	return got;
 }
 
-ssize_t
-io_read_full(int fd, void *buf, size_t n)
+size_t
+io_read_proc(const char *path, char *text, size_t size)
 {
-	size_t have = 0;
-	ssize_t got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = io_read(fd, text, size - 1);
 
-	while (have < n) {
-		got = io_read(fd, (char *)buf + have, n - have);
-		if (got == -1)
-			return -1;
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
-	return (ssize_t)have;
+	io_close(fd);
+	n = n == -1 ? 0 : n;
+	text[n] = '\0';
+	return (size_t)n;
 }
 
 int

@@ -50,8 +50,11 @@ int io_nap(uint64_t deadline_ns, int *ms, int max_ms);
 /* io_read -- read at most n bytes.  Returns the bytes, 0 at the end of file, or -1 with errno. */
 ssize_t io_read(int fd, void *buf, size_t n);
 
-/* io_read_full -- read n bytes, fewer only at the end of file.  Returns the bytes, or -1 with errno. */
-ssize_t io_read_full(int fd, void *buf, size_t n);
+/*
+ * io_read_proc -- read a file of /proc as a C string, at most its first size - 1 bytes.
+ * Returns the length; 0 for a file that cannot be read.
+ */
+size_t io_read_proc(const char *path, char *text, size_t size);
 
 /*
  * io_write -- write all n bytes; waits as a blocking descriptor would where fd is non-blocking.

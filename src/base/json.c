@@ -87,12 +87,8 @@ json_base64(struct outbuf *b, struct slice s)
 	for (size_t left = s.len; left > 0; left -= left < 3 ? left : 3, p += 3) {
 		uint32_t bits = (uint32_t)p[0] << 16 | (left > 1 ? (uint32_t)p[1] << 8 : 0) | (left > 2 ? p[2] : 0);
 
-		for (int i = 0; i < 4; i++)
-			text[i] = digits[bits >> (18 - 6 * i) & 63];
-		if (left < 3)
-			text[3] = '=';
-		if (left < 2)
-			text[2] = '=';
+		for (unsigned i = 0; i < 4; i++)
+			text[i] = i <= left ? digits[bits >> (18 - 6 * i) & 63] : '=';
 		outbuf_bytes(b, text, 4);
 	}
 }

@@ -2,7 +2,6 @@
 /* users: see users.h. */
 #include "base/users.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/io.h"
@@ -14,11 +13,9 @@ static int
 read_numbers(const char *path, uint64_t *numbers)
 {
 	char text[128], *p = text, *end;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), n = 0;
-	ssize_t len = io_read(fd, text, sizeof text - 1);
+	int n = 0;
 
-	io_close(fd);
-	text[len > 0 ? len : 0] = '\0';
+	io_read_proc(path, text, sizeof text);
 	for (; n < 3; n++, p = end) {
 		numbers[n] = strtoull(p, &end, 10);
 		if (end == p)

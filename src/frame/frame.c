@@ -212,8 +212,7 @@ frame_next_header(struct slice *rest, struct slice *key, struct slice *value)
 	while (p < end && *p != '=')
 		p++;
 	*key = (struct slice){ rest->p, (size_t)(p - rest->p) };
-	if (p < end)
-		p++;
+	p += p < end;
 	space = memchr(p, ' ', (size_t)(end - p));
 	*value = (struct slice){ p, (size_t)((space != NULL ? space : end) - p) };
 	p = space != NULL ? space + 1 : end;
@@ -309,13 +308,12 @@ frame_encode(char *out, size_t cap, struct slice value)
 
 		if (cap - used < n)
 			return fail_with(EMSGSIZE);
-		if (n == 1) {
-			out[used++] = (char)c;
-			continue;
+		out[used] = n == 1 ? (char)c : '%';
+		if (n == 3) {
+			out[used + 1] = NUM_HEX_UPPER[c >> 4];
+			out[used + 2] = NUM_HEX_UPPER[c & 15];
 		}
-		out[used++] = '%';
-		out[used++] = NUM_HEX_UPPER[c >> 4];
-		out[used++] = NUM_HEX_UPPER[c & 15];
+		used += n;
 	}
 	return (long)used;
 }

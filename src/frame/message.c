@@ -49,16 +49,13 @@ keep_header(struct message *m, const char *p, const char *stop, char *scratch)
 		m->extra = (struct slice){ p, len };
 		return;
 	}
-	if (m->extra.p != scratch && m->extra.p + m->extra.len + 1 == p) {
-		m->extra.len += 1 + len;
-		return;
-	}
-	if (m->extra.p != scratch) {
-		memcpy(scratch, m->extra.p, m->extra.len);
+	if (m->extra.p == scratch || m->extra.p + m->extra.len + 1 != p) {
+		if (m->extra.p != scratch)
+			memcpy(scratch, m->extra.p, m->extra.len);
 		m->extra.p = scratch;
+		scratch[m->extra.len] = ' ';
+		memcpy(scratch + m->extra.len + 1, p, len);
 	}
-	scratch[m->extra.len] = ' ';
-	memcpy(scratch + m->extra.len + 1, p, len);
 	m->extra.len += 1 + len;
 }
 
