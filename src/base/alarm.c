@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* alarm: SIGALRM, caught for nothing but the EINTR. */
+/* alarm: see alarm.h. */
 #include "base/alarm.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <sys/time.h>
 
@@ -12,16 +10,9 @@
 
 enum { AGAIN_US = 20000 };
 
-static void
-on_alarm(int signal)
-{
-	(void)signal;
-}
-
 void
 alarm_at(uint64_t deadline_ns)
 {
-	struct sigaction catch = { .sa_handler = on_alarm };
 	struct itimerval timer = { .it_interval = { 0, AGAIN_US } };
 	uint64_t now = clock_mono_ns(), left_us = deadline_ns > now ? (deadline_ns - now) / 1000 + 1 : 1;
 
@@ -29,18 +20,14 @@ alarm_at(uint64_t deadline_ns)
 		return;
 	timer.it_value.tv_sec = (time_t)(left_us / 1000000);
 	timer.it_value.tv_usec = (suseconds_t)(left_us % 1000000);
-	sigaction(SIGALRM, &catch, NULL);
+	io_catch_alarm();
 	setitimer(ITIMER_REAL, &timer, NULL);
-	io_nudge();             /* a signal to stop, just before: its timer is gone */
+	io_nudge();             /* where a signal came just before, this timer took the place of its own */
 }
 
 void
 alarm_off(void)
 {
-	struct itimerval none = { { 0, 0 }, { 0, 0 } };
-	int err = errno;
-
-	setitimer(ITIMER_REAL, &none, NULL);
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, NULL);
 	io_nudge();
-	errno = err;
 }

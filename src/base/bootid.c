@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: ISC */
-/* boot: reads, and a mark in memory; a crash leaves nothing. */
+/* bootid: see bootid.h.  Nothing here outlives the machine: a crash leaves nothing. */
 #include "base/bootid.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/io.h"
 
-enum { ID_BYTES = 36 };                 /* a UUID in text */
+/* Linux 4.13; elsewhere fcntl(2) refuses them */
+#ifndef F_SET_RW_HINT
+#define F_GET_RW_HINT 1035
+#define F_SET_RW_HINT 1036
+#endif
 
-/* two sums of 32 bits, each with a start of its own, make one of 64 */
+enum {
+	ID_BYTES = 36,                  /* a UUID in text */
+	SHORT_LIVED = 2,                /* RWH_WRITE_LIFE_SHORT: true of the files that are marked */
+};
+
+/* sum64 -- a sum of 64 bits, made of two of 32 that start a byte apart. */
 static uint64_t
 sum64(const void *p, size_t n)
 {
@@ -21,12 +29,10 @@ sum64(const void *p, size_t n)
 uint64_t
 bootid_get(void)
 {
-	char text[ID_BYTES];
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : io_read_full(fd, text, sizeof text);
+	char text[ID_BYTES + 1];
+	size_t n = io_read_proc("/proc/sys/kernel/random/boot_id", text, sizeof text);
 
-	io_close(fd);
-	return n == ID_BYTES ? sum64(text, sizeof text) : 0;
+	return n == ID_BYTES ? sum64(text, n) : 0;
 }
 
 int
@@ -43,10 +49,6 @@ bootid_place(int fd, uint64_t *place)
 	return 0;
 }
 
-#if defined F_GET_RW_HINT && defined F_SET_RW_HINT
-
-enum { SHORT_LIVED = 2 };               /* RWH_WRITE_LIFE_SHORT: which is true of what it stands on */
-
 void
 bootid_mark(int fd)
 {
@@ -62,20 +64,3 @@ bootid_marked(int fd)
 
 	return fcntl(fd, F_GET_RW_HINT, &hint) == 0 && hint == SHORT_LIVED;
 }
-
-#else
-
-void
-bootid_mark(int fd)
-{
-	(void)fd;
-}
-
-bool
-bootid_marked(int fd)
-{
-	(void)fd;
-	return false;
-}
-
-#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * boot: which boot of the machine this is, and which file a descriptor is: so that a mailbox is known that went
- * through a boot, or is a copy.
+ * bootid: which boot of the machine this is, and which file a descriptor is.  They tell a mailbox that went through a
+ * boot, or is a copy.
  */
 #ifndef BASE_BOOTID_H
 #define BASE_BOOTID_H
@@ -10,19 +10,19 @@
 #include <stdint.h>
 
 /*
- * bootid_get -- a number for this boot of the machine, the same for all its processes.
- * Returns it, or 0 where it cannot be told (no /proc): that is no boot that anything may be compared with.
+ * bootid_get -- a number for this boot of the machine, the same in all its processes.
+ * Returns 0 where it is unknown (no /proc): compare nothing with that.
  */
 uint64_t bootid_get(void);
 
-/* bootid_place -- a number for the file fd, by its device and inode.  Returns 0, or -1 with errno of fstat(2). */
+/* bootid_place -- a number for the file fd, made of its device and inode.  Returns 0, or -1 with errno of fstat(2). */
 int bootid_place(int fd, uint64_t *place);
 
 /*
- * bootid_mark -- leave a mark on the file fd that lasts at most until the machine stops, and goes to no copy.
- * bootid_marked -- whether it is there.  Where marks cannot be left it never is.
- * Source: fs/fcntl.c keeps the write hint of F_SET_RW_HINT in the kernel's inode, and no file system stores it; one
- * call, where the number of the boot takes three and ten times as long (measured).
+ * bootid_mark -- mark the file fd.  The mark lasts until the machine stops, at most, and no copy has it.
+ * bootid_marked -- whether the mark is there: never where marks are not supported.
+ * Source: fs/fcntl.c keeps the write hint of F_SET_RW_HINT in the kernel's inode, and no file system stores it.  It is
+ * one system call, where bootid_get makes three and takes ten times as long (measured).
  */
 void bootid_mark(int fd);
 bool bootid_marked(int fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* str: a run of bytes that somebody else owns. */
+/* bytes: runs of bytes that the caller does not own, and small versions of memcpy(3) and memchr(3). */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -15,18 +15,11 @@ struct slice {
 	size_t len;
 };
 
-/* slice_of -- the bytes of a C string, without its NUL. */
+/* slice_of -- a C string without its NUL. */
 static inline struct slice
 slice_of(const char *s)
 {
 	return (struct slice){ s, strlen(s) };
-}
-
-/* slice_is -- whether the bytes are exactly those of the C string s. */
-static inline bool
-slice_is(struct slice a, const char *s)
-{
-	return a.len == strlen(s) && (a.len == 0 || memcmp(a.p, s, a.len) == 0);
 }
 
 /* slice_eq -- whether two runs hold the same bytes. */
@@ -36,7 +29,14 @@ slice_eq(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* copy_short -- memcpy(3) for what usually is a few bytes: no call for up to 32. */
+/* slice_is -- whether the bytes are exactly those of the C string s. */
+static inline bool
+slice_is(struct slice a, const char *s)
+{
+	return slice_eq(a, slice_of(s));
+}
+
+/* copy_short -- memcpy(3), without a call for up to 32 bytes. */
 static inline void
 copy_short(char *to, const char *from, size_t n)
 {
@@ -58,7 +58,7 @@ copy_short(char *to, const char *from, size_t n)
 	}
 }
 
-/* find_byte -- memchr(3) from p to end, for what usually is found within a few dozen bytes: no call.  NULL for none. */
+/* find_byte -- memchr(3) from p to end, without a call for a byte that is near.  Returns NULL where there is none. */
 static inline const char *
 find_byte(const char *p, const char *end, char byte)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* clock: see clock.h.  A deadline is a time of CLOCK_MONOTONIC in nanoseconds; setting the wall clock moves none. */
+/* clock: see clock.h. */
 #include "base/clock.h"
 
-#include <errno.h>
 #include <string.h>
 #include <time.h>
+
+#include "base/fail.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -31,12 +32,17 @@ clock_wall_us(void)
 uint64_t
 clock_after(uint64_t ns)
 {
-	uint64_t now;
+	uint64_t now = ns == CLOCK_NEVER ? 0 : clock_mono_ns();
 
-	if (ns == CLOCK_NEVER)
-		return CLOCK_NEVER;
-	now = clock_mono_ns();
 	return ns < CLOCK_NEVER - now ? now + ns : CLOCK_NEVER;
+}
+
+uint64_t
+clock_at_least(uint64_t deadline_ns, uint64_t ns)
+{
+	uint64_t least = clock_after(ns);
+
+	return deadline_ns > least ? deadline_ns : least;
 }
 
 int
@@ -53,7 +59,7 @@ clock_left_ms(uint64_t deadline_ns, int cap_ms)
 	return ms < (uint64_t)cap_ms ? (int)ms : cap_ms;
 }
 
-/* unit_ns -- what the letters behind a number stand for, in nanoseconds; 0 for what is no unit. */
+/* unit_ns -- the nanoseconds of a unit of time; 0: it is not a unit. */
 static uint64_t
 unit_ns(const char *s)
 {
@@ -84,26 +90,20 @@ clock_parse(const char *s, uint64_t *ns)
 		unit = point + 1 + part;
 	}
 	scale = unit_ns(unit);
-	if (scale == 0 || whole + part == 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (scale == 0 || whole + part == 0)
+		return fail_with(EINVAL);
 	for (size_t i = 0; i < whole; i++) {
 		sum = sum * 10 + (uint64_t)(s[i] - '0');
-		if (sum > DURATION_MAX / scale) {
-			errno = ERANGE;
-			return -1;
-		}
+		if (sum > DURATION_MAX / scale)
+			return fail_with(ERANGE);
 	}
 	sum *= scale;
 	for (size_t i = 1; i <= part; i++) {
 		scale /= 10;
 		sum += (uint64_t)(point[i] - '0') * scale;
 	}
-	if (sum > DURATION_MAX) {
-		errno = ERANGE;
-		return -1;
-	}
+	if (sum > DURATION_MAX)
+		return fail_with(ERANGE);
 	*ns = sum;
 	return 0;
 }

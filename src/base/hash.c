@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hash: of bytes in pieces, by four lanes, so that the multiplications do not wait for each other. */
+/* hash: see hash.h.  Pieces are hashed in four lanes, so that no multiplication waits for the one before it. */
 #include "base/hash.h"
 
 enum { STRIPE = 32 };
@@ -17,7 +17,7 @@ turn(uint64_t lane, uint64_t word)
 	return lane << 29 | lane >> 35;
 }
 
-/* add_stripes -- n bytes, a multiple of STRIPE. */
+/* add_stripes -- add n bytes, a multiple of STRIPE. */
 static void
 add_stripes(struct hash *h, const unsigned char *s, size_t n)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hash: checksums that tell torn or half-written bytes from whole ones.  No defence against malice.
+ * hash: checksums that detect torn and half-written bytes.  They are no defence against malice.
  *
- * Multiply and fold, eight bytes at a time; the words are read in the host's order, the last one filled up with zeros.
- * hash_sum is inline, for every message that is sent or received goes through it.
+ * Multiply and fold, eight bytes at a time.  Words are in the host's byte order, the last one padded with zeros.
+ * hash_sum is inline: every message sent or received goes through it.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -19,7 +19,7 @@ hash_fold(uint64_t h, uint64_t word)
 	return h ^ h >> 32;
 }
 
-/* hash_last -- the word that the last n bytes, fewer than eight, make; whole: there are eight before their end. */
+/* hash_last -- the last n bytes, fewer than eight, as a word.  whole: at least eight bytes end with them. */
 static inline uint64_t
 hash_last(const unsigned char *s, size_t n, int whole)
 {
@@ -37,7 +37,7 @@ hash_last(const unsigned char *s, size_t n, int whole)
 	return word;
 }
 
-/* hash_sum -- the checksum of n bytes; never 0. */
+/* hash_sum -- the checksum of n bytes, never 0. */
 static inline uint32_t
 hash_sum(const void *p, size_t n)
 {
@@ -56,14 +56,14 @@ hash_sum(const void *p, size_t n)
 	return sum ? sum : 1;
 }
 
-/* A checksum of bytes that come in pieces: the same however they are cut. */
+/* A checksum of bytes that come in pieces: it does not depend on how they are cut. */
 struct hash {
 	uint64_t lane[4];
 	uint64_t len;
 	unsigned char rest[32];         /* the last len % 32 bytes */
 };
 
-/* hash_begin, hash_add, hash_end -- begin, add the next n bytes, get the checksum (which may go on). */
+/* hash_begin, hash_add, hash_end -- begin, add the next n bytes, return the checksum so far. */
 void hash_begin(struct hash *h);
 void hash_add(struct hash *h, const void *p, size_t n);
 uint64_t hash_end(const struct hash *h);

@@ -2,13 +2,12 @@
 /*
  * io: see io.h.
  *
- * EINTR is dealt with here and nowhere else: tried again, but where io_stop is set and the call may have to wait
- * for somebody else.  pread and pwrite wait for the disk only, and so always come to their end: a file in which a
- * lock's holder writes is not left half written for a signal.
+ * EINTR is dealt with here: the call is made again, unless io_stop is set and the call may wait for another process.
+ * pread(2) and pwrite(2) wait for the disk only, so they always complete: no signal leaves a file half written that
+ * a process writes under a lock.
  */
 #include "base/io.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
@@ -16,22 +15,29 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 
-enum { LOOK_MS = 1000 };         /* a signal that came just before poll(2) is seen after this time */
+enum { LOOK_MS = 1000 };                /* a signal that came just before poll(2) is seen after this time */
 
 volatile sig_atomic_t io_stop;
 volatile sig_atomic_t io_stops;
 
 /*
- * A signal that comes between a look at io_stop and the system call behind it would be lost, and the call wait for
- * ever.  So the first one starts a timer, whose signal interrupts whatever the process is in by then.
+ * A signal that comes between a look at io_stop and the next system call would not interrupt that call, which might
+ * wait for ever.  So it starts a timer, whose signal interrupts whatever call the process is in by then.
  */
 enum { NUDGE_US = 50000, NUDGE_AGAIN_S = 1 };
 
 static void
-on_nudge(int signal)
+on_alarm(int signal)
 {
 	(void)signal;
+}
+
+void
+io_catch_alarm(void)
+{
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
 }
 
 void
@@ -59,14 +65,13 @@ io_catch_stop(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	static volatile sig_atomic_t done;
-	struct sigaction stop = { .sa_handler = on_stop }, nudge = { .sa_handler = on_nudge }, old;
+	const struct sigaction stop = { .sa_handler = on_stop };
+	struct sigaction old;
 
 	if (done)
 		return;
 	done = 1;
-	sigemptyset(&stop.sa_mask);
-	sigemptyset(&nudge.sa_mask);
-	sigaction(SIGALRM, &nudge, NULL);
+	io_catch_alarm();
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &stop, NULL);
@@ -80,10 +85,8 @@ io_open_to(int fd, int how)
 
 	if (flags == -1)
 		return -1;
-	if (!(flags & O_PATH) && ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == how))
-		return 0;
-	errno = EBADF;
-	return -1;
+	flags &= O_PATH | O_ACCMODE;
+	return flags == O_RDWR || flags == how ? 0 : fail_with(EBADF);
 }
 
 int
@@ -99,14 +102,10 @@ io_wait(int fd, short events, uint64_t deadline_ns)
 			return p.revents;
 		if (n == -1 && errno != EINTR)
 			return -1;
-		if (io_stop) {
-			errno = EINTR;
-			return -1;
-		}
-		if (n == 0 && ms == 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
+		if (io_stop)
+			return fail_with(EINTR);
+		if (n == 0 && ms == 0)
+			return fail_with(ETIMEDOUT);
 	}
 }
 
@@ -115,16 +114,12 @@ io_nap(uint64_t deadline_ns, int *ms, int max_ms)
 {
 	int left = clock_left_ms(deadline_ns, *ms);
 
-	if (left == 0) {
-		errno = ETIMEDOUT;
-		return -1;
-	}
+	if (left == 0)
+		return fail_with(ETIMEDOUT);
 	if (poll(NULL, 0, left) == -1 && errno != EINTR)
 		return -1;
-	if (io_stop) {
-		errno = EINTR;
-		return -1;
-	}
+	if (io_stop)
+		return fail_with(EINTR);
 	*ms = *ms < max_ms / 2 ? *ms * 2 : max_ms;
 	return 0;
 }
@@ -140,21 +135,16 @@ io_read(int fd, void *buf, size_t n)
 	return got;
 }
 
-ssize_t
-io_read_full(int fd, void *buf, size_t n)
+size_t
+io_read_proc(const char *path, char *text, size_t size)
 {
-	size_t have = 0;
-	ssize_t got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = io_read(fd, text, size - 1);
 
-	while (have < n) {
-		got = io_read(fd, (char *)buf + have, n - have);
-		if (got == -1)
-			return -1;
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
-	return (ssize_t)have;
+	io_close(fd);
+	n = n == -1 ? 0 : n;
+	text[n] = '\0';
+	return (size_t)n;
 }
 
 int
@@ -165,13 +155,9 @@ io_write_counted(int fd, const void *buf, size_t n, size_t *done)
 	*done = 0;
 	while (*done < n) {
 		put = write(fd, (const char *)buf + *done, n - *done);
-		if (put >= 0) {
+		if (put >= 0)
 			*done += (size_t)put;
-			continue;
-		}
-		if (errno == EINTR && !io_stop)
-			continue;
-		if (errno != EAGAIN || io_wait(fd, POLLOUT, CLOCK_NEVER) == -1)
+		else if ((errno != EINTR || io_stop) && (errno != EAGAIN || io_wait(fd, POLLOUT, CLOCK_NEVER) == -1))
 			return -1;
 	}
 	return 0;
@@ -185,13 +171,11 @@ io_write(int fd, const void *buf, size_t n)
 	return io_write_counted(fd, buf, n, &done);
 }
 
-/* no_file -- a failed pread(2) or pwrite(2): a FIFO, a socket or a terminal in the place of a file is damage. */
+/* no_file -- pread(2) or pwrite(2) failed: a FIFO, a socket or a terminal in the place of a file is damage. */
 static int
 no_file(void)
 {
-	if (errno == ESPIPE)
-		errno = EBADMSG;
-	return -1;
+	return fail_with(errno == ESPIPE ? EBADMSG : errno);
 }
 
 ssize_t

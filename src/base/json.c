@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* json: see json.h.  No state, so nothing that a crash could leave. */
+/* json: see json.h. */
 #include "base/json.h"
 
 #include "base/num.h"
@@ -7,7 +7,7 @@
 size_t
 json_utf8(const char *text, size_t n)
 {
-	/* RFC 3629, section 4: what the second byte may be tells overlong forms, surrogates and what is too high */
+	/* RFC 3629, section 4: the range of the second byte excludes overlong forms, surrogates and numbers too high */
 	const unsigned char *p = (const unsigned char *)text;
 	unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
 	unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
@@ -45,7 +45,7 @@ json_is_utf8(struct slice s)
 	return true;
 }
 
-/* put_escape -- a character (a byte that is part of none) as JSON escapes it. */
+/* put_escape -- add a character below U+0100 as JSON escapes it. */
 static void
 put_escape(struct outbuf *b, unsigned char c)
 {
@@ -68,9 +68,8 @@ json_string(struct outbuf *b, struct slice s)
 		if (len > 0 && s.p[at] != '"' && s.p[at] != '\\')
 			continue;
 		outbuf_bytes(b, s.p + plain, at - plain);
-		len = json_utf8(s.p + at, s.len - at);
-		len = len == 0 ? 1 : len;
-		put_escape(b, (unsigned char)s.p[at + len - 1]);        /* U+0080 to U+009F: what is behind 0xc2 */
+		len = json_utf8(s.p + at, s.len - at) == 2 ? 2 : 1;
+		put_escape(b, (unsigned char)s.p[at + len - 1]);        /* of U+0080 to U+009F the byte behind 0xc2 */
 		plain = at + len;
 	}
 	if (s.len > 0)
@@ -88,12 +87,8 @@ json_base64(struct outbuf *b, struct slice s)
 	for (size_t left = s.len; left > 0; left -= left < 3 ? left : 3, p += 3) {
 		uint32_t bits = (uint32_t)p[0] << 16 | (left > 1 ? (uint32_t)p[1] << 8 : 0) | (left > 2 ? p[2] : 0);
 
-		for (int i = 0; i < 4; i++)
-			text[i] = digits[bits >> (18 - 6 * i) & 63];
-		if (left < 3)
-			text[3] = '=';
-		if (left < 2)
-			text[2] = '=';
+		for (unsigned i = 0; i < 4; i++)
+			text[i] = i <= left ? digits[bits >> (18 - 6 * i) & 63] : '=';
 		outbuf_bytes(b, text, 4);
 	}
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-	AREA = 2 << 20,                 /* bytes: a sender, a receiver and its run, and a second sender */
+	AREA = 2 << 20,                 /* bytes: enough for a receiver with its run and two senders */
 	ALIGNED = 64,                   /* a cache line */
 };
 

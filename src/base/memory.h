@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * memory: zeroed memory for the few large things that a tool opens.
+ * memory: zeroed memory for the few large objects of a tool.
  *
- * It comes from an area of the program's own while that lasts, and from calloc(3) then: the first allocation of a process
- * costs system calls, as many as the rest of a one-shot send or receive.  A page of it that nobody touches costs nothing.
+ * It comes from a static area until that is used up, then from calloc(3): the first allocation of a process makes as
+ * many system calls as the rest of a one-shot send or receive.  A page of the area that is never touched costs nothing.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
@@ -13,7 +13,7 @@
 /* memory_new -- n bytes, all zero.  Returns NULL with ENOMEM. */
 void *memory_new(size_t n);
 
-/* memory_free -- give back what memory_new gave, or NULL; what came from the area stays used. */
+/* memory_free -- free what memory_new returned, or NULL.  Memory of the area is not used again. */
 void memory_free(void *p);
 
 #endif

@@ -2,17 +2,14 @@
 /* num: see num.h. */
 #include "base/num.h"
 
-#include <errno.h>
+#include "base/fail.h"
 
 int
 num_parse(struct slice s, uint64_t *n)
 {
 	const char *p = s.p;
 
-	if (s.len > 0 && num_scan(&p, s.p + s.len, n) && p == s.p + s.len)
-		return 0;
-	errno = EINVAL;
-	return -1;
+	return s.len > 0 && num_scan(&p, s.p + s.len, n) && p == s.p + s.len ? 0 : fail_with(EINVAL);
 }
 
 size_t

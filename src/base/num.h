@@ -10,14 +10,13 @@
 
 enum { NUM_DECIMAL_MAX = 20 };          /* digits of a 64-bit number */
 
-/* The digits of base 16. */
 #define NUM_HEX "0123456789abcdef"
 #define NUM_HEX_UPPER "0123456789ABCDEF"
 
 /*
  * num_scan -- read canonical decimal (no sign, no leading zero) below 2^63 from *p on, and move *p behind it.
- * What stands there then is the caller's to judge.  Returns whether there was a number.
- * Inline: every frame that is read has one.
+ * The caller judges what follows.  Returns whether there was a number; false: *p is at the first wrong byte.
+ * Inline: each frame that is read has one.
  */
 static inline bool
 num_scan(const char **p, const char *end, uint64_t *number)
@@ -44,16 +43,16 @@ num_scan(const char **p, const char *end, uint64_t *number)
 	return true;
 }
 
-/* num_parse -- the same for all of s.  Returns 0 with *n, or -1 with EINVAL. */
+/* num_parse -- read all of s as such a number.  Returns 0 with *n, or -1 with EINVAL. */
 int num_parse(struct slice s, uint64_t *n);
 
-/* num_decimal -- write n in decimal to out (NUM_DECIMAL_MAX bytes, no NUL).  Returns the bytes written. */
+/* num_decimal -- write n in decimal to out (NUM_DECIMAL_MAX bytes, no NUL).  Returns their number. */
 size_t num_decimal(char *out, uint64_t n);
 
-/* num_hex -- write the lowest `digits` hexadecimal digits of n to out, no NUL.  Returns the end of what was written. */
+/* num_hex -- write the lowest `digits` hexadecimal digits of n to out, no NUL.  Returns their end. */
 char *num_hex(char *out, uint64_t n, unsigned digits);
 
-/* num_hex_bytes -- write n bytes as 2 * n hexadecimal digits to out, no NUL.  Returns the end of what was written. */
+/* num_hex_bytes -- write n bytes as 2 * n hexadecimal digits to out, no NUL.  Returns their end. */
 char *num_hex_bytes(char *out, const unsigned char *bytes, size_t n);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* outbuf: see outbuf.h.  A crash loses what was gathered; what counts on its being written flushes before. */
+/* outbuf: see outbuf.h.  A crash loses the gathered bytes: a caller that relies on them flushes first. */
 #include "base/outbuf.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/fail.h"
 #include "base/io.h"
-#include "base/num.h"
 
 void
 outbuf_init(struct outbuf *b, int fd)
@@ -28,13 +27,10 @@ outbuf_fail(struct outbuf *b, int error)
 int
 outbuf_result(const struct outbuf *b)
 {
-	if (b->error == 0)
-		return 0;
-	errno = b->error;
-	return -1;
+	return b->error == 0 ? 0 : fail_with(b->error);
 }
 
-/* put -- write n bytes; done gets how many were.  Returns 0, or -1 with errno, which is kept. */
+/* put -- write n bytes; *done is how many were written.  Returns 0, or -1 with errno, which is kept in error too. */
 static int
 put(struct outbuf *b, const char *p, size_t n, size_t *done)
 {
@@ -58,53 +54,19 @@ outbuf_flush(struct outbuf *b)
 	return r;
 }
 
-/* spill -- outbuf_bytes where the buffer has no room for n bytes. */
-static void
-spill(struct outbuf *b, const char *p, size_t n)
+void
+outbuf_bytes(struct outbuf *b, const char *p, size_t n)
 {
 	size_t done;
 
-	if (outbuf_flush(b) == -1)
+	if (n == 0 || b->error != 0 || (n > OUTBUF_SIZE - b->used && outbuf_flush(b) == -1))
 		return;
 	if (n > OUTBUF_SIZE) {
 		put(b, p, n, &done);
 		return;
 	}
-	memcpy(b->buf, p, n);
-	b->used = n;
-}
-
-void
-outbuf_bytes(struct outbuf *b, const char *p, size_t n)
-{
-	if (n == 0 || b->error != 0)
-		return;
-	if (n > OUTBUF_SIZE - b->used) {
-		spill(b, p, n);
-		return;
-	}
 	memcpy(b->buf + b->used, p, n);
 	b->used += n;
-}
-
-void
-outbuf_slice(struct outbuf *b, struct slice s)
-{
-	outbuf_bytes(b, s.p, s.len);
-}
-
-void
-outbuf_text(struct outbuf *b, const char *s)
-{
-	outbuf_bytes(b, s, strlen(s));
-}
-
-void
-outbuf_number(struct outbuf *b, uint64_t n)
-{
-	char text[20];
-
-	outbuf_bytes(b, text, num_decimal(text, n));
 }
 
 void

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* lock: record locks of one byte.  A crash leaves nothing: the kernel takes them off. */
+/* reclock: see reclock.h.  A crash leaves nothing: the kernel releases the locks. */
 #include "base/reclock.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/alarm.h"
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 
 /*
- * A mailbox's lock is held for ten microseconds, in a stream for a hundred, and to sleep and be woken takes as long: so
- * it is tried some times first, at half a microsecond each (measured on Linux).
+ * A mailbox stays locked for ten microseconds, or a hundred where payloads are streamed, and to sleep and wake takes as
+ * long.  So the lock is tried first, at half a microsecond a try (measured on Linux).
  */
 enum { TRIES = 150 };
 
@@ -41,22 +41,21 @@ reclock_try(int fd, uint64_t byte)
 int
 reclock_spin(int fd, uint64_t byte)
 {
-	int r = -1;
+	int r = reclock_try(fd, byte);
 
-	for (int i = 0; i < TRIES && r == -1; i++) {
+	for (int i = 1; i < TRIES && r == -1 && errno == EAGAIN; i++)
 		r = reclock_try(fd, byte);
-		if (r == -1 && errno != EAGAIN)
-			break;
-	}
 	return r;
 }
 
-static void
+/* missed -- the deadline has passed: note which process holds the lock.  Returns -1 with EBUSY. */
+static int
 missed(int fd, uint64_t byte)
 {
 	pid_t holder = reclock_holder(fd, byte);
 
 	reclock_missed = holder == 0 ? -1 : holder == -1 ? 0 : (sig_atomic_t)holder;
+	return fail_with(EBUSY);
 }
 
 int
@@ -70,20 +69,11 @@ reclock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 	if (errno != EAGAIN)
 		return -1;
 	alarm_at(deadline_ns);
-	for (;;) {
+	do {
 		r = fcntl(fd, F_SETLKW, &fl);
-		if (r == 0 || errno != EINTR)
-			break;
-		if (clock_mono_ns() >= deadline_ns) {
-			missed(fd, byte);
-			errno = EBUSY;
-			break;
-		}
-		if (io_stop) {
-			errno = EINTR;
-			break;
-		}
-	}
+		if (r == -1 && errno == EINTR && clock_mono_ns() >= deadline_ns)
+			r = missed(fd, byte);
+	} while (r == -1 && errno == EINTR && !io_stop);
 	if (deadline_ns != CLOCK_NEVER)
 		alarm_off();
 	return r;
@@ -103,7 +93,7 @@ reclock_holder(int fd, uint64_t byte)
 	struct flock fl = one_byte(F_WRLCK, byte);
 
 	if (fcntl(fd, F_GETLK, &fl) == -1)
-		return 0;       /* cannot tell: take it for held, which loses nothing */
+		return 0;       /* unknown: to take it for locked loses nothing */
 	if (fl.l_type == F_UNLCK)
 		return -1;
 	return fl.l_pid > 0 ? fl.l_pid : 0;

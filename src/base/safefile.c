@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* file: see safefile.h. */
+/* safefile: see safefile.h. */
 #include "base/safefile.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fail.h"
+#include "base/io.h"
 #include "base/users.h"
 
-/* O_NONBLOCK: to open(2), a FIFO that was planted is one that somebody may never open the other end of */
+/* O_NONBLOCK: open(2) of a planted FIFO would wait for its other end, for ever */
 enum { CAREFUL = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC };
 
 int
 safefile_close_with(int fd, int err)
 {
-	close(fd);
-	errno = err;
-	return -1;
+	io_close(fd);
+	return fail_with(err);
 }
 
 int
@@ -30,7 +30,7 @@ safefile_open(int dir_fd, const char *name, int access)
 	return fd;
 }
 
-/* open_kind -- safefile_open, where it must be of this kind, with at most so many names. */
+/* open_kind -- safefile_open, for a file of this kind with at most so many names: EBADMSG for another. */
 static int
 open_kind(int dir_fd, const char *name, int access, mode_t kind, nlink_t names)
 {
@@ -69,39 +69,30 @@ safefile_one_name(int fd)
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	errno = EBADMSG;
-	return st.st_nlink <= 1 ? 0 : -1;
+	return st.st_nlink <= 1 ? 0 : fail_with(EBADMSG);
 }
 
-int
-safefile_own(int dir_fd, int fd, unsigned mode)
+/* finish -- give a new file its owner and its mode.  Returns fd, or -1 with errno: it is removed again. */
+static int
+finish(int dir_fd, const char *name, int fd, unsigned mode)
 {
 	struct stat st;
+	int err;
 
-	/* who is root must not lock the owner out; in a namespace without the owner nobody is root to the mailbox */
-	if (geteuid() == 0 && (fstat(dir_fd, &st) == -1 || (st.st_uid != 0 && st.st_uid != users_unknown()
-	    && fchown(fd, st.st_uid, (gid_t)-1) == -1)))
-		return -1;
-	return fchmod(fd, (mode_t)mode);
-}
-
-/* unmake -- what was made could not be given its mode. */
-static int
-unmake(int dir_fd, const char *name, int fd)
-{
-	int err = errno;
-
+	/* a file that root makes must not lock the owner out, unless the owner has no number in this namespace */
+	if ((geteuid() != 0 || (fstat(dir_fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == users_unknown()
+	    || fchown(fd, st.st_uid, (gid_t)-1) == 0))) && fchmod(fd, (mode_t)mode) == 0)
+		return fd;
+	err = errno;
 	unlinkat(dir_fd, name, 0);
 	return safefile_close_with(fd, err);
 }
 
-/* not_made -- a file that cannot be made for want of its directory: that was removed. */
+/* not_made -- a file could not be made: ENOENT, its directory was removed. */
 static int
 not_made(void)
 {
-	if (errno == ENOENT)
-		errno = EIDRM;
-	return -1;
+	return fail_with(errno == ENOENT ? EIDRM : errno);
 }
 
 int
@@ -109,12 +100,10 @@ safefile_make(int dir_fd, const char *name, unsigned mode)
 {
 	int flags = O_RDWR | O_CREAT | O_EXCL | CAREFUL, fd = openat(dir_fd, name, flags, 0600);
 
-	/* never into one that is there: it might be a link to somebody's own file */
+	/* never a file that exists: it may have another name, elsewhere */
 	if (fd == -1 && errno == EEXIST && unlinkat(dir_fd, name, 0) == 0)
 		fd = openat(dir_fd, name, flags, 0600);
-	if (fd == -1)
-		return not_made();
-	return safefile_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
+	return fd == -1 ? not_made() : finish(dir_fd, name, fd, mode);
 }
 
 int
@@ -124,11 +113,9 @@ safefile_make_fifo(int dir_fd, const char *name, unsigned mode)
 
 	if (mkfifoat(dir_fd, name, 0600) == -1)
 		return not_made();
-	/* with one name: else it might be a FIFO of somebody's own, put in its place meanwhile */
+	/* with two names it may be a FIFO from elsewhere, linked into its place meanwhile */
 	fd = open_kind(dir_fd, name, O_RDONLY, S_IFIFO, 1);
-	if (fd == -1)
-		return not_made();
-	return safefile_own(dir_fd, fd, mode) == -1 ? unmake(dir_fd, name, fd) : fd;
+	return fd == -1 ? not_made() : finish(dir_fd, name, fd, mode);
 }
 
 int
@@ -141,13 +128,10 @@ DIR *
 safefile_list_open(int dir_fd)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d;
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 
-	if (fd == -1)
-		return NULL;
-	d = fdopendir(fd);
 	if (d == NULL)
-		close(fd);
+		io_close(fd);
 	return d;
 }
 

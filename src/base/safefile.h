@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * file: the files of a mailbox, opened and made as somebody does who does not trust what he finds there.
+ * safefile: open and make files in a directory that others may write to.
  *
- * Never through a symbolic link, never waiting for whoever holds the other end of a FIFO, relative to the one
- * descriptor of the directory; and what is opened is of the kind that it should be.  A file that is made has the mode
- * it is given, whatever the umask, and belongs to the owner of the directory where root makes it.
- * A crash leaves a file of the name that was asked for.
+ * Names are relative to a descriptor of the directory, and no symbolic link is followed.  No call waits for the other
+ * end of a FIFO.  A file that is opened is of the kind asked for.  A file that is made has the mode asked for, whatever
+ * the umask; one that root makes belongs to the owner of the directory.
+ * A crash leaves a file of the name that was asked for, its owner and mode perhaps not set yet.
  */
 #ifndef BASE_SAFEFILE_H
 #define BASE_SAFEFILE_H
@@ -15,44 +15,40 @@
 
 /*
  * safefile_open -- open the file name in dir_fd.  access: O_RDONLY, O_WRONLY or O_RDWR.
- * Returns the descriptor, or -1: EBADMSG where a link, a directory or a socket stands there, or errno of open(2).
- * Whether it is a plain file is not asked: pread(2) and pwrite(2) fail on what is none (io.h).
+ * Returns the descriptor, or -1: EBADMSG for a link, a directory or a socket, or errno of open(2).
+ * It may be no plain file: io_pread and io_pwrite fail then.
  */
 int safefile_open(int dir_fd, const char *name, int access);
 
 /*
- * safefile_open_plain, safefile_open_own, safefile_open_fifo -- the same, and it is a plain file, a plain file with no other name,
- * a FIFO.  Return as safefile_open; EBADMSG where it is not.
+ * safefile_open_plain, _own, _fifo -- the same for a plain file, a plain file with no other name, a FIFO: EBADMSG for
+ * anything else.
  */
 int safefile_open_plain(int dir_fd, const char *name, int access);
 int safefile_open_own(int dir_fd, const char *name, int access);
 int safefile_open_fifo(int dir_fd, const char *name, int access);
 
-/* safefile_one_name -- whether a file that is open has no other name.  Returns 0, or -1: EBADMSG where it has. */
+/* safefile_one_name -- check that an open file has no other name.  Returns 0, or -1: EBADMSG where it has. */
 int safefile_one_name(int fd);
 
 /*
- * safefile_make -- make a plain file; what stands in its place goes.
- * Returns its descriptor, O_RDWR, or -1 with errno: EIDRM where the directory was removed.
- * mode: permission bits, as they are to be.
+ * safefile_make -- make a plain file with the permission bits mode, in place of an existing one.
+ * Returns its descriptor, O_RDWR, or -1: EIDRM where the directory was removed, or errno.
  */
 int safefile_make(int dir_fd, const char *name, unsigned mode);
 
-/* safefile_make_fifo -- make a FIFO.  Returns a descriptor of its reading end, non-blocking, or -1: EEXIST, or errno. */
+/* safefile_make_fifo -- make a FIFO.  Returns its reading end, non-blocking, or -1: EEXIST, EIDRM, or errno. */
 int safefile_make_fifo(int dir_fd, const char *name, unsigned mode);
 
-/* safefile_remove -- remove a file, which need not be there.  Returns 0, or -1. */
+/* safefile_remove -- remove a file, if it exists.  Returns 0, or -1 with errno. */
 int safefile_remove(int dir_fd, const char *name);
 
-/* safefile_own -- give an open file its mode, and to its directory's owner what root made.  Returns 0, or -1. */
-int safefile_own(int dir_fd, int fd, unsigned mode);
-
-/* safefile_close_with -- close fd after an error.  Returns -1 with errno err. */
+/* safefile_close_with -- close fd.  Returns -1 with errno err. */
 int safefile_close_with(int fd, int err);
 
 /*
- * safefile_list_open, safefile_list_next, safefile_list_close -- go through the names in a directory, from its start.
- * r becomes -1 where readdir(3) fails: what is not listed is not to be taken for missing.  The close leaves errno.
+ * safefile_list_open, _next, _close -- step through the names in a directory, from its start.
+ * *r becomes -1 where readdir(3) fails: a name that is not listed may exist all the same.  _close leaves errno.
  */
 DIR *safefile_list_open(int dir_fd);
 const struct dirent *safefile_list_next(DIR *d, int *r);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * users: what the number of a user says.
+ * users: what a user's number means.
  *
- * In a user namespace (user_namespaces(7)) users have other numbers than outside, and all who have none there are seen
- * as one number: that one says nobody's name, and two files that have it may be those of two users.
+ * In a user namespace (user_namespaces(7)) users have other numbers than outside, and all that have none there show as
+ * one number.  That number identifies no user: two files that have it may belong to two users.
  */
 #ifndef BASE_USERS_H
 #define BASE_USERS_H
@@ -13,8 +13,8 @@
 enum { USERS_ALL_KNOWN = -1 };
 
 /*
- * users_unknown -- the number of all users, and of all groups, that have none of their own here.
- * USERS_ALL_KNOWN: each number is that of one user, the same as outside.
+ * users_unknown -- the number that all users, and all groups, without one of their own have here.
+ * Returns USERS_ALL_KNOWN where each number is one user's, the same as outside.
  */
 int64_t users_unknown(void);
 

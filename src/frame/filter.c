@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: ISC */
-/* filter: see filter.h.  Patterns are few and short, so the text is walked; nothing is compiled or allocated. */
+/* filter: see filter.h.  Patterns are few and short: the text is walked, nothing is compiled or allocated. */
 #include "frame/filter.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
 
+#include "base/fail.h"
 #include "frame/frame.h"
 
-enum { PATTERNS_MAX = 254 };    /* of a kind, so that a rank stays below FILTER_NO_MATCH */
+enum { PATTERNS_MAX = 254 };            /* of a kind: a rank stays below FILTER_NO_MATCH */
 
-/* next_pattern -- step through the text.  Returns the pattern with its NUL behind it, its kind in *kind; or NULL. */
+/* next_pattern -- step through the text.  Returns a pattern, NUL-terminated, with its kind and length; or NULL. */
 static const char *
 next_pattern(const struct filter *f, size_t *at, char *kind, size_t *len)
 {
 	const char *pattern;
 
-	if (*at >= f->len)
+	if (*at + 1 >= f->len)
 		return NULL;
 	*kind = f->text[*at];
 	pattern = f->text + *at + 1;
 	*len = strlen(pattern);
 	*at += *len + 2;
 	return pattern;
+}
+
+static bool
+pattern_ok(char kind, size_t len)
+{
+	return kind != '\0' && strchr("tsTS", kind) != NULL && len > 0 && len <= FRAME_NAME_MAX;
 }
 
 static size_t
@@ -41,21 +47,17 @@ filter_add(struct filter *f, char kind, const char *pattern)
 {
 	size_t len = strlen(pattern);
 
-	if (len == 0 || len > FRAME_NAME_MAX || kind == '\0' || strchr("tsTS", kind) == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (f->len + len + 2 > FILTER_TEXT_MAX || count_kind(f, kind) >= PATTERNS_MAX) {
-		errno = E2BIG;
-		return -1;
-	}
+	if (!pattern_ok(kind, len))
+		return fail_with(EINVAL);
+	if (f->len + len + 2 > FILTER_TEXT_MAX || count_kind(f, kind) >= PATTERNS_MAX)
+		return fail_with(E2BIG);
 	f->text[f->len] = kind;
 	memcpy(f->text + f->len + 1, pattern, len + 1);
 	f->len = (uint16_t)(f->len + len + 2);
 	return 0;
 }
 
-/* glob_match -- whether the pattern matches.  Only what has glob characters costs a call of fnmatch(3). */
+/* glob_match -- whether the pattern matches.  fnmatch(3) is called only for a pattern with glob characters. */
 static bool
 glob_match(const char *pattern, size_t len, struct slice name)
 {
@@ -72,6 +74,7 @@ glob_match(const char *pattern, size_t len, struct slice name)
 	return fnmatch(pattern, copy, 0) == 0;
 }
 
+/* rank -- filter_rank_tag and filter_rank_source: by the patterns of kind want, without those of kind exclude. */
 static unsigned char
 rank(const struct filter *f, char want, char exclude, struct slice name)
 {
@@ -111,30 +114,16 @@ filter_match(const struct filter *f, struct slice tag, struct slice source)
 }
 
 bool
-filter_ordered(const struct filter *f)
-{
-	return count_kind(f, 't') > 1 || count_kind(f, 's') > 1;
-}
-
-bool
 filter_ok(const struct filter *f)
 {
-	size_t count[UCHAR_MAX + 1] = { 0 };
-	const char *stop;
-	size_t at = 0, len;
+	size_t count[UCHAR_MAX + 1] = { 0 }, at = 0, len;
+	char kind;
 
-	if (f->len > FILTER_TEXT_MAX)
+	if (f->len > FILTER_TEXT_MAX || (f->len > 0 && f->text[f->len - 1] != '\0'))
 		return false;
-	while (at < f->len) {
-		char kind = f->text[at++];
-
-		stop = memchr(f->text + at, '\0', (size_t)f->len - at);
-		if (stop == NULL || kind == '\0' || strchr("tsTS", kind) == NULL)
+	while (next_pattern(f, &at, &kind, &len) != NULL) {
+		if (!pattern_ok(kind, len) || ++count[(unsigned char)kind] > PATTERNS_MAX)
 			return false;
-		len = (size_t)(stop - f->text) - at;
-		if (len == 0 || len > FRAME_NAME_MAX || ++count[(unsigned char)kind] > PATTERNS_MAX)
-			return false;
-		at += len + 1;
 	}
-	return true;
+	return at == f->len;
 }

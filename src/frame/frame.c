@@ -2,17 +2,17 @@
 /*
  * frame: see frame.h.
  *
- * One pass over the line with a table of byte classes; every byte is looked at once, but for the keys of a header
- * with several, which are compared with each other.  There is one way to write a given header line: what is not
- * written that way is refused at its first wrong byte.
+ * One pass over the line with a table of byte classes: each byte is read once, except in the keys of several headers,
+ * which are compared with each other.  A header line can be written in one way only; any other is refused at its first
+ * wrong byte.
  */
 #include "frame/frame.h"
 
-#include <errno.h>
+#include "base/fail.h"
 
 enum {
 	C_NAME = 1,             /* may stand in a tag or a source */
-	C_VALUE = 2,            /* may stand in a header's value as itself */
+	C_VALUE = 2,            /* may stand in a header's value, unencoded */
 	C_KEY = 4,              /* may stand in a key (not as its first byte) */
 	C_HEX = 8,              /* an upper-case hexadecimal digit */
 
@@ -54,7 +54,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The parse_ functions move *p over what they know; false: *p is at the first wrong byte, or at end. */
+/* The parse_ functions move *p past what they parse; false: *p is at the first wrong byte, or at end. */
 
 static inline bool
 parse_byte(const char **p, const char *end, char c)
@@ -114,7 +114,7 @@ parse_value(const char **p, const char *end)
 	return true;
 }
 
-/* stands_in -- whether the key is one of those in extra. */
+/* stands_in -- whether extra has the key. */
 static bool
 stands_in(struct slice key, struct slice extra)
 {
@@ -127,7 +127,7 @@ stands_in(struct slice key, struct slice extra)
 	return false;
 }
 
-/* key_bit -- one bit of 64 for a key: keys of different bits differ. */
+/* key_bit -- one bit of 64 for a key: keys with different bits differ. */
 static inline uint64_t
 key_bit(struct slice key)
 {
@@ -136,7 +136,7 @@ key_bit(struct slice key)
 	return UINT64_C(1) << ((first * 7 + last + (unsigned)key.len * 13) % 64);
 }
 
-/* parse_extra -- " KEY=VALUE" as often as it stands there. */
+/* parse_extra -- any number of " KEY=VALUE". */
 static bool
 parse_extra(const char **p, const char *end, struct slice *extra)
 {
@@ -197,8 +197,7 @@ frame_parse(struct frame *f, const char *line, size_t len, size_t *bad)
 		at = FRAME_HEADER_MAX - 1;      /* where the newline had to stand */
 	if (bad != NULL)
 		*bad = at;
-	errno = EBADMSG;
-	return -1;
+	return fail_with(EBADMSG);
 }
 
 int
@@ -213,8 +212,7 @@ frame_next_header(struct slice *rest, struct slice *key, struct slice *value)
 	while (p < end && *p != '=')
 		p++;
 	*key = (struct slice){ rest->p, (size_t)(p - rest->p) };
-	if (p < end)
-		p++;
+	p += p < end;
 	space = memchr(p, ' ', (size_t)(end - p));
 	*value = (struct slice){ p, (size_t)((space != NULL ? space : end) - p) };
 	p = space != NULL ? space + 1 : end;
@@ -258,18 +256,14 @@ put_field(char *out, struct slice s)
 size_t
 frame_head(char *out, uint64_t len, bool more, struct slice tag, struct slice source, struct slice extra)
 {
-	char length[32];
-	size_t length_len = (size_t)(put_length(length, len, more) - length);
-	size_t fixed = length_len + 1 + 1 + 1;  /* two spaces and the newline */
-	char *p = out;
+	char *p = put_length(out, len, more);
+	size_t fixed = (size_t)(p - out) + 1 + 1 + 1;   /* two spaces and the newline */
 
 	if (tag.len > FRAME_NAME_MAX || source.len > FRAME_NAME_MAX || extra.len > FRAME_HEADER_MAX ||
 	    fixed + tag.len + source.len + (extra.len > 0 ? extra.len + 1 : 0) > FRAME_HEADER_MAX) {
 		errno = EMSGSIZE;
 		return 0;
 	}
-	memcpy(p, length, length_len);
-	p += length_len;
 	p = put_field(p, tag);
 	p = put_field(p, source);
 	if (extra.len > 0)
@@ -312,17 +306,14 @@ frame_encode(char *out, size_t cap, struct slice value)
 		unsigned char c = (unsigned char)value.p[i];
 		size_t n = (class_of[c] & C_VALUE) != 0 ? 1 : 3;
 
-		if (cap - used < n) {
-			errno = EMSGSIZE;
-			return -1;
+		if (cap - used < n)
+			return fail_with(EMSGSIZE);
+		out[used] = n == 1 ? (char)c : '%';
+		if (n == 3) {
+			out[used + 1] = NUM_HEX_UPPER[c >> 4];
+			out[used + 2] = NUM_HEX_UPPER[c & 15];
 		}
-		if (n == 1) {
-			out[used++] = (char)c;
-			continue;
-		}
-		out[used++] = '%';
-		out[used++] = NUM_HEX_UPPER[c >> 4];
-		out[used++] = NUM_HEX_UPPER[c & 15];
+		used += n;
 	}
 	return (long)used;
 }
@@ -341,10 +332,8 @@ frame_decode(char *out, struct slice value)
 
 	if (value.len == 0)
 		return 0;
-	if (!parse_value(&p, end) || p != end) {
-		errno = EBADMSG;
-		return -1;
-	}
+	if (!parse_value(&p, end) || p != end)
+		return fail_with(EBADMSG);
 	for (p = value.p; p < end; p++) {
 		if (*p != '%') {
 			*to++ = *p;
@@ -359,25 +348,18 @@ frame_decode(char *out, struct slice value)
 int
 frame_parse_time(struct slice s, uint64_t *us)
 {
+	const char *p = s.p, *end;
 	uint64_t seconds, micros = 0;
-	const char *point;
 
-	if (num_parse(s, &seconds) == 0 && seconds <= (uint64_t)INT64_MAX / 1000000 - 1) {
-		*us = seconds * 1000000;
-		return 0;
+	if (s.len == 0 || !num_scan(&p, s.p + s.len, &seconds) || seconds >= (uint64_t)INT64_MAX / 1000000)
+		return fail_with(EINVAL);
+	end = s.p + s.len;
+	if (end - p == 7 && *p++ == '.') {
+		for (; p < end && is_digit(*p); p++)
+			micros = micros * 10 + (uint64_t)(*p - '0');
 	}
-	errno = EINVAL;
-	if (s.len < 8)
-		return -1;
-	point = s.p + s.len - 7;
-	if (*point != '.' || num_parse((struct slice){ s.p, s.len - 7 }, &seconds) == -1
-	    || seconds > (uint64_t)INT64_MAX / 1000000 - 1)
-		return -1;
-	for (int i = 1; i <= 6; i++) {
-		if (point[i] < '0' || point[i] > '9')
-			return -1;
-		micros = micros * 10 + (uint64_t)(point[i] - '0');
-	}
+	if (p != end)
+		return fail_with(EINVAL);
 	*us = seconds * 1000000 + micros;
 	return 0;
 }
@@ -394,36 +376,34 @@ frame_time(char *out, uint64_t us)
 	return n + 7;
 }
 
+/* put_header -- add KEY=VALUE to used bytes of headers (-1: no room).  Returns the bytes, or -1 with EMSGSIZE. */
+static long
+put_header(char *out, long used, struct slice key, struct slice value)
+{
+	char *p;
+
+	if (used == -1 || (size_t)used + 1 + key.len + 1 + value.len > FRAME_HEADER_MAX)
+		return fail_with(EMSGSIZE);
+	p = out + used;
+	if (used > 0)
+		*p++ = ' ';
+	memcpy(p, key.p, key.len);
+	p += key.len;
+	*p++ = '=';
+	if (value.len > 0)
+		memcpy(p, value.p, value.len);
+	return (long)(p - out) + (long)value.len;
+}
+
 long
 frame_set_header(char *out, struct slice extra, const char *key, struct slice value)
 {
 	struct slice name, old;
-	size_t used = 0, key_len = strlen(key);
+	long used = 0;
 
 	while (frame_next_header(&extra, &name, &old)) {
-		if (slice_is(name, key))
-			continue;
-		if (used + 1 + name.len + 1 + old.len > FRAME_HEADER_MAX)
-			goto too_long;
-		if (used > 0)
-			out[used++] = ' ';
-		/* the value stands right behind the key and its = */
-		memcpy(out + used, name.p, name.len + 1 + old.len);
-		used += name.len + 1 + old.len;
+		if (!slice_is(name, key))
+			used = put_header(out, used, name, old);
 	}
-	if (value.p == NULL)
-		return (long)used;
-	if (used + 1 + key_len + 1 + value.len > FRAME_HEADER_MAX)
-		goto too_long;
-	if (used > 0)
-		out[used++] = ' ';
-	memcpy(out + used, key, key_len);
-	used += key_len;
-	out[used++] = '=';
-	if (value.len > 0)
-		memcpy(out + used, value.p, value.len);
-	return (long)(used + value.len);
-too_long:
-	errno = EMSGSIZE;
-	return -1;
+	return value.p == NULL ? used : put_header(out, used, slice_of(key), value);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * frame: the codec of a message's bytes.
+ * frame: the codec of a message.
  *
  *     M1 LENGTH TAG SOURCE [KEY=VALUE]...\n
  *     PAYLOAD\n
  *
- * A pure codec: no input or output, no allocation.  letterbox(5) describes the format.
+ * It does no input or output and allocates nothing.  letterbox(5) describes the format.
  */
 #ifndef FRAME_FRAME_H
 #define FRAME_FRAME_H
@@ -34,27 +34,27 @@ struct frame {
 /*
  * frame_parse -- take a header line apart.
  * line, len: the line with its newline as its last byte.
- * bad: where not NULL, gets the offset of the first byte that is wrong: len where the line ended too early, the
- * first byte of a key that stood before, FRAME_HEADER_MAX - 1 in a line that is good but too long.
- * Returns 0, or -1 with EBADMSG: not canonical in every byte, as letterbox(5) has it.  Then f holds what stood
- * before the bad byte: f->tag.p is not NULL once the length is whole.
+ * bad: where not NULL, gets the offset of the first wrong byte: len where the line ends too early, the first byte of a
+ * key that occurred before, FRAME_HEADER_MAX - 1 in a line that is well formed but too long.
+ * Returns 0, or -1 with EBADMSG: not canonical in each byte (letterbox(5)).  Then f has what precedes the wrong byte:
+ * f->tag.p is not NULL once the length is complete.
  */
 int frame_parse(struct frame *f, const char *line, size_t len, size_t *bad);
 
 /*
  * frame_next_header -- step through a frame's extra headers.
- * rest: what is left of frame.extra; is moved on.
- * Returns 1 with key and value (as it stands, %XX undecoded), 0 at the end.
+ * rest: the remaining part of frame.extra, which gets shorter.
+ * Returns 1 with key and value (%XX undecoded), 0 at the end.
  */
 int frame_next_header(struct slice *rest, struct slice *key, struct slice *value);
 
-/* frame_header -- find a header by its key.  Returns 1 with its value (undecoded), 0 with none if it is not there. */
+/* frame_header -- find a header by its key.  Returns 1 with its value (undecoded), or 0 with an empty one: not there. */
 int frame_header(struct slice extra, const char *key, struct slice *value);
 
 /*
  * frame_head -- write "M1 LENGTH[+] TAG SOURCE[ EXTRA]\n" to out.
- * The parts are trusted to be well formed.  out: FRAME_HEADER_MAX bytes.
- * Returns the bytes written, or 0 with EMSGSIZE where they would be more than FRAME_HEADER_MAX.
+ * The parts must be well formed.  out: FRAME_HEADER_MAX bytes.
+ * Returns the bytes written, or 0 with EMSGSIZE: more than FRAME_HEADER_MAX.
  */
 size_t frame_head(char *out, uint64_t len, bool more, struct slice tag, struct slice source, struct slice extra);
 
@@ -62,7 +62,7 @@ size_t frame_head(char *out, uint64_t len, bool more, struct slice tag, struct s
 size_t frame_continuation(char *out, uint64_t len, bool more);
 
 /*
- * frame_parse_time -- read SECONDS, or SECONDS.MICROSECONDS with six digits behind the point, as microseconds.
+ * frame_parse_time -- read SECONDS, or SECONDS.MICROSECONDS with six digits after the point, as microseconds.
  * Returns 0 with *us, or -1 with EINVAL.
  */
 int frame_parse_time(struct slice s, uint64_t *us);
@@ -71,8 +71,8 @@ int frame_parse_time(struct slice s, uint64_t *us);
 size_t frame_time(char *out, uint64_t us);
 
 /*
- * frame_set_header -- write the headers extra to out (FRAME_HEADER_MAX bytes), with key's value being value (as it is
- * to stand: %XX encoded); the key is added, or put in place of the one that is there.  A NULL value.p removes it.
+ * frame_set_header -- write the headers extra to out (FRAME_HEADER_MAX bytes), without those of this key; then, where
+ * value.p is not NULL, the key with this value (%XX encoded).
  * Returns the bytes written, or -1 with EMSGSIZE.
  */
 long frame_set_header(char *out, struct slice extra, const char *key, struct slice value);
@@ -85,13 +85,13 @@ bool frame_key_ok(struct slice s);
 
 /*
  * frame_encode -- write a header's value: bytes outside 0x21 to 0x7e, and %, become %XX (upper-case digits).
- * Returns the bytes written, or -1 with EMSGSIZE where they would be more than cap.
+ * Returns the bytes written, or -1 with EMSGSIZE: more than cap.
  */
 long frame_encode(char *out, size_t cap, struct slice value);
 
 /*
  * frame_decode -- undo frame_encode.  out may be value.p itself.
- * Returns the bytes written (at most value.len), or -1 with EBADMSG (then nothing was written).
+ * Returns the bytes written (at most value.len), or -1 with EBADMSG and nothing written.
  */
 long frame_decode(char *out, struct slice value);
 

@@ -2,17 +2,16 @@
 /*
  * message: see message.h.
  *
- * The headers that the receiving side sets (id, time, try, uid) live in fields of their own; message_head writes
- * them in front of the others, so that message_of_frame finds the others in one piece and copies nothing.
+ * The headers that the receiving side sets (id, time, try, uid) have fields of their own.  message_head writes them in
+ * front of the others, so that message_of_frame finds the others in one piece and copies nothing.
  */
 #include "frame/message.h"
 
-#include <errno.h>
-
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 
-/* take_header -- put a header that has a field into it.  Returns whether it is one of those, well formed or not. */
+/* take_header -- put a header into its field.  Returns whether it has one, its value well formed or not. */
 static bool
 take_header(struct message *m, struct slice key, struct slice value)
 {
@@ -40,7 +39,7 @@ take_header(struct message *m, struct slice key, struct slice value)
 	return true;
 }
 
-/* keep_header -- add the bytes from p to stop to m->extra: in place while it stays in one piece, else in scratch. */
+/* keep_header -- add the bytes from p to stop to m->extra: in place while they adjoin it, else in scratch. */
 static void
 keep_header(struct message *m, const char *p, const char *stop, char *scratch)
 {
@@ -50,16 +49,13 @@ keep_header(struct message *m, const char *p, const char *stop, char *scratch)
 		m->extra = (struct slice){ p, len };
 		return;
 	}
-	if (m->extra.p != scratch && m->extra.p + m->extra.len + 1 == p) {
-		m->extra.len += 1 + len;
-		return;
-	}
-	if (m->extra.p != scratch) {
-		memcpy(scratch, m->extra.p, m->extra.len);
+	if (m->extra.p == scratch || m->extra.p + m->extra.len + 1 != p) {
+		if (m->extra.p != scratch)
+			memcpy(scratch, m->extra.p, m->extra.len);
 		m->extra.p = scratch;
+		scratch[m->extra.len] = ' ';
+		memcpy(scratch + m->extra.len + 1, p, len);
 	}
-	scratch[m->extra.len] = ' ';
-	memcpy(scratch + m->extra.len + 1, p, len);
 	m->extra.len += 1 + len;
 }
 
@@ -94,16 +90,11 @@ put_number(char *out, const char *key, uint64_t n)
 static char *
 put_fields(char *out, const struct message *m)
 {
-	uint32_t micros = (uint32_t)(m->time_us % 1000000);
-
 	if (m->id != 0)
 		out = put_number(out, " id=", m->id);
 	if (m->time_us != 0) {
-		out = put_number(out, " time=", m->time_us / 1000000);
-		*out = '.';
-		for (int i = 6; i > 0; i--, micros /= 10)
-			out[i] = (char)('0' + micros % 10);
-		out += 7;
+		memcpy(out, " time=", 6);
+		out += 6 + frame_time(out + 6, m->time_us);
 	}
 	if (m->attempt > 1)
 		out = put_number(out, " try=", m->attempt);
@@ -115,22 +106,17 @@ put_fields(char *out, const struct message *m)
 size_t
 message_head(char *out, const struct message *m, uint64_t len, bool more)
 {
-	char fields[120];
-	size_t fields_len = (size_t)(put_fields(fields, m) - fields);
-	size_t head_len, extra_len = m->extra.len > 0 ? m->extra.len + 1 : 0;
+	size_t head_len = frame_head(out, len, more, m->tag, m->source, (struct slice){ NULL, 0 });
 	char *p;
 
-	head_len = frame_head(out, len, more, m->tag, m->source, (struct slice){ NULL, 0 });
 	if (head_len == 0)
 		return 0;
-	if (extra_len > FRAME_HEADER_MAX || head_len + fields_len + extra_len > FRAME_HEADER_MAX) {
+	p = put_fields(out + head_len - 1, m);  /* over the newline; there is room: head_len is below 600 */
+	if (m->extra.len > FRAME_HEADER_MAX - 2 - (size_t)(p - out)) {
 		errno = EMSGSIZE;
 		return 0;
 	}
-	p = out + head_len - 1;         /* over the newline */
-	memcpy(p, fields, fields_len);
-	p += fields_len;
-	if (extra_len > 0) {
+	if (m->extra.len > 0) {
 		*p++ = ' ';
 		memcpy(p, m->extra.p, m->extra.len);
 		p += m->extra.len;
@@ -139,44 +125,28 @@ message_head(char *out, const struct message *m, uint64_t len, bool more)
 	return (size_t)(p - out);
 }
 
-/* read_file -- the next bytes of a payload that is a file. */
-static ssize_t
-read_file(struct message *m, void *buf, size_t n)
-{
-	uint64_t left = m->len - m->fd_offset;
-	ssize_t got;
-
-	if (n > left)
-		n = (size_t)left;
-	if (n == 0)
-		return 0;
-	got = io_pread(m->fd, buf, n, m->fd_offset);
-	if (got == 0) {
-		errno = EBADMSG;
-		return -1;
-	}
-	if (got > 0)
-		m->fd_offset += (uint64_t)got;
-	return got;
-}
-
 ssize_t
 message_read(struct message *m, void *buf, size_t n)
 {
 	uint64_t left;
+	ssize_t got;
 
 	if (m->reader != NULL)
 		return m->stream_read(m->reader, buf, n);
-	if (m->fd != -1)
-		return read_file(m, buf, n);
-	left = m->data != NULL ? m->len - m->data_read : 0;
+	left = m->fd != -1 ? m->len - m->fd_offset : m->data != NULL ? m->len - m->data_read : 0;
 	if (n > left)
 		n = (size_t)left;
 	if (n == 0)
 		return 0;
-	memcpy(buf, m->data + m->data_read, n);
-	m->data_read += n;
-	return (ssize_t)n;
+	if (m->fd == -1) {
+		memcpy(buf, m->data + m->data_read, n);
+		m->data_read += n;
+		return (ssize_t)n;
+	}
+	got = io_pread(m->fd, buf, n, m->fd_offset);
+	if (got > 0)
+		m->fd_offset += (uint64_t)got;
+	return got == 0 ? fail_with(EBADMSG) : got;
 }
 
 bool

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * message: one message on its way through a tool, wherever it came from and wherever it goes.
+ * message: one message on its way through a tool, whatever its origin and destination.
  *
- * Whoever hands a message out (a claimed run, a reader) owns what it points to, until asked for the next one.
+ * What it points to belongs to its origin (a claimed run, a reader), and is valid until the next one is asked for.
  */
 #ifndef FRAME_MESSAGE_H
 #define FRAME_MESSAGE_H
@@ -22,23 +22,23 @@ struct message {
 	struct slice tag;
 	struct slice source;
 	struct slice extra;     /* further headers, without id, time, try, uid and to */
-	struct slice to;        /* of a drop: which mailbox it is for; len 0: it does not say */
-	uint64_t id;            /* sequence number in the mailbox it came from; 0 none */
+	struct slice to;        /* of a drop: the mailbox it is for; len 0: unknown */
+	uint64_t id;            /* its number in the mailbox it came from; 0 none */
 	uint64_t time_us;       /* when it was sent, microseconds since the epoch; 0 unknown */
-	uint32_t attempt;       /* the how manieth delivery this is, from 1; 0 unknown */
-	int64_t uid;            /* the sender, as the kernel told it; -1 unknown */
+	uint32_t attempt;       /* delivery attempt, from 1; 0 unknown */
+	int64_t uid;            /* the sending user, by the kernel; -1 unknown */
 	uint64_t len;           /* payload bytes, or MESSAGE_LEN_UNKNOWN */
 
-	/* The payload is in memory (data), or a file of its own (fd, from its start), or still in a stream. */
+	/* The payload is in memory (data), in a file of its own (fd, from its start), or still in a stream (reader). */
 	const char *data;
 	int fd;                 /* -1 where there is none */
-	uint64_t fd_offset;     /* how far message_read has come in fd */
+	uint64_t fd_offset;     /* bytes of fd that have been read */
 	struct reader *reader;
 	ssize_t (*stream_read)(struct reader *, void *, size_t);        /* reader_payload, where reader is not NULL */
-	size_t data_read;       /* how far message_read has come in data */
+	size_t data_read;       /* bytes of data that have been read */
 };
 
-/* message_is_head -- whether the payload is somewhere else: of an offer, with its sender. */
+/* message_is_head -- whether it has no payload here: the sender of an offer still has it. */
 static inline bool
 message_is_head(const struct message *m)
 {
@@ -46,24 +46,24 @@ message_is_head(const struct message *m)
 }
 
 /*
- * message_of_frame -- fill a message's head from a parsed header line: takes id, time, try, uid and to out of the
- * headers into their fields (a value that is not of their form is dropped).
+ * message_of_frame -- fill a message's head from a parsed header line: the headers id, time, try, uid and to go into
+ * their fields (a value that is not well formed is dropped), the others into m->extra.
  * scratch: FRAME_HEADER_MAX bytes that m->extra may point into; must live as long as m.
  */
 void message_of_frame(struct message *m, const struct frame *f, char *scratch);
 
-/* message_expired -- whether its header expire says that its time is past. */
+/* message_expired -- whether the time in its header expire has passed. */
 bool message_expired(const struct message *m);
 
 /*
- * message_head -- write m's header line for a first chunk of len bytes, its id, time, try and uid in front of the
- * further headers (each left out where it is unknown; try=1 is left out).
+ * message_head -- write m's header line for a first chunk of len bytes, with id, time, try and uid in front of the
+ * further headers.  Unknown ones are left out, and so is try=1.
  * out: FRAME_HEADER_MAX bytes.  Returns the bytes written, or 0 with EMSGSIZE.
  */
 size_t message_head(char *out, const struct message *m, uint64_t len, bool more);
 
 /*
- * message_read -- read the next bytes of the payload, wherever it is.
+ * message_read -- read the next bytes of the payload, at most n.
  * Returns the bytes, 0 at its end, or -1: EBADMSG for a payload that was cut short, or errno of read(2).
  */
 ssize_t message_read(struct message *m, void *buf, size_t n);
