@@ -15,39 +15,19 @@
 #define LETTERBOX_VERSION "unknown"
 #endif
 
-enum { HELP_COLUMN = 25 };      /* column of the text in --help */
-
 /* ---- --help and --version ---- */
-
-/* help_row -- the line, or lines, of one option; row: size bytes. */
-static void
-help_row(char *row, size_t size, const struct args_option *o)
-{
-	char names[64];
-	const char *text = o->help, *line_end;
-	size_t used;
-
-	snprintf(names, sizeof names, "  -%c, --%s%s%s", o->letter, o->name, o->value != NULL ? "=" : "",
-	    o->value != NULL ? o->value : "");
-	used = (size_t)snprintf(row, size, "%-*s ", HELP_COLUMN - 1, names);
-	while ((line_end = strchr(text, '\n')) != NULL && used < size) {
-		used += (size_t)snprintf(row + used, size - used, "%.*s\n%*s", (int)(line_end - text), text,
-		    HELP_COLUMN, "");
-		text = line_end + 1;
-	}
-	if (used < size)
-		snprintf(row + used, size - used, "%s\n", text);
-}
 
 static int
 help(const struct tool *tool)
 {
-	char row[512];
+	char names[64], row[512];
 	const char *const head[] = { "usage: ", tool->synopsis, "\n", NULL }, *const rows[] = { row, NULL };
 	int status = cli_print(head);
 
 	for (const struct args_option *o = tool->options; o->letter != 0 && status == CLI_OK; o++) {
-		help_row(row, sizeof row, o);
+		snprintf(names, sizeof names, "  -%c, --%s%s%s", o->letter, o->name, o->value != NULL ? "=" : "",
+		    o->value != NULL ? o->value : "");
+		snprintf(row, sizeof row, "%-*s %s\n", (int)sizeof ARGS_MORE - 2, names, o->help);
 		status = cli_print(rows);
 	}
 	return status;

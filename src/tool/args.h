@@ -20,8 +20,10 @@ struct args_option {
 	char letter;
 	const char *name;       /* the long one, without its hyphens */
 	const char *value;      /* its value in --help; NULL: it takes none */
-	const char *help;       /* what it does; lines are separated by newlines */
+	const char *help;       /* what it does; a second line begins with ARGS_MORE */
 };
+
+#define ARGS_MORE "                         "     /* up to the column of the text in --help */
 
 /* The end of each tool's table, whose order is that of --help. */
 #define ARGS_COMMON \

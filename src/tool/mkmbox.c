@@ -13,12 +13,12 @@
 static const struct args_option table[] = {
 	{ 'b', "bytes", "BYTES", "hold at most this many bytes of payload (default 64M; inf: no bound)" },
 	{ 'c', "capacity", "N", "hold at most this many messages (default inf: no bound; 0: hand each\n"
-	    "over from sender to receiver)" },
+	    ARGS_MORE "over from sender to receiver)" },
 	{ 'd', "durable", NULL, "sent messages survive a loss of power" },
 	{ 'm', "mode", "MODE", "permissions in octal, for owner, group, others: rw (6), look only (4),\n"
-	    "send only (2) or nothing (0) (default 0600 less umask)" },
+	    ARGS_MORE "send only (2) or nothing (0) (default 0600 less umask)" },
 	{ 'o', "overflow", "POLICY", "when full, block the sender (default) or drop the oldest; or latest:\n"
-	    "a message replaces the one with its tag" },
+	    ARGS_MORE "a message replaces the one with its tag" },
 	{ 'p', "present", NULL, "accept a mailbox that already exists with the same settings" },
 	ARGS_COMMON
 };
@@ -68,22 +68,6 @@ same(const char *name, const char *path, const struct mailbox_settings *want)
 	    && is.policy == want->policy && is.durable == want->durable;
 }
 
-/* unfit -- why the file system cannot hold a mailbox; NULL where errno says something else. */
-static const char *
-unfit(int err)
-{
-	switch (err) {
-	case EREMOTE:
-		return "a mailbox cannot be on a network file system: other machines would see it too";
-	case ENOLCK:
-		return "record locks do not work on this file system";
-	case EOPNOTSUPP:
-		return "named pipes do not work on this file system";
-	default:
-		return NULL;
-	}
-}
-
 static int
 make(const char *name, const struct mailbox_settings *settings, bool present)
 {
@@ -106,8 +90,10 @@ make(const char *name, const struct mailbox_settings *settings, bool present)
 		return CLI_CANNOT_CREATE;
 	}
 	errno = err;
-	if (unfit(err) != NULL)
-		cli_warn("cannot make %s: %s", name, unfit(err));
+	if (err == EREMOTE)
+		cli_warn("cannot make %s: a mailbox cannot be on a network file system: other machines would see it too", name);
+	else if (err == ENOLCK || err == EOPNOTSUPP)
+		cli_warn("cannot make %s: %s do not work on this file system", name, err == ENOLCK ? "record locks" : "named pipes");
 	else
 		cli_fail("make", name);
 	return err == EACCES || err == EPERM ? CLI_PERMISSION : CLI_CANNOT_CREATE;

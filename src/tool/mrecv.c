@@ -184,9 +184,7 @@ main(int argc, char **argv)
 	check(&r);
 	if (r.jobs.reply)
 		r.jobs.source = cli_source(source, NULL);
-	status = receive_open(&r);
-	if (status != -1)
-		return status;
+	receive_open(&r);
 	signal(SIGPIPE, SIG_IGN);
 	if (r.jobs.command != NULL)
 		io_catch_stop();

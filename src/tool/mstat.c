@@ -39,13 +39,6 @@ struct stats {
 	bool broken;                    /* standard output failed */
 };
 
-static int
-fail_to_look(const char *name, int error)
-{
-	errno = error == EIDRM ? ENOENT : error;
-	return cli_fail("look into", name);
-}
-
 /* look_at -- show one mailbox.  listed: it was there a moment ago.  Returns the exit status; a new failure is reported. */
 static int
 look_at(struct stats *t, char *name, bool listed)
@@ -64,7 +57,8 @@ look_at(struct stats *t, char *name, bool listed)
 			return CLI_OK;
 		if (t->follow && rates_keep(&t->pace, &now) == -1)
 			return cli_fail("remember", name);
-		return last != NULL && last->error == now.error ? cli_status(now.error) : fail_to_look(name, now.error);
+		errno = now.error == EIDRM ? ENOENT : now.error;
+		return last != NULL && last->error == now.error ? cli_status(now.error) : cli_fail("look into", name);
 	}
 	cli_damage(name, &s->damage);
 	now.identity = s->identity;

@@ -30,7 +30,14 @@ own_failure(const struct receive *r, int status)
 	return r->jobs.command != NULL && !r->follow ? CLI_OWN_FAILURE : status;
 }
 
-static int
+/* cannot -- report a failure before anything was received, and exit. */
+static _Noreturn void
+cannot(const struct receive *r, const char *what, const char *object)
+{
+	exit(own_failure(r, cli_fail(what, object)));
+}
+
+static void
 open_channels(struct receive *r)
 {
 	enum channel_kind kind;
@@ -41,20 +48,19 @@ open_channels(struct receive *r)
 	r->sources.n = 0;
 	r->paths = n == 1 ? &r->path : calloc(n, sizeof *r->paths);
 	if (r->paths == NULL || r->sources.list == NULL)
-		return cli_fail("open", r->channels[0]);
+		cannot(r, "open", r->channels[0]);
 	/* look for all before any is opened: /dev/fd/4 must not be one of our own files */
 	for (uint32_t i = 0; i < n && n > 1; i++)
 		if (cli_path(r->paths[i], r->channels[i]) == -1 || open_kind(r->paths[i], &kind) == -1)
-			return own_failure(r, cli_fail("open", r->channels[i]));
+			cannot(r, "open", r->channels[i]);
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(r->paths[i], r->channels[i]) == 0
 		    && select_add(&r->sources, r->channels[i], r->paths[i]) == 0)
 			continue;
 		if (errno == EINVAL)
 			cli_usage("-%c: %s is not a mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
-		return own_failure(r, cli_fail("open", r->channels[i]));
+		cannot(r, "open", r->channels[i]);
 	}
-	return -1;
 }
 
 /* check_offers -- refuse to peek at payloads in a mailbox of capacity 0: senders keep them until they are received. */
@@ -68,26 +74,25 @@ check_offers(const struct receive *r)
 }
 
 /* open_dead -- open the mailbox for dead letters. */
-static int
+static void
 open_dead(struct receive *r)
 {
 	static char path[PATH_MAX];
 
 	if (r->dead_name == NULL)
-		return -1;
+		return;
 	r->dead.sender.locked = r->sources.locked;
 	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, MAILBOX_FOREVER) == -1) {
 		if (errno == EALREADY)
 			cli_usage("-d: %s is one of the channels to receive from", r->dead_name);
-		return own_failure(r, cli_fail("open", r->dead_name));
+		cannot(r, "open", r->dead_name);
 	}
 	if (!sink_is_mailbox(&r->dead) || sink_leaves(&r->dead))
 		cli_usage("-d: %s is not a mailbox", r->dead_name);
 	r->deliver.dead = &r->dead;
-	return -1;
 }
 
-static int
+static void
 open_output(struct receive *r)
 {
 	static const char letters[] = { [OUTPUT_LINES] = 'l', [OUTPUT_NULS] = '0', [OUTPUT_FRAMES] = 'F',
@@ -101,9 +106,8 @@ open_output(struct receive *r)
 		cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
 	/* without a usable output nothing is claimed, nor waited for */
 	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
-		return cli_fail("write to", "standard output");
+		cannot(r, "write to", "standard output");
 	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
-	return -1;
 }
 
 /* not_received -- report that select_next failed.  Returns the exit status, or -1 to go on. */
@@ -362,11 +366,10 @@ receive_commands(struct receive *r)
 
 /* ---- all of it ---- */
 
-int
+void
 receive_open(struct receive *r)
 {
-	int status = open_output(r);
-
+	open_output(r);
 	r->sources.all = r->all;
 	r->sources.follow = r->follow;
 	r->sources.single = !(r->all || r->follow) || r->jobs.command != NULL;
@@ -376,12 +379,9 @@ receive_open(struct receive *r)
 	r->jobs.deliver = &r->deliver;
 	r->jobs.follow = r->follow;
 	r->jobs.warn = warn;
-	if (status == -1)
-		status = open_channels(r);
-	if (status != -1)
-		return status;
+	open_channels(r);
 	check_offers(r);
-	return open_dead(r);
+	open_dead(r);
 }
 
 int

@@ -29,8 +29,8 @@ struct receive {
 	struct sink dead;
 };
 
-/* receive_open -- open the output, the channels and the dead letters.  Returns -1 to go on, or the exit status. */
-int receive_open(struct receive *r);
+/* receive_open -- open the output, the channels and the mailbox for dead letters; exits where one of them fails. */
+void receive_open(struct receive *r);
 
 /* receive_all -- receive and deliver.  Returns the exit status; io_stop is set where a signal ended it. */
 int receive_all(struct receive *r);

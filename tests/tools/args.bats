@@ -89,7 +89,7 @@ refuses()
 	[[ $error == "mcall: --tag: 'a b' is not a tag "* ]]
 	fails 64 mtee --source= box
 	[[ $error == "mtee: --source: '' is not a pattern "* ]]
-	refuses "--mode: '0700' is not a mode for a mailbox: the owner is to have rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)" mkmbox --mode=0700 box
+	refuses "--mode: '0700' is not a mode for a mailbox: the owner needs rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)" mkmbox --mode=0700 box
 	refuses "-H: 'id' is reserved: senders cannot set it" msend -Hid=1 box
 	[ ! -e box ]
 }
