@@ -11,10 +11,6 @@
 #include "frame/frame.h"
 #include "tool/cli.h"
 
-#ifndef LETTERBOX_VERSION
-#define LETTERBOX_VERSION "unknown"
-#endif
-
 /* ---- --help and --version ---- */
 
 static int

@@ -29,8 +29,8 @@ static const struct tool tool = { "mkmbox",
 
 #define BYTES_DEFAULT (UINT64_C(64) << 20)
 
-static void
-parse_mode(const struct args *a, unsigned *mode)
+static unsigned
+parse_mode(const struct args *a)
 {
 	const char *arg = a->value, *wrong;
 	char *end;
@@ -39,7 +39,7 @@ parse_mode(const struct args *a, unsigned *mode)
 	wrong = *arg < '0' || *arg > '7' || *end != '\0' || n > 07777 ? "not an octal number" : mode_wrong((unsigned)n);
 	if (wrong != NULL)
 		cli_usage("%s: '%s' is not a mode for a mailbox: %s", a->option, arg, wrong);
-	*mode = (unsigned)n;
+	return (unsigned)n;
 }
 
 static enum mailbox_policy
@@ -124,7 +124,7 @@ main(int argc, char **argv)
 			settings.durable = true;
 			break;
 		case 'm':
-			parse_mode(&args, &settings.mode);
+			settings.mode = parse_mode(&args);
 			break;
 		case 'o':
 			settings.policy = parse_policy(&args);

@@ -355,7 +355,7 @@ show_begin(struct show *show)
 void
 show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
-	struct row row = { name, NULL, s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
+	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
 	    [DURABLE] = s->settings.durable, [CLAIMED] = s->claimed, [SENT] = s->sent, [RECEIVED] = s->received,
 	    [DROPPED] = s->dropped, [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
 	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
