@@ -3,24 +3,24 @@
 #   make                build the programs into bin/
 #   make check          build, then run every test but the long ones
 #   make check-long     the long ones: what a test of check has a short form of
-#   make torture        kill each tool at each of its system calls, and let each of them fail: all points
-#   make storm          kill senders, receivers, handlers and callers by the ten thousand, and account for each message
-#   make fuzz           feed the parsers and a mailbox's files what no program writes; FUZZ_SECONDS for each target
-#   make bench          measure it beside its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
-#   make power          cut the power at each moment of some runs; POWER="-n STATES -s SEED SCENARIO..." says how often
+#   make torture        kill each tool at each of its system calls, and make each of them fail: all points
+#   make storm          kill ten thousands of senders, receivers, handlers and callers, and account for each message
+#   make fuzz           fuzz the parsers and a mailbox's files; FUZZ_SECONDS for each target
+#   make bench          compare it with its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
+#   make power          simulate a loss of power at each moment of some runs; POWER="-n STATES -s SEED SCENARIO..."
 #   make demo           watch it work: this machine's files as messages
-#   make lint           what is not tested but looked at: layers, warnings, linters
+#   make lint           static checks: layers, warnings, linters
 #   make install        programs, manual pages and completions, below DESTDIR/PREFIX
 #
 # Yours to set: CC CPPFLAGS CFLAGS LDFLAGS PREFIX DESTDIR
-#   STATIC=no           link dynamically (otherwise static where this machine can)
+#   STATIC=no           link dynamically (default: static where the machine can)
 #   WERROR=1            warnings are errors
-#   V=1                 show whole commands
+#   V=1                 print commands in full
 
 VERSION = 0.1.0
 
-# The rooms of src/, lowest first: a file may use only what is in its own room or in one before it ("make lint" holds
-# this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
+# The rooms of src/, lowest first: a file may use only what is in its own room or in one before it ("make lint"
+# checks this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
 ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
 	mailbox channel deliver tool
 base = bytes.h fail.h alarm bootid clock hash io json memory num outbuf reclock safefile splice users
@@ -43,7 +43,7 @@ MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))
 # The programs: src/tool/NAME.c each.
 TOOLS = msend mrecv mcall mkmbox rmmbox mtee mstat
 
-# Shell tools that stand in bin/ as they are (git keeps them; .gitignore names them too).
+# Shell tools kept in bin/ as they are (tracked by git; .gitignore names them too).
 SCRIPTS =
 
 # ---- where things go
@@ -63,7 +63,7 @@ FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
 # try FLAGS -- "yes" where $(CC) compiles and links with them.
 try = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo yes)
 
-# A one-shot tool spends most of its time in starting up: static musl starts fastest, static glibc next.
+# A one-shot tool spends most of its time starting up: static musl starts fastest, static glibc next.
 STATIC ?= auto
 LINK =
 ifneq ($(STATIC),no)
@@ -109,7 +109,7 @@ $(BUILD)/inspect: $(BUILD)/torture/inspect.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
-# The storm, and the tools as it disturbs them.
+# The storm, and the tools instrumented for it.
 STORM = main content tool send receive command call judge
 storm-parts: $(BUILD)/storm/storm $(TOOLS:%=$(BUILD)/storm/bin/%)
 $(BUILD)/storm/storm: $(STORM:%=$(BUILD)/storm/%.o)
@@ -120,7 +120,7 @@ $(BUILD)/storm/bin/%: $(BUILD)/tool/%.o $(BUILD)/storm/spray.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -Wl,--wrap=clock_gettime -o $@ $^
 
-# A fuzz target over what is in its corpus; with libFuzzer in place of run.c (make fuzz) it finds more.
+# A fuzz target over its corpus; with libFuzzer in place of run.c (make fuzz) it also searches for more inputs.
 FUZZERS = frame stream box render words
 FUZZ_PARTS = fuzz patch
 FUZZ_MAIN = $(BUILD)/fuzz/run.o
@@ -143,7 +143,7 @@ $(BUILD)/%.o: tests/%.c $(BUILD)/flags
 	@echo "  cc    $<"
 	$(Q)$(COMPILE) -Isrc -MMD -MP -c -o $@ $<
 
-# Other flags, or another compiler, than last time: build all anew.
+# Rebuild all when flags or compiler have changed.
 $(BUILD)/flags: export FLAGS = $(COMPILE) + $(LINKING)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
@@ -157,7 +157,7 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 # ---- checking
 
 # Tests find the programs first in PATH and other parts by BIN and BUILD.  TESTS names some of them, BATSFLAGS is for
-# bats (BATSFLAGS="--filter REGEX"), TAGS says which tags a test must have, JOBS how many files run side by side.
+# bats (BATSFLAGS="--filter REGEX"), TAGS the tags that a test must have, JOBS the number of files that run in parallel.
 TESTS = tests/*/*.bats
 BATSFLAGS =
 TAGS = !long
@@ -171,9 +171,9 @@ check-long: TAGS = long
 check-long: TESTS = $(shell grep -lE '^\# bats (file|test)_tags=.*\<long\>' tests/*/*.bats)
 check-long: check
 
-# The same tests over programs that watch their memory. Reports go to files, so that none is lost in a test
-# that looks at neither status nor standard error; strace(1) and the leak checker exclude each other.
-# LEAKS=0: without that checker, which takes half the time.  Linked in, where it can be, the libraries start faster.
+# The same tests with the sanitizers.  Reports go to files, so that none is lost in a test that checks neither status
+# nor standard error; strace(1) and the leak checker exclude each other.
+# LEAKS=0: without that checker, which takes half the time.  Static libraries, where available, start faster.
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_LINK = $(if $(call try,-fsanitize=address$(comma)undefined -static-libasan -static-libubsan),-static-libasan -static-libubsan)
 LEAKS = 1
@@ -217,7 +217,7 @@ STORM_ARGS =
 storm: all storm-parts
 	@PATH="$(FIRST):$$PATH" BUILD="$(abspath $(BUILD))" tests/storm/long.sh $(STORM_ARGS)
 
-# Each target in turn, one process; what they find is in build/libfuzzer/found, what they learn in .../corpus.
+# Each target in turn, one process; findings are in build/libfuzzer/found, new inputs in .../corpus.
 FUZZ_SECONDS = 60
 FUZZ = $(FUZZERS)
 fuzz: D = build/libfuzzer
@@ -227,7 +227,7 @@ fuzz:
 	@tests/fuzz/fuzz.sh $(D) $(FUZZ_SECONDS) $(FUZZ)
 # ---- measuring
 
-# The drivers of the peers are linked as the peers' packages have it, whatever the tools are built with.
+# Drivers of peers are linked as the peers' packages require, however the tools are built.
 BENCH =
 BENCH_OUT = $(BUILD)/bench/out
 DRIVERS = $(patsubst %,$(BUILD)/bench/%,lap ping ipc spawn queue zmq nano nng)
@@ -250,7 +250,7 @@ POWER = -n 12
 power: all
 	@BIN="$(abspath $(BIN))" tests/power/power.sh $(POWER)
 
-# LINT names some of the checks in tests/lint, for a start: make lint LINT="walls man"
+# LINT names some of the checks in tests/lint: make lint LINT="walls man"
 LINT =
 lint:
 	@MAKE='$(MAKE)' ROOMS='$(ROOMS)' MODULES='$(MODULES)' TOOLS='$(TOOLS)' FEATURES='$(FEATURES)' tests/lint/run.sh $(LINT)
@@ -260,7 +260,7 @@ demo: all
 
 # ---- installing
 
-# each DIRECTORY,COMMAND -- run COMMAND for the files of a directory, named $$f; an empty one is none.
+# each DIRECTORY,COMMAND -- run COMMAND for each file $$f of a directory, which may be empty.
 each = @for f in $(1)/*; do [ ! -f "$$f" ] || $(2) || exit 1; done
 PUT = install -m 644 "$$f"
 

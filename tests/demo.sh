@@ -104,7 +104,7 @@ kill "${stuck% *}"                      # his command is an orphan now
 
 echo
 echo "dave has been killed (SIGKILL) over message ${stuck#* } of jobs: its result is sent, but it is not acknowledged,"
-echo "so somebody else will get it again.  The mailboxes at this moment:"
+echo "so another worker gets it again.  The mailboxes at this moment:"
 echo
 mstat
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 source (status dirname)/letterbox.fish
 
-# After -- stands a command, completed as one.
+# A command follows --, and is completed as one.
 function __letterbox_command
     set -l words (commandline -opc)
     set -l dashes (contains -i -- -- $words)
@@ -18,20 +18,20 @@ complete -c mrecv -n $here -s c -l count -x -a '1 2 3 10 100' -d 'Receive this m
 complete -c mrecv -n $here -s d -l dead -x -a '(__letterbox_names mailbox)' -d 'Send dead letters there'
 complete -c mrecv -n $here -s e -l env -d 'Write shell assignments'
 complete -c mrecv -n $here -s F -l frames -d 'Write frames'
-complete -c mrecv -n $here -s f -l follow -d 'Receive for ever'
+complete -c mrecv -n $here -s f -l follow -d 'Keep receiving'
 complete -c mrecv -n $here -s h -l help -d 'Print the options and exit'
 complete -c mrecv -n $here -s i -l id -x -a '(__letterbox_waiting %i)' -d 'Receive the message with this number'
 complete -c mrecv -n $here -s J -l json -d 'Write JSON lines'
 complete -c mrecv -n $here -s j -l jobs -x -a '2 3 10 100' -d 'Run this many commands at once'
-complete -c mrecv -n $here -s k -l tries -x -a '1 2 3 10 100' -d 'A dead letter after so many failures'
+complete -c mrecv -n $here -s k -l tries -x -a '1 2 3 10 100' -d 'Make it a dead letter after this many failures'
 complete -c mrecv -n $here -s l -l lines -d 'End each payload with a newline'
 complete -c mrecv -n $here -s n -l nonblock -d 'Do not wait'
 complete -c mrecv -n $here -s o -l format -x -a '%t\\\\n %s\\\\n %p\\\\n' -d 'Write in this format'
-complete -c mrecv -n $here -s p -l peek -d 'Look, and take nothing'
-complete -c mrecv -n $here -s r -l reply -d 'Send what the command writes as the answer'
-complete -c mrecv -n $here -s S -l not-source -x -a '(__letterbox_waiting %s)' -d 'Leave messages from this source'
+complete -c mrecv -n $here -s p -l peek -d 'Peek, and leave the messages'
+complete -c mrecv -n $here -s r -l reply -d 'Send the output of the command as the answer'
+complete -c mrecv -n $here -s S -l not-source -x -a '(__letterbox_waiting %s)' -d 'Exclude messages from this source'
 complete -c mrecv -n $here -s s -l source -x -a '(__letterbox_waiting %s)' -d 'Only messages from this source'
-complete -c mrecv -n $here -s T -l not-tag -x -a '(__letterbox_waiting %t)' -d 'Leave messages with this tag'
+complete -c mrecv -n $here -s T -l not-tag -x -a '(__letterbox_waiting %t)' -d 'Exclude messages with this tag'
 complete -c mrecv -n $here -s t -l tag -x -a '(__letterbox_waiting %t)' -d 'Only messages with this tag'
 complete -c mrecv -n $here -s V -l version -d 'Print the version and exit'
 complete -c mrecv -n $here -s w -l wait -x -a '(__letterbox_durations)' -d 'Wait at most this long for each'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 source (status dirname)/letterbox.fish
 complete -c mstat -f -a '(__letterbox_names mailbox)'
-complete -c mstat -s f -l follow -d 'Show it again every second'
+complete -c mstat -s f -l follow -d 'Show the table again every second'
 complete -c mstat -s h -l help -d 'Print the options and exit'
 complete -c mstat -s J -l json -d 'Print JSON lines'
 complete -c mstat -s t -l tags -d 'Print a row for each tag'

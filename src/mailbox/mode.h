@@ -62,13 +62,13 @@ static inline const char *
 mode_wrong(unsigned mode)
 {
 	if ((mode & ~0666U) != 0 || mode_class(mode, 6) != MODE_MEMBER)
-		return "the owner is to have rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)";
+		return "the owner needs rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)";
 	/* only the owner of drop/ can take what another user left there */
 	if (mode_drops(mode) && mode_shared(mode))
-		return "where one class may only send (w), the owner alone can have rw";
+		return "where a class has send-only access (w), only the owner may have rw";
 	/* a member's files are their maker's: the owner of the mailbox is in another class for them */
 	if (mode_class(mode, 0) == MODE_MEMBER && mode_class(mode, 3) != MODE_MEMBER)
-		return "where others have rw, the group is to have it too";
+		return "where others have rw, the group needs it too";
 	return NULL;
 }
 

@@ -323,7 +323,7 @@ hand_out(struct reader *r, struct message *m, const struct sight *s)
 	const char *line = r->buf + r->start;
 
 	if (line[s->total - 1] != '\n')
-		return bad_frame(r, (size_t)s->total - 1, "no newline stands behind the payload");
+		return bad_frame(r, (size_t)s->total - 1, "no newline follows the payload");
 	message_of_frame(m, &s->frame, r->scratch);
 	m->data = line + s->head_len;
 	consume(r, (size_t)s->total);
@@ -431,7 +431,7 @@ next_chunk(struct reader *r)
 	if (buffered(r) == 0 && payload_fill(r, need) == -1)
 		return -1;
 	if (r->buf[r->start] != '\n')
-		return bad_frame(r, 0, "no newline stands behind the payload");
+		return bad_frame(r, 0, "no newline follows the payload");
 	if (!r->more) {
 		consume(r, 1);
 		r->in_message = false;
@@ -447,7 +447,7 @@ next_chunk(struct reader *r)
 		return bad_frame(r, s.bad, "malformed header");
 	if (!s.frame.continuation) {
 		r->in_message = false;
-		r->reason = "a new message stands where the one before goes on";
+		r->reason = "a new message begins where a continuation must follow";
 		errno = EBADMSG;
 		return -1;
 	}

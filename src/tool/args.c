@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* args: getopt_long(3), whose own messages are off: a mistake is told in one line, then the synopsis. */
+/* args: see args.h. */
 #include "tool/args.h"
 
 #include <errno.h>
@@ -7,46 +7,23 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "frame/frame.h"
 #include "tool/cli.h"
 
-#ifndef LETTERBOX_VERSION
-#define LETTERBOX_VERSION "unknown"
-#endif
-
-enum { HELP_COLUMN = 25 };      /* where --help begins to say what an option does */
-
 /* ---- --help and --version ---- */
-
-/* help_row -- the line, or lines, of one option; row: size bytes. */
-static void
-help_row(char *row, size_t size, const struct args_option *o)
-{
-	char names[64];
-	const char *text = o->help, *line_end;
-	size_t used;
-
-	snprintf(names, sizeof names, "  -%c, --%s%s%s", o->letter, o->name, o->value != NULL ? "=" : "",
-	    o->value != NULL ? o->value : "");
-	used = (size_t)snprintf(row, size, "%-*s ", HELP_COLUMN - 1, names);
-	while ((line_end = strchr(text, '\n')) != NULL && used < size) {
-		used += (size_t)snprintf(row + used, size - used, "%.*s\n%*s", (int)(line_end - text), text,
-		    HELP_COLUMN, "");
-		text = line_end + 1;
-	}
-	if (used < size)
-		snprintf(row + used, size - used, "%s\n", text);
-}
 
 static int
 help(const struct tool *tool)
 {
-	char row[512];
+	char names[64], row[512];
 	const char *const head[] = { "usage: ", tool->synopsis, "\n", NULL }, *const rows[] = { row, NULL };
 	int status = cli_print(head);
 
 	for (const struct args_option *o = tool->options; o->letter != 0 && status == CLI_OK; o++) {
-		help_row(row, sizeof row, o);
+		snprintf(names, sizeof names, "  -%c, --%s%s%s", o->letter, o->name, o->value != NULL ? "=" : "",
+		    o->value != NULL ? o->value : "");
+		snprintf(row, sizeof row, "%-*s %s\n", (int)sizeof ARGS_MORE - 2, names, o->help);
 		status = cli_print(rows);
 	}
 	return status;
@@ -70,7 +47,7 @@ args_init(struct args *a, const struct tool *tool, int argc, char **argv)
 
 	*a = (struct args){ .tool = tool, .argc = argc, .argv = argv, .next = argv + 1, .operands = argv };
 	opterr = 0;
-	p = stpcpy(a->letters, "-:");   /* operands in order; a value that is missing is told from an unknown option */
+	p = stpcpy(a->letters, "-:");   /* operands in order; ':' rather than '?' for a missing value */
 	for (const struct args_option *o = tool->options; o->letter != 0 && n < ARGS_MAX; o++, n++) {
 		*p++ = o->letter;
 		if (o->value != NULL)
@@ -80,14 +57,7 @@ args_init(struct args *a, const struct tool *tool, int argc, char **argv)
 	}
 }
 
-/* begins -- whether the option's long name begins with what was typed. */
-static bool
-begins(const struct args_option *o, struct slice typed)
-{
-	return strncmp(o->name, typed.p, typed.len) == 0;
-}
-
-/* refuse_long -- a long option is unknown, ambiguous, or has a value that it does not take.  Does not return. */
+/* refuse_long -- report a long option that is unknown, ambiguous, or has a value that it does not take. */
 static _Noreturn void
 refuse_long(const struct tool *tool, const char *word)
 {
@@ -97,26 +67,26 @@ refuse_long(const struct tool *tool, const char *word)
 	size_t used = 0, n = 0;
 
 	for (const struct args_option *o = tool->options; o->letter != 0; o++)
-		if (begins(o, typed) && used < sizeof names) {
+		if (strncmp(o->name, typed.p, typed.len) == 0 && used < sizeof names) {
 			used += (size_t)snprintf(names + used, sizeof names - used, "%s--%s", n++ > 0 ? ", " : "", o->name);
 			if (found == NULL || slice_is(typed, o->name))
 				found = o;
 		}
 	if (typed.len == 0 || found == NULL)
-		exit(cli_usage("unknown option: --%.*s", (int)typed.len, typed.p));
+		cli_usage("unknown option: --%.*s", (int)typed.len, typed.p);
 	if (n == 1 || slice_is(typed, found->name))
-		exit(cli_usage("--%s takes no value", found->name));
-	exit(cli_usage("ambiguous option: --%.*s (%s)", (int)typed.len, typed.p, names));
+		cli_usage("--%s takes no value", found->name);
+	cli_usage("ambiguous option: --%.*s (%s)", (int)typed.len, typed.p, names);
 }
 
 int
 args_next(struct args *a)
 {
-	const char *word = a->argv[optind];     /* the word that is read now, or of which a letter is */
+	const char *word = a->argv[optind];     /* the word that is read now, or has the letter */
 	bool is_long = word != NULL && strncmp(word, "--", 2) == 0;
 	int index, opt = getopt_long(a->argc, a->argv, a->letters, a->names, NULL);
 
-	/* musl's ends at "-" as if it were no word of ours */
+	/* musl's getopt_long stops at "-" */
 	if (opt == -1 && word != NULL && strcmp(word, "-") == 0) {
 		optarg = a->argv[optind++];
 		opt = ARGS_OPERAND;
@@ -132,7 +102,7 @@ args_next(struct args *a)
 	if (opt == '?' && is_long)
 		refuse_long(a->tool, word);
 	if (opt == '?')
-		exit(cli_usage("unknown option: -%c", optopt));
+		cli_usage("unknown option: -%c", optopt);
 	for (index = 0; a->names[index].val != (opt == ':' ? optopt : opt); index++)
 		;
 	if (is_long)
@@ -140,7 +110,7 @@ args_next(struct args *a)
 	else
 		snprintf(a->option, sizeof a->option, "-%c", a->names[index].val);
 	if (opt == ':')
-		exit(cli_usage("%s takes a value, and none follows", a->option));
+		cli_usage("%s takes a value, and none follows", a->option);
 	if (opt == 'h')
 		exit(help(a->tool));
 	if (opt == 'V')
@@ -176,100 +146,93 @@ args_leading(struct args *a)
 
 /* ---- values ---- */
 
-/* digits -- read the decimal digits that s begins with, below 2^63.  Returns 0 with *n and *rest, or -1. */
-static int
-digits(const char *s, uint64_t *n, const char **rest)
+static _Noreturn void
+bad_value(const struct args *a, const char *wanted)
 {
-	uint64_t sum = 0;
-	const char *p;
-
-	for (p = s; *p >= '0' && *p <= '9'; p++) {
-		uint64_t d = (uint64_t)(*p - '0');
-
-		if (sum > ((uint64_t)INT64_MAX - d) / 10)
-			return -1;
-		sum = sum * 10 + d;
-	}
-	if (p == s)
-		return -1;
-	*n = sum;
-	*rest = p;
-	return 0;
+	cli_warn("%s: '%s' is not %s", a->option, a->value, wanted);
+	exit(CLI_USAGE);
 }
 
-int
-args_count(const struct args *a, uint64_t min, bool inf_ok, uint64_t *n)
+/*
+ * number -- read the decimal digits, below 2^63, that the value begins with; with inf_ok also "inf".
+ * Returns what follows them, or NULL.
+ */
+static const char *
+number(const struct args *a, bool inf_ok, uint64_t *n)
 {
-	const char *rest;
-	uint64_t value;
+	const char *p = a->value;
 
-	if (inf_ok && strcmp(a->value, "inf") == 0) {
-		*n = UINT64_MAX;
-		return 0;
-	}
-	if (digits(a->value, &value, &rest) == 0 && *rest == '\0' && value >= min) {
-		*n = value;
-		return 0;
-	}
-	cli_warn("%s: '%s' is not a whole number from %llu on%s", a->option, a->value, (unsigned long long)min,
-	    inf_ok ? ", or inf" : "");
-	return -1;
+	*n = UINT64_MAX;
+	if (inf_ok && strcmp(p, "inf") == 0)
+		return p + strlen(p);
+	while (p[0] == '0' && p[1] >= '0' && p[1] <= '9')
+		p++;
+	return num_scan(&p, p + strlen(p), n) ? p : NULL;
 }
 
-int
-args_bytes(const struct args *a, bool inf_ok, uint64_t *n)
+uint64_t
+args_count(const struct args *a, bool inf_ok)
+{
+	uint64_t n;
+	const char *rest = number(a, inf_ok, &n);
+
+	if (rest == NULL || *rest != '\0' || (n == 0 && !inf_ok))
+		bad_value(a, inf_ok ? "a whole number from 0 on, or inf" : "a whole number from 1 on");
+	return n;
+}
+
+uint64_t
+args_bytes(const struct args *a)
 {
 	static const char units[] = "KMG";
-	const char *rest, *unit;
-	uint64_t value;
+	uint64_t n;
+	const char *rest = number(a, true, &n), *unit;
 	int shift = 0;
 
-	if (inf_ok && strcmp(a->value, "inf") == 0) {
-		*n = UINT64_MAX;
-		return 0;
+	if (rest != NULL && *rest != '\0' && (unit = strchr(units, *rest)) != NULL) {
+		shift = 10 * (int)(unit - units + 1);
+		rest++;
 	}
-	if (digits(a->value, &value, &rest) == 0) {
-		unit = *rest != '\0' ? strchr(units, *rest) : NULL;
-		if (unit != NULL) {
-			shift = 10 * (int)(unit - units + 1);
-			rest++;
-		}
-		if (*rest == '\0' && value <= (uint64_t)INT64_MAX >> shift) {
-			*n = value << shift;
-			return 0;
-		}
-	}
-	cli_warn("%s: '%s' is not a number of bytes (4096, 64K, 10M, 1G%s)", a->option, a->value, inf_ok ? ", inf" : "");
-	return -1;
+	if (rest == NULL || *rest != '\0' || (shift > 0 && n > (uint64_t)INT64_MAX >> shift))
+		bad_value(a, "a number of bytes (4096, 64K, 10M, 1G, inf)");
+	return n << shift;
 }
 
-int
-args_seconds(const struct args *a, uint64_t *ns)
+uint64_t
+args_seconds(const struct args *a)
 {
-	if (clock_parse(a->value, ns) == 0) {
-		*ns += *ns == 0;        /* no time at all is still time that runs out */
-		return 0;
-	}
-	cli_warn("%s: '%s' is not a duration (0.25, 500ms, 10s, 5m, 2h)", a->option, a->value);
-	return -1;
+	uint64_t ns;
+
+	if (clock_parse(a->value, &ns) == -1)
+		bad_value(a, "a duration (0.25, 500ms, 10s, 5m, 2h)");
+	return ns > 0 ? ns : 1;         /* 0 is a deadline that has passed, not one that is missing */
 }
 
-int
-args_tag(const struct args *a, struct slice *tag)
+struct slice
+args_tag(const struct args *a)
 {
-	*tag = slice_of(a->value);
-	if (frame_name_ok(*tag))
-		return 0;
-	cli_warn("%s: '%s' is not a tag (1 to 255 bytes, no white space, no control bytes)", a->option, a->value);
-	return -1;
+	struct slice tag = slice_of(a->value);
+
+	if (!frame_name_ok(tag))
+		bad_value(a, "a tag (1 to 255 bytes, no white space, no control bytes)");
+	return tag;
 }
 
-int
+void
 args_glob(const struct args *a, struct filter *f, int kind)
 {
 	if (filter_add(f, (char)kind, a->value) == 0)
-		return 0;
-	cli_warn("%s: '%s': %s", a->option, a->value,
-	    errno == EINVAL ? "not a pattern of 1 to 255 bytes" : "the patterns are too many or too long");
-	return -1;
+		return;
+	if (errno == EINVAL)
+		bad_value(a, "a pattern of 1 to 255 bytes");
+	cli_warn("%s: '%s': the patterns are too many or too long", a->option, a->value);
+	exit(CLI_USAGE);
+}
+
+void
+args_form(char *form, int letter)
+{
+	if (*form != 0 && *form != letter)
+		cli_usage("-%c and -%c exclude each other", *form, letter);
+	*form = (char)letter;
 }

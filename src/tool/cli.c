@@ -2,8 +2,8 @@
 /*
  * cli: see cli.h.
  *
- * What is printed may come from a message that somebody else sent, so nothing but printable ASCII reaches the
- * terminal; and a line is one write(2), so that the lines of processes that share standard error do not mix.
+ * Text in an error line may come from another user's message, so only printable ASCII reaches the terminal.  A line is
+ * one write(2), so that lines of processes that share standard error do not mix.
  */
 #include "tool/cli.h"
 
@@ -24,13 +24,13 @@
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
 
-static const struct tool *self;          /* the program that this is */
+static const struct tool *self;
 
 /*
- * fill_streams -- a standard stream that was closed gets a descriptor that can be neither read nor written (EBADF, as
- * before).  Left free, its number would go to the first file that we open: payloads and errors would be written there.
- * A command does not inherit it, and finds closed what we found closed.
- * Source: open(2), O_PATH; the root directory is there where /dev is not.
+ * fill_streams -- give a closed standard stream a descriptor that can be neither read nor written (EBADF, as before).
+ * Otherwise the first file opened would get its number, and with it payloads and errors.  Commands do not inherit it:
+ * a stream closed for the tool is closed for them.
+ * Source: open(2), O_PATH; the root directory exists where /dev may not.
  */
 static void
 fill_streams(void)
@@ -48,7 +48,7 @@ cli_begin(const struct tool *tool)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-/* escape -- put s into out, what is not printable ASCII as \xHH.  Returns the bytes written, at most 4 * len. */
+/* escape -- copy s to out, bytes that are not printable ASCII as \xHH.  Returns the bytes written, at most 4 * len. */
 static size_t
 escape(char *out, const char *s, size_t len)
 {
@@ -68,7 +68,7 @@ escape(char *out, const char *s, size_t len)
 	return used;
 }
 
-/* print_line -- "TOOL: MESSAGE\n", then tail as it is, on standard error.  Nobody is left to tell if that fails. */
+/* print_line -- write "TOOL: MESSAGE\n", then tail unescaped, to standard error.  Failure has nowhere to be reported. */
 static void __attribute__((format(printf, 2, 0)))
 print_line(const char *tail, const char *format, va_list args)
 {
@@ -102,65 +102,43 @@ cli_warn(const char *format, ...)
 	va_end(args);
 }
 
-const char *
-cli_reason(int err)
+/* reason -- the words for an errno of the library. */
+static const char *
+reason(int err)
 {
-	switch (err) {
-	case EIDRM:
-		return "the mailbox was removed";
-	case EBADMSG:
-		return "bad frame, or a damaged mailbox";
-	case EREMOTE:
-		return "whose mailbox it is cannot be told: its owner has not the number that its file identity says";
-	case EUCLEAN:
-		return "its file ctl is damaged: what is left can be read with cat NAME/*.log | mrecv -a -F -";
-	case ENODEV:
-		return "it is no mailbox";
-	case ETIMEDOUT:
-		return "time ran out";
-	case EBADF:
-		return "it is closed, or not open for that";
-	case ECANCELED:
-		return "it left the mailbox without being received";
-	default:
-		return strerror(err);
-	}
+	static const struct {
+		int err;
+		const char *words;
+	} own[] = {
+		{ EIDRM, "the mailbox was removed" },
+		{ EBADMSG, "bad frame, or a damaged mailbox" },
+		{ EREMOTE, "the owner of the mailbox cannot be verified: its file identity names another number" },
+		{ EUCLEAN, "its file ctl is damaged: read its messages with cat NAME/*.log | mrecv -a -F -" },
+		{ ENODEV, "not a mailbox" },
+		{ ETIMEDOUT, "timed out" },
+		{ EBADF, "closed, or opened in the wrong mode" },
+		{ ECANCELED, "the message left the mailbox without being received" },
+	};
+
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (own[i].err == err)
+			return own[i].words;
+	return strerror(err);
 }
 
 int
 cli_only_sends(const char *name, char option)
 {
-	cli_warn("%s: -%c: who may only send there cannot be told whether %s", name, option,
-	    option == 'S' ? "it was received" : "there is room");
+	cli_warn("%s: -%c: send-only access does not show whether %s", name, option,
+	    option == 'S' ? "a message was received" : "there is room");
 	return CLI_PERMISSION;
 }
 
-/* is_stopped -- whether /proc says of a process that a signal has stopped it. */
-static bool
-is_stopped(int pid)
-{
-	char path[64], text[512];
-	const char *state;
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		n = io_read(fd, text, sizeof text - 1);
-		close(fd);
-	}
-	text[n > 0 ? n : 0] = '\0';
-	/* "PID (NAME) STATE ...": a name may have parentheses */
-	state = strrchr(text, ')');
-	return state != NULL && (state[2] == 'T' || state[2] == 't');
-}
-
-/* say_locked -- name the process that holds a mailbox's lock. */
+/* say_locked -- report the holder of a mailbox's lock.  Source: proc(5), /proc/PID/stat: "PID (NAME) STATE ...". */
 static void
 say_locked(const char *name, const char *end)
 {
-	char path[64], comm[64];
+	char path[64], text[512], *comm, *state = NULL;
 	ssize_t n = -1;
 	int fd, pid = reclock_missed;
 
@@ -168,15 +146,19 @@ say_locked(const char *name, const char *end)
 		cli_warn("%s is locked by another process: %s", name, end);
 		return;
 	}
-	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		n = io_read(fd, comm, sizeof comm - 1);
-		close(fd);
-	}
-	comm[n > 1 ? n - 1 : 0] = '\0';         /* it ends in a newline */
-	cli_warn("%s is locked by process %d (%s)%s: %s", name, pid, n > 1 ? comm : "?",
-	    is_stopped(pid) ? ", which is stopped" : "", end);
+	if (fd != -1)
+		n = io_read(fd, text, sizeof text - 1);
+	io_close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	comm = strchr(text, '(');
+	if (comm != NULL)
+		state = strrchr(comm, ')');     /* NAME may have parentheses in it */
+	if (state != NULL)
+		*state++ = '\0';
+	cli_warn("%s is locked by process %d (%s)%s: %s", name, pid, state != NULL ? comm + 1 : "?",
+	    state != NULL && (state[1] == 'T' || state[1] == 't') ? ", which is stopped" : "", end);
 }
 
 void
@@ -188,7 +170,7 @@ cli_locked(const char *name)
 void
 cli_unjudged(const char *name)
 {
-	cli_warn("%s: messages of users with no number in this user namespace are left in its drop/", name);
+	cli_warn("%s: messages of users with no number in this user namespace stay in its drop/", name);
 }
 
 int
@@ -197,64 +179,40 @@ cli_fail(const char *what, const char *object)
 	int err = errno;
 
 	if (err == EBUSY && reclock_missed != 0) {
-		say_locked(object, cli_reason(ETIMEDOUT));
+		say_locked(object, reason(ETIMEDOUT));
 		return CLI_TIMEOUT;
 	}
-	cli_warn("cannot %s %s: %s", what, object, cli_reason(err));
+	cli_warn("cannot %s %s: %s", what, object, reason(err));
 	return cli_status(err);
 }
 
 int
 cli_status(int err)
 {
-	switch (err) {
-	case EAGAIN:
-		return CLI_NOT_NOW;
-	case EBUSY:             /* a mailbox that was locked all the time */
-	case ETIMEDOUT:
-		return CLI_TIMEOUT;
-	case EBADMSG:
-	case EUCLEAN:
-	case EMSGSIZE:
-	case EILSEQ:
-		return CLI_DATA;
-	case ENOENT:
-	case ENOTDIR:
-	case EISDIR:            /* a directory that is no mailbox */
-	case ENXIO:             /* a FIFO without a reader, a socket */
-	case ENODEV:
-	case ELOOP:
-	case ENAMETOOLONG:
-		return CLI_NO_CHANNEL;
-	case EIDRM:
-		return CLI_REMOVED;
-	case EEXIST:
-		return CLI_CANNOT_CREATE;
-	case EACCES:
-	case EPERM:
-	case EREMOTE:
-		return CLI_PERMISSION;
-	case 0:                 /* a failure that set no errno */
-	case E2BIG:
-	case EDEADLK:
-	case EFAULT:
-	case EINTR:
-	case EINVAL:
-	case EMFILE:
-	case ENFILE:
-	case ENOLCK:
-	case ENOMEM:
-	case ENOSYS:
-	case EOPNOTSUPP:
-	case EOVERFLOW:
-	case EPROTO:
-		return CLI_SYSTEM;
-	default:                /* ENOSPC, EIO, EPIPE, EDQUOT, EFBIG, EROFS; EBADF: a standard stream that is closed ... */
-		return CLI_IO;
-	}
+	static const struct {
+		int status;
+		int errs[16];
+	} table[] = {
+		{ CLI_NOT_NOW, { EAGAIN } },
+		{ CLI_TIMEOUT, { EBUSY, ETIMEDOUT } },          /* EBUSY: a mailbox that stayed locked */
+		{ CLI_DATA, { EBADMSG, EUCLEAN, EMSGSIZE, EILSEQ } },
+		/* EISDIR: a directory that is not a mailbox; ENXIO: a FIFO without a reader, a socket */
+		{ CLI_NO_CHANNEL, { ENOENT, ENOTDIR, EISDIR, ENXIO, ENODEV, ELOOP, ENAMETOOLONG } },
+		{ CLI_REMOVED, { EIDRM } },
+		{ CLI_CANNOT_CREATE, { EEXIST } },
+		{ CLI_PERMISSION, { EACCES, EPERM, EREMOTE } },
+		{ CLI_SYSTEM, { E2BIG, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOLCK, ENOMEM, ENOSYS, EOPNOTSUPP,
+		    EOVERFLOW, EPROTO } },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		for (const int *e = table[i].errs; *e != 0; e++)
+			if (*e == err)
+				return table[i].status;
+	return err == 0 ? CLI_SYSTEM : CLI_IO;  /* 0: a failure that set no errno */
 }
 
-int
+_Noreturn void
 cli_usage(const char *format, ...)
 {
 	char usage[2048];
@@ -264,7 +222,7 @@ cli_usage(const char *format, ...)
 	va_start(args, format);
 	print_line(usage, format, args);
 	va_end(args);
-	return CLI_USAGE;
+	exit(CLI_USAGE);
 }
 
 int
@@ -301,7 +259,7 @@ cli_path(char *path, const char *name)
 	return 0;
 }
 
-/* default_source -- LOGIN.PPID.  The name service is not asked: that would cost more than the send itself. */
+/* default_source -- LOGIN.PPID.  Not from the name service, which would cost more than the send itself. */
 static void
 default_source(char *buf)
 {
@@ -324,19 +282,17 @@ default_source(char *buf)
 const char *
 cli_source(char *buf, const char *given)
 {
-	const char *said_by = "-s";
+	const char *from = given != NULL ? "-s" : "MBOX_SOURCE";
 
-	if (given == NULL) {
-		given = getenv("MBOX_SOURCE");
-		said_by = "MBOX_SOURCE";
-		if (given == NULL || given[0] == '\0') {
-			default_source(buf);
-			return buf;
-		}
+	if (given == NULL)
+		given = getenv(from);
+	if (given == NULL || (from[0] == 'M' && given[0] == '\0')) {
+		default_source(buf);
+		return buf;
 	}
 	if (!frame_name_ok(slice_of(given))) {
-		cli_warn("%s: '%s' is not a source (1 to 255 bytes, no white space, no control bytes)", said_by, given);
-		return NULL;
+		cli_warn("%s: '%s' is not a source (1 to 255 bytes, no white space, no control bytes)", from, given);
+		exit(CLI_USAGE);
 	}
 	memcpy(buf, given, strlen(given) + 1);
 	return buf;
@@ -354,7 +310,7 @@ cli_stopped(int signal)
 	sigaddset(&set, signal);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(signal);
-	_exit(128 + signal);            /* where the signal was not delivered: the first process of a container */
+	_exit(128 + signal);            /* init of a container: the signal is not delivered */
 }
 
 void
@@ -363,13 +319,13 @@ cli_damage(const char *name, struct damage *damage)
 	if (damage == NULL || (damage->n == 0 && !damage->kept))
 		return;
 	if (damage->n == 0)
-		cli_warn("%s: part of it was damaged: set aside in files named *.damaged there", name);
+		cli_warn("%s: part of it was damaged: set aside there in files named *.damaged", name);
 	else if (damage->n == 1)
 		cli_warn("%s: message %llu is damaged: %s", name, (unsigned long long)damage->first,
-		    damage->kept ? "set aside in a file named *.damaged there" : "nothing is left of it");
+		    damage->kept ? "set aside there in a file named *.damaged" : "nothing is left of it");
 	else
 		cli_warn("%s: %llu messages from %llu to %llu are damaged: %s", name, (unsigned long long)damage->n,
 		    (unsigned long long)damage->first, (unsigned long long)damage->last,
-		    damage->kept ? "set aside in files named *.damaged there" : "nothing is left of them");
+		    damage->kept ? "set aside there in files named *.damaged" : "nothing is left of them");
 	*damage = (struct damage){ 0 };
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cli: what every tool has in common: statuses, errors, names of channels.
+ * cli: what all tools share: exit statuses, error messages, channel names.
  *
- * Only this layer and the tools above it print and exit.
+ * Only this room prints and exits.
  */
 #ifndef TOOL_CLI_H
 #define TOOL_CLI_H
@@ -25,12 +25,11 @@ enum cli_status {
 	CLI_CANNOT_CREATE = 73,
 	CLI_IO = 74,
 	CLI_PERMISSION = 77,
-	CLI_OWN_FAILURE = 125,  /* of a tool that returns a command's status */
+	CLI_OWN_FAILURE = 125,  /* in a tool that exits with a command's status */
 	CLI_CANNOT_EXECUTE = 126,
 	CLI_NOT_FOUND = 127,
 };
 
-/* What a program is, to itself and to its user. */
 struct tool {
 	const char *name;               /* "msend" */
 	const char *synopsis;           /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
@@ -38,61 +37,56 @@ struct tool {
 };
 
 /*
- * cli_begin -- the first thing in main.  No file that is opened later gets the number of a standard stream; and a file
- * that may grow no more is an error like a full disk, EFBIG, no signal.
+ * cli_begin -- the first call of main.  No file opened later gets the number of a standard stream, and a file that may
+ * not grow is an error (EFBIG), as a full disk is, rather than a signal.
  */
 void cli_begin(const struct tool *tool);
 
-/* cli_warn -- print "TOOL: MESSAGE\n" on standard error; what is not printable in MESSAGE is escaped as \xHH. */
+/* cli_warn -- print "TOOL: MESSAGE\n" on standard error; bytes that are not printable ASCII as \xHH. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where a mailbox was locked all the time (EBUSY of
- * txn_lock), "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
- * Returns the exit status that errno stands for (cli_status).
+ * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where a mailbox stayed locked (EBUSY of txn_lock),
+ * "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
+ * Returns the exit status for errno.
  */
 int cli_fail(const char *what, const char *object);
 
-/* cli_locked -- tell who holds the lock of the mailbox name, which is waited for (mailbox_tell). */
+/* cli_locked -- report a lock that is waited for, and its holder (mailbox_tell). */
 void cli_locked(const char *name);
 
-/* cli_unjudged -- tell that something left in the mailbox name stays, for it cannot be told whose it is (mbox.h). */
+/* cli_unjudged -- report that messages in drop/ stay, for their sender cannot be identified (mbox.h). */
 void cli_unjudged(const char *name);
 
-/* cli_only_sends -- say that option asks of mailbox name what who may only send there cannot know.  Returns CLI_PERMISSION. */
+/* cli_only_sends -- refuse -n or -S for a user who may only send to mailbox name.  Returns CLI_PERMISSION. */
 int cli_only_sends(const char *name, char option);
 
-/* cli_reason -- the words for an errno of the library: strerror(3)'s, but for EIDRM, EBADMSG and ETIMEDOUT. */
-const char *cli_reason(int err);
-
-/* cli_status -- the exit status that an errno of the library stands for. */
+/* cli_status -- the exit status for an errno of the library. */
 int cli_status(int err);
 
-/* cli_usage -- print the reason (where not NULL) and the synopsis on standard error.  Returns CLI_USAGE. */
-int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* cli_usage -- print the reason and the synopsis on standard error, and exit with CLI_USAGE. */
+_Noreturn void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* cli_print -- print parts of text on standard output, up to a NULL.  Returns CLI_OK, or CLI_IO with the failure said. */
+/* cli_print -- print strings, up to a NULL, on standard output.  Returns the exit status; a failure is reported. */
 int cli_print(const char *const *parts);
 
 /*
- * cli_path -- where the channel that the user calls name lies: $MBOX_DIR/NAME where name has no slash (and is not -).
- * "-" is a name like any other here.  path: PATH_MAX bytes.
+ * cli_path -- the path of the channel that the user calls name: $MBOX_DIR/NAME for a name without a slash, but for "-".
+ * path: PATH_MAX bytes.
  * Returns 0, or -1 with ENAMETOOLONG, or ENOENT for an empty name.
  */
 int cli_path(char *path, const char *name);
 
 /*
- * cli_source -- who the sender is: given (where not NULL), else $MBOX_SOURCE, else LOGIN.PPID.
- * buf: FRAME_NAME_MAX + 1 bytes.  Returns buf, or NULL where it is no name (said on standard error).
+ * cli_source -- the source of a message: given, or where that is NULL $MBOX_SOURCE, else LOGIN.PPID.
+ * buf: FRAME_NAME_MAX + 1 bytes.  Returns buf; a wrong source is reported, with exit status 64.
  */
 const char *cli_source(char *buf, const char *given);
 
-/* cli_stopped -- end as the caught signal would have ended the process (128+N to a shell).  Does not return. */
+/* cli_stopped -- end the process by a signal that it caught (128+N to a shell).  Does not return. */
 _Noreturn void cli_stopped(int signal);
 
-/*
- * cli_damage -- say which messages of the mailbox that the user calls name were found damaged, if any; once.  damage: may be NULL.
- */
+/* cli_damage -- report, once, the damaged messages found in mailbox name.  damage: may be NULL. */
 void cli_damage(const char *name, struct damage *damage);
 
 #endif

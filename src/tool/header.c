@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* header: keys are checked, values are encoded. */
+/* header: see header.h. */
 #include "tool/header.h"
 
 #include "tool/cli.h"
@@ -29,30 +29,22 @@ header_put(struct header *h, const char *key, const char *value)
 	return 0;
 }
 
-int
+void
 header_add(struct header *h, const struct args *a, const char *const *ours)
 {
-	static const char *const receivers[] = { "id", "time", "try", "uid", "to", "big", "expire", NULL };
+	static const char *const reserved[] = { "id", "time", "try", "uid", "to", "big", "expire", NULL };
 	const char *equals = strchr(a->value, '=');
 	struct slice key = { a->value, equals == NULL ? 0 : (size_t)(equals - a->value) }, seen;
 	char name[FRAME_KEY_MAX + 1];
 
-	if (equals == NULL || !frame_key_ok(key)) {
+	if (equals == NULL || !frame_key_ok(key))
 		cli_usage("%s: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", a->option, a->value);
-		return -1;
-	}
 	memcpy(name, key.p, key.len);
 	name[key.len] = '\0';
-	if (listed(key, receivers) || listed(key, ours)) {
-		cli_usage("%s: '%s' is not a sender's to set", a->option, name);
-		return -1;
-	}
-	if (frame_header((struct slice){ h->text, h->len }, name, &seen)) {
+	if (listed(key, reserved) || listed(key, ours))
+		cli_usage("%s: '%s' is reserved: senders cannot set it", a->option, name);
+	if (frame_header((struct slice){ h->text, h->len }, name, &seen))
 		cli_usage("%s: '%s' is given twice", a->option, name);
-		return -1;
-	}
-	if (header_put(h, name, equals + 1) == 0)
-		return 0;
-	cli_usage("%s: the headers are too long", a->option);
-	return -1;
+	if (header_put(h, name, equals + 1) == -1)
+		cli_usage("%s: the headers are too long", a->option);
 }

@@ -16,10 +16,10 @@
 #include "tool/header.h"
 
 static const struct args_option table[] = {
-	{ 'H', "header", "KEY=VALUE", "a further header" },
-	{ 's', "source", "NAME", "who asks (default $MBOX_SOURCE, else LOGIN.PPID)" },
-	{ 't', "tag", "TAG", "what it is about (default -, none)" },
-	{ 'w', "wait", "SECONDS", "wait no longer than this for the answer" },
+	{ 'H', "header", "KEY=VALUE", "add a header" },
+	{ 's', "source", "NAME", "the sender of the request (default $MBOX_SOURCE, else LOGIN.PPID)" },
+	{ 't', "tag", "TAG", "the tag of the request (default -, none)" },
+	{ 'w', "wait", "SECONDS", "wait at most this long for the answer" },
 	ARGS_COMMON
 };
 
@@ -27,56 +27,52 @@ static const struct tool tool = { "mcall",
     "mcall [-H key=value] [-s source] [-t tag] [-w seconds] mailbox [message...]",
     table };
 
-#define LOOK_NS UINT64_C(1000000000)            /* how often the request is looked at */
+#define LOOK_NS UINT64_C(1000000000)            /* interval at which the request is checked */
 
 struct caller {
 	const char *name;               /* of the mailbox, as the user typed it */
-	const char *source;             /* as given; NULL: the default */
 	uint64_t timeout_ns;
 	uint64_t deadline_ns;
 	char source_buf[FRAME_NAME_MAX + 1];
 	struct header header;
-	struct replybox box;             /* where the answer comes */
-	struct sink sink;               /* where the request goes */
+	struct replybox box;             /* for the answer */
+	struct sink sink;               /* for the request */
 	struct input input;
 	struct output output;
-	bool broken;                    /* nobody reads standard output any more */
+	bool broken;                    /* the reader of standard output has gone */
 };
 
-/* options -- read the command line.  Returns -1 to go on, or the exit status. */
-static int
+/* options -- read the command line. */
+static void
 options(struct caller *c, struct args *a)
 {
 	static const char *const ours[] = { "call", "reply", "re", "status", NULL };
+	const char *source = NULL;
 	int opt;
 
 	while ((opt = args_leading(a)) != 0) {
 		switch (opt) {
 		case 'H':
-			if (header_add(&c->header, a, ours) == -1)
-				return CLI_USAGE;
+			header_add(&c->header, a, ours);
 			break;
 		case 's':
-			c->source = a->value;
+			source = a->value;
 			break;
 		case 't':
-			if (args_tag(a, &c->input.head.tag) == -1)
-				return CLI_USAGE;
+			c->input.head.tag = args_tag(a);
 			break;
 		case 'w':
-			if (args_seconds(a, &c->timeout_ns) == -1)
-				return CLI_USAGE;
+			c->timeout_ns = args_seconds(a);
 			break;
 		}
 	}
 	if (*a->next == NULL)
-		return cli_usage("no mailbox is named");
+		cli_usage("no mailbox is named");
 	c->name = *a->next++;
-	c->source = cli_source(c->source_buf, c->source);
-	return c->source == NULL ? CLI_USAGE : -1;
+	c->input.head.source = slice_of(cli_source(c->source_buf, source));
 }
 
-/* own_failure -- say what failed.  Returns the exit status; 124 and signals are no failures. */
+/* own_failure -- report what failed, but for a time-out or a signal.  Returns the exit status. */
 static int
 own_failure(const char *what, const char *object)
 {
@@ -95,11 +91,11 @@ prepare(struct caller *c)
 	enum channel_kind kind;
 	struct stat st;
 
-	/* what is asked for is an answer that can be printed */
+	/* a request is sent only if its answer can be printed */
 	if (io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
 		return own_failure("write to", "standard output");
 	if (cli_path(path, c->name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
-		return cli_usage("%s is no mailbox", c->name);
+		cli_usage("%s is not a mailbox", c->name);
 	c->sink.sender.end_ns = c->deadline_ns == CLOCK_NEVER ? 0 : c->deadline_ns;
 	c->sink.sender.while_served = true;
 	c->sink.sender.locked = cli_locked;
@@ -112,12 +108,11 @@ prepare(struct caller *c)
 	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
 		return own_failure("send to", c->name);
 	c->input.sink = &c->sink;
-	c->input.head.source = slice_of(c->source);
 	c->input.head.extra = (struct slice){ c->header.text, c->header.len };
 	return -1;
 }
 
-/* print_answer -- print it.  Returns the exit status, which is the answer's. */
+/* print_answer -- print the answer.  Returns the exit status, which is the answer's. */
 static int
 print_answer(struct caller *c, struct message *m)
 {
@@ -135,7 +130,7 @@ print_answer(struct caller *c, struct message *m)
 	return c->broken ? CLI_OWN_FAILURE : own_failure("write to", "standard output");
 }
 
-/* listen_for -- wait for the answer as long as that.  Returns the exit status, or -1: it has not come. */
+/* listen_for -- wait for the answer.  Returns the exit status, or -1: it has not come. */
 static int
 listen_for(struct caller *c, uint64_t timeout_ns)
 {
@@ -147,7 +142,7 @@ listen_for(struct caller *c, uint64_t timeout_ns)
 	return r == 0 ? -1 : own_failure("receive from", c->box.path);
 }
 
-/* end_of_wait -- the request is gone, or lost: an answer may have come just before.  Returns the exit status. */
+/* end_of_wait -- the request is gone, or its server died: look for an answer one last time.  Returns the exit status. */
 static int
 end_of_wait(struct caller *c, const char *why)
 {
@@ -158,7 +153,7 @@ end_of_wait(struct caller *c, const char *why)
 	return status == -1 ? CLI_OWN_FAILURE : status;
 }
 
-/* await_answer -- wait until the answer comes, or it is clear that none will.  Returns the exit status. */
+/* await_answer -- wait for the answer, until it is clear that none will come.  Returns the exit status. */
 static int
 await_answer(struct caller *c)
 {
@@ -175,13 +170,13 @@ await_answer(struct caller *c)
 		if (left <= LOOK_NS)
 			return request_withdraw(&c->sink.sender) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
 		if (sink_leaves(&c->sink))
-			continue;       /* what becomes of the request is not for us to see */
+			continue;       /* send-only access does not show the request */
 		look = request_look(s, c->input.head.tag, c->input.head.source);
 		if (look == REQUEST_LOST)
 			return end_of_wait(c, "the server died");
-		/* one that does not answer before it is done with the request has had a second for it */
+		/* a server that settled the request before it answered has had a second since */
 		if (look == REQUEST_GONE && gone)
-			return end_of_wait(c, "the request was taken, and no answer came");
+			return end_of_wait(c, "the request was received, but not answered");
 		gone = look == REQUEST_GONE;
 		if (look == -1 && errno != EBUSY)
 			return own_failure("look into", c->name);
@@ -197,7 +192,7 @@ call(struct caller *c, char *const *words)
 	if (status != -1)
 		return status;
 	if ((*words != NULL ? input_words(&c->input, words) : input_whole(&c->input)) == -1) {
-		/* by rendezvous it is sent only once the server has done with it */
+		/* by rendezvous the request is sent only once the server is done with it */
 		if (sink_hands_over(&c->sink) && (errno == EOWNERDEAD || errno == EPIPE))
 			return end_of_wait(c, "the server died");
 		return own_failure(c->input.failed_at, c->input.failed_on);
@@ -219,9 +214,7 @@ main(int argc, char **argv)
 	c.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	cli_begin(&tool);
 	args_init(&args, &tool, argc, argv);
-	status = options(&c, &args);
-	if (status != -1)
-		return status;
+	options(&c, &args);
 	output_init(&c.output, STDOUT_FILENO, OUTPUT_RAW, NULL);
 	c.deadline_ns = clock_after(c.timeout_ns);
 	signal(SIGPIPE, SIG_IGN);

@@ -11,17 +11,17 @@
 #include "tool/header.h"
 
 static const struct args_option table[] = {
-	{ '0', "null", NULL, "every NUL-ended record of standard input is a message" },
-	{ 'F', "frames", NULL, "standard input is frames, sent on with their headers" },
-	{ 'H', "header", "KEY=VALUE", "a further header" },
-	{ 'l', "lines", NULL, "every line of standard input is a message" },
-	{ 'n', "nonblock", NULL, "fail at once where there is no room" },
+	{ '0', "null", NULL, "send each NUL-terminated record of standard input as a message" },
+	{ 'F', "frames", NULL, "standard input is frames: send each on with its headers" },
+	{ 'H', "header", "KEY=VALUE", "add a header" },
+	{ 'l', "lines", NULL, "send each line of standard input as a message" },
+	{ 'n', "nonblock", NULL, "do not wait for room: exit 1" },
 	{ 'S', "sync", NULL, "return when the message has been received" },
-	{ 's', "source", "NAME", "who sends (default $MBOX_SOURCE, else LOGIN.PPID)" },
-	{ 't', "tag", "TAG", "what it is about (default -, none)" },
+	{ 's', "source", "NAME", "the sender (default $MBOX_SOURCE, else LOGIN.PPID)" },
+	{ 't', "tag", "TAG", "the tag (default -, none)" },
 	{ 'v', "verbose", NULL, "print the id of each message sent to a mailbox" },
-	{ 'w', "wait", "SECONDS", "wait no longer than this for room, or with -S for the receiver" },
-	{ 'x', "expire", "SECONDS", "it expires so long after it was sent" },
+	{ 'w', "wait", "SECONDS", "wait at most this long for room, or with -S for the receiver" },
+	{ 'x', "expire", "SECONDS", "let the message expire this long after it was sent" },
 	ARGS_COMMON
 };
 
@@ -31,11 +31,11 @@ static const struct tool tool = { "msend",
     table };
 
 struct send {
-	char form;                      /* 'm' one message, 'l' lines, '0' records, 'F' frames */
+	char form;                      /* 'l' lines, '0' records, 'F' frames; 0: one message */
 	bool now;                       /* -n */
 	bool sync;
 	bool headed;                    /* a tag was given */
-	const char *source;             /* as given; NULL: the default */
+	const char *source;             /* -s; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
 	struct sink sink;
 	struct header header;
@@ -51,32 +51,19 @@ print_ids(uint64_t first, uint64_t last)
 	return ferror(stdout) || fflush(stdout) == EOF ? -1 : 0;
 }
 
-/* set_form -- of -0, -F and -l only one. */
-static int
-set_form(struct send *s, char form)
-{
-	if (s->form != 'm' && s->form != form)
-		return cli_usage("-%c and -%c exclude each other", s->form, form);
-	s->form = form;
-	return CLI_OK;
-}
-
-/* options -- read the command line up to the channel.  Returns -1 to go on, or the exit status. */
-static int
+/* options -- read the command line up to the channel. */
+static void
 options(struct send *s, struct args *a)
 {
-	uint64_t ns;
-	int opt, status;
+	int opt;
 
 	while ((opt = args_leading(a)) != 0) {
 		switch (opt) {
 		case '0': case 'F': case 'l':
-			if ((status = set_form(s, (char)opt)) != CLI_OK)
-				return status;
+			args_form(&s->form, opt);
 			break;
 		case 'H':
-			if (header_add(&s->header, a, NULL) == -1)
-				return CLI_USAGE;
+			header_add(&s->header, a, NULL);
 			break;
 		case 'n':
 			s->now = true;
@@ -89,27 +76,24 @@ options(struct send *s, struct args *a)
 			break;
 		case 't':
 			s->headed = true;
-			if (args_tag(a, &s->input.head.tag) == -1)
-				return CLI_USAGE;
+			s->input.head.tag = args_tag(a);
 			break;
 		case 'v':
 			s->input.sent = print_ids;
 			break;
 		case 'w':
-			if (args_seconds(a, &s->sink.timeout_ns) == -1)
-				return CLI_USAGE;
+			s->sink.timeout_ns = args_seconds(a);
 			break;
 		case 'x':
-			if (args_seconds(a, &ns) == -1)
-				return CLI_USAGE;
-			s->input.lifetime_us = ns / 1000 > 0 ? ns / 1000 : 1;
+			s->input.lifetime_us = (args_seconds(a) + 999) / 1000;
 			break;
 		}
 	}
-	return *a->next == NULL ? cli_usage("no channel is named") : -1;
+	if (*a->next == NULL)
+		cli_usage("no channel is named");
 }
 
-/* failed -- report what became of the input.  Returns the exit status. */
+/* failed -- report a failed send.  Returns the exit status. */
 static int
 failed(const struct send *s)
 {
@@ -131,7 +115,7 @@ failed(const struct send *s)
 	return CLI_DATA;
 }
 
-/* send_input -- send what the command line asks for.  Returns 0, or -1. */
+/* send_input -- send the words, or standard input in the form asked for.  Returns 0, or -1. */
 static int
 send_input(struct send *s, char *const *words)
 {
@@ -139,7 +123,7 @@ send_input(struct send *s, char *const *words)
 		return input_words(&s->input, words);
 	if (s->form == 'F')
 		return input_frames(&s->input);
-	if (s->form == 'm')
+	if (s->form == 0)
 		return input_whole(&s->input);
 	return input_records(&s->input, s->form == 'l' ? '\n' : '\0');
 }
@@ -150,40 +134,34 @@ main(int argc, char **argv)
 	static struct send s;
 	struct args args;
 	char path[PATH_MAX];
-	const char *source, *name;
+	const char *name;
 	enum channel_kind kind;
 	int status;
 
-	s.form = 'm';
 	s.sink.timeout_ns = MAILBOX_FOREVER;
 	s.input.sink = &s.sink;
 	s.input.head = (struct message){ .tag = { "-", 1 }, .uid = -1, .fd = -1 };
 	cli_begin(&tool);
 	args_init(&args, &tool, argc, argv);
-	status = options(&s, &args);
-	if (status != -1)
-		return status;
+	options(&s, &args);
 	name = *args.next++;
-	if (*args.next != NULL && s.form != 'm')
-		return cli_usage("-%c reads standard input: it takes no message", s.form);
+	if (*args.next != NULL && s.form != 0)
+		cli_usage("-%c reads standard input: it does not go with a message", s.form);
 	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
-		return cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
+		cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
 	if (s.now && s.sink.timeout_ns != MAILBOX_FOREVER)
-		return cli_usage("-n and -w exclude each other");
+		cli_usage("-n and -w exclude each other");
 	if (s.now)
 		s.sink.timeout_ns = MAILBOX_NOT_AT_ALL;
 	if (s.sync && s.now)
-		return cli_usage("-S waits for a receiver: it does not go with -n");
-	source = cli_source(s.source_buf, s.source);
-	if (source == NULL)
-		return CLI_USAGE;
-	s.input.head.source = slice_of(source);
+		cli_usage("-S waits for a receiver: it does not go with -n");
+	s.input.head.source = slice_of(cli_source(s.source_buf, s.source));
 	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
 	signal(SIGPIPE, SIG_IGN);
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.locked = cli_locked;
 	if (s.sync && cli_path(path, name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
-		return cli_usage("-S: %s is no mailbox", name);
+		cli_usage("-S: %s is not a mailbox", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
 	if (sink_leaves(&s.sink) && (s.sync || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))

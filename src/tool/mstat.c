@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mstat: show what is in mailboxes, and who waits for what.
+ * mstat: show what is in mailboxes, and what receivers and senders wait for.
  *
- * A mailbox is looked at under its lock, so that the numbers belong together; nothing is printed before the unlock.
- * With -f it looks once a second, and remembers the counts of the last look for the rates.
+ * A mailbox is read under its lock, so that the numbers are of one moment; nothing is printed before the unlock.
+ * With -f it is read once a second, and the counts of the last look are kept for the rates.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "tool/show.h"
 
 static const struct args_option table[] = {
-	{ 'f', "follow", NULL, "show it again every second, with rates" },
+	{ 'f', "follow", NULL, "show the table again every second, with rates" },
 	{ 'J', "json", NULL, "print a line of JSON for each row" },
 	{ 't', "tags", NULL, "print a row for each tag in each mailbox" },
 	ARGS_COMMON
@@ -39,15 +39,7 @@ struct stats {
 	bool broken;                    /* standard output failed */
 };
 
-/* fail_to_look -- say why, and return the exit status. */
-static int
-fail_to_look(const char *name, int error)
-{
-	errno = error == EIDRM ? ENOENT : error;
-	return cli_fail("look into", name);
-}
-
-/* look_at -- one mailbox.  listed: it was there a moment ago.  Returns the exit status, the reason said where it is new. */
+/* look_at -- show one mailbox.  listed: it was there a moment ago.  Returns the exit status; a new failure is reported. */
 static int
 look_at(struct stats *t, char *name, bool listed)
 {
@@ -65,7 +57,8 @@ look_at(struct stats *t, char *name, bool listed)
 			return CLI_OK;
 		if (t->follow && rates_keep(&t->pace, &now) == -1)
 			return cli_fail("remember", name);
-		return last != NULL && last->error == now.error ? cli_status(now.error) : fail_to_look(name, now.error);
+		errno = now.error == EIDRM ? ENOENT : now.error;
+		return last != NULL && last->error == now.error ? cli_status(now.error) : cli_fail("look into", name);
 	}
 	cli_damage(name, &s->damage);
 	now.identity = s->identity;
@@ -77,7 +70,7 @@ look_at(struct stats *t, char *name, bool listed)
 	return t->follow && rates_keep(&t->pace, &now) == -1 ? cli_fail("remember", name) : CLI_OK;
 }
 
-/* is_mailbox -- whether what the directory has can be opened as one, or why not is to be told. */
+/* is_mailbox -- whether a directory entry is a mailbox that can be opened, or fails to for a reason worth reporting. */
 static int
 is_mailbox(const struct dirent *e)
 {
@@ -88,7 +81,7 @@ is_mailbox(const struct dirent *e)
 	return mailbox_check(path) == 0 || cli_status(errno) == CLI_SYSTEM || cli_status(errno) == CLI_IO;
 }
 
-/* look_around -- all mailboxes in the directory, sorted.  Returns the exit status. */
+/* look_around -- show all mailboxes in the directory, sorted.  Returns the exit status. */
 static int
 look_around(struct stats *t)
 {
@@ -110,7 +103,7 @@ look_around(struct stats *t)
 	return status;
 }
 
-/* look_once -- look at those named, or at all, and show them.  Returns the exit status. */
+/* look_once -- show the named mailboxes, or all.  Returns the exit status. */
 static int
 look_once(struct stats *t, char **names)
 {
@@ -131,7 +124,7 @@ look_once(struct stats *t, char **names)
 	return status == CLI_OK ? one : status;
 }
 
-/* follow -- look once a second until a signal comes.  Returns only the status of what failed at once. */
+/* follow -- show the mailboxes once a second until a signal comes.  Returns only if the first round fails. */
 static int
 follow(struct stats *t, char **names)
 {
@@ -146,7 +139,7 @@ follow(struct stats *t, char **names)
 		if (t->broken || (status != CLI_OK && t->show.blocks == 1 && t->show.mailboxes == 0))
 			return status;
 		next_ns += TICK_NS;
-		if (next_ns < clock_mono_ns())          /* it was stopped, or the looks took long */
+		if (next_ns < clock_mono_ns())          /* the process was stopped, or the round took long */
 			next_ns = clock_after(TICK_NS);
 		while (!io_stop && clock_left_ms(next_ns, 1) > 0)
 			io_nap(next_ns, &ms, 1000);

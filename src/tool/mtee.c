@@ -2,8 +2,8 @@
 /*
  * mtee: copy the messages of a frame stream to several channels and to standard output.
  *
- * Small messages are gathered while more of them can be read at once, and go out before mtee waits for input.
- * What is killed with mtee is what it has read and not yet passed on.
+ * Small messages are gathered while more input is ready, and go out before mtee waits for input.
+ * A crash loses what was read and not yet passed on.
  */
 #include <errno.h>
 #include <limits.h>
@@ -19,9 +19,9 @@
 #include "tool/cli.h"
 
 static const struct args_option table[] = {
-	{ '1', "one", NULL, "each message to exactly one channel: the first with room" },
-	{ 'a', "append", NULL, "append to plain files, instead of starting them anew" },
-	{ 'n', "nonblock", NULL, "skip and count channels that are full" },
+	{ '1', "one", NULL, "send each message to one channel only: the first with room" },
+	{ 'a', "append", NULL, "append to plain files instead of truncating them" },
+	{ 'n', "nonblock", NULL, "skip full channels and count what they missed" },
 	{ 'q', "quiet", NULL, "write nothing to standard output" },
 	{ 's', "source", "GLOB", "to the next channel, only messages whose source matches" },
 	{ 't', "tag", "GLOB", "to the next channel, only messages whose tag matches" },
@@ -32,7 +32,7 @@ static const struct tool tool = { "mtee",
     "mtee [-1anq] [-s glob] [-t glob] channel...",
     table };
 
-/* A channel operand, with the filter that stands before it. */
+/* A channel operand, with the filters before it. */
 struct route {
 	const char *name;
 	struct filter filter;
@@ -48,7 +48,7 @@ struct tee {
 	struct reader reader;
 };
 
-/* fail_with -- the first failure is what is told in the end; a message missed is none. */
+/* fail_with -- keep the status of the first failure; a missed message is not one. */
 static void
 fail_with(struct tee *t, int status)
 {
@@ -56,7 +56,7 @@ fail_with(struct tee *t, int status)
 		t->status = status;
 }
 
-/* channel_failed -- for fan: say so. */
+/* channel_failed -- called by fan: report a channel that failed. */
 static void
 channel_failed(void *user, const char *name)
 {
@@ -71,7 +71,7 @@ channel_failed(void *user, const char *name)
 
 /* ---- the stream ---- */
 
-/* select_channels -- which channels a message goes to. */
+/* select_channels -- choose the channels for a message. */
 static void
 select_channels(struct tee *t, const struct message *m)
 {
@@ -87,7 +87,7 @@ select_channels(struct tee *t, const struct message *m)
 	}
 }
 
-/* copy_all -- all messages of standard input. */
+/* copy_all -- copy all messages of standard input. */
 static void
 copy_all(struct tee *t)
 {
@@ -116,7 +116,7 @@ copy_all(struct tee *t)
 		fan_flush(&t->fan);
 }
 
-/* finish -- wait for the readers of FIFOs, and tell what was missed. */
+/* finish -- wait for the readers of FIFOs, and report missed messages. */
 static void
 finish(struct tee *t)
 {
@@ -136,7 +136,7 @@ finish(struct tee *t)
 
 /* ---- the command line ---- */
 
-/* open_all -- open the channels, once all of them are known to be there.  Returns the exit status. */
+/* open_all -- open the channels once all are known to exist.  Returns the exit status. */
 static int
 open_all(struct tee *t)
 {
@@ -162,8 +162,8 @@ open_all(struct tee *t)
 	return CLI_OK;
 }
 
-/* options -- read the command line.  Returns -1 to go on, or the exit status. */
-static int
+/* options -- read the command line. */
+static void
 options(struct tee *t, struct args *a)
 {
 	int opt;
@@ -186,16 +186,16 @@ options(struct tee *t, struct args *a)
 			t->quiet = true;
 			break;
 		case 's': case 't':
-			if (args_glob(a, &t->routes[t->routes_n].filter, opt) == -1)
-				return CLI_USAGE;
+			args_glob(a, &t->routes[t->routes_n].filter, opt);
 			break;
 		}
 	}
 	while (*a->next != NULL)
 		t->routes[t->routes_n++].name = *a->next++;
 	if (t->routes[t->routes_n].filter.len > 0)
-		return cli_usage("no channel follows the last -s or -t");
-	return t->routes_n == 0 ? cli_usage("no channel is named") : -1;
+		cli_usage("no channel follows the last -s or -t");
+	if (t->routes_n == 0)
+		cli_usage("no channel is named");
 }
 
 int
@@ -209,9 +209,7 @@ main(int argc, char **argv)
 	if (t.routes == NULL || fan_init(&t.fan, (unsigned)argc + 1) == -1)
 		return cli_fail("begin", "the list of channels");
 	args_init(&args, &tool, argc, argv);
-	t.status = options(&t, &args);
-	if (t.status != -1)
-		return t.status;
+	options(&t, &args);
 	signal(SIGPIPE, SIG_IGN);
 	t.status = open_all(&t);
 	if (t.status != CLI_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* pace: see rates.h.  All in memory, so nothing that a crash could leave. */
+/* rates: see rates.h. */
 #include "tool/rates.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* pace: how fast messages come and go, from what one look and the next counted in each mailbox. */
+/* rates: messages a second into and out of each mailbox, from the counts of one look and the next. */
 #ifndef TOOL_RATES_H
 #define TOOL_RATES_H
 
@@ -10,7 +10,7 @@
 /* What a look at a mailbox found. */
 struct rates_look {
 	char *name;
-	int error;                      /* errno of why it could not be looked into; 0 */
+	int error;                      /* errno of a failed look; 0 */
 	uint64_t identity, sent, received, now_ns;
 };
 
@@ -22,7 +22,7 @@ struct rates_round {
 
 struct rates {
 	struct rates_round last, now;
-	size_t next;                    /* of the last round: whose turn it is if nothing has changed */
+	size_t next;                    /* where the next name is in the last round if nothing has changed */
 };
 
 struct rate {
@@ -30,16 +30,16 @@ struct rate {
 	double in, out;                 /* messages a second */
 };
 
-/* pace_last -- what the last round found at this name; NULL: nothing. */
+/* rates_last -- the last round's look at this name; NULL: none. */
 const struct rates_look *rates_last(struct rates *p, const char *name);
 
-/* pace_keep -- keep a look, its name copied, until the next round.  Returns 0, or -1. */
+/* rates_keep -- keep a look, its name copied, until the next round.  Returns 0, or -1. */
 int rates_keep(struct rates *p, const struct rates_look *look);
 
-/* pace_turn -- the round is over. */
+/* rates_turn -- end the round. */
 void rates_turn(struct rates *p);
 
-/* pace_rates -- from one look to the next; last may be NULL, or of another mailbox of that name. */
+/* rates_of -- the rates between two looks; last may be NULL, or of another mailbox with that name. */
 struct rate rates_of(const struct rates_look *last, const struct rates_look *now);
 
 #endif

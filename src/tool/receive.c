@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* receive: see receive.h.  What a crash leaves is inlet.h's and jobs.h's to say. */
+/* receive: see receive.h.  inlet.h and jobs.h tell what a crash leaves. */
 #include "tool/receive.h"
 
 #include <errno.h>
@@ -14,81 +14,85 @@
 #include "base/io.h"
 #include "tool/cli.h"
 
-/* Why no more commands are started, where that is not an exit status. */
+/* Reasons to start no more commands that are not an exit status. */
 enum { NOTHING_MORE = -2, ENOUGH = -3 };
 
-/* What next_or_flush says besides. */
+/* Further results of next_or_flush. */
 enum { FLUSHED = 2, CANNOT_WRITE = 3 };
 
-/* What not_delivered says where one message failed, and others follow. */
+/* not_delivered: one message failed, and others follow. */
 enum { GO_ON = -1 };
 
-/* own_failure -- a failure of mrecv's own, where the exit status is otherwise the command's. */
+/* own_failure -- the exit status for a failure of mrecv itself: 125 where otherwise it would be the command's. */
 static int
 own_failure(const struct receive *r, int status)
 {
 	return r->jobs.command != NULL && !r->follow ? CLI_OWN_FAILURE : status;
 }
 
-static int
+/* cannot -- report a failure before anything was received, and exit. */
+static _Noreturn void
+cannot(const struct receive *r, const char *what, const char *object)
+{
+	exit(own_failure(r, cli_fail(what, object)));
+}
+
+static void
 open_channels(struct receive *r)
 {
 	enum channel_kind kind;
 	uint32_t n = r->sources.n;
 
-	/* one channel takes no allocation, which is dear to begin with */
+	/* no allocation for one channel: the first malloc(3) of a process is expensive */
 	r->sources.list = n == 1 ? &r->source : calloc(n, sizeof *r->sources.list);
 	r->sources.n = 0;
 	r->paths = n == 1 ? &r->path : calloc(n, sizeof *r->paths);
 	if (r->paths == NULL || r->sources.list == NULL)
-		return cli_fail("open", r->channels[0]);
-	/* all are looked for before any is opened: /dev/fd/4 is not to be a file of ours */
+		cannot(r, "open", r->channels[0]);
+	/* look for all before any is opened: /dev/fd/4 must not be one of our own files */
 	for (uint32_t i = 0; i < n && n > 1; i++)
 		if (cli_path(r->paths[i], r->channels[i]) == -1 || open_kind(r->paths[i], &kind) == -1)
-			return own_failure(r, cli_fail("open", r->channels[i]));
+			cannot(r, "open", r->channels[i]);
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(r->paths[i], r->channels[i]) == 0
 		    && select_add(&r->sources, r->channels[i], r->paths[i]) == 0)
 			continue;
 		if (errno == EINVAL)
-			return cli_usage("-%c: %s is no mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
-		return own_failure(r, cli_fail("open", r->channels[i]));
+			cli_usage("-%c: %s is not a mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
+		cannot(r, "open", r->channels[i]);
 	}
-	return -1;
 }
 
-/* check_offers -- who peeks into a mailbox of capacity 0 finds headers, and no payload.  Returns as open_channels. */
-static int
+/* check_offers -- refuse to peek at payloads in a mailbox of capacity 0: senders keep them until they are received. */
+static void
 check_offers(const struct receive *r)
 {
 	for (uint32_t i = 0; i < r->sources.n && r->sources.peek && output_needs_payload(&r->output); i++)
 		if (r->sources.list[i].receiver.hands_over)
-			return cli_usage("-p: %s has capacity 0, and no payloads to look at: -J, or -o without %%p, tell the rest",
+			cli_usage("-p: %s has capacity 0 and holds no payloads: use -J, or -o without %%p",
 			    r->sources.list[i].name);
-	return -1;
 }
 
 /* open_dead -- open the mailbox for dead letters. */
-static int
+static void
 open_dead(struct receive *r)
 {
 	static char path[PATH_MAX];
 
 	if (r->dead_name == NULL)
-		return -1;
+		return;
 	r->dead.sender.locked = r->sources.locked;
 	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, MAILBOX_FOREVER) == -1) {
 		if (errno == EALREADY)
-			return cli_usage("-d: %s is where the messages come from", r->dead_name);
-		return own_failure(r, cli_fail("open", r->dead_name));
+			cli_usage("-d: %s is one of the channels to receive from", r->dead_name);
+		cannot(r, "open", r->dead_name);
 	}
 	if (!sink_is_mailbox(&r->dead) || sink_leaves(&r->dead))
-		return cli_usage("-d: %s is no mailbox", r->dead_name);
+		cli_usage("-d: %s is not a mailbox", r->dead_name);
 	r->deliver.dead = &r->dead;
-	return -1;
 }
 
-static int
+static void
 open_output(struct receive *r)
 {
 	static const char letters[] = { [OUTPUT_LINES] = 'l', [OUTPUT_NULS] = '0', [OUTPUT_FRAMES] = 'F',
@@ -99,15 +103,14 @@ open_output(struct receive *r)
 		if (r->form != 0 && letters[i] == r->form)
 			form = (enum output_form)i;
 	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
-		return cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
-	/* what could not be written is not claimed, nor waited for */
+		cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
+	/* without a usable output nothing is claimed, nor waited for */
 	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
-		return cli_fail("write to", "standard output");
+		cannot(r, "write to", "standard output");
 	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
-	return -1;
 }
 
-/* not_received -- select_next failed.  Returns the exit status, or -1 to go on. */
+/* not_received -- report that select_next failed.  Returns the exit status, or -1 to go on. */
 static int
 not_received(struct receive *r)
 {
@@ -124,7 +127,7 @@ not_received(struct receive *r)
 		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
 		    from->reader->reason);
 		r->deliver.status = CLI_DATA;
-		/* by rendezvous each message has a stream of its own: the next one is another */
+		/* by rendezvous each message has a stream of its own */
 		return r->count == UINT64_MAX && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
 		    ? -1 : own_failure(r, CLI_DATA);
 	}
@@ -132,7 +135,7 @@ not_received(struct receive *r)
 	return own_failure(r, cli_fail("receive from", from != NULL ? from->name : r->channels[0]));
 }
 
-/* not_delivered -- deliver_run, jobs_start or jobs_reap failed.  Returns the exit status, or GO_ON. */
+/* not_delivered -- report that a delivery or a command failed.  Returns the exit status, or GO_ON. */
 static int
 not_delivered(struct receive *r)
 {
@@ -140,7 +143,6 @@ not_delivered(struct receive *r)
 	bool cut = r->deliver.cut;
 	int err = errno, status;
 
-	/* it tells of this failure alone */
 	r->deliver.cut = false;
 	if (err == EINTR && io_stop)
 		return CLI_OK;
@@ -162,7 +164,7 @@ not_delivered(struct receive *r)
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
 }
 
-/* nothing_more -- the exit status after select_next has found nothing. */
+/* nothing_more -- the exit status once select_next finds nothing. */
 static int
 nothing_more(const struct receive *r, uint64_t got)
 {
@@ -174,7 +176,6 @@ nothing_more(const struct receive *r, uint64_t got)
 	return got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
 }
 
-/* tell_damage -- say what was found damaged. */
 static void
 tell_damage(struct receive *r)
 {
@@ -184,8 +185,16 @@ tell_damage(struct receive *r)
 
 /* ---- to the output ---- */
 
+/* at_output -- a failure from here on is one of the output. */
+static void
+at_output(struct receive *r)
+{
+	r->deliver.failed_at = "write to";
+	r->deliver.failed_on = "standard output";
+}
+
 /*
- * wait_for_output -- claim nothing while the output is blocked: others may have it.
+ * wait_for_output -- while the output is blocked, claim nothing that other receivers could have.
  * Returns 0, or -1 with errno and what failed.
  */
 static int
@@ -202,8 +211,7 @@ wait_for_output(struct receive *r)
 	r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
 	if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
-	r->deliver.failed_at = "write to";
-	r->deliver.failed_on = "standard output";
+	at_output(r);
 	io_catch_stop();
 	events = io_wait(r->output.fd, POLLOUT, CLOCK_NEVER);
 	if (events != -1 && (events & POLLERR))
@@ -212,8 +220,8 @@ wait_for_output(struct receive *r)
 }
 
 /*
- * next_or_flush -- select_next; but what is gathered in the output goes out before anything is waited for.
- * Returns as select_next, or FLUSHED: ask again.
+ * next_or_flush -- select_next, which flushes the output before it waits.
+ * Returns as select_next, or FLUSHED: ask again; or CANNOT_WRITE.
  */
 static int
 next_or_flush(struct receive *r, uint32_t ask)
@@ -234,12 +242,11 @@ next_or_flush(struct receive *r, uint32_t ask)
 		errno = err;
 		return more == 0 || err == ETIMEDOUT || err == EBUSY ? FLUSHED : -1;
 	}
-	r->deliver.failed_at = "write to";
-	r->deliver.failed_on = "standard output";
+	at_output(r);
 	return CANNOT_WRITE;
 }
 
-/* receive_output -- to the output, until the count is reached, or nothing more is to be had. */
+/* receive_output -- receive to the output until the count is reached, or nothing more matches. */
 static int
 receive_output(struct receive *r)
 {
@@ -269,10 +276,8 @@ receive_output(struct receive *r)
 			return status;
 		got += n;
 	}
-	/* messages of a stream are gathered while more of them are in memory */
 	if (output_flush(&r->output) == -1) {
-		r->deliver.failed_at = "write to";
-		r->deliver.failed_on = "standard output";
+		at_output(r);
 		return not_delivered(r);
 	}
 	if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
@@ -288,7 +293,7 @@ warn(const char *what, const char *object)
 	cli_fail(what, object);
 }
 
-/* start_next -- wait for a message and start a command on it.  got: is raised.  Returns -1 to go on, or a status. */
+/* start_next -- wait for messages and start a command on them.  *got is raised.  Returns -1 to go on, or a status. */
 static int
 start_next(struct receive *r, uint64_t *got)
 {
@@ -310,11 +315,11 @@ start_next(struct receive *r, uint64_t *got)
 	if (jobs_start(&r->jobs, most, &n) == -1)
 		return not_delivered(r);
 	*got += n;
-	/* a batch is what one message is without -b */
+	/* without -a, -c and -f one batch is all */
 	return r->jobs.batch > 0 && n > 0 && !(r->all || r->follow || r->counted) ? ENOUGH : -1;
 }
 
-/* reap -- see to the commands that have ended, and to signals.  Returns -1 to go on, or a status: start no more. */
+/* reap -- settle for the commands that have ended; see signals.  Returns -1 to go on, or a status: start no more. */
 static int
 reap(struct receive *r, bool stopping)
 {
@@ -326,18 +331,18 @@ reap(struct receive *r, bool stopping)
 		return ENOUGH;
 	if (!io_stop || stopping)
 		return -1;
-	/* others are to get what would be ours */
+	/* from now on other receivers are woken in our place */
 	select_park(&r->sources);
 	return CLI_OK;
 }
 
-/* receive_commands -- run a command on each message, jobs.limit at once; those that run are waited for. */
+/* receive_commands -- run a command on each message, jobs.limit at once, and wait for those that run. */
 static int
 receive_commands(struct receive *r)
 {
 	struct jobs *j = &r->jobs;
 	uint64_t got = 0;
-	int status = -1, now;           /* once it is not -1, no more are started */
+	int status = -1, now;           /* not -1: start no more */
 
 	if (jobs_init(j) == -1)
 		return own_failure(r, cli_fail("run", j->command[0]));
@@ -346,7 +351,7 @@ receive_commands(struct receive *r)
 		if (status == -1)
 			status = now == -1 && got >= r->count ? ENOUGH : now;
 		else if (status < -1 && now > 0)
-			status = now;   /* no more are started, and one of the last has failed */
+			status = now;   /* one of the last has failed */
 		if (status != -1 && j->running == 0)
 			break;
 		if (status != -1 || j->running == j->limit)
@@ -361,11 +366,10 @@ receive_commands(struct receive *r)
 
 /* ---- all of it ---- */
 
-int
+void
 receive_open(struct receive *r)
 {
-	int status = open_output(r);
-
+	open_output(r);
 	r->sources.all = r->all;
 	r->sources.follow = r->follow;
 	r->sources.single = !(r->all || r->follow) || r->jobs.command != NULL;
@@ -375,11 +379,9 @@ receive_open(struct receive *r)
 	r->jobs.deliver = &r->deliver;
 	r->jobs.follow = r->follow;
 	r->jobs.warn = warn;
-	if (status == -1)
-		status = open_channels(r);
-	if (status == -1)
-		status = check_offers(r);
-	return status == -1 ? open_dead(r) : status;
+	open_channels(r);
+	check_offers(r);
+	open_dead(r);
 }
 
 int

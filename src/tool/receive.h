@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * receive: what mrecv does once its command line is read: open, receive and deliver until there is enough.
+ * receive: the work of mrecv behind its command line: open the channels, receive, and deliver or run commands.
  *
- * It says on standard error what goes wrong, as the tool does.
+ * Failures are reported on standard error.
  */
 #ifndef TOOL_RECEIVE_H
 #define TOOL_RECEIVE_H
@@ -11,34 +11,31 @@
 
 #include "deliver/jobs.h"
 
-/*
- * Small things stand together, and large ones behind them: each page that a one-shot touches costs it as much as ten
- * system calls.
- */
+/* Small members first, large ones behind them: each page that a one-shot touches costs it as much as ten system calls. */
 struct receive {
-	uint64_t count;                 /* messages to receive; UINT64_MAX no bound */
+	uint64_t count;                 /* messages to receive; UINT64_MAX: no bound */
 	bool counted, all, follow, now; /* -c, -a, -f, -n */
-	char form;                      /* the option that chose the output; 0 none */
+	char form;                      /* the option that chose the output form; 0: none */
 	const char *format;
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
-	char (*paths)[PATH_MAX];        /* where they lie */
+	char (*paths)[PATH_MAX];        /* their paths */
 	struct deliver deliver;
 	struct jobs jobs;
-	struct inlet source;           /* and the memory for it, where it is one; */
-	char path[PATH_MAX];            /* and for where it lies */
+	struct inlet source;           /* memory for one channel, */
+	char path[PATH_MAX];            /* and for its path */
 	struct select sources;
 	struct output output;
 	struct sink dead;
 };
 
-/* receive_open -- open the output, the channels and the dead letters.  Returns -1 to go on, or the exit status. */
-int receive_open(struct receive *r);
+/* receive_open -- open the output, the channels and the mailbox for dead letters; exits where one of them fails. */
+void receive_open(struct receive *r);
 
-/* receive_all -- receive and deliver.  Returns the exit status; io_stop tells whether a signal ended it. */
+/* receive_all -- receive and deliver.  Returns the exit status; io_stop is set where a signal ended it. */
 int receive_all(struct receive *r);
 
-/* receive_close -- put back what is in hand, and let go. */
+/* receive_close -- put back what is still claimed, and close all. */
 void receive_close(struct receive *r);
 
 #endif

@@ -9,7 +9,7 @@
 #include "tool/cli.h"
 
 static const struct args_option table[] = {
-	{ 'f', "force", NULL, "remove it with the messages that it holds" },
+	{ 'f', "force", NULL, "remove mailboxes that hold messages, and the messages" },
 	ARGS_COMMON
 };
 
@@ -47,7 +47,7 @@ main(int argc, char **argv)
 		}
 	}
 	if (args.operands_n == 0)
-		return cli_usage("no mailbox is named");
+		cli_usage("no mailbox is named");
 	for (char **name = args.operands; *name != NULL; name++) {
 		one = rm(*name, force);
 		if (status == CLI_OK)

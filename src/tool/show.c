@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* show: see show.h.  A block goes out in one write where it fits in the buffer, so that a terminal is never left half-way. */
+/*
+ * show: see show.h.  A block that fits in the buffer goes out in one write, so that a terminal never shows half of it.
+ *
+ * One list of columns serves both forms.  A row is written to the output buffer; that of a table moves on to `rows`,
+ * since the widths are known only at the end of the block.
+ */
 #include "tool/show.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,28 +19,56 @@
 
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
-/* ---- JSON ---- */
+enum column {
+	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED, DAMAGED,
+	OUTSIDE, REFUSED, RATE_IN, RATE_OUT, WANTS, COLUMNS,
+};
 
-/* json_age -- seconds since the oldest message was sent. */
-static void
-json_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us)
+static const struct {
+	const char *heading;            /* in the table; NULL: not there */
+	const char *member;             /* in JSON */
+	bool right;                     /* aligned to the right */
+	bool optional;                  /* hidden in the table where no mailbox has anything to show */
+} columns[COLUMNS] = {
+	[NAME] = { "NAME", "name", false, false },
+	[TAG] = { "TAG", "tag", false, false },
+	[MESSAGES] = { "MESSAGES", "messages", true, false },
+	[BYTES] = { "BYTES", "bytes", true, false },
+	[CAPACITY] = { "CAPACITY", "capacity_messages", false, false },
+	[OVERFLOW] = { NULL, "overflow", false, false },
+	[DURABLE] = { "DURABLE", "durable", false, true },
+	[OLDEST] = { "OLDEST", "oldest", false, false },
+	[WAITING] = { "WAITING", "receivers_waiting", false, false },
+	[CLAIMED] = { "CLAIMED", "claimed", true, false },
+	[SENT] = { "SENT", "sent", true, false },
+	[RECEIVED] = { "RECEIVED", "received", true, false },
+	[DROPPED] = { "DROPPED", "dropped", true, true },
+	[DAMAGED] = { "DAMAGED", "damaged", true, true },
+	[OUTSIDE] = { "OUTSIDE", "outside", true, true },
+	[REFUSED] = { NULL, "refused", false, false },
+	[RATE_IN] = { "IN/s", "in_per_second", true, true },
+	[RATE_OUT] = { "OUT/s", "out_per_second", true, true },
+	[WANTS] = { NULL, "wants", false, false },
+};
+
+struct row {
+	const char *name, *tag;
+	const struct snapshot *snapshot;
+	const struct rate *rates;
+	uint64_t n[COLUMNS];            /* of the columns that are a number */
+};
+
+/* next_column -- the column behind c in a row of this form. */
+static enum column
+next_column(const struct show *show, enum column c)
 {
-	uint64_t age = now_us > sent_us ? now_us - sent_us : 0;
-
-	if (sent_us == SNAPSHOT_EMPTY)
-		outbuf_text(b, "null");
-	else
-		outbuf_printf(b, "%llu.%06u", (number)(age / 1000000), (unsigned)(age % 1000000));
+	do
+		c++;
+	while (c < COLUMNS && ((show->tags ? c > BYTES && c != OLDEST : c == TAG) || (!show->json && columns[c].heading == NULL)));
+	return c;
 }
 
-static void
-json_bound(struct outbuf *b, const char *name, uint64_t bound)
-{
-	if (bound == MAILBOX_UNBOUNDED)
-		outbuf_printf(b, ",\"%s\":null", name);
-	else
-		outbuf_printf(b, ",\"%s\":%llu", name, (number)bound);
-}
+/* ---- values ---- */
 
 /* json_patterns -- the patterns of one kind in a want's filter. */
 static void
@@ -72,202 +104,178 @@ json_want(struct outbuf *b, const struct snapshot_waiter *w)
 	}
 }
 
+/* put_text -- a name from a user: in the table, bytes of no printable character are \xHH. */
 static void
-json_rates(struct outbuf *b, const struct rate *rates)
-{
-	if (rates->known)
-		outbuf_printf(b, ",\"in_per_second\":%.3f,\"out_per_second\":%.3f", rates->in, rates->out);
-	else
-		outbuf_text(b, ",\"in_per_second\":null,\"out_per_second\":null");
-}
-
-static void
-json_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
-{
-	static const char *const policies[] = { "block", "oldest", "latest" };
-	const struct mailbox_settings *is = &s->settings;
-	struct outbuf *b = &show->out;
-
-	outbuf_text(b, "{\"name\":");
-	json_string(b, slice_of(name));
-	outbuf_printf(b, ",\"messages\":%llu,\"bytes\":%llu", (number)s->messages, (number)s->bytes);
-	json_bound(b, "capacity_messages", is->cap_messages);
-	json_bound(b, "capacity_bytes", is->cap_bytes);
-	outbuf_printf(b, ",\"overflow\":\"%s\"", is->policy <= MAILBOX_LATEST ? policies[is->policy] : "unknown");
-	outbuf_printf(b, ",\"durable\":%s", is->durable ? "true" : "false");
-	outbuf_text(b, ",\"oldest\":");
-	json_age(b, s->now_us, s->oldest_us);
-	outbuf_printf(b, ",\"receivers_waiting\":%u,\"senders_waiting\":%u,\"claimed\":%llu", s->receivers, s->senders,
-	    (number)s->claimed);
-	outbuf_printf(b, ",\"sent\":%llu,\"received\":%llu,\"dropped\":%llu,\"damaged\":%llu",
-	    (number)s->sent, (number)s->received, (number)s->dropped, (number)s->damaged);
-	if (s->outside != SNAPSHOT_UNKNOWN)
-		outbuf_printf(b, ",\"outside\":%llu", (number)s->outside);
-	if (mode_drops(is->mode))
-		outbuf_printf(b, ",\"refused\":%llu", (number)s->refused);
-	if (show->rates)
-		json_rates(b, rates);
-	outbuf_text(b, ",\"wants\":[");
-	for (unsigned i = 0; i < s->waiters_n; i++) {
-		outbuf_text(b, i > 0 ? "," : "");
-		json_want(b, &s->waiters[i]);
-	}
-	outbuf_text(b, "]}\n");
-}
-
-static void
-json_tag(struct show *show, const char *name, const struct snapshot *s, const struct snapshot_tag *t)
-{
-	struct outbuf *b = &show->out;
-
-	outbuf_text(b, "{\"name\":");
-	json_string(b, slice_of(name));
-	outbuf_text(b, ",\"tag\":");
-	json_string(b, slice_of(t->tag));
-	outbuf_printf(b, ",\"messages\":%llu,\"bytes\":%llu,\"oldest\":", (number)t->messages, (number)t->bytes);
-	json_age(b, s->now_us, t->oldest_us);
-	outbuf_text(b, "}\n");
-}
-
-/* ---- rows of the table ---- */
-
-/* rows_printf -- add to the rows; where there is no memory for it, they have failed. */
-static void __attribute__((format(printf, 2, 3)))
-rows_printf(struct rows *r, const char *format, ...)
-{
-	char *bigger;
-	size_t room;
-	va_list args;
-	int len;
-
-	for (;;) {
-		va_start(args, format);
-		len = vsnprintf(r->text == NULL ? NULL : r->text + r->len, r->room - r->len, format, args);
-		va_end(args);
-		if (len < 0 || (size_t)len < r->room - r->len)
-			break;
-		room = 2 * (r->room + (size_t)len + 1);
-		bigger = realloc(r->text, room);
-		if (bigger == NULL) {
-			r->failed = true;
-			return;
-		}
-		r->text = bigger;
-		r->room = room;
-	}
-	r->len += len > 0 ? (size_t)len : 0;
-}
-
-/* cell_text -- what somebody else named: what is no printable character is \xHH, a byte at a time. */
-static void
-cell_text(struct rows *r, const char *text)
+put_text(struct outbuf *b, const char *text, bool json)
 {
 	size_t len;
 
+	if (json) {
+		json_string(b, slice_of(text));
+		return;
+	}
 	for (const char *p = text, *end = p + strlen(p); p < end; p += len > 0 ? len : 1) {
 		len = json_plain(p, (size_t)(end - p));
 		if (len > 0)
-			rows_printf(r, "%.*s", (int)len, p);
+			outbuf_bytes(b, p, len);
 		else
-			rows_printf(r, "\\x%02x", (unsigned char)*p);
+			outbuf_printf(b, "\\x%02x", (unsigned char)*p);
 	}
 }
 
-/* cell_bound -- a capacity; with units, in the largest one that divides it. */
+/* put_bound -- a capacity; with units, in the largest one that divides it. */
 static void
-cell_bound(struct rows *r, uint64_t n, bool units)
+put_bound(struct outbuf *b, uint64_t n, bool json, bool units)
 {
 	static const char *const unit[] = { "", "K", "M", "G" };
 	int i = 0;
 
 	if (n == MAILBOX_UNBOUNDED) {
-		rows_printf(r, "inf");
+		outbuf_text(b, json ? "null" : "inf");
 		return;
 	}
-	for (; units && i < 3 && n > 0 && n % 1024 == 0; i++)
+	for (; !json && units && i < 3 && n > 0 && n % 1024 == 0; i++)
 		n /= 1024;
-	rows_printf(r, "%llu%s", (number)n, unit[i]);
+	outbuf_printf(b, "%llu%s", (number)n, unit[i]);
 }
 
-/* cell_age -- in the largest unit that there are two of. */
+/* put_age -- the time since a message was sent; in the table, in the largest unit of which it has two. */
 static void
-cell_age(struct rows *r, uint64_t now_us, uint64_t sent_us)
+put_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us, bool json)
 {
 	static const unsigned units[] = { 86400, 3600, 60, 1 };
-	uint64_t seconds = now_us > sent_us ? (now_us - sent_us) / 1000000 : 0;
+	uint64_t age = now_us > sent_us ? now_us - sent_us : 0, seconds = age / 1000000;
 	int i = 0;
 
-	if (sent_us == SNAPSHOT_EMPTY) {
-		rows_printf(r, "\t-");
-		return;
-	}
 	while (i < 3 && seconds < UINT64_C(2) * units[i])
 		i++;
-	rows_printf(r, "\t%llu%c", (number)(seconds / units[i]), "dhms"[i]);
-}
-
-static void
-cell_rate(struct rows *r, bool known, double rate)
-{
-	if (known)
-		rows_printf(r, "\t%.*f", rate < 10 ? 1 : 0, rate);
+	if (sent_us == SNAPSHOT_EMPTY)
+		outbuf_text(b, json ? "null" : "-");
+	else if (json)
+		outbuf_printf(b, "%llu.%06u", (number)seconds, (unsigned)(age % 1000000));
 	else
-		rows_printf(r, "\t-");
+		outbuf_printf(b, "%llu%c", (number)(seconds / units[i]), "dhms"[i]);
 }
 
 static void
-row_mailbox(struct rows *r, const char *name, const struct snapshot *s, const struct rate *rates)
+put_waiting(struct outbuf *b, const struct snapshot *s, bool json)
 {
-	const struct mailbox_settings *is = &s->settings;
-
-	cell_text(r, name);
-	rows_printf(r, "\t%llu\t%llu\t", (number)s->messages, (number)s->bytes);
-	cell_bound(r, is->cap_messages, false);
-	rows_printf(r, "/");
-	cell_bound(r, is->cap_bytes, true);
-	rows_printf(r, "\t%s", is->durable ? "yes" : "-");
-	cell_age(r, s->now_us, s->oldest_us);
-	if (s->receivers > 0 && s->senders > 0)
-		rows_printf(r, "\t%ur %us", s->receivers, s->senders);
+	if (json)
+		outbuf_printf(b, "%u,\"senders_waiting\":%u", s->receivers, s->senders);
+	else if (s->receivers > 0 && s->senders > 0)
+		outbuf_printf(b, "%ur %us", s->receivers, s->senders);
 	else if (s->waiters_n > 0)
-		rows_printf(r, "\t%u%c", s->waiters_n, s->receivers > 0 ? 'r' : 's');
+		outbuf_printf(b, "%u%c", s->waiters_n, s->receivers > 0 ? 'r' : 's');
 	else
-		rows_printf(r, "\t-");
-	rows_printf(r, "\t%llu\t%llu\t%llu\t%llu\t%llu", (number)s->claimed, (number)s->sent,
-	    (number)s->received, (number)s->dropped, (number)s->damaged);
-	if (s->outside == SNAPSHOT_UNKNOWN)
-		rows_printf(r, "\t-");
-	else
-		rows_printf(r, "\t%llu", (number)s->outside);
-	cell_rate(r, rates->known, rates->in);
-	cell_rate(r, rates->known, rates->out);
-	rows_printf(r, "\n");
+		outbuf_text(b, "-");
 }
 
 static void
-row_tag(struct rows *r, const char *name, const struct snapshot *s, const struct snapshot_tag *t)
+put_wants(struct outbuf *b, const struct snapshot *s)
 {
-	cell_text(r, name);
-	rows_printf(r, "\t");
-	cell_text(r, t->tag);
-	rows_printf(r, "\t%llu\t%llu", (number)t->messages, (number)t->bytes);
-	cell_age(r, s->now_us, t->oldest_us);
-	rows_printf(r, "\n");
+	outbuf_text(b, "[");
+	for (unsigned i = 0; i < s->waiters_n; i++) {
+		outbuf_text(b, i > 0 ? "," : "");
+		json_want(b, &s->waiters[i]);
+	}
+	outbuf_text(b, "]");
+}
+
+static void
+put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
+{
+	static const char *const policies[] = { "block", "oldest", "latest" }, *const no_yes[] = { "-", "yes", "false", "true" };
+	const struct snapshot *s = row->snapshot;
+	const struct mailbox_settings *is = &s->settings;
+	double rate;
+
+	switch (c) {
+	case NAME:
+	case TAG:
+		put_text(b, c == NAME ? row->name : row->tag, json);
+		break;
+	case CAPACITY:
+		put_bound(b, is->cap_messages, json, false);
+		outbuf_text(b, json ? ",\"capacity_bytes\":" : "/");
+		put_bound(b, is->cap_bytes, json, true);
+		break;
+	case OVERFLOW:
+		outbuf_printf(b, "\"%s\"", is->policy <= MAILBOX_LATEST ? policies[is->policy] : "unknown");
+		break;
+	case DURABLE:
+		outbuf_text(b, no_yes[2 * json + is->durable]);
+		break;
+	case OLDEST:
+		put_age(b, s->now_us, row->n[c], json);
+		break;
+	case WAITING:
+		put_waiting(b, s, json);
+		break;
+	case RATE_IN:
+	case RATE_OUT:
+		rate = c == RATE_IN ? row->rates->in : row->rates->out;
+		if (row->rates->known)
+			outbuf_printf(b, "%.*f", json ? 3 : rate < 10 ? 1 : 0, rate);
+		else
+			outbuf_text(b, json ? "null" : "-");
+		break;
+	case WANTS:
+		put_wants(b, s);
+		break;
+	default:
+		if (row->n[c] == SNAPSHOT_UNKNOWN)
+			outbuf_text(b, "-");
+		else
+			outbuf_printf(b, "%llu", (number)row->n[c]);
+	}
+}
+
+/* ---- rows ---- */
+
+/* keep -- move what is in the buffer to the rows.  The buffer is larger than any row. */
+static void
+keep(struct show *show)
+{
+	size_t len = show->rows_len + show->out.used;
+	char *bigger = realloc(show->rows, len + 1);
+
+	if (bigger == NULL) {
+		show->failed = true;
+	} else {
+		memcpy(bigger + show->rows_len, show->out.buf, show->out.used);
+		bigger[len] = '\0';
+		show->rows = bigger;
+		show->rows_len = len;
+	}
+	show->out.used = 0;
+}
+
+static void
+put_row(struct show *show, const struct row *row)
+{
+	struct outbuf *b = &show->out;
+	const char *before = show->json ? "{" : "";
+
+	for (enum column c = NAME; c < COLUMNS; c = next_column(show, c)) {
+		bool missing = row->n[c] == SNAPSHOT_UNKNOWN && (c == OUTSIDE || c == REFUSED);
+
+		if (show->json && (missing || ((c == RATE_IN || c == RATE_OUT) && !show->rates)))
+			continue;
+		outbuf_text(b, before);
+		if (show->json)
+			outbuf_printf(b, "\"%s\":", columns[c].member);
+		put_value(b, row, c, show->json);
+		show->seen |= row->n[c] > 0 && !missing ? 1U << c : 0;
+		before = show->json ? "," : "\t";
+	}
+	outbuf_text(b, show->json ? "}\n" : "\n");
+	if (!show->json)
+		keep(show);
 }
 
 /* ---- the table ---- */
 
-enum { COLUMNS = 15, DURABLE = 4, DROPPED = 10, DAMAGED, OUTSIDE, RATES };
-
-static bool
-is_hidden(const struct show *show, int column)
-{
-	return !show->tags && ((column == DROPPED && !show->dropped) || (column == DAMAGED && !show->damaged)
-	    || (column == DURABLE && !show->durable) || (column == OUTSIDE && !show->outside)
-	    || (column >= RATES && !show->rates));
-}
-
-/* cell_width -- how many characters a cell of len bytes has. */
+/* cell_width -- the characters in a cell of len bytes. */
 static int
 cell_width(const char *cell, size_t len)
 {
@@ -278,7 +286,7 @@ cell_width(const char *cell, size_t len)
 	return n;
 }
 
-/* screen_lines -- how many lines may be drawn, the one below for the cursor. */
+/* screen_lines -- how many lines fit on the terminal, less one for the cursor. */
 static unsigned
 screen_lines(const struct show *show)
 {
@@ -289,34 +297,35 @@ screen_lines(const struct show *show)
 	return size.ws_row - 1U;
 }
 
-/* put_table -- the rows, their cells under each other. */
+/* put_table -- print the rows, cells aligned. */
 static void
 put_table(struct show *show)
 {
-	const char *sides = show->tags ? "llrrl" : "lrrllllrrrrrrrr";
 	const char *newline = show->redraw ? "\033[K\n" : "\n";
-	int width[COLUMNS] = { 0 }, n, pad, gap = 0, column = 0;
+	enum column c = NAME;
+	int width[COLUMNS] = { 0 }, n, pad, gap = 0;
 	unsigned lines = screen_lines(show);
 	size_t len;
 
-	for (const char *p = show->rows.text; *p != '\0'; p += len + 1) {
+	for (const char *p = show->rows; *p != '\0'; p += len + 1) {
 		len = strcspn(p, "\t\n");
 		n = cell_width(p, len);
-		width[column] = n > width[column] ? n : width[column];
-		column = p[len] == '\n' ? 0 : column + 1;
+		width[c] = n > width[c] ? n : width[c];
+		c = p[len] == '\n' ? NAME : next_column(show, c);
 	}
-	for (const char *p = show->rows.text; *p != '\0' && lines > 0; p += len + 1) {
+	for (const char *p = show->rows; *p != '\0' && lines > 0; p += len + 1) {
 		len = strcspn(p, "\t\n");
-		if (!is_hidden(show, column)) {
-			pad = width[column] - cell_width(p, len);
-			outbuf_printf(&show->out, "%*s", gap + (sides[column] == 'r' ? pad : 0), "");
+		if (!columns[c].optional || (show->seen & 1U << c) != 0) {
+			pad = width[c] - cell_width(p, len);
+			outbuf_printf(&show->out, "%*s", gap + (columns[c].right ? pad : 0), "");
 			outbuf_bytes(&show->out, p, len);
-			gap = 2 + (sides[column] == 'l' ? pad : 0);
+			gap = 2 + (columns[c].right ? 0 : pad);
 		}
-		column++;
+		c = next_column(show, c);
 		if (p[len] == '\n') {
 			outbuf_text(&show->out, newline);
-			column = gap = 0;
+			c = NAME;
+			gap = 0;
 			lines--;
 		}
 	}
@@ -330,39 +339,44 @@ show_begin(struct show *show)
 	if (show->blocks == 0)
 		outbuf_init(&show->out, STDOUT_FILENO);
 	show->mailboxes = 0;
-	show->dropped = show->damaged = show->durable = show->outside = false;
-	show->rows = (struct rows){ NULL, 0, 0, false };
-	rows_printf(&show->rows, "%s\n", show->tags ? "NAME\tTAG\tMESSAGES\tBYTES\tOLDEST"
-	    : "NAME\tMESSAGES\tBYTES\tCAPACITY\tDURABLE\tOLDEST\tWAITING\tCLAIMED\tSENT\tRECEIVED\tDROPPED\tDAMAGED\tOUTSIDE\tIN/s\tOUT/s");
+	show->seen = show->rates ? 1U << RATE_IN | 1U << RATE_OUT : 0;
+	show->rows = NULL;
+	show->rows_len = 0;
+	if (show->json)
+		return;
+	for (enum column c = NAME; c < COLUMNS; c = next_column(show, c)) {
+		outbuf_text(&show->out, c > NAME ? "\t" : "");
+		outbuf_text(&show->out, columns[c].heading);
+	}
+	outbuf_text(&show->out, "\n");
+	keep(show);
 }
 
 void
 show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
+	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
+	    [DURABLE] = s->settings.durable, [CLAIMED] = s->claimed, [SENT] = s->sent, [RECEIVED] = s->received,
+	    [DROPPED] = s->dropped, [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
+	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
+
 	show->mailboxes++;
-	show->dropped = show->dropped || s->dropped > 0;
-	show->damaged = show->damaged || s->damaged > 0;
-	show->durable = show->durable || s->settings.durable;
-	show->outside = show->outside || s->outside != SNAPSHOT_UNKNOWN;
-	if (!show->tags && show->json)
-		json_mailbox(show, name, s, rates);
-	else if (!show->tags)
-		row_mailbox(&show->rows, name, s, rates);
-	for (size_t i = 0; i < s->tags_n; i++) {
-		if (show->json)
-			json_tag(show, name, s, &s->tags[i]);
-		else
-			row_tag(&show->rows, name, s, &s->tags[i]);
+	if (!show->tags)
+		put_row(show, &row);
+	for (const struct snapshot_tag *t = s->tags; t < s->tags + s->tags_n; t++) {
+		row.tag = t->tag;
+		row.n[MESSAGES] = t->messages;
+		row.n[BYTES] = t->bytes;
+		row.n[OLDEST] = t->oldest_us;
+		put_row(show, &row);
 	}
 }
 
 int
 show_end(struct show *show, bool headings)
 {
-	bool failed = show->rows.failed;
-
-	if (!failed && !show->json && (show->mailboxes > 0 || headings)) {
-		/* no line goes on below while they are drawn: where they would is not known */
+	if (!show->failed && !show->json && (show->mailboxes > 0 || headings)) {
+		/* no line wraps while the table is drawn, since it would push those below down */
 		if (show->redraw)
 			outbuf_text(&show->out, "\033[?7l\033[H");
 		else if (show->blocks > 0)
@@ -371,11 +385,11 @@ show_end(struct show *show, bool headings)
 		if (show->redraw)
 			outbuf_text(&show->out, "\033[J\033[?7h");
 	}
-	free(show->rows.text);
+	free(show->rows);
 	show->blocks++;
-	if (failed)
+	if (show->failed)
 		errno = ENOMEM;
-	if (failed || outbuf_result(&show->out) == -1)
+	if (show->failed || outbuf_result(&show->out) == -1)
 		return -1;
 	return outbuf_flush(&show->out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* show: what a snapshot found, printed on standard output as a table or as JSON; once, or again and again. */
+/* show: print snapshots on standard output, as a table or as JSON, once or repeatedly. */
 #ifndef TOOL_SHOW_H
 #define TOOL_SHOW_H
 
@@ -10,24 +10,16 @@
 #include "mailbox/mailbox.h"
 #include "tool/rates.h"
 
-/* Rows of cells, a tab between them.  Not open_memstream(3): that of musl loses what it has no memory for, and is silent. */
-struct rows {
-	char *text;
-	size_t len, room;               /* bytes in use, and in all */
-	bool failed;
-};
-
 struct show {
 	bool json, tags;
-	bool rates;                     /* with IN/s and OUT/s */
-	bool redraw;                    /* each block takes the place of the one before, on a terminal */
+	bool rates;                     /* show IN/s and OUT/s */
+	bool redraw;                    /* on a terminal: each block overwrites the one before */
 	unsigned blocks;                /* shown so far */
 	unsigned mailboxes;             /* in this block */
-	bool dropped;                   /* one of them has dropped messages, */
-	bool damaged;                   /* has had damaged ones, */
-	bool durable;                   /* is durable */
-	bool outside;                   /* one of them has a drop/ that we may list */
-	struct rows rows;
+	unsigned seen;                  /* bits of columns in which one of them has something */
+	char *rows;                     /* of the table, a tab between cells; not open_memstream(3): in musl that hides ENOMEM */
+	size_t rows_len;
+	bool failed;                    /* there was no memory for a row */
 	struct outbuf out;
 };
 
@@ -37,10 +29,7 @@ void show_begin(struct show *show);
 /* show_mailbox -- add a mailbox to the block. */
 void show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates);
 
-/*
- * show_end -- print the block.  headings: with headings too where it has no mailbox.
- * Returns 0, or -1 with errno of write(2), or ENOMEM.
- */
+/* show_end -- print the block.  headings: even without a mailbox.  Returns 0, or -1 with errno of write(2), or ENOMEM. */
 int show_end(struct show *show, bool headings);
 
 #endif

@@ -77,6 +77,34 @@ check_said(bool something)
 
 /* ---- values ---- */
 
+enum value { COUNT, CAPACITY, SIZE, SECONDS, TAG, GLOB, HEADER, SOURCE };
+
+/* take -- read the option's value into what `to` is.  Returns 0, or -1 where it was refused by exit(3). */
+static int
+take(const struct args *a, enum value value, int kind, void *to)
+{
+	static const char *const ours[] = { "call", "reply", NULL };
+
+	caught = true;
+	if (setjmp(out) != 0) {
+		caught = false;
+		MUST(exit_status == CLI_USAGE);
+		return -1;
+	}
+	switch (value) {
+	case COUNT: *(uint64_t *)to = args_count(a, false); break;
+	case CAPACITY: *(uint64_t *)to = args_count(a, true); break;
+	case SIZE: *(uint64_t *)to = args_bytes(a); break;
+	case SECONDS: *(uint64_t *)to = args_seconds(a); break;
+	case TAG: *(struct slice *)to = args_tag(a); break;
+	case GLOB: args_glob(a, to, kind); break;
+	case HEADER: header_add(to, a, ours); break;
+	case SOURCE: cli_source(to, a->value); break;
+	}
+	caught = false;
+	return 0;
+}
+
 /* leading -- the digits that s begins with, as a number; above 2^63 - 1 it is UINT64_MAX.  Returns how many there are. */
 static size_t
 leading(const char *s, uint64_t *n)
@@ -99,7 +127,7 @@ try_seconds(const struct args *a)
 	uint64_t ns = 0, unit = 0, whole, part, sum = 0;
 	size_t n = leading(a->value, &whole), digits = 0;
 	const char *rest = a->value + n;
-	int r = args_seconds(a, &ns);
+	int r = take(a, SECONDS, 0, &ns);
 	bool good;
 
 	if (*rest == '.') {
@@ -125,20 +153,21 @@ try_seconds(const struct args *a)
 }
 
 static void
-try_number(const struct args *a, bool inf_ok, bool bytes)
+try_number(const struct args *a, enum value value)
 {
 	static const char units[] = "KMG";
 	uint64_t got = 0, n;
+	bool bytes = value == SIZE, inf_ok = value != COUNT;
 	size_t len = leading(a->value, &n);
 	const char *rest = a->value + len, *unit = *rest != '\0' && bytes ? strchr(units, *rest) : NULL;
-	int r = bytes ? args_bytes(a, inf_ok, &got) : args_count(a, 1, inf_ok, &got), shift = 0;
+	int r = take(a, value, 0, &got), shift = 0;
 	bool good;
 
 	if (unit != NULL) {
 		shift = 10 * (int)(unit - units + 1);
 		rest++;
 	}
-	good = len > 0 && *rest == '\0' && n <= (uint64_t)INT64_MAX >> shift && (bytes || n >= 1);
+	good = len > 0 && *rest == '\0' && n <= (uint64_t)INT64_MAX >> shift && (inf_ok || n >= 1);
 	n <<= shift;
 	if (inf_ok && strcmp(a->value, "inf") == 0) {
 		good = true;
@@ -152,7 +181,7 @@ static void
 try_tag(const struct args *a)
 {
 	struct slice tag;
-	int r = args_tag(a, &tag);
+	int r = take(a, TAG, 0, &tag);
 
 	MUST((r == 0) == frame_name_ok(slice_of(a->value)));
 	check_said(r == -1);
@@ -162,7 +191,6 @@ try_tag(const struct args *a)
 static void
 try_headers(struct args *a, char **words)
 {
-	static const char *const ours[] = { "call", "reply", NULL };
 	struct header h = { .len = 0 };
 	char line[FRAME_HEADER_MAX], decoded[FRAME_HEADER_MAX], key[FRAME_KEY_MAX + 1];
 	struct frame f;
@@ -173,7 +201,7 @@ try_headers(struct args *a, char **words)
 	for (; *words != NULL; words++) {
 		a->value = *words;
 		said.len = 0;
-		if (header_add(&h, a, ours) == -1) {
+		if (take(a, HEADER, 0, &h) == -1) {
 			check_said(true);
 			continue;
 		}
@@ -262,7 +290,7 @@ try_globs(struct args *a, char **words, unsigned n)
 
 		a->value = words[i][0] != '\0' ? words[i] + 1 : words[i];
 		said.len = 0;
-		r = args_glob(a, &f, kind);
+		r = take(a, GLOB, kind, &f);
 		check_said(r == -1);
 		MUST(filter_ok(&f));
 		if (r == -1)
@@ -286,10 +314,9 @@ try_globs(struct args *a, char **words, unsigned n)
 /* ---- names ---- */
 
 static void
-try_names(char **words, unsigned n)
+try_names(struct args *a, char **words, unsigned n)
 {
 	char path[PATH_MAX], buf[FRAME_NAME_MAX + 1];
-	const char *source;
 	int r;
 
 	if (n < 2)
@@ -306,9 +333,10 @@ try_names(char **words, unsigned n)
 	}
 	setenv("MBOX_SOURCE", words[0], 1);
 	setenv("LOGNAME", words[1], 1);
-	source = cli_source(buf, n > 2 ? words[2] : NULL);
-	MUST(source == NULL || frame_name_ok(slice_of(source)));
-	check_said(source == NULL);
+	a->value = n > 2 ? words[2] : NULL;
+	r = take(a, SOURCE, 0, buf);
+	MUST(r == -1 || frame_name_ok(slice_of(buf)));
+	check_said(r == -1);
 	said.len = 0;
 	cli_warn("%s", words[0]);
 	check_said(true);
@@ -326,7 +354,6 @@ try_options(char **words, unsigned n, bool leading_only)
 {
 	char *argv[WORDS_MAX + 2] = { words[WORDS_MAX] };
 	struct args a;
-	uint64_t number;
 	volatile unsigned options = 0;
 	int opt;
 
@@ -344,10 +371,10 @@ try_options(char **words, unsigned n, bool leading_only)
 	while ((opt = leading_only ? args_leading(&a) : args_option(&a)) != 0) {
 		MUST(strchr("abcwW", opt) != NULL && options < 2000);
 		options = options + 1;
-		if (opt == 'c' && args_count(&a, 0, false, &number) == -1)
-			break;
-		if (opt == 'w' && args_seconds(&a, &number) == -1)
-			break;
+		if (opt == 'c')
+			args_count(&a, false);
+		if (opt == 'w')
+			args_seconds(&a);
 	}
 	caught = false;
 	check_said(opt != 0);
@@ -378,13 +405,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	said.len = 0;
 	switch (what) {
 	case 0: try_seconds(&a); break;
-	case 1: try_number(&a, true, true); break;
-	case 2: try_number(&a, false, true); break;
-	case 3: try_number(&a, true, false); break;
+	case 1: try_number(&a, SIZE); break;
+	case 2: try_number(&a, CAPACITY); break;
+	case 3: try_number(&a, COUNT); break;
 	case 4: try_tag(&a); break;
 	case 5: try_headers(&a, words); break;
 	case 6: try_globs(&a, words, n); break;
-	case 7: try_names(words, n); break;
+	case 7: try_names(&a, words, n); break;
 	default:
 		words[WORDS_MAX] = name;
 		try_options(words, n, what == 9);

@@ -88,9 +88,9 @@ refuses()
 	fails 64 mcall --tag 'a b' box
 	[[ $error == "mcall: --tag: 'a b' is not a tag "* ]]
 	fails 64 mtee --source= box
-	[[ $error == "mtee: --source: '': not a pattern "* ]]
-	refuses "--mode: '0700' is not a mode for a mailbox: the owner is to have rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)" mkmbox --mode=0700 box
-	refuses "-H: 'id' is not a sender's to set" msend -Hid=1 box
+	[[ $error == "mtee: --source: '' is not a pattern "* ]]
+	refuses "--mode: '0700' is not a mode for a mailbox: the owner needs rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)" mkmbox --mode=0700 box
+	refuses "-H: 'id' is reserved: senders cannot set it" msend -Hid=1 box
 	[ ! -e box ]
 }
 
@@ -130,5 +130,5 @@ refuses()
 	[ "$(mrecv file)" = hello ]
 	for tool in mkmbox rmmbox; do refuses 'no mailbox is named' "$tool" --; done
 	for tool in msend mrecv mtee; do refuses 'no channel is named' "$tool" --; done
-	refuses 'no command after --' mrecv -- box --
+	refuses 'no command follows --' mrecv -- box --
 }

@@ -177,7 +177,7 @@ many_calls()
 	msend small full
 	msend -H reply="$PWD/small" calc one
 	run -125 timeout "$LIMIT" mrecv -r calc -- cat
-	[[ $output == *"cannot answer to $PWD/small: time ran out" ]]
+	[[ $output == *"cannot answer to $PWD/small: timed out" ]]
 	mrecv small
 	timeout "$LIMIT" mrecv -r calc -- sh -c 'echo "try $MBOX_TRY"'
 	[ "$(mrecv small)" = 'try 2' ]
@@ -345,7 +345,7 @@ many_calls()
 @test "a server that takes the request and does not answer: 125" {
 	in_background timeout "$LIMIT" mrecv calc
 	fails 125 mcall calc hello
-	[ "$error" = 'mcall: calc: the request was taken, and no answer came' ]
+	[ "$error" = 'mcall: calc: the request was received, but not answered' ]
 	none_left
 }
 

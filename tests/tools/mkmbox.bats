@@ -164,15 +164,15 @@ mode()
 	nth=$(grep '^fcntl' calls | grep -n F_OFD_GETLK | cut -d: -f1)
 	reader=$(grep '^openat' calls | grep -n 'probe.*O_WRONLY' | cut -d: -f1)
 	fails 73 strace -qq -o /dev/null -e inject=fstatfs:poke_exit=@arg2=6969 mkmbox new
-	[ "$error" = 'mkmbox: cannot make new: a network file system is no place for a mailbox: other machines would see it too' ]
+	[ "$error" = 'mkmbox: cannot make new: a mailbox cannot be on a network file system: other machines would see it too' ]
 	fails 73 strace -qq -o /dev/null -e inject="fcntl:poke_exit=@arg3=0200:when=$nth" mkmbox new
-	[ "$error" = 'mkmbox: cannot make new: the file system has no locks that work' ]
+	[ "$error" = 'mkmbox: cannot make new: record locks do not work on this file system' ]
 	fails 73 strace -qq -o /dev/null -e inject=mknodat:error=EPERM mkmbox new
-	[ "$error" = 'mkmbox: cannot make new: the file system has no named pipes that work' ]
+	[ "$error" = 'mkmbox: cannot make new: named pipes do not work on this file system' ]
 	fails 73 strace -qq -o /dev/null -e inject="openat:error=ENXIO:when=$reader" mkmbox new
-	[ "$error" = 'mkmbox: cannot make new: the file system has no named pipes that work' ]
+	[ "$error" = 'mkmbox: cannot make new: named pipes do not work on this file system' ]
 	fails 73 strace -qq -o /dev/null -e inject=fcntl:error=ENOLCK mkmbox new
-	[ "$error" = 'mkmbox: cannot make new: the file system has no locks that work' ]
+	[ "$error" = 'mkmbox: cannot make new: record locks do not work on this file system' ]
 	[ ! -e new ]
 	mkmbox new
 	[ -z "$(files_of new)" ]

@@ -488,7 +488,7 @@ is_messages() {
 	[ "$(timeout 20 mrecv a)" = next ]
 	status_of "$tee"
 	[ "$status" -eq 74 ]
-	[ "$(cat err)" = 'mtee: cannot write to a: it left the mailbox without being received' ]
+	[ "$(cat err)" = 'mtee: cannot write to a: the message left the mailbox without being received' ]
 	timeout 20 mrecv -n b >got
 	same large got
 	[ "$(mrecv -n b)" = next ]

@@ -136,7 +136,7 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	run -0 mrecv -p -a -o '%i\n' copy
 	[[ $output != 1$'\n'* && $output == *$'2\n3\n4\n5\n6\n7' ]]
 	receives "${ALL[@]:1}"
-	[ "$error" = "mrecv: copy: message 1 is damaged: set aside in a file named *.damaged there" ]
+	[ "$error" = "mrecv: copy: message 1 is damaged: set aside there in a file named *.damaged" ]
 	[ "$(cat copy/*.damaged)" = "M1 2 one me"$'\n'"X1" ]
 	damaged 1
 	goes_on
@@ -301,7 +301,7 @@ survives()
 	for tool in 'msend box x' 'mrecv -n box' 'mstat box' 'rmmbox box'; do
 		# shellcheck disable=SC2086
 		fails 65 $tool
-		[[ $error == *"its file ctl is damaged: what is left can be read with cat NAME/*.log | mrecv -a -F -" ]]
+		[[ $error == *"its file ctl is damaged: read its messages with cat NAME/*.log | mrecv -a -F -" ]]
 	done
 	[ "$(cat box/*.log | mrecv -a -t one -)" = "$(seq -f 'n%.0f' 5)" ]
 	rmmbox -f box

@@ -225,9 +225,9 @@ keeper()
 
 @test "the tools that cannot be told what became of a message say so" {
 	fails 77 as other msend -n own/box x
-	[ "$error" = "msend: own/box: -n: who may only send there cannot be told whether there is room" ]
+	[ "$error" = "msend: own/box: -n: send-only access does not show whether there is room" ]
 	fails 77 as other msend -S own/box x
-	[ "$error" = "msend: own/box: -S: who may only send there cannot be told whether it was received" ]
+	[ "$error" = "msend: own/box: -S: send-only access does not show whether a message was received" ]
 	[ "$(outside own/box)" = 0 ]
 	printf 'M1 1 a s\n1\nM1 1 b s\n2\n' >frames
 	as owner mkmbox -m 0622 own/second

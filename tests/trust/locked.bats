@@ -54,7 +54,7 @@ holder()
 told()
 {
 	fails "$@" || return
-	[ "$error" = "$2: jobs is locked by process $holder (perl), which is stopped: time ran out" ] || {
+	[ "$error" = "$2: jobs is locked by process $holder (perl), which is stopped: timed out" ] || {
 		echo "it said: $error"
 		return 1
 	}
@@ -237,7 +237,7 @@ flow()
 	ended_with 124 "$receiver"
 	# where the lock was waited for before the pipe was looked at, it is there still
 	[ "$(<got)" = hi ] || [ "$(timeout "$LIMIT" mrecv -n pipe)" = hi ]
-	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: time ran out" ]
+	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: timed out" ]
 }
 
 @test "what is locked is named, and nothing else" {
@@ -273,7 +273,7 @@ flow()
 	until_waiting hand
 	holder hand
 	ended_with 124 "$sender"
-	[ "$(<err)" = "msend: hand is locked by process $holder (perl), which is stopped: time ran out" ]
+	[ "$(<err)" = "msend: hand is locked by process $holder (perl), which is stopped: timed out" ]
 }
 
 @test "a signal does not end the wait to mark a message, a second one does" {

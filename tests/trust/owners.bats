@@ -45,7 +45,7 @@ left()
 	for how in -n -a "-n -t $OTHER"; do
 		# shellcheck disable=SC2086
 		fails 77 inside owner mrecv $how own/box
-		[ "$error" = "mrecv: own/box: messages of users with no number in this user namespace are left in its drop/" ]
+		[ "$error" = "mrecv: own/box: messages of users with no number in this user namespace stay in its drop/" ]
 	done
 	fails 125 inside owner mrecv -n own/box -- cat
 	[ "$(left)" -eq 1 ]
@@ -80,7 +80,7 @@ left()
 	needs_namespaces
 	for who in "inside other" "as other unshare -U"; do
 		fails 77 $who msend own/box hello
-		[ "$error" = "msend: cannot open own/box: whose mailbox it is cannot be told: its owner has not the number that its file identity says" ]
+		[ "$error" = "msend: cannot open own/box: the owner of the mailbox cannot be verified: its file identity names another number" ]
 	done
 	[ "$(left)" -eq 0 ]
 }

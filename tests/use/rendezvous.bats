@@ -514,7 +514,7 @@ races()
 	in_background mrecv -f -k 3 -d dead box -- sh -c 'echo "$MBOX_TRY" >>tries; exit 7'
 	receiver=$child
 	fails 74 msend -t tag -s me -H key=value box hello
-	[ "$error" = 'msend: cannot send to box: it left the mailbox without being received' ]
+	[ "$error" = 'msend: cannot send to box: the message left the mailbox without being received' ]
 	[ "$(cat tries)" = "$(seq 3)" ]
 	[ "$(mrecv -n -o '%t %s %h{key} %h{status} %h{tries} %h{origin} %h{origin-id} %p' dead)" = \
 	    "tag me value 7 3 box 1 hello" ]

@@ -109,7 +109,7 @@ holds()
 		done
 	done
 	gives 74 0 msend box
-	[ "$(cat err)" = 'msend: cannot read standard input: it is closed, or not open for that' ]
+	[ "$(cat err)" = 'msend: cannot read standard input: closed, or opened in the wrong mode' ]
 	for form in -- -l -0 -F; do
 		run -74 eval "timeout -s KILL $LIMIT env msend $form box 0>other 2>err 3>&-"
 		[ "$(wc -l <err)" -eq 1 ]
@@ -181,7 +181,7 @@ holds()
 		done
 	done
 	gives 74 1 mrecv box
-	[ "$(cat err)" = 'mrecv: cannot write to standard output: it is closed, or not open for that' ]
+	[ "$(cat err)" = 'mrecv: cannot write to standard output: closed, or opened in the wrong mode' ]
 }
 
 @test "many messages do not end up in the mailbox's own files" {
@@ -342,7 +342,7 @@ holds()
 		done
 	done
 	gives 74 1 mtee a
-	[ "$(cat err)" = 'mtee: cannot open standard output: it is closed, or not open for that' ]
+	[ "$(cat err)" = 'mtee: cannot open standard output: closed, or opened in the wrong mode' ]
 }
 
 @test "mstat needs standard output, mkmbox and rmmbox no stream" {
