@@ -21,6 +21,8 @@ enum {
 	PASSED_MAX = 64,                /* how often a mailbox that has something may be passed over */
 };
 
+#define EACH(s, one) (struct inlet *(one) = (s)->list; (one) < (s)->list + (s)->n; (one)++)
+
 int
 select_add(struct select *s, const char *name, const char *path)
 {
@@ -44,9 +46,8 @@ select_add(struct select *s, const char *name, const char *path)
 static int
 park(struct select *s, const struct inlet *but)
 {
-	for (uint32_t i = 0; i < s->n; i++)
-		if (&s->list[i] != but && s->list[i].kind == CHANNEL_MAILBOX
-		    && receiver_park(&s->list[i].receiver) == -1)
+	for EACH(s, one)
+		if (one != but && one->kind == CHANNEL_MAILBOX && receiver_park(&one->receiver) == -1)
 			return -1;
 	return 0;
 }
@@ -166,10 +167,10 @@ over(const struct select *s)
 {
 	bool all = true;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (s->list[i].ended && !s->list[i].named)
+	for EACH(s, one) {
+		if (one->ended && !one->named)
 			return true;
-		all = all && s->list[i].ended;
+		all = all && one->ended;
 	}
 	return all;
 }
@@ -178,8 +179,8 @@ over(const struct select *s)
 static bool
 begun(const struct select *s)
 {
-	for (uint32_t i = 0; i < s->n; i++)
-		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && reader_begun(s->list[i].reader))
+	for EACH(s, one)
+		if (!one->ended && one->kind != CHANNEL_MAILBOX && reader_begun(one->reader))
 			return true;
 	return false;
 }
@@ -188,11 +189,9 @@ begun(const struct select *s)
 static int
 look_again(struct select *s)
 {
-	struct inlet *one;
 	int r;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		one = &s->list[i];
+	for EACH(s, one) {
 		if (one->ended)
 			continue;
 		if (one->kind != CHANNEL_MAILBOX)
@@ -211,18 +210,15 @@ static int
 sleep_ms(const struct select *s, uint64_t deadline_ns)
 {
 	int ms = clock_left_ms(deadline_ns, LOOK_MS);
-	uint64_t now, due;
+	uint64_t now = clock_wall_us(), due;
 
-	for (const struct inlet *one = s->list; one < s->list + s->n; one++) {
+	for EACH(s, one) {
 		due = one->kind == CHANNEL_MAILBOX ? receiver_due_us(&one->receiver) : 0;
 		if (!one->ended && one->kind != CHANNEL_MAILBOX && one->reader->shut_out && ms > SHUT_OUT_MS)
 			ms = SHUT_OUT_MS;
-		if (due == 0)
-			continue;
-		now = clock_wall_us();
-		if (due <= now)
+		if (due != 0 && due <= now)
 			return 0;
-		if ((due - now + 999) / 1000 < (uint64_t)ms)
+		if (due != 0 && (due - now + 999) / 1000 < (uint64_t)ms)
 			ms = (int)((due - now + 999) / 1000);
 	}
 	return ms;
@@ -232,22 +228,20 @@ sleep_ms(const struct select *s, uint64_t deadline_ns)
 static nfds_t
 watch(const struct select *s, struct pollfd *polled)
 {
-	const struct inlet *one;
 	nfds_t n = 0;
 	int fds[2];
 
 	polled[n++] = (struct pollfd){ .fd = s->watched_fd };
 	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
-	for (uint32_t i = 0; i < s->n && n + 2 <= POLLED; i++) {
-		one = &s->list[i];
+	for EACH(s, one) {
 		fds[0] = one->fd;
 		fds[1] = -1;
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_watch(&one->receiver, fds);
 		else if (one->reader->follow || one->reader->shut_out)
-			continue;       /* a plain file is always readable */
+			continue;       /* it can always be read */
 		for (int j = 0; j < 2; j++)
-			if (!one->ended && fds[j] != -1)
+			if (!one->ended && fds[j] != -1 && n < POLLED)
 				polled[n++] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
 	}
 	return n;
@@ -366,9 +360,7 @@ select_close(struct select *s)
 	/* what was delivered is done, signal to stop or not */
 	if (select_settle(s, s->run.delivered, RECEIVER_BACK, 0) == 0)
 		(void)select_settle(s, 0, RECEIVER_DONE, 0);
-	for (uint32_t i = 0; i < s->n; i++) {
-		struct inlet *one = &s->list[i];
-
+	for EACH(s, one) {
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_close(&one->receiver);
 		else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* spare: a file without a name, for what must be whole before it goes on.  A crash leaves nothing. */
+/* tmpfile: a file without a name, for what must be whole before it goes on.  A crash leaves nothing. */
 #ifndef DELIVER_TMPFILE_H
 #define DELIVER_TMPFILE_H
 
@@ -21,8 +21,8 @@ int tmpfile_open(void);
 int tmpfile_input(const char *data, size_t n);
 
 /*
- * tmpfile_keep -- the payload of m, wherever it is, becomes a file (m->fd, which the caller closes), and is kept besides.
- * Returns a descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
+ * tmpfile_keep -- read the payload of m, wherever it is, into a file, which becomes m->fd.  The caller closes it.
+ * Returns another descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
  */
 int tmpfile_keep(struct message *m);
 
