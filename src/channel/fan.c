@@ -160,12 +160,11 @@ deal(struct fan *f, const struct message *m)
 				return;
 			left = left || c->wanted;
 		}
-		if (f->nonblock) {
-			for EACH(f, c)
-				if (!c->is_out)
-					miss(c);
+		for EACH(f, c)
+			if (f->nonblock && !c->is_out)
+				miss(c);
+		if (f->nonblock)
 			return;
-		}
 		if (timeout_ns == MAILBOX_NOT_AT_ALL)
 			fan_flush(f);
 		timeout_ns = timeout_ns == 0 ? SHORT_NS : timeout_ns < LONG_NS / 2 ? 2 * timeout_ns : LONG_NS;

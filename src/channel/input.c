@@ -45,14 +45,15 @@ read_some(void *buf, size_t n)
 	return got;
 }
 
-/* read_full -- read n bytes of standard input, fewer only at its end.  Returns the bytes, or -1. */
+/* read_full -- read n bytes of m, NULL standard input, into in->buf; fewer only at the end.  Returns the bytes, or -1. */
 static ssize_t
-read_full(char *buf, size_t n)
+read_full(struct input *in, struct message *m, size_t n)
 {
 	size_t have = 0;
-	ssize_t got;
+	ssize_t got = 1;
 
-	while (have < n && (got = read_some(buf + have, n - have)) != 0) {
+	while (have < n && got > 0) {
+		got = m != NULL ? message_read(m, in->buf + have, n - have) : read_some(in->buf + have, n - have);
 		if (got == -1)
 			return -1;
 		have += (size_t)got;
@@ -222,7 +223,7 @@ int
 input_whole(struct input *in)
 {
 	off_t start = start_of(in);
-	ssize_t n = read_full(in->buf, MAILBOX_INLINE + 1);
+	ssize_t n = read_full(in, NULL, MAILBOX_INLINE + 1);
 
 	if (n == -1)
 		return cannot_read(in);
@@ -281,7 +282,7 @@ long_record(struct input *in, char mark, size_t *have)
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
-	for (; long_pieces(in, mark, n, have) == -1; n = read_full(in->buf, INPUT_BUF))
+	for (; long_pieces(in, mark, n, have) == -1; n = read_full(in, NULL, INPUT_BUF))
 		if (again(in, &in->head, start) == -1)
 			return -1;
 	return tell(in);
@@ -294,8 +295,9 @@ whole_records(struct input *in, char mark, size_t *have)
 	const char *p = in->buf, *limit = in->buf + *have, *at;
 
 	for (;; p = at + 1) {
-		/* records whose ids are told go one by one, and so do long ones */
-		if (in->sent == NULL && sink_put_records(in->sink, &in->head, &p, limit, mark) == -1)
+		/* one by one where their ids are told, else down to the next long one */
+		if (in->sent == NULL && sink_keeps(in->sink)
+		    && sender_put_records(&in->sink->sender, &in->head, &p, limit, mark) == -1)
 			return cannot_send(in);
 		at = find_byte(p, limit, mark);
 		if (at == NULL)
@@ -329,20 +331,6 @@ input_records(struct input *in, char mark)
 	return flush(in);
 }
 
-/* read_first -- read MAILBOX_INLINE + 1 bytes of a payload, fewer only at its end.  Returns the bytes, or -1. */
-static ssize_t
-read_first(struct input *in, struct message *m)
-{
-	ssize_t n, have = 0;
-
-	while (have <= MAILBOX_INLINE && (n = message_read(m, in->buf + have, (size_t)(MAILBOX_INLINE + 1 - have))) != 0) {
-		if (n == -1)
-			return -1;
-		have += n;
-	}
-	return have;
-}
-
 /* frame_pieces -- send the n bytes of a payload that stand in in->buf, and what follows them.  As whole_pieces. */
 static int
 frame_pieces(struct input *in, struct message *m, ssize_t n)
@@ -367,7 +355,8 @@ put_frame(struct input *in, struct message *m, off_t base)
 	m->uid = -1;
 	if (m->data != NULL && (m->len <= MAILBOX_INLINE || sink_hands_over(in->sink)))
 		return put(in, m, m->data, (size_t)m->len);
-	if (sink_is_mailbox(in->sink) && !sink_leaves(in->sink) && (n = read_first(in, m)) <= MAILBOX_INLINE) {
+	if (sink_is_mailbox(in->sink) && !sink_leaves(in->sink)
+	    && (n = read_full(in, m, MAILBOX_INLINE + 1)) <= MAILBOX_INLINE) {
 		m->len = (uint64_t)n;
 		return n == -1 ? cannot_read(in) : put(in, m, in->buf, (size_t)n);
 	}

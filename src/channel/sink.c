@@ -55,19 +55,6 @@ sink_put(struct sink *s, const struct message *head, const char *data, size_t le
 }
 
 int
-sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark)
-{
-	const char *at;
-
-	if (sink_keeps(s))
-		return sender_put_records(sender(s), head, data, limit, mark);
-	for (; (at = find_byte(*data, limit, mark)) != NULL; *data = at + 1)
-		if (at - *data > MAILBOX_INLINE || sink_put(s, head, *data, (size_t)(at - *data)) == -1)
-			return at - *data > MAILBOX_INLINE ? 1 : -1;
-	return 0;
-}
-
-int
 sink_flush(struct sink *s)
 {
 	return sink_is_mailbox(s) ? sender_flush(sender(s)) : writer_flush(writer(s));

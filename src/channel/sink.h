@@ -56,9 +56,8 @@ sink_keeps(const struct sink *s)
 	return sink_is_mailbox(s) && s->sender.kind == SENDER_KEEPS;
 }
 
-/* sink_put, sink_put_records, sink_flush -- as sender_put, sender_put_records (for any channel), sender_flush. */
+/* sink_put -- send a message whose payload is in memory, as sender_put.  sink_flush -- send all that is gathered. */
 int sink_put(struct sink *s, const struct message *head, const char *data, size_t len);
-int sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark);
 int sink_flush(struct sink *s);
 
 /* sink_drop -- forget the first message that is gathered for a mailbox; a stream has dropped it when it failed. */

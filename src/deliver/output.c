@@ -31,13 +31,13 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	o->screen = form == OUTPUT_FORMAT && isatty(fd);
 	outbuf_init(&o->to, fd);
 	errno = EINVAL;
-	return form == OUTPUT_FORMAT && render_format_shows(format) == -1 ? -1 : 0;
+	return form == OUTPUT_FORMAT && render_format_count(format, 'p') == -1 ? -1 : 0;
 }
 
 bool
 output_needs_payload(const struct output *o)
 {
-	return o->form != OUTPUT_JSON && (o->form != OUTPUT_FORMAT || render_format_shows(o->format) > 0);
+	return o->form != OUTPUT_JSON && (o->form != OUTPUT_FORMAT || render_format_count(o->format, 'p') > 0);
 }
 
 size_t

@@ -259,9 +259,8 @@ format_step(const char *p)
 	return brace + 1;
 }
 
-/* format_count -- how often a format has a directive; -1 for a malformed format. */
-static int
-format_count(const char *format, char directive)
+int
+render_format_count(const char *format, char directive)
 {
 	int n = 0;
 
@@ -274,12 +273,6 @@ format_count(const char *format, char directive)
 			return -1;
 		n += *p == '%' && p[1] == directive;
 	}
-}
-
-int
-render_format_shows(const char *format)
-{
-	return format_count(format, 'p');
 }
 
 /* header -- the value of a header as it stands in the frame; empty where there is none. */
@@ -331,43 +324,36 @@ put_name(struct outbuf *b, struct slice s, bool screen)
 	}
 }
 
-/* put_directive -- add what the directive or escape at p stands for.  end: where it ends. */
+/* put_format -- add what a format makes of a message. */
 static void
-put_directive(struct outbuf *b, const char *channel, struct body *y, const char *p, const char *end, bool screen)
+put_format(struct outbuf *b, const char *format, const char *channel, struct body *y, bool screen)
 {
 	const struct message *m = y->m;
 	char text[NUMBER_TEXT];
 
-	if (p[0] == '\\')
-		outbuf_bytes(b, p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1);
-	else if (p[1] == 'p')
-		put_again(b, y);
-	else if (p[1] == 'i' || p[1] == 'd')
-		outbuf_slice(b, field(m, p[1], text));
-	else if (p[1] == 'h')
-		outbuf_slice(b, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
-	else if (p[1] == 'm')
-		put_name(b, slice_of(channel), screen);
-	else if (p[1] == 'l')
-		outbuf_slice(b, (struct slice){ text, message_is_head(m) ? 0 : num_decimal(text, y->len) });
-	else if (p[1] == '%')
-		outbuf_text(b, "%");
-	else
-		put_name(b, p[1] == 't' ? m->tag : m->source, screen);
-}
-
-static void
-put_format(struct outbuf *b, const char *format, const char *channel, struct body *y, bool screen)
-{
 	for (const char *p = format, *end;; p = end) {
-		size_t plain = strcspn(p, "%\\");
-
-		outbuf_bytes(b, p, plain);
-		p += plain;
+		end = p + strcspn(p, "%\\");
+		outbuf_bytes(b, p, (size_t)(end - p));
+		p = end;
 		if (*p == '\0')
 			return;
 		end = format_step(p);
-		put_directive(b, channel, y, p, end, screen);
+		if (p[0] == '\\')
+			outbuf_bytes(b, p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1);
+		else if (p[1] == 'p')
+			put_again(b, y);
+		else if (p[1] == 'i' || p[1] == 'd')
+			outbuf_slice(b, field(m, p[1], text));
+		else if (p[1] == 'h')
+			outbuf_slice(b, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
+		else if (p[1] == 'm')
+			put_name(b, slice_of(channel), screen);
+		else if (p[1] == 'l')
+			outbuf_slice(b, (struct slice){ text, message_is_head(m) ? 0 : num_decimal(text, y->len) });
+		else if (p[1] == '%')
+			outbuf_text(b, "%");
+		else
+			put_name(b, p[1] == 't' ? m->tag : m->source, screen);
 	}
 }
 
@@ -377,7 +363,7 @@ void
 render_message(struct outbuf *b, enum render_form form, const char *format, const char *channel, struct message *m)
 {
 	struct body y;
-	int shown = form >= RENDER_FORMAT ? render_format_shows(format) : 1;
+	int shown = form >= RENDER_FORMAT ? render_format_count(format, 'p') : 1;
 
 	if (body_begin(&y, m, shown > 0) == -1)
 		outbuf_fail(b, errno);
@@ -385,7 +371,7 @@ render_message(struct outbuf *b, enum render_form form, const char *format, cons
 		put_json(b, &y);
 	else if (form == RENDER_ENV)
 		put_env(b, &y, channel);
-	else if ((y.len == MESSAGE_LEN_UNKNOWN && !message_is_head(m) && format_count(format, 'l') > 0)
+	else if ((y.len == MESSAGE_LEN_UNKNOWN && !message_is_head(m) && render_format_count(format, 'l') > 0)
 	    || (shown > 1 && m->reader != NULL && !y.whole))
 		outbuf_fail(b, EOVERFLOW);
 	else

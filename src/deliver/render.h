@@ -13,8 +13,8 @@ enum render_form {
 	RENDER_SCREEN,          /* RENDER_FORMAT on a terminal: names, which come from other users, are escaped */
 };
 
-/* render_format_shows -- how often a format shows the payload; -1 where it is malformed. */
-int render_format_shows(const char *format);
+/* render_format_count -- how often a format has a directive ('p': the payload); -1 where it is malformed. */
+int render_format_count(const char *format, char directive);
 
 /*
  * render_message -- add a message; its payload is read to the end.
