@@ -45,7 +45,7 @@ read_some(void *buf, size_t n)
 	return got;
 }
 
-/* read_full -- read n bytes of m, NULL standard input, into in->buf; fewer only at the end.  Returns the bytes, or -1. */
+/* read_full -- read n bytes of m, NULL standard input, into in->buf; fewer only at its end.  Returns them, or -1. */
 static ssize_t
 read_full(struct input *in, struct message *m, size_t n)
 {

@@ -107,7 +107,7 @@ probe_all(struct select *s, struct offer_of *first, struct offer_of *second, uin
 	return 0;
 }
 
-/* next_of_mailboxes -- what comes first in any of them.  Returns 1, 0 or -1. */
+/* next_of_mailboxes -- take what comes first in any of them.  Returns 1, 0 or -1. */
 static int
 next_of_mailboxes(struct select *s, struct receiver_ask ask, uint64_t deadline_ns)
 {
@@ -146,14 +146,13 @@ try_all(struct select *s, struct receiver_ask ask, uint64_t deadline_ns)
 			r = next_of_mailboxes(s, ask, deadline_ns);
 		else
 			r = inlet_mailbox(s, one, ask, deadline_ns);
-		if (r == -1)
-			return -1;
 		if (r == 1) {
 			s->turn = (s->turn + i + 1) % s->n;
 			/* a failure shows at our next look, and a waiter that was not woken looks once a second */
 			(void)park(s, s->from);
-			return 1;
 		}
+		if (r != 0)
+			return r;
 	}
 	s->from = NULL;
 	return 0;

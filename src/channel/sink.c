@@ -122,9 +122,8 @@ sink_message(struct sink *s, struct message *m)
 	}
 	if (sink_begin(s, m) == -1)
 		return -1;
-	while ((n = message_read(m, piece, sizeof piece)) > 0)
-		if (sink_data(s, piece, (size_t)n) == -1)
-			break;
+	while ((n = message_read(m, piece, sizeof piece)) > 0 && sink_data(s, piece, (size_t)n) == 0)
+		;
 	if (n == 0 && sink_end(s) == 0)
 		return 0;
 	sink_abort(s);

@@ -23,7 +23,7 @@ enum {
 
 /*
  * set -- set variable i of our environment, which commands inherit; a value that has no room is left empty.
- * The text is ours: setenv(3) of glibc keeps every value for ever.  Returns 0, or -1.
+ * putenv(3), as the text is ours: glibc never frees a value that setenv(3) has copied.  Returns 0, or -1.
  */
 static int
 set(int i, const char *name, struct slice value)

@@ -58,12 +58,12 @@ cannot_write(struct deliver *d)
 {
 	if (errno == EBADMSG || errno == EILSEQ)
 		return cannot_read(d);
-	/* what a reader that left had read is unknown: nothing counts as written.  After EINTR it is still there */
+	/* what a pipe's reader had read before it left is unknown: nothing counts.  After EINTR it is still there */
 	return put_back(d, d->output->file || errno == EINTR ? written(d) : 0, "write to", "standard output");
 }
 
 /*
- * write_item -- item i of the run in hand.
+ * write_item -- write item i of the run in hand.
  * Returns 1; 0 where we only look, and the message has been received meanwhile; or -1, all put back.
  */
 static int

@@ -28,13 +28,13 @@ enum {
 struct job {
 	pid_t pid;                      /* 0: a free slot */
 	struct inlet *from;
-	struct inflight held;           /* its messages, of a mailbox: in flight */
+	struct inflight inflight;       /* its messages, of a mailbox */
 	int cut;                        /* errno of what cut its input short; 0 none */
 	int out_fd;                     /* its output, where that is an answer; else -1 */
 	struct reply reply;
 };
 
-/* the writing end of event_fd */
+/* The writing end of event_fd, for the handler. */
 static volatile sig_atomic_t event_write_fd = -1;
 
 static void
@@ -73,7 +73,7 @@ void
 jobs_free(struct jobs *j)
 {
 	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
-		inflight_free(&j->list[i].held);
+		inflight_free(&j->list[i].inflight);
 	free(j->list);
 	free(j->frames);
 }
@@ -84,7 +84,7 @@ jobs_free(struct jobs *j)
 static int
 settle_some(struct job *job, uint32_t from, uint32_t n, enum receiver_end end, uint64_t delay_us)
 {
-	return n == 0 ? 0 : inflight_settle(&job->held, &job->from->receiver, from, n, end, delay_us);
+	return n == 0 ? 0 : inflight_settle(&job->inflight, &job->from->receiver, from, n, end, delay_us);
 }
 
 /*
@@ -95,26 +95,26 @@ static int
 failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
-	uint32_t n = job->held.n;
-	bool offer = n > 0 && inflight_is_offer(&job->held, n - 1);
+	uint32_t n = job->inflight.n;
+	bool offer = n > 0 && inflight_is_offer(&job->inflight, n - 1);
 
 	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
 	if (j->deliver->cut && offer)
 		settle_some(job, --n, 1, RECEIVER_DROPPED, 0);
 	settle_some(job, 0, n, RECEIVER_BACK, 0);
-	inflight_drop(&job->held);
+	inflight_drop(&job->inflight);
 	errno = err;
 	return deliver_failed(j->deliver, at, on);
 }
 
 /*
- * hold -- add what is in the run to the job's messages in flight, and the FIFO of an offer; the run stays in hand until
- * the job has begun.  A stream's message is not in flight: it cannot be settled.
+ * take_over -- add what is in the run, and the FIFO of an offer, to the job's messages in flight; the run stays in
+ * hand until the job has begun.  A stream's message is not in flight: it cannot be settled.
  * The payload of an offer at which the command may fail for the last time is kept, for the dead letter.
  * Returns 0, or -1, failed.
  */
 static int
-hold(struct jobs *j, struct job *job)
+take_over(struct jobs *j, struct job *job)
 {
 	struct select *s = j->deliver->sources;
 	uint32_t max = j->deliver->max_tries;
@@ -122,12 +122,12 @@ hold(struct jobs *j, struct job *job)
 
 	if (s->from->kind != CHANNEL_MAILBOX)
 		return 0;
-	if (inflight_add(&job->held, &s->from->receiver, &s->run) == 0) {
-		if (!s->run.offer || max == 0 || inflight_tries(&job->held, job->held.n - 1) + 1 < max)
+	if (inflight_add(&job->inflight, &s->from->receiver, &s->run) == 0) {
+		if (!s->run.offer || max == 0 || inflight_tries(&job->inflight, job->inflight.n - 1) + 1 < max)
 			return 0;
 		deliver_begun(&s->message);
 		fd = tmpfile_keep(&s->message);
-		inflight_keep(&job->held, fd);
+		inflight_keep(&job->inflight, fd);
 		if (fd != -1)
 			return 0;
 	}
@@ -153,7 +153,7 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	job->out_fd = -1;
 	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
 		/* in a frame from a pipe, or by rendezvous, uid is only the sender's claim: ignore it */
-		if (m->reader != NULL || job->held.n == 0)
+		if (m->reader != NULL || job->inflight.n == 0)
 			job->reply.uid = -1;
 		job->out_fd = h.out_fd = tmpfile_open();
 		if (job->out_fd == -1)
@@ -225,7 +225,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		r = output_message(j->frames, s->from->name, &s->message);
 		io_close(s->message.fd);
 		/* what came before it from a stream cannot be put back: it is the batch */
-		if (r == -1 && *n > 0 && job->held.n == 0) {
+		if (r == -1 && *n > 0 && job->inflight.n == 0) {
 			job->cut = errno;
 			r = output_cut(j->frames, before);
 		}
@@ -261,11 +261,11 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 		if (*n >= most || job->cut != 0)
 			break;
 		r = select_more(s, most - (uint32_t)*n, RUN_BYTES);
-		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
+		if (r == 1 && !(s->run.expired && !s->streamed) && take_over(j, job) == -1)
 			return -1;
 	} while (r == 1);
 	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
-		if (*n == 0 || job->held.n > 0)
+		if (*n == 0 || job->inflight.n > 0)
 			return failed(j, job, "receive from", s->from->name);
 		job->cut = errno;       /* what came before it from a stream cannot be put back */
 	}
@@ -299,12 +299,12 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 	while (job->pid != 0)
 		job++;
 	job->from = s->from;
-	inflight_drop(&job->held);
+	inflight_drop(&job->inflight);
 	job->cut = 0;
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
 			return deliver_bury(j->deliver, "expired", run_tries(&s->run, 0));
-	} else if (hold(j, job) == -1) {
+	} else if (take_over(j, job) == -1) {
 		return -1;
 	}
 	if (j->batch > 0) {
@@ -326,14 +326,14 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 	struct select *s = j->deliver->sources;
 	char why[16];
 
-	if (inflight_recall(&job->held, &job->from->receiver, i, &s->run) == -1) {
+	if (inflight_recall(&job->inflight, &job->from->receiver, i, &s->run) == -1) {
 		s->run.n = 0;
 		return deliver_failed(j->deliver, "receive from", job->from->name);
 	}
 	s->from = job->from;
 	s->streamed = false;
 	snprintf(why, sizeof why, "%d", status);
-	return deliver_bury(j->deliver, why, inflight_tries(&job->held, i) + 1) == -1 ? -1 : 0;
+	return deliver_bury(j->deliver, why, inflight_tries(&job->inflight, i) + 1) == -1 ? -1 : 0;
 }
 
 /* try_again -- count a try of the job's messages: put them back for later, or bury those that had the last. */
@@ -345,8 +345,8 @@ try_again(struct jobs *j, struct job *job, int status)
 	int r = 0;
 
 	/* a second signal that ends the wait for one ends it for all */
-	for (uint32_t i = 0; i < job->held.n && !(r == -1 && errno == EINTR); i++) {
-		tries = inflight_tries(&job->held, i) + 1;
+	for (uint32_t i = 0; i < job->inflight.n && !(r == -1 && errno == EINTR); i++) {
+		tries = inflight_tries(&job->inflight, i) + 1;
 		if (max > 0 && tries >= max) {
 			if (bury(j, job, i, status) == -1)
 				r = -1;
@@ -354,7 +354,7 @@ try_again(struct jobs *j, struct job *job, int status)
 			r = deliver_failed(j->deliver, "put back to", job->from->name);
 		}
 	}
-	inflight_drop(&job->held);
+	inflight_drop(&job->inflight);
 	return r;
 }
 
@@ -392,7 +392,7 @@ settle(struct jobs *j, struct job *job, enum command_end end, int status)
 		d->status = status;
 	if (end == COMMAND_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (settle_some(job, 0, job->held.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
+	if (settle_some(job, 0, job->inflight.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
 		return deliver_failed(d, end == COMMAND_DONE ? "receive from" : "put back to", job->from->name);
 	if (end == COMMAND_DONE)
 		return 1;

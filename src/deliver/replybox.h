@@ -2,8 +2,8 @@
 /*
  * replybox: the private mailbox that a caller gets its answer in.
  *
- * It has a random name, alone in a directory mcall.XXXXXX, which the caller keeps locked with flock(2).  A directory that
- * is not locked was left by a killed caller; the next caller of the same user removes it.
+ * It has a random name, alone in a directory mcall.XXXXXX, which the caller keeps locked with flock(2).  A directory
+ * that is not locked was left by a killed caller; the next caller of the same user removes it.
  */
 #ifndef DELIVER_REPLYBOX_H
 #define DELIVER_REPLYBOX_H

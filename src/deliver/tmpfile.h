@@ -14,8 +14,8 @@
 int tmpfile_open(void);
 
 /*
- * tmpfile_input -- a descriptor to read n bytes from: a pipe that holds them, else a file without a name.
- * They are all there before anybody reads: should we be killed, nobody takes a part of them for the whole.
+ * tmpfile_input -- a descriptor to read n bytes from: a pipe, where they fit, else a file without a name.
+ * All of them are there before any is read: after a kill no reader takes a part for the whole.
  * Returns it, or -1 with errno of pipe(2), open(2) or write(2).
  */
 int tmpfile_input(const char *data, size_t n);
