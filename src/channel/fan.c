@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,47 +21,40 @@
 enum {
 	HEAD_FIXED = 96,                /* bytes of a header line besides tag, source and further headers */
 	GATHER = 32 * 1024,             /* bytes of frames that a stream gathers without writing them, ... */
-	GATHER_FIFO = PIPE_BUF,         /* ... and a FIFO; so many are written whole or not at all (4096 on Linux) */
+	GATHER_FIFO = PIPE_BUF,         /* ... and a FIFO: these are written whole or not at all */
 };
 
 #define EACH(f, c) (struct fan_channel *(c) = (f)->channels; (c) < (f)->channels + (f)->n; (c)++)
 
-/* is_mailbox -- whether it is one that we may see into; where we may only send, nobody can tell us whether it is full. */
+/* is_mailbox -- whether it is a mailbox that we may look into: only such a one shows whether it is full. */
 static bool
 is_mailbox(const struct fan_channel *c)
 {
 	return sink_is_mailbox(&c->sink) && !sink_leaves(&c->sink);
 }
 
-/* keeps -- whether a channel is a mailbox that keeps messages until they are received. */
-static bool
-keeps(const struct fan_channel *c)
-{
-	return sink_keeps(&c->sink);
-}
-
-/* is_full -- whether a call failed because there was no room at once; who will wait may find the lock free later. */
+/* is_full -- whether a call failed for lack of room; without nonblock a lock that was held may be free later. */
 static bool
 is_full(const struct fan *f)
 {
 	return errno == EAGAIN || errno == ETIMEDOUT || (errno == EBUSY && !f->nonblock);
 }
 
-/* leave_out -- a channel failed: say so, and go on without it. */
+/* leave_out -- report a channel that failed, and go on without it. */
 static void
 leave_out(struct fan *f, struct fan_channel *c)
 {
 	c->wanted = false;
 	if (errno == EINTR && io_stop)
 		return;
-	/* handed over, a large message fails with its receiver, and the next one may have another */
+	/* handed over, a large message fails with its receiver; the next message may have another */
 	if (sink_hands_over(&c->sink) && errno == EPIPE)
 		errno = ECANCELED;
 	c->dead = errno != EMSGSIZE && !(sink_hands_over(&c->sink) && errno == ECANCELED);
 	f->failed(f->user, c->sink.name);
 }
 
-/* miss -- a channel was full for the message at hand. */
+/* miss -- count a message for which a channel was full. */
 static void
 miss(struct fan_channel *c)
 {
@@ -72,7 +64,7 @@ miss(struct fan_channel *c)
 
 /* ---- what is gathered ---- */
 
-/* flush_now -- as much as a mailbox has room for; with nonblock the rest is dropped and counted. */
+/* flush_now -- send as much as a mailbox has room for; with nonblock the rest is dropped and counted. */
 static void
 flush_now(struct fan *f, struct fan_channel *c)
 {
@@ -112,7 +104,7 @@ fan_flush(struct fan *f)
 
 /* ---- small messages ---- */
 
-/* offer -- give a channel a message that waits no longer than timeout_ns.  Returns whether it took it. */
+/* offer -- send a channel a message that waits no longer than timeout_ns.  Returns whether it went. */
 static bool
 offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t timeout_ns)
 {
@@ -120,19 +112,19 @@ offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t ti
 	if (sink_put(&c->sink, m, m->data, (size_t)m->len) == 0 && sink_flush(&c->sink) == 0)
 		return true;
 	if (is_full(f))
-		sink_drop(&c->sink);    /* a stream has dropped it already */
+		sink_drop(&c->sink);
 	else
 		leave_out(f, c);
 	return false;
 }
 
-/* put -- give a channel a message, to be sent on sooner or later. */
+/* put -- send a channel a message, which may be gathered. */
 static void
 put(struct fan *f, struct fan_channel *c, const struct message *m)
 {
 	int r;
 
-	if (f->nonblock && !keeps(c) && !c->is_out) {
+	if (f->nonblock && !sink_keeps(&c->sink) && !c->is_out) {
 		if (!offer(f, c, m, MAILBOX_NOT_AT_ALL))
 			miss(c);
 		return;
@@ -152,7 +144,7 @@ put(struct fan *f, struct fan_channel *c, const struct message *m)
 		leave_out(f, c);
 }
 
-/* deal -- with `one`: give a message to the first channel that takes it. */
+/* deal -- with `one`: send a message to the first channel that takes it. */
 static void
 deal(struct fan *f, const struct message *m)
 {
@@ -168,19 +160,18 @@ deal(struct fan *f, const struct message *m)
 				return;
 			left = left || c->wanted;
 		}
-		if (f->nonblock) {
-			for EACH(f, c)
-				if (!c->is_out)
-					miss(c);
+		for EACH(f, c)
+			if (f->nonblock && !c->is_out)
+				miss(c);
+		if (f->nonblock)
 			return;
-		}
 		if (timeout_ns == MAILBOX_NOT_AT_ALL)
 			fan_flush(f);
 		timeout_ns = timeout_ns == 0 ? SHORT_NS : timeout_ns < LONG_NS / 2 ? 2 * timeout_ns : LONG_NS;
 	}
 }
 
-/* copy_small -- a message whose payload is in memory.  cost: at most so many bytes has its frame. */
+/* copy_small -- send a message whose payload is in memory.  cost: the most bytes that its frame can have. */
 static void
 copy_small(struct fan *f, const struct message *m, size_t cost)
 {
@@ -201,7 +192,7 @@ copy_small(struct fan *f, const struct message *m, size_t cost)
 
 /* ---- large messages ---- */
 
-/* room_in -- sink_room; a channel that fails has none, and is left out. */
+/* room_in -- how much room a channel has; one that fails has none, and is left out. */
 static uint64_t
 room_in(struct fan *f, struct fan_channel *c, const struct message *m)
 {
@@ -212,9 +203,9 @@ room_in(struct fan *f, struct fan_channel *c, const struct message *m)
 	return room;
 }
 
-/* meets -- a channel that hands over begins with a large message, if a receiver is there still. */
+/* begin_now -- begin a large message in a channel that hands over, if a receiver still waits there. */
 static bool
-meets(struct fan *f, struct fan_channel *c, const struct message *m)
+begin_now(struct fan *f, struct fan_channel *c, const struct message *m)
 {
 	c->sink.timeout_ns = MAILBOX_NOT_AT_ALL;
 	c->begun = sink_begin(&c->sink, m) == 0;
@@ -224,8 +215,8 @@ meets(struct fan *f, struct fan_channel *c, const struct message *m)
 }
 
 /*
- * choose -- with `one`: one channel is wanted, besides standard output: the first with room for the message, or, where
- * its length is not known, the one with most room.
+ * choose -- with `one`: want one channel, besides standard output: the first with room for the message, or, where its
+ * length is not known, the one with most room.
  */
 static void
 choose(struct fan *f, const struct message *m)
@@ -246,7 +237,7 @@ choose(struct fan *f, const struct message *m)
 			}
 			left = left || (c->wanted && !c->is_out);
 		}
-		if (chosen != NULL && sink_hands_over(&chosen->sink) && !meets(f, chosen, m))
+		if (chosen != NULL && sink_hands_over(&chosen->sink) && !begin_now(f, chosen, m))
 			chosen = NULL;
 		if (chosen == NULL && left && (f->nonblock || io_nap(CLOCK_NEVER, &ms, 1000) == -1))
 			break;
@@ -261,24 +252,24 @@ choose(struct fan *f, const struct message *m)
 }
 
 /*
- * leader_of -- who writes the large message at hand to a file that can be this channel's as well: a mailbox of the same
- * owner, group and mode on the same file system.
+ * leader_of -- the channel whose file of the large message at hand can be this channel's as well: a mailbox of the same
+ * owner, group and mode on the same file system.  NULL: none.
  */
 static struct fan_channel *
 leader_of(struct fan *f, const struct fan_channel *c)
 {
-	for (struct fan_channel *d = f->channels; d < c && keeps(c); d++)
-		if (d->wanted && d->leader == NULL && keeps(d) && d->dev == c->dev && d->uid == c->uid && d->gid == c->gid
-		    && d->mode == c->mode)
+	for (struct fan_channel *d = f->channels; d < c && sink_keeps(&c->sink); d++)
+		if (d->wanted && d->leader == NULL && sink_keeps(&d->sink) && d->st.st_dev == c->st.st_dev
+		    && d->st.st_uid == c->st.st_uid && d->st.st_gid == c->st.st_gid && d->st.st_mode == c->st.st_mode)
 			return d;
 	return NULL;
 }
 
-/* begin -- a channel is to get a large message. */
+/* begin -- begin a large message in a channel. */
 static void
 begin(struct fan *f, struct fan_channel *c, const struct message *m)
 {
-	bool hurry = f->nonblock && !f->one && !c->is_out && !keeps(c);
+	bool hurry = f->nonblock && !f->one && !c->is_out && !sink_keeps(&c->sink);
 
 	if (c->begun) {
 		c->begun = false;
@@ -286,7 +277,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 		return;
 	}
 	c->leader = leader_of(f, c);
-	/* a message that a stream has begun to take is finished, whatever time it takes */
+	/* a message that a stream has begun to take is finished, however long that takes */
 	c->sink.timeout_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	if ((c->leader != NULL ? sink_head(&c->sink, m) : sink_begin(&c->sink, m)) == -1) {
 		if (hurry && is_full(f))
@@ -300,7 +291,7 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 	c->sink.timeout_ns = MAILBOX_FOREVER;
 }
 
-/* give_up -- a channel failed with err in the middle of a large message, and with it those that were to share its file. */
+/* give_up -- leave out a channel that failed with err in a large message, and those that were to share its file. */
 static void
 give_up(struct fan *f, struct fan_channel *c, int err)
 {
@@ -334,10 +325,11 @@ by_reference(struct fan *f, struct message *m)
 	return r;
 }
 
+/* end -- end a large message in a channel. */
 static void
 end(struct fan *f, struct fan_channel *c)
 {
-	bool hurry = f->nonblock && !f->one && keeps(c);
+	bool hurry = f->nonblock && !f->one && sink_keeps(&c->sink);
 
 	c->sink.timeout_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
 	if (sink_end(&c->sink) == -1) {
@@ -350,19 +342,16 @@ end(struct fan *f, struct fan_channel *c)
 	c->wanted = false;
 }
 
-/* abort_all -- the large message at hand exists nowhere. */
+/* abort_all -- give up the large message at hand everywhere. */
 static void
 abort_all(struct fan *f)
 {
-	int err = errno;
-
 	for EACH(f, c)
 		if (c->wanted && c->leader == NULL)
 			sink_abort(&c->sink);
-	errno = err;
 }
 
-/* copy_large -- a message in pieces, at every channel at once.  Returns 0, or -1: it could not be read to its end. */
+/* copy_large -- send a message in pieces, to all channels at once.  Returns as fan_copy. */
 static int
 copy_large(struct fan *f, struct message *m)
 {
@@ -386,10 +375,11 @@ copy_large(struct fan *f, struct message *m)
 	for EACH(f, c)
 		if (c->wanted && c->leader != NULL && sink_share(&c->sink, &c->leader->sink) == -1)
 			leave_out(f, c);
-	/* who has room does not wait for who has not */
+	/* channels with room do not wait for those without */
 	for (int later = 0; later <= 1; later++)
 		for EACH(f, c)
-			if (c->wanted && (later || !keeps(c) || room_in(f, c, m) >= sender_length(&c->sink.sender)))
+			if (c->wanted && (later || !sink_keeps(&c->sink)
+			    || room_in(f, c, m) >= sender_length(&c->sink.sender)))
 				end(f, c);
 	return 0;
 }
@@ -402,13 +392,13 @@ fan_copy(struct fan *f, struct message *m)
 	size_t cost = m->tag.len + m->source.len + m->extra.len + HEAD_FIXED;
 	bool large = m->data == NULL || m->len > MAILBOX_INLINE;
 
-	/* nobody but the receiving side sets these */
+	/* only the receiving side sets these */
 	m->id = 0;
 	m->attempt = 0;
 	m->uid = -1;
 	if (!large)
 		cost += (size_t)m->len;
-	/* in one write a stream takes all or nothing, so that it can be told to be full */
+	/* only what goes in one write shows that a stream is full: it takes all or nothing */
 	if (large || (cost > GATHER_FIFO && f->streams && (f->one || f->nonblock)))
 		return copy_large(f, m);
 	copy_small(f, m, cost);
@@ -433,16 +423,12 @@ fan_open(struct fan *f, const char *name, const char *path, bool truncate, unsig
 	if ((strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &st) : stat(path, &st)) == -1)
 		return -1;
 	for (*number = 0; *number < f->n; ++*number)
-		if (f->channels[*number].dev == st.st_dev && f->channels[*number].ino == st.st_ino)
+		if (f->channels[*number].st.st_dev == st.st_dev && f->channels[*number].st.st_ino == st.st_ino)
 			return 0;
 	c->sink.sender.locked = f->locked;
 	if (sink_open(&c->sink, name, path, truncate, f->nonblock ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER) == -1)
 		return -1;
-	c->dev = st.st_dev;
-	c->ino = st.st_ino;
-	c->uid = st.st_uid;
-	c->gid = st.st_gid;
-	c->mode = st.st_mode;
+	c->st = st;
 	if (!is_mailbox(c)) {
 		f->streams = true;
 		if (f->gather_max > GATHER)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fan: one message to many channels, and what became of each of them.
+ * fan: each message to many channels.
  *
  * Small messages are gathered until fan_flush, or until there are many.  A channel that fails is left out, and the
  * others go on.
  */
 #ifndef CHANNEL_FAN_H
 #define CHANNEL_FAN_H
+
+#include <sys/stat.h>
 
 #include "channel/sink.h"
 #include "frame/message.h"
@@ -16,26 +18,22 @@ enum { FAN_PIECE = 64 * 1024 };         /* bytes of a large message read at a ti
 
 struct fan_channel {
 	struct sink sink;
-	dev_t dev;                      /* what stands there, and whose files it has */
-	ino_t ino;
-	uid_t uid;
-	gid_t gid;
-	mode_t mode;
-	bool is_out;                    /* standard output, which has no filter, and which `one` and `nonblock` are not about */
+	struct stat st;                 /* of what stands there */
+	bool is_out;                    /* standard output: it has no filter, and `one` and `nonblock` leave it alone */
 	bool dead;                      /* it failed, and was left out */
 	bool begun;                     /* the large message at hand has been begun there */
 	bool wanted;                    /* the message at hand goes there */
-	struct fan_channel *leader;     /* who writes the large message at hand, which is linked here; NULL: nobody */
+	struct fan_channel *leader;     /* where the large message at hand is written, to be linked here; NULL: here */
 	uint64_t missed;                /* messages for which it was full */
 };
 
 struct fan {
 	bool one;                       /* each message to one channel: the first with room */
 	bool nonblock;                  /* channels that are full miss the message */
-	/* failed -- told of a channel that fails, with errno; EMSGSIZE and ECANCELED are a message's: the channel stays. */
+	/* failed -- called with errno for a channel that fails; after EMSGSIZE and ECANCELED the channel stays. */
 	void (*failed)(void *user, const char *name);
 	void *user;
-	mailbox_tell *locked;         /* for each mailbox; may be NULL */
+	mailbox_tell *locked;           /* for each mailbox; may be NULL */
 	struct fan_channel *channels;   /* each once, whatever names lead to it */
 	struct spread *spread;          /* for each of them, in a large message that goes by reference */
 	unsigned n;
@@ -48,25 +46,22 @@ struct fan {
 int fan_init(struct fan *f, unsigned n);
 
 /*
- * fan_open -- open the channel at path ("-" is standard output) unless it is open: a process's locks do not tell two
+ * fan_open -- open the channel at path ("-" is standard output), unless it is open: a process's locks do not tell two
  * openings apart.  number: gets its place among the channels.
  * Returns 0, or -1 as sink_open.
  */
 int fan_open(struct fan *f, const char *name, const char *path, bool truncate, unsigned *number);
 
-/*
- * fan_copy -- give a message to the channels that are wanted.
- * Returns 0, or -1: it could not be read to its end, and none has it.
- */
+/* fan_copy -- send a message to the channels that are wanted.  Returns 0, or -1: it could not be read, none has it. */
 int fan_copy(struct fan *f, struct message *m);
 
-/* fan_flush -- send all that is gathered; whoever makes us wait comes last. */
+/* fan_flush -- send all that is gathered, last to the channels that make us wait. */
 void fan_flush(struct fan *f);
 
 /* fan_any_left -- whether there is still a channel that has not failed. */
 bool fan_any_left(const struct fan *f);
 
-/* fan_close -- wait until a FIFO was read, with nonblock for a second, and let go.  Returns as sink_close. */
+/* fan_close -- wait until a FIFO has been read, with nonblock for a second, and let go.  Returns as sink_close. */
 int fan_close(const struct fan *f, struct fan_channel *c);
 
 #endif

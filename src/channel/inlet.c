@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* source: one face for mailboxes and streams at the receiving end. */
+/* inlet: one interface to mailboxes and streams at the receiving end.  For what a crash leaves: mailbox.h, reader.h. */
 #include "channel/inlet.h"
 
 #include <errno.h>
@@ -32,7 +32,6 @@ open_mailbox(struct select *s, struct inlet *new)
 	if (receiver_open(r, new->path) == 0)
 		return 0;
 	receiver_close(r);
-	/* the same by another name */
 	return errno == EALREADY ? 1 : -1;
 }
 
@@ -74,30 +73,17 @@ inlet_open(struct select *s, struct inlet *new)
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* lock_deadline -- how long to wait for a mailbox's lock: where something in hand is to be settled, a second at least. */
-static uint64_t
-lock_deadline(const struct select *s, uint64_t deadline_ns)
+int
+inlet_mailbox(struct select *s, struct inlet *one, struct receiver_ask ask, uint64_t deadline_ns)
 {
 	uint64_t second_ns = clock_after(SECOND_NS);
 	bool look = s->timeout_ns == 0 || deadline_ns == INLET_LOOK;
+	int r;
 
-	return look || (s->run.n > 0 && deadline_ns < second_ns) ? second_ns : deadline_ns;
-}
-
-int
-inlet_mailbox(struct select *s, struct inlet *one, struct inlet_ask ask, uint32_t messages, size_t bytes,
-    uint64_t deadline_ns)
-{
-	const struct receiver_ask what = {
-		.messages = messages,
-		.bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
-		.deadline_ns = lock_deadline(s, deadline_ns),
-		.until_us = ask.until_us,
-		.wait = s->timeout_ns != 0 && !s->all && deadline_ns != INLET_LOOK,
-		.probe = ask.probe,
-	};
-	int r = receiver_next(&one->receiver, &s->run, &what, &s->message);
-
+	/* wait a second at least for the lock where something in hand is to be settled */
+	ask.deadline_ns = look || (s->run.n > 0 && deadline_ns < second_ns) ? second_ns : deadline_ns;
+	ask.wait = !look && !s->all;
+	r = receiver_next(&one->receiver, &s->run, &ask, &s->message);
 	s->streamed = s->run.offer;
 	one->reader = one->receiver.reader;
 	one->ended = one->receiver.ended;
@@ -106,7 +92,7 @@ inlet_mailbox(struct select *s, struct inlet *one, struct inlet_ask ask, uint32_
 
 /* ---- streams ---- */
 
-/* reopen -- a FIFO whose writers have gone: opened anew, it waits for the next. */
+/* reopen -- open a FIFO anew whose writers have gone, to wait for the next. */
 static int
 reopen(struct inlet *one)
 {
@@ -125,7 +111,7 @@ inlet_stream(struct select *s, struct inlet *one, uint64_t deadline_ns)
 {
 	int r;
 
-	/* where others may have something too, or are to be waited for together, do not wait here */
+	/* do not wait here where other inlets, or an event, are waited for too */
 	one->reader->deadline_ns = s->n > 1 || s->event_fd != -1 || s->timeout_ns == 0 || deadline_ns == INLET_LOOK
 	    ? clock_mono_ns() : deadline_ns;
 	do

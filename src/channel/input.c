@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* input: the sending end of a tool.  A message sent in pieces does not exist before its last piece. */
+/* input: see input.h.  A message sent in pieces exists only from its last piece on: a crash leaves none of it. */
 #include "channel/input.h"
 
 #include <errno.h>
@@ -12,16 +12,13 @@
 #include "base/io.h"
 #include "base/splice.h"
 
-/* failed -- note where; gives up a message begun.  Returns -1, errno as it was. */
+/* failed -- note what failed, and give up a message begun.  Returns -1, errno as it was. */
 static int
 failed(struct input *in, const char *at, const char *on)
 {
-	int err = errno;
-
 	sink_abort(in->sink);
 	in->failed_at = at;
 	in->failed_on = on;
-	errno = err;
 	return -1;
 }
 
@@ -37,7 +34,7 @@ cannot_read(struct input *in)
 	return failed(in, "read", "standard input");
 }
 
-/* read_some -- io_read of standard input, which somebody else may have made one that does not wait. */
+/* read_some -- io_read of standard input, which another process may have made non-blocking. */
 static ssize_t
 read_some(void *buf, size_t n)
 {
@@ -49,14 +46,15 @@ read_some(void *buf, size_t n)
 	return got;
 }
 
-/* read_full -- read_some until there are n bytes, or its end.  Returns the bytes, or -1. */
+/* read_full -- read n bytes of m, NULL standard input, into in->buf; fewer only at its end.  Returns them, or -1. */
 static ssize_t
-read_full(char *buf, size_t n)
+read_full(struct input *in, struct message *m, size_t n)
 {
 	size_t have = 0;
-	ssize_t got;
+	ssize_t got = 1;
 
-	while (have < n && (got = read_some(buf + have, n - have)) != 0) {
+	while (have < n && got > 0) {
+		got = m != NULL ? message_read(m, in->buf + have, n - have) : read_some(in->buf + have, n - have);
 		if (got == -1)
 			return -1;
 		have += (size_t)got;
@@ -64,7 +62,7 @@ read_full(char *buf, size_t n)
 	return (ssize_t)have;
 }
 
-/* tell -- tell the ids of what was sent last.  Returns 0, or -1. */
+/* tell -- report the ids of what was sent last.  Returns 0, or -1. */
 static int
 tell(struct input *in)
 {
@@ -86,12 +84,18 @@ flush(struct input *in)
 	return r == -1 ? cannot_send(in) : 0;
 }
 
-/* put -- send one message that is in memory; it may wait in the sink for others. */
+/* flush_told -- flush first where ids are told: a batch that fills up is sent by sink_put, which does not tell. */
+static int
+flush_told(struct input *in)
+{
+	return in->sent != NULL && sink_keeps(in->sink) && sender_waiting(&in->sink->sender) > 0 ? flush(in) : 0;
+}
+
+/* put -- send one message that is in memory; it may be gathered. */
 static int
 put(struct input *in, const struct message *head, const char *data, size_t len)
 {
-	/* a batch that fills up is sent by sink_put, which does not tell */
-	if (in->sent != NULL && sink_waiting(in->sink) > 0 && flush(in) == -1)
+	if (flush_told(in) == -1)
 		return -1;
 	if (sink_put(in->sink, head, data, len) == -1)
 		return cannot_send(in);
@@ -117,41 +121,13 @@ stamp(struct input *in)
 	return 0;
 }
 
-/* begin -- begin one message in pieces. */
+/* begin -- begin a message in pieces. */
 static int
 begin(struct input *in, const struct message *head)
 {
-	if (in->sent != NULL && sink_waiting(in->sink) > 0 && flush(in) == -1)
+	if (flush_told(in) == -1)
 		return -1;
 	return sink_begin(in->sink, head) == -1 ? cannot_send(in) : 0;
-}
-
-/* ---- standard input, read twice ---- */
-
-enum { UNREADABLE = 1 };                /* what the functions that send pieces return where standard input fails */
-
-/* start_of -- where standard input stands, where it can be read again from there; else -1. */
-static off_t
-start_of(void)
-{
-	struct stat st;
-
-	return fstat(STDIN_FILENO, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-	    ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
-}
-
-/*
- * again -- sending pieces has failed: where it was for a receiver that failed, and the payload can be read again, the
- * message is offered again, and standard input stands at the payload's start.  Returns 0, or -1, reported.
- */
-static int
-again(struct input *in, const struct message *head, off_t start)
-{
-	if (errno != EPIPE || start == -1)
-		return cannot_send(in);
-	if (sink_again(in->sink, head) == -1)
-		return cannot_send(in);
-	return lseek(STDIN_FILENO, start, SEEK_SET) == -1 ? cannot_read(in) : 0;
 }
 
 /* put_any -- send one message that is in memory, of any length. */
@@ -168,12 +144,33 @@ put_any(struct input *in, const char *data, size_t len)
 	return sink_data(in->sink, data, len) == -1 || sink_end(in->sink) == -1 ? cannot_send(in) : tell(in);
 }
 
-/* put_record -- send one record. */
-static int
-put_record(struct input *in, const char *data, size_t len)
+/* ---- standard input, read twice ---- */
+
+/* start_of -- the offset of standard input, where a receiver may fail and it can be read again from there; else -1. */
+static off_t
+start_of(const struct input *in)
 {
-	return len <= MAILBOX_INLINE ? put(in, &in->head, data, len) : put_any(in, data, len);
+	struct stat st;
+
+	return sink_hands_over(in->sink) && fstat(STDIN_FILENO, &st) == 0
+	    && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
 }
+
+/*
+ * again -- a function that sends pieces has failed.  Where the receiver failed and the payload can be read again, offer
+ * the message again, with standard input at the payload's start.  Returns 0, or -1, reported.
+ */
+static int
+again(struct input *in, const struct message *head, off_t start)
+{
+	if (in->failed_at != NULL)      /* the read failed */
+		return -1;
+	if (errno != EPIPE || start == -1 || sender_again(&in->sink->sender, head) == -1)
+		return cannot_send(in);
+	return lseek(STDIN_FILENO, start, SEEK_SET) == -1 ? cannot_read(in) : 0;
+}
+
+/* ---- the forms of input ---- */
 
 int
 input_words(struct input *in, char *const *words)
@@ -184,7 +181,7 @@ input_words(struct input *in, char *const *words)
 
 	for (char *const *w = words; *w != NULL; w++)
 		len += strlen(*w) + 1;
-	/* what nothing has been read into serves as well as malloc(3), which is dear to begin with */
+	/* the buffer is still unused: a first malloc(3) costs more */
 	text = in->buf;
 	if (len >= INPUT_BUF) {
 		text = malloc(len + 1);
@@ -202,29 +199,33 @@ input_words(struct input *in, char *const *words)
 	return r == -1 ? -1 : flush(in);
 }
 
-/* whole_pieces -- send n bytes in in->buf and what follows them.  Returns 0, -1 not sent, or UNREADABLE. */
+/*
+ * whole_pieces -- send the n bytes in in->buf, and what follows them.
+ * n: -1 where they could not be read.  Returns 0, or -1: not sent (errno), or not read (reported).
+ */
 static int
 whole_pieces(struct input *in, ssize_t n)
 {
-	int fed;
+	int moved = 0;
 
-	if (sink_data(in->sink, in->buf, (size_t)n) == -1)
-		return -1;
-	splice_widen(STDIN_FILENO);
-	fed = sink_feed(in->sink, STDIN_FILENO);
-	/* who has had enough of it has had it all */
-	while (fed == 0 && !sink_done(in->sink) && (n = read_some(in->buf, INPUT_BUF)) > 0)
+	if (n != -1) {
 		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 			return -1;
-	return fed == -1 ? -1 : n == -1 ? UNREADABLE : sink_end(in->sink);
+		splice_widen(STDIN_FILENO);
+		moved = sink_feed(in->sink, STDIN_FILENO);
+	}
+	/* a receiver that is done needs no more */
+	while (n != -1 && moved == 0 && !sender_done(&in->sink->sender) && (n = read_some(in->buf, INPUT_BUF)) > 0)
+		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
+			return -1;
+	return moved == -1 ? -1 : n == -1 ? cannot_read(in) : sink_end(in->sink);
 }
 
 int
 input_whole(struct input *in)
 {
-	off_t start = sink_hands_over(in->sink) ? start_of() : -1;
-	ssize_t n = read_full(in->buf, MAILBOX_INLINE + 1);
-	int r;
+	off_t start = start_of(in);
+	ssize_t n = read_full(in, NULL, MAILBOX_INLINE + 1);
 
 	if (n == -1)
 		return cannot_read(in);
@@ -233,33 +234,32 @@ input_whole(struct input *in)
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
-	while ((r = whole_pieces(in, n)) == -1) {
+	for (; whole_pieces(in, n) == -1; n = read_some(in->buf, INPUT_BUF))
 		if (again(in, &in->head, start) == -1)
 			return -1;
-		n = read_some(in->buf, INPUT_BUF);
-		if (n == -1)
-			return cannot_read(in);
-	}
-	return r == UNREADABLE ? cannot_read(in) : tell(in);
+	return tell(in);
 }
 
 /*
- * long_pieces -- send a record of which in->buf is full and which goes on.
- * Leaves what follows it at the start of in->buf.  have: gets how much that is.  Returns as whole_pieces.
+ * long_pieces -- send a record of which n bytes, all of in->buf, have been read, and which goes on.
+ * Moves what follows it to the start of in->buf.  have: gets how much that is.  Returns as whole_pieces.
  */
 static int
-long_pieces(struct input *in, char mark, size_t *have)
+long_pieces(struct input *in, char mark, ssize_t n, size_t *have)
 {
 	const char *at = NULL;
 	size_t len = INPUT_BUF;
-	ssize_t n = INPUT_BUF;
 
+	if (n >= 0 && n < INPUT_BUF)
+		errno = EIO;            /* the file has become shorter */
+	if (n < INPUT_BUF)
+		return cannot_read(in);
 	while (at == NULL && n > 0) {
 		if (sink_data(in->sink, in->buf, len) == -1)
 			return -1;
 		n = read_some(in->buf, INPUT_BUF);
 		if (n == -1)
-			return UNREADABLE;
+			return cannot_read(in);
 		at = memchr(in->buf, mark, (size_t)n);
 		len = at == NULL ? (size_t)n : (size_t)(at - in->buf);
 	}
@@ -272,41 +272,22 @@ long_pieces(struct input *in, char mark, size_t *have)
 	return 0;
 }
 
-/* long_record -- send in pieces a record of which in->buf is full.  Leaves what follows it, as long_pieces.  0, or -1. */
+/* long_record -- send a record of which in->buf is full.  have: as of long_pieces.  Returns 0, or -1. */
 static int
 long_record(struct input *in, char mark, size_t *have)
 {
-	off_t start = sink_hands_over(in->sink) ? start_of() : -1;
-	ssize_t n;
-	int r;
+	off_t start = start_of(in);
+	ssize_t n = INPUT_BUF;
 
 	if (start != -1)
 		start -= INPUT_BUF;
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
-	while ((r = long_pieces(in, mark, have)) == -1) {
+	for (; long_pieces(in, mark, n, have) == -1; n = read_full(in, NULL, INPUT_BUF))
 		if (again(in, &in->head, start) == -1)
 			return -1;
-		n = read_full(in->buf, INPUT_BUF);
-		if (n >= 0 && n < INPUT_BUF)
-			errno = EIO;            /* the file has become shorter */
-		if (n < INPUT_BUF)
-			return cannot_read(in);
-	}
-	return r == UNREADABLE ? cannot_read(in) : tell(in);
-}
-
-/* tell_records -- whole_records where each record's number is told: one by one. */
-static int
-tell_records(struct input *in, const char **p, const char *limit, char mark)
-{
-	const char *at;
-
-	for (; (at = find_byte(*p, limit, mark)) != NULL; *p = at + 1)
-		if (put_record(in, *p, (size_t)(at - *p)) == -1)
-			return -1;
-	return 0;
+	return tell(in);
 }
 
 /* whole_records -- send the records that end in in->buf[0..*have), and keep what follows them.  Returns 0, or -1. */
@@ -314,17 +295,17 @@ static int
 whole_records(struct input *in, char mark, size_t *have)
 {
 	const char *p = in->buf, *limit = in->buf + *have, *at;
-	int r;
 
-	if (in->sent != NULL && tell_records(in, &p, limit, mark) == -1)
-		return -1;
-	while (in->sent == NULL && (r = sink_put_records(in->sink, &in->head, &p, limit, mark)) != 0) {
-		if (r == -1)
+	for (;; p = at + 1) {
+		/* one by one where their ids are told, else down to the next long one */
+		if (in->sent == NULL && sink_keeps(in->sink)
+		    && sender_put_records(&in->sink->sender, &in->head, &p, limit, mark) == -1)
 			return cannot_send(in);
 		at = find_byte(p, limit, mark);
+		if (at == NULL)
+			break;
 		if (put_any(in, p, (size_t)(at - p)) == -1)
 			return -1;
-		p = at + 1;
 	}
 	*have = (size_t)(limit - p);
 	memmove(in->buf, p, *have);
@@ -352,28 +333,14 @@ input_records(struct input *in, char mark)
 	return flush(in);
 }
 
-/* read_first -- the first bytes of a payload, as many as a message in memory may have and one more.  Returns them, or -1. */
-static ssize_t
-read_first(struct input *in, struct message *m)
-{
-	ssize_t n, have = 0;
-
-	while (have <= MAILBOX_INLINE && (n = message_read(m, in->buf + have, (size_t)(MAILBOX_INLINE + 1 - have))) != 0) {
-		if (n == -1)
-			return -1;
-		have += n;
-	}
-	return have;
-}
-
-/* frame_pieces -- send n bytes of a payload that stand in in->buf, and what follows them.  Returns as whole_pieces. */
+/* frame_pieces -- send the n bytes of a payload that stand in in->buf, and what follows them.  As whole_pieces. */
 static int
 frame_pieces(struct input *in, struct message *m, ssize_t n)
 {
 	for (; n > 0; n = message_read(m, in->buf, INPUT_BUF))
 		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 			return -1;
-	return n == -1 ? UNREADABLE : sink_end(in->sink);
+	return n == -1 ? cannot_read(in) : sink_end(in->sink);
 }
 
 /* put_frame -- send one message of the frame stream on.  base: where the stream began in standard input; -1 unknown. */
@@ -384,14 +351,14 @@ put_frame(struct input *in, struct message *m, off_t base)
 	uint64_t left = r->left, offset = r->offset;
 	bool more = r->more;
 	ssize_t n = 0;
-	int sent;
 
 	m->id = 0;
 	m->attempt = 0;
 	m->uid = -1;
 	if (m->data != NULL && (m->len <= MAILBOX_INLINE || sink_hands_over(in->sink)))
 		return put(in, m, m->data, (size_t)m->len);
-	if (sink_is_mailbox(in->sink) && !sink_leaves(in->sink) && (n = read_first(in, m)) <= MAILBOX_INLINE) {
+	if (sink_is_mailbox(in->sink) && !sink_leaves(in->sink)
+	    && (n = read_full(in, m, MAILBOX_INLINE + 1)) <= MAILBOX_INLINE) {
 		m->len = (uint64_t)n;
 		return n == -1 ? cannot_read(in) : put(in, m, in->buf, (size_t)n);
 	}
@@ -399,20 +366,19 @@ put_frame(struct input *in, struct message *m, off_t base)
 		return -1;
 	if (n == 0)
 		n = message_read(m, in->buf, INPUT_BUF);
-	while ((sent = frame_pieces(in, m, n)) == -1) {
+	for (; frame_pieces(in, m, n) == -1; n = message_read(m, in->buf, INPUT_BUF)) {
 		if (again(in, m, base == -1 ? -1 : base + (off_t)offset) == -1)
 			return -1;
 		reader_reset(r, offset, left, more);
-		n = message_read(m, in->buf, INPUT_BUF);
 	}
-	return sent == UNREADABLE ? cannot_read(in) : tell(in);
+	return tell(in);
 }
 
 int
 input_frames(struct input *in)
 {
 	struct message m;
-	off_t base = sink_hands_over(in->sink) ? start_of() : -1;
+	off_t base = start_of(in);
 	int r, err;
 
 	reader_init(&in->reader, STDIN_FILENO, READER_ALL);

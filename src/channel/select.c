@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* sources: which of several is asked, and how all of them are waited for. */
+/*
+ * select: which of several inlets is asked, and how all of them are waited for.  A crash leaves claims and wants of a
+ * dead process in the mailboxes.
+ */
 #include "channel/select.h"
 
 #include <errno.h>
@@ -12,11 +15,13 @@
 #include "base/memory.h"
 
 enum {
-	POLLED = 64,                    /* descriptors watched while asleep; sources beyond are looked at once a second */
+	POLLED = 64,                    /* descriptors watched while asleep; other inlets are looked at once a second */
 	LOOK_MS = 1000,                 /* from one look to the next, asleep */
 	SHUT_OUT_MS = 50,               /* from one look at a stream that another reader has locked to the next */
-	PASSED_MAX = 64,                /* so often a mailbox that has something may be passed over */
+	PASSED_MAX = 64,                /* how often a mailbox that has something may be passed over */
 };
+
+#define EACH(s, one) (struct inlet *(one) = (s)->list; (one) < (s)->list + (s)->n; (one)++)
 
 int
 select_add(struct select *s, const char *name, const char *path)
@@ -24,7 +29,7 @@ select_add(struct select *s, const char *name, const char *path)
 	struct inlet *new = &s->list[s->n];
 	int r;
 
-	/* the rest is zero: to set all of it would touch every page */
+	/* the rest is zero: setting it would touch every page */
 	new->name = name;
 	new->path = path;
 	r = inlet_open(s, new);
@@ -37,19 +42,19 @@ select_add(struct select *s, const char *name, const char *path)
 
 /* ---- which one ---- */
 
-/* park -- our wants in other mailboxes than `but` are not to be woken.  Returns 0, or -1. */
+/* park -- have no want of ours woken, but in `but`.  Returns 0, or -1. */
 static int
 park(struct select *s, const struct inlet *but)
 {
-	for (uint32_t i = 0; i < s->n; i++)
-		if (&s->list[i] != but && s->list[i].kind == CHANNEL_MAILBOX && receiver_park(&s->list[i].receiver) == -1)
+	for EACH(s, one)
+		if (one != but && one->kind == CHANNEL_MAILBOX && receiver_park(&one->receiver) == -1)
 			return -1;
 	return 0;
 }
 
 /* What a mailbox has for us next. */
 struct offer_of {
-	struct inlet *one;             /* NULL: nothing */
+	struct inlet *one;              /* NULL: nothing */
 	uint32_t rank;                  /* how soon its tag and source are wanted */
 	uint64_t time_us;
 };
@@ -65,12 +70,13 @@ comes_first(const struct offer_of *a, const struct offer_of *b)
 
 /*
  * probe_all -- see which mailbox has what comes first, and which what comes next.
- * Whoever was passed over often is first: what a sender says of the time, and a clock, may be wrong.
+ * A mailbox that was passed over often comes first: a sender's time, or a clock, may be wrong.
  * Returns 0, or -1.
  */
 static int
 probe_all(struct select *s, struct offer_of *first, struct offer_of *second, uint64_t deadline_ns)
 {
+	const struct receiver_ask ask = { .messages = 1, .bytes = RUN_BYTES, .probe = true };
 	struct offer_of this;
 	uint64_t now = clock_wall_us();
 
@@ -82,7 +88,7 @@ probe_all(struct select *s, struct offer_of *first, struct offer_of *second, uin
 		if (one->kind != CHANNEL_MAILBOX || one->ended)
 			continue;
 		s->from = one;
-		r = inlet_mailbox(s, one, (struct inlet_ask){ .probe = true }, 1, RUN_BYTES, deadline_ns);
+		r = inlet_mailbox(s, one, ask, deadline_ns);
 		if (r == -1)
 			return -1;
 		if (r == 0)
@@ -101,12 +107,11 @@ probe_all(struct select *s, struct offer_of *first, struct offer_of *second, uin
 	return 0;
 }
 
-/* next_of_mailboxes -- what comes first in any of them.  Returns 1, 0 or -1. */
+/* next_of_mailboxes -- take what comes first in any of them.  Returns 1, 0 or -1. */
 static int
-next_of_mailboxes(struct select *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+next_of_mailboxes(struct select *s, struct receiver_ask ask, uint64_t deadline_ns)
 {
 	struct offer_of first, second;
-	struct inlet_ask ask = { .probe = false };
 	int r;
 
 	do {
@@ -116,15 +121,15 @@ next_of_mailboxes(struct select *s, uint32_t messages, size_t bytes, uint64_t de
 			return 0;
 		s->from = first.one;
 		ask.until_us = second.one != NULL && second.rank == first.rank ? second.time_us : 0;
-		r = inlet_mailbox(s, first.one, ask, messages, bytes, deadline_ns);
-	} while (r == 0);               /* somebody else was faster */
+		r = inlet_mailbox(s, first.one, ask, deadline_ns);
+	} while (r == 0);               /* another receiver was faster */
 	first.one->passed = 0;
 	return r;
 }
 
-/* try_all -- ask each source once, beginning with the one whose turn it is; several mailboxes together.  1, 0 or -1. */
+/* try_all -- ask each inlet once, beginning with the one whose turn it is; several mailboxes together.  1, 0 or -1. */
 static int
-try_all(struct select *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
+try_all(struct select *s, struct receiver_ask ask, uint64_t deadline_ns)
 {
 	bool together = s->mailboxes > 1, asked = false;
 	struct inlet *one;
@@ -138,17 +143,16 @@ try_all(struct select *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
 		if (one->kind != CHANNEL_MAILBOX)
 			r = inlet_stream(s, one, deadline_ns);
 		else if ((asked = together))
-			r = next_of_mailboxes(s, messages, bytes, deadline_ns);
+			r = next_of_mailboxes(s, ask, deadline_ns);
 		else
-			r = inlet_mailbox(s, one, (struct inlet_ask){ .probe = false }, messages, bytes, deadline_ns);
-		if (r == -1)
-			return -1;
+			r = inlet_mailbox(s, one, ask, deadline_ns);
 		if (r == 1) {
 			s->turn = (s->turn + i + 1) % s->n;
-			/* what is in hand comes first: who was not told looks by himself, and a failure shows at our next look */
+			/* a failure shows at our next look, and a waiter that was not woken looks once a second */
 			(void)park(s, s->from);
-			return 1;
 		}
+		if (r != 0)
+			return r;
 	}
 	s->from = NULL;
 	return 0;
@@ -156,26 +160,26 @@ try_all(struct select *s, uint32_t messages, size_t bytes, uint64_t deadline_ns)
 
 /* ---- waiting ---- */
 
-/* over -- whether nothing can come any more: standard input has ended, or everything has. */
+/* over -- whether nothing can come any more: standard input has ended, or every inlet has. */
 static bool
 over(const struct select *s)
 {
 	bool all = true;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (s->list[i].ended && !s->list[i].named)
+	for EACH(s, one) {
+		if (one->ended && !one->named)
 			return true;
-		all = all && s->list[i].ended;
+		all = all && one->ended;
 	}
 	return all;
 }
 
-/* begun -- whether a message of a stream has begun to come, which would be lost with us. */
+/* begun -- whether a message has begun to come from a stream: it would be lost if we ended now. */
 static bool
 begun(const struct select *s)
 {
-	for (uint32_t i = 0; i < s->n; i++)
-		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && reader_begun(s->list[i].reader))
+	for EACH(s, one)
+		if (!one->ended && one->kind != CHANNEL_MAILBOX && reader_begun(one->reader))
 			return true;
 	return false;
 }
@@ -184,11 +188,9 @@ begun(const struct select *s)
 static int
 look_again(struct select *s)
 {
-	struct inlet *one;
 	int r;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		one = &s->list[i];
+	for EACH(s, one) {
 		if (one->ended)
 			continue;
 		if (one->kind != CHANNEL_MAILBOX)
@@ -202,24 +204,20 @@ look_again(struct select *s)
 	return 0;
 }
 
-/* sleep_ms -- until the next look, the deadline, or the moment when a delayed message falls due. */
+/* sleep_ms -- milliseconds to the next look, the deadline, or the moment when a delayed message falls due. */
 static int
 sleep_ms(const struct select *s, uint64_t deadline_ns)
 {
 	int ms = clock_left_ms(deadline_ns, LOOK_MS);
-	uint64_t now, due;
+	uint64_t now = clock_wall_us(), due;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		due = s->list[i].kind == CHANNEL_MAILBOX ? receiver_due_us(&s->list[i].receiver) : 0;
-		/* what another reader has locked is looked at soon */
-		if (!s->list[i].ended && s->list[i].kind != CHANNEL_MAILBOX && s->list[i].reader->shut_out && ms > SHUT_OUT_MS)
+	for EACH(s, one) {
+		due = one->kind == CHANNEL_MAILBOX ? receiver_due_us(&one->receiver) : 0;
+		if (!one->ended && one->kind != CHANNEL_MAILBOX && one->reader->shut_out && ms > SHUT_OUT_MS)
 			ms = SHUT_OUT_MS;
-		if (due == 0)
-			continue;
-		now = clock_wall_us();
-		if (due <= now)
+		if (due != 0 && due <= now)
 			return 0;
-		if ((due - now + 999) / 1000 < (uint64_t)ms)
+		if (due != 0 && (due - now + 999) / 1000 < (uint64_t)ms)
 			ms = (int)((due - now + 999) / 1000);
 	}
 	return ms;
@@ -229,29 +227,27 @@ sleep_ms(const struct select *s, uint64_t deadline_ns)
 static nfds_t
 watch(const struct select *s, struct pollfd *polled)
 {
-	const struct inlet *one;
 	nfds_t n = 0;
 	int fds[2];
 
 	polled[n++] = (struct pollfd){ .fd = s->watched_fd };
 	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
-	for (uint32_t i = 0; i < s->n && n + 2 <= POLLED; i++) {
-		one = &s->list[i];
+	for EACH(s, one) {
 		fds[0] = one->fd;
 		fds[1] = -1;
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_watch(&one->receiver, fds);
 		else if (one->reader->follow || one->reader->shut_out)
-			continue;       /* a plain file is always readable */
+			continue;       /* it can always be read */
 		for (int j = 0; j < 2; j++)
-			if (!one->ended && fds[j] != -1)
+			if (!one->ended && fds[j] != -1 && n < POLLED)
 				polled[n++] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
 	}
 	return n;
 }
 
 /*
- * sleep_all -- sleep until a bell rings, a stream has something, or it is time to look.
+ * sleep_all -- sleep until a mailbox wakes us, a stream has something, or it is time to look.
  * Returns 1 look, 2 the event came, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
  */
 static int
@@ -285,21 +281,28 @@ sleep_all(struct select *s, uint64_t deadline_ns)
 	}
 }
 
+static struct receiver_ask
+ask_for(uint32_t messages, size_t bytes)
+{
+	return (struct receiver_ask){ .messages = messages, .bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES };
+}
+
 int
 select_next(struct select *s, uint32_t messages, size_t bytes)
 {
+	const struct receiver_ask ask = ask_for(messages, bytes);
 	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns);
 	int r;
 
 	s->deadline_ns = 0;
-	/* a single mailbox marks them done in the section in which it claims the next */
+	/* a single mailbox marks them done in the locked section in which it claims the next */
 	if (s->n > 1 && select_settle(s, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
-	/* a single message is put back as well by the death of who has it: seven calls less for a one-shot */
+	/* a process that takes a single message may die of the signal: its claim is put back.  It saves seven calls */
 	if (s->timeout_ns != 0 && !s->all && !s->single)
 		io_catch_stop();
 	for (;;) {
-		r = try_all(s, messages, bytes, deadline_ns);
+		r = try_all(s, ask, deadline_ns);
 		if (r != 0)
 			return r;
 		if (over(s))
@@ -324,13 +327,14 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 int
 select_more(struct select *s, uint32_t messages, size_t bytes)
 {
+	const struct receiver_ask ask = ask_for(messages, bytes);
 	struct inlet *one = s->from;
 	int r;
 
 	if (one->ended)
 		return 0;
 	if (one->kind == CHANNEL_MAILBOX)
-		return inlet_mailbox(s, one, (struct inlet_ask){ .probe = false }, messages, bytes, INLET_LOOK);
+		return inlet_mailbox(s, one, ask, INLET_LOOK);
 	r = inlet_stream(s, one, INLET_LOOK);
 	return r == 0 && !one->ended && reader_begun(one->reader) ? inlet_stream(s, one, CLOCK_NEVER) : r;
 }
@@ -349,20 +353,13 @@ select_settle(struct select *s, uint32_t from, enum receiver_end end, uint64_t d
 	return receiver_settle(&s->from->receiver, &s->run, from, end, delay_us);
 }
 
-/* close_run -- settle what is in hand: what was delivered is done, a signal to stop or not.  Returns 0, or -1. */
-static int
-close_run(struct select *s)
-{
-	return select_settle(s, s->run.delivered, RECEIVER_BACK, 0) == -1 ? -1 : select_settle(s, 0, RECEIVER_DONE, 0);
-}
-
 void
 select_close(struct select *s)
 {
-	(void)close_run(s);
-	for (uint32_t i = 0; i < s->n; i++) {
-		struct inlet *one = &s->list[i];
-
+	/* what was delivered is done, signal to stop or not */
+	if (select_settle(s, s->run.delivered, RECEIVER_BACK, 0) == 0)
+		(void)select_settle(s, 0, RECEIVER_DONE, 0);
+	for EACH(s, one) {
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_close(&one->receiver);
 		else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sources: where messages come from: mailboxes, FIFOs, pipes, files, several at once.
+ * select: messages from several channels at once: mailboxes, FIFOs, pipes, files.
  *
  * Of several mailboxes what is wanted most is taken first, and of that what was sent first.  A stream cannot be asked
  * what it has without taking it: streams take turns, with each other and with all the mailboxes together.
@@ -18,28 +18,28 @@
 int select_add(struct select *s, const char *name, const char *path);
 
 /*
- * select_next -- what is in hand is done; get the next: at most `messages`, of about `bytes`.
- * Returns 1: s->from is set, and messages are in s->run, or one is in s->message (s->streamed).
- * Returns 2: event_fd can be read; the next call goes on with the wait.
- * A message of a stream that has begun to come is waited for to its end.
- * Returns 0: nothing now (all, or no patience), every stream has ended, or the message with s->id is gone.
- * Returns -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
+ * select_next -- mark what is in hand done, and get the next: at most `messages`, of about `bytes`.
+ * A message that has begun to come from a stream is waited for to its end.
+ * Returns 1 with s->from and messages in s->run, or one in s->message (s->streamed);
+ * 2 where event_fd can be read: the next call goes on with the wait;
+ * 0 nothing now (all, or no time to wait), every stream has ended, or the message with s->id is gone;
+ * -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
  */
 int select_next(struct select *s, uint32_t messages, size_t bytes);
 
 /*
- * select_more -- what more there is now where the messages in hand came from, which the caller has taken over
+ * select_more -- get what more there is now where the messages in hand came from, which the caller has taken over
  * (s->run.n is 0).  Does not wait for one to begin.  Returns 1, 0 or -1, as select_next.
  */
 int select_more(struct select *s, uint32_t messages, size_t bytes);
 
-/* select_park -- nothing is to be taken at present: whoever waits besides us is woken instead.  Returns 0, or -1. */
+/* select_park -- take nothing at present: other waiting processes are woken in our place.  Returns 0, or -1. */
 int select_park(struct select *s);
 
-/* select_settle -- what is in hand from item `from` on is done or put back (receiver_settle).  Returns 0, or -1. */
+/* select_settle -- settle what is in hand from item `from` on (receiver_settle), if of a mailbox.  Returns 0, or -1. */
 int select_settle(struct select *s, uint32_t from, enum receiver_end end, uint64_t delay_us);
 
-/* select_close -- put back what is in hand and has not been delivered, take the wants down, and let go. */
+/* select_close -- put back what is in hand and has not been delivered, withdraw the wants, and let go. */
 void select_close(struct select *s);
 
 #endif

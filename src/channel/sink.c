@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sink: one face for mailboxes and streams.  What a crash leaves is theirs to say. */
+/* sink: one interface to mailboxes and streams.  For what a crash leaves see mailbox.h and writer.h. */
 #include "channel/sink.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "stream/splice_in.h"
 
-/* sender -- the mailbox's sender, whose waits that begin now end in time. */
+/* sender -- the mailbox's sender, with the sink's timeout. */
 static struct sender *
 sender(struct sink *s)
 {
@@ -22,7 +22,7 @@ sender(struct sink *s)
 	return &s->sender;
 }
 
-/* writer -- the stream's writer, likewise. */
+/* writer -- the stream's writer, with the sink's timeout from now on. */
 static struct writer *
 writer(struct sink *s)
 {
@@ -55,28 +55,9 @@ sink_put(struct sink *s, const struct message *head, const char *data, size_t le
 }
 
 int
-sink_put_records(struct sink *s, const struct message *head, const char **data, const char *limit, char mark)
-{
-	const char *at;
-
-	if (sink_keeps(s))
-		return sender_put_records(sender(s), head, data, limit, mark);
-	for (; (at = find_byte(*data, limit, mark)) != NULL; *data = at + 1)
-		if (at - *data > MAILBOX_INLINE || sink_put(s, head, *data, (size_t)(at - *data)) == -1)
-			return at - *data > MAILBOX_INLINE ? 1 : -1;
-	return 0;
-}
-
-int
 sink_flush(struct sink *s)
 {
 	return sink_is_mailbox(s) ? sender_flush(sender(s)) : writer_flush(writer(s));
-}
-
-uint32_t
-sink_waiting(const struct sink *s)
-{
-	return sink_is_mailbox(s) ? sender_waiting(&s->sender) : 0;
 }
 
 void
@@ -125,24 +106,34 @@ sink_share(struct sink *s, const struct sink *from)
 }
 
 int
-sink_again(struct sink *s, const struct message *head)
+sink_message(struct sink *s, struct message *m)
 {
-	if (sink_is_mailbox(s))
-		return sender_again(sender(s), head);
-	errno = EPIPE;
+	char piece[MAILBOX_INLINE];
+	ssize_t n;
+
+	if (m->len <= MAILBOX_INLINE) {
+		n = message_read(m, piece, sizeof piece);
+		if (n == -1)
+			return -1;
+		if (sink_put(s, m, piece, (size_t)n) == 0 && sink_flush(s) == 0)
+			return 0;
+		sink_drop(s);           /* it does not go with the next one */
+		return -1;
+	}
+	if (sink_begin(s, m) == -1)
+		return -1;
+	while ((n = message_read(m, piece, sizeof piece)) > 0 && sink_data(s, piece, (size_t)n) == 0)
+		;
+	if (n == 0 && sink_end(s) == 0)
+		return 0;
+	sink_abort(s);
 	return -1;
 }
 
-bool
-sink_done(const struct sink *s)
-{
-	return sink_is_mailbox(s) && sender_done(&s->sender);
-}
-
 /*
- * pipe_room -- how many bytes can go through a pipe without waiting for its reader.
- * One that is empty takes any message: there is none so large that it is never sent.  Else at most every second byte
- * of a page may be in use, as a frame is never split between two; and the same holds for what we write.
+ * pipe_room -- how many bytes a pipe takes without waiting for its reader.
+ * An empty pipe takes any message, so that none is too large to be sent.  Else count on half of each page: a frame is
+ * never split between two pages, neither one that is there nor one of ours.
  */
 static uint64_t
 pipe_room(int fd)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* handler: spawn and feed.  If we die the command goes on, and its message goes to the next receiver. */
+/* command: see command.h.  After a crash the command goes on, and its message goes to the next receiver. */
 #include "deliver/command.h"
 
 #include <errno.h>
@@ -21,107 +21,62 @@ enum {
 	STATUS_MISSING = 127,
 };
 
-/* The environment of a command: ours, with the message's variables in place of any of their names. */
-struct environment {
-	char **list;                    /* NULL-terminated; allocated, its strings are not */
-	char text[VARIABLES][FRAME_HEADER_MAX];
-};
-
-static void
-set_slice(char *out, const char *name, struct slice value)
+/*
+ * set -- set variable i of our environment, which commands inherit; a value that has no room is left empty.
+ * putenv(3), as the text is ours: glibc never frees a value that setenv(3) has copied.  Returns 0, or -1.
+ */
+static int
+set(int i, const char *name, struct slice value)
 {
-	int n = snprintf(out, FRAME_HEADER_MAX, "%s=", name);
+	static char text[VARIABLES][FRAME_HEADER_MAX];
+	size_t room = FRAME_HEADER_MAX - strlen(name) - 1;
 
-	if (value.len > FRAME_HEADER_MAX - 1 - (size_t)n)
-		value.len = 0;
-	if (value.len > 0)
-		memcpy(out + n, value.p, value.len);
-	out[(size_t)n + value.len] = '\0';
+	snprintf(text[i], FRAME_HEADER_MAX, "%s=%.*s", name, value.len < room ? (int)value.len : 0, value.p);
+	unsetenv(name);         /* it may stand there twice */
+	return putenv(text[i]) == 0 ? 0 : -1;
 }
 
-static void
-set_number(char *out, const char *name, uint64_t n, bool known)
+/* number -- n as text, empty where it is unknown. */
+static struct slice
+number(char *text, uint64_t n, bool known)
 {
-	if (known)
-		snprintf(out, FRAME_HEADER_MAX, "%s=%llu", name, (unsigned long long)n);
-	else
-		snprintf(out, FRAME_HEADER_MAX, "%s=", name);
+	return (struct slice){ text, known ? num_decimal(text, n) : 0 };
 }
 
-/* set_reply -- the mailbox for the answer, decoded. */
-static void
-set_reply(char *out, const struct message *m)
+/* set_variables -- set the MBOX_* of a command.  Returns 0, or -1. */
+static int
+set_variables(const struct command *h)
 {
-	char reply[FRAME_HEADER_MAX];
+	static const struct message none = { .tag = { "", 0 }, .source = { "", 0 }, .len = MESSAGE_LEN_UNKNOWN };
+	const struct message *m = h->message != NULL ? h->message : &none;
+	char text[32], reply[FRAME_HEADER_MAX];
 	struct slice value;
 	long n;
 
 	frame_header(m->extra, "reply", &value);
 	n = frame_decode(reply, value);
-	set_slice(out, "MBOX_REPLY", (struct slice){ reply, n > 0 && memchr(reply, '\0', (size_t)n) == NULL ? (size_t)n : 0 });
-}
-
-/* set_variables -- write the MBOX_* of a command. */
-static void
-set_variables(char (*text)[FRAME_HEADER_MAX], const struct command *h)
-{
-	static const struct message none = { .len = MESSAGE_LEN_UNKNOWN };
-	const struct message *m = h->message != NULL ? h->message : &none;
-
-	set_slice(text[0], "MBOX_TAG", m->tag);
-	set_slice(text[1], "MBOX_SOURCE", m->source);
-	set_number(text[2], "MBOX_ID", m->id, m->id != 0);
-	if (m->time_us != 0)
-		snprintf(text[3], FRAME_HEADER_MAX, "MBOX_TIME=%llu.%06llu",
-		    (unsigned long long)(m->time_us / 1000000), (unsigned long long)(m->time_us % 1000000));
-	else
-		set_number(text[3], "MBOX_TIME", 0, false);
-	set_number(text[4], "MBOX_LENGTH", m->len, m->len != MESSAGE_LEN_UNKNOWN);
-	set_number(text[5], "MBOX_TRY", m->attempt > 0 ? m->attempt : 1, m != &none);
-	set_reply(text[6], m);
-	set_slice(text[7], "MBOX_NAME", slice_of(h->channel));
-	set_number(text[8], "MBOX_COUNT", h->count, m == &none);
-}
-
-/* is_ours -- whether an environment string sets one of the message's variables. */
-static bool
-is_ours(const char *s, char (*text)[FRAME_HEADER_MAX])
-{
-	for (int i = 0; i < VARIABLES; i++)
-		if (strncmp(s, text[i], strcspn(text[i], "=") + 1) == 0)
-			return true;
-	return false;
-}
-
-static int
-make_environment(struct environment *e, const struct command *h)
-{
-	size_t n = 0, used = 0;
-
-	set_variables(e->text, h);
-	while (environ[n] != NULL)
-		n++;
-	e->list = calloc(n + VARIABLES + 1, sizeof *e->list);
-	if (e->list == NULL)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (!is_ours(environ[i], e->text))
-			e->list[used++] = environ[i];
-	for (int i = 0; i < VARIABLES; i++)
-		e->list[used++] = e->text[i];
-	return 0;
+	if (n == -1 || memchr(reply, '\0', (size_t)n) != NULL)
+		n = 0;
+	return set(0, "MBOX_TAG", m->tag) == -1
+	    || set(1, "MBOX_SOURCE", m->source) == -1
+	    || set(2, "MBOX_ID", number(text, m->id, m->id != 0)) == -1
+	    || set(3, "MBOX_TIME", (struct slice){ text, m->time_us != 0 ? frame_time(text, m->time_us) : 0 }) == -1
+	    || set(4, "MBOX_LENGTH", number(text, m->len, m->len != MESSAGE_LEN_UNKNOWN)) == -1
+	    || set(5, "MBOX_TRY", number(text, m->attempt > 0 ? m->attempt : 1, m != &none)) == -1
+	    || set(6, "MBOX_REPLY", (struct slice){ reply, (size_t)n }) == -1
+	    || set(7, "MBOX_NAME", slice_of(h->channel)) == -1
+	    || set(8, "MBOX_COUNT", number(text, h->count, m == &none)) == -1 ? -1 : 0;
 }
 
 int
 command_start(const struct command *h, pid_t *pid)
 {
-	struct environment env;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t defaults;
 	int err;
 
-	if (make_environment(&env, h) == -1)
+	if (set_variables(h) == -1)
 		return -1;
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
@@ -134,10 +89,9 @@ command_start(const struct command *h, pid_t *pid)
 	if (err == 0 && h->out_fd != -1)
 		err = posix_spawn_file_actions_adddup2(&actions, h->out_fd, STDOUT_FILENO);
 	if (err == 0)
-		err = posix_spawnp(pid, h->argv[0], &actions, &attr, h->argv, env.list);
+		err = posix_spawnp(pid, h->argv[0], &actions, &attr, h->argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
-	free(env.list);
 	errno = err;
 	return err == 0 ? 0 : -1;
 }
@@ -164,7 +118,7 @@ feed_piece(int fd, const char *p, size_t n)
 {
 	ssize_t put;
 
-	/* the first signal to stop lets the command finish: it gets all of its input */
+	/* after the first signal to stop the command may finish: it gets all of its input */
 	while (n > 0 && io_stops < 2) {
 		put = write(fd, p, n);
 		if (put >= 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* handler: a command that is run on a message, or on several. */
+/* command: a command that is run on a message, or on several. */
 #ifndef DELIVER_COMMAND_H
 #define DELIVER_COMMAND_H
 
@@ -8,15 +8,15 @@
 /* What the end of a command means. */
 enum command_end {
 	COMMAND_DONE,           /* exit 0 */
-	COMMAND_BACK,           /* exit 75, or a signal: the message goes back as it was */
-	COMMAND_FAILED,         /* any other status: a try */
+	COMMAND_BACK,           /* exit 75, or a signal: the message is put back as it was */
+	COMMAND_FAILED,         /* any other status: a try is counted */
 };
 
 /* What a command is run with. */
 struct command {
 	char *const *argv;
 	const char *channel;            /* MBOX_NAME */
-	const struct message *message;  /* whose headers the other MBOX_* tell; NULL: a batch ... */
+	const struct message *message;  /* for the other MBOX_*; NULL: a batch ... */
 	uint32_t count;                 /* ... of so many messages, MBOX_COUNT */
 	int in_fd;                      /* its standard input */
 	int out_fd;                     /* its standard output; -1: ours */
@@ -25,12 +25,12 @@ struct command {
 /* command_start -- start the command.  Returns 0 with its pid, or -1 with errno of posix_spawnp(3). */
 int command_start(const struct command *h, pid_t *pid);
 
-/* command_cannot -- the exit status that an errno of command_start stands for: 127, 126, or 0 for our own failures. */
+/* command_cannot -- the exit status for an errno of command_start: 127, 126; 0: the fault is not the command's. */
 int command_cannot(int err);
 
 /*
  * command_feed -- write a payload to a command, to its end or until the command reads no more.
- * Returns 0, or -1: the command has a part and waits for more.  EINTR: we were asked a second time to stop (io_stops);
+ * Returns 0, or -1: the command has part of it and waits for more.  EINTR: a second signal asked to stop (io_stops);
  * else errno of message_read (EBADMSG: it is cut short) or of write(2).
  */
 int command_feed(int fd, struct message *m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* deliver: from hand to output.  A crash in it leaves the messages claimed by a dead process. */
+/* deliver: see deliver.h.  A crash leaves the messages in hand claimed by a dead process: they are given out again. */
 #include "deliver/deliver.h"
 
 #include <errno.h>
@@ -10,24 +10,22 @@
 #include "base/io.h"
 #include "stream/splice_out.h"
 
-/* put_back -- deliver failed: note where, and give back items from on. */
+/* put_back -- put back the messages in hand from item `from` on.  Returns as deliver_failed. */
 static int
 put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 {
 	int err = errno;
 
-	d->failed_at = at;
-	d->failed_on = on;
 	d->cut = d->sources->streamed && err == EBADMSG;
 	d->sources->run.delivered = from;
 	select_settle(d->sources, from, d->cut ? RECEIVER_DROPPED : RECEIVER_BACK, 0);
 	errno = err;
-	return -1;
+	return deliver_failed(d, at, on);
 }
 
 /* ---- to the output ---- */
 
-/* write_any -- write a message whose payload is not in memory, or that the output takes apart. */
+/* write_any -- write a message, in whatever form, wherever its payload is. */
 static int
 write_any(struct deliver *d, struct message *m)
 {
@@ -36,7 +34,7 @@ write_any(struct deliver *d, struct message *m)
 	return output_flush(d->output) == -1 ? -1 : pump_message(m, d->output->fd);
 }
 
-/* written -- how many of the run in hand are written to their last byte. */
+/* written -- how many messages of the run in hand are written to their last byte. */
 static uint32_t
 written(const struct deliver *d)
 {
@@ -47,7 +45,6 @@ written(const struct deliver *d)
 	return n;
 }
 
-/* cannot_read, cannot_write -- put_back, with the words for it. */
 static int
 cannot_read(struct deliver *d)
 {
@@ -59,13 +56,13 @@ cannot_write(struct deliver *d)
 {
 	if (errno == EBADMSG || errno == EILSEQ)
 		return cannot_read(d);
-	/* what a reader who has gone left unread nobody knows; where we were told to stop, he is still there */
+	/* what a pipe's reader had read before it left is unknown: nothing counts.  After EINTR it is still there */
 	return put_back(d, d->output->file || errno == EINTR ? written(d) : 0, "write to", "standard output");
 }
 
 /*
- * write_item -- item i of the run in hand.
- * Returns 1; 0 where we only look, and the message has been received by somebody meanwhile; or -1, all put back.
+ * write_item -- write item i of the run in hand.
+ * Returns 1; 0 where we only look, and the message has been received meanwhile; or -1, all put back.
  */
 static int
 write_item(struct deliver *d, uint32_t i)
@@ -89,6 +86,7 @@ write_item(struct deliver *d, uint32_t i)
 	return r == -1 ? cannot_write(d) : 1;
 }
 
+/* write_run -- write the run in hand.  n: is raised by how many were written.  Returns 1, or -1. */
 static int
 write_run(struct deliver *d, uint64_t *n)
 {
@@ -100,10 +98,8 @@ write_run(struct deliver *d, uint64_t *n)
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (!plain || !run_payload(run, i, &payload))
 			r = write_item(d, i);
-		else if (output_payload(d->output, payload.p, payload.len) == 0)
-			r = 1;
 		else
-			r = cannot_write(d);
+			r = output_payload(d->output, payload.p, payload.len) == 0 ? 1 : cannot_write(d);
 		if (r == -1)
 			return -1;
 		*n += (uint64_t)r;
@@ -119,6 +115,7 @@ deliver_begun(struct message *m)
 		m->reader->deadline_ns = CLOCK_NEVER;
 }
 
+/* write_message -- write the message of a stream.  Returns as write_run. */
 static int
 write_message(struct deliver *d, uint64_t *n)
 {
@@ -134,32 +131,8 @@ write_message(struct deliver *d, uint64_t *n)
 
 /* ---- dead letters ---- */
 
-/* send_copy -- send a message on, payload and all. */
-static int
-send_copy(struct sink *to, struct message *m)
-{
-	char piece[MAILBOX_INLINE];
-	ssize_t n;
-
-	if (m->data != NULL && m->len <= MAILBOX_INLINE) {
-		if (sink_put(to, m, m->data, m->len) == 0 && sink_flush(to) == 0)
-			return 0;
-		sink_drop(to);          /* it is put back: it does not go with the next one */
-		return -1;
-	}
-	if (sink_begin(to, m) == -1)
-		return -1;
-	while ((n = message_read(m, piece, sizeof piece)) > 0)
-		if (sink_data(to, piece, (size_t)n) == -1)
-			break;
-	if (n == 0 && sink_end(to) == 0)
-		return 0;
-	sink_abort(to);
-	return -1;
-}
-
 /*
- * put_label -- put a header into a dead letter's, or with value NULL take it out.
+ * put_label -- set a header of a dead letter, or with value NULL remove it.
  * extra: FRAME_HEADER_MAX bytes, which m->extra will point into.  Returns 0, or -1 with EMSGSIZE, and m as it was.
  */
 static int
@@ -181,10 +154,7 @@ put_label(struct message *m, const char *key, const char *value, char *extra)
 	return 0;
 }
 
-/*
- * last_header -- the key of the last header that is none of a dead letter's own.  key: FRAME_KEY_MAX + 1 bytes.
- * Returns whether there is one.
- */
+/* last_header -- find the last header of the sender's.  key: FRAME_KEY_MAX + 1 bytes.  Returns whether there is one. */
 static bool
 last_header(const struct message *m, char *key)
 {
@@ -203,15 +173,16 @@ last_header(const struct message *m, char *key)
 
 /*
  * label -- add to a dead letter's headers what became of it: why, after how many tries, and where it came from.
- * A header line has an end, and a dead letter must be made of any message: headers of the sender's go, the last first,
- * until the first three are in, and origin is left out where it does not fit then.
+ * A header line is bounded, and any message must make a dead letter: the sender's headers go, the last first, until
+ * status, tries and origin-id are in; origin is left out where it does not fit then.
  * extra: FRAME_HEADER_MAX bytes, which m->extra will point into.
  */
 static int
 label(struct message *m, const char *from, const char *why, uint64_t tries, char *extra)
 {
-	/* without its expiry: a dead letter stays; and what a sender has under our names is none of ours */
-	static const char *const gone[] = { "expire", "origin", "status", "tries", "origin-id" }, *const *keys = gone + 2;
+	/* expire: a dead letter stays; the others: what the sender put under our names */
+	static const char *const gone[] = { "expire", "origin", "status", "tries", "origin-id" };
+	static const char *const *const keys = gone + 2;
 	char numbers[2][24], key[FRAME_KEY_MAX + 1];
 	const char *const values[] = { why, numbers[0], numbers[1] };
 
@@ -238,7 +209,7 @@ deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 
 	if (receiver_message(&s->from->receiver, &s->run, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
-	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : send_copy(d->dead, &m);
+	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : sink_message(d->dead, &m);
 	io_close(m.fd);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * deliver: what was received goes to the output, or to the dead letters, and only then counts as received.
- */
+/* deliver: what was received goes to the output, or to the dead letters, and only then counts as received. */
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
 
@@ -17,10 +15,19 @@ struct deliver {
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */
-	bool cut;                       /* ... and whether it was a message that its sender has cut short: nothing is left of it */
-	uint32_t ended;                 /* so many of the run in hand have been given to the output ... */
+	bool cut;                       /* ... and whether its sender cut the message short: nothing is left of it */
+	uint32_t ended;                 /* how many of the run in hand have been given to the output ... */
 	uint64_t ends[RUN_MESSAGES];    /* ... and where each ends in it (outbuf_end) */
 };
+
+/* deliver_failed -- note what failed, and on what.  Returns -1, errno as it was. */
+static inline int
+deliver_failed(struct deliver *d, const char *at, const char *on)
+{
+	d->failed_at = at;
+	d->failed_on = on;
+	return -1;
+}
 
 /*
  * deliver_run -- write what select_next gave.
@@ -31,12 +38,12 @@ struct deliver {
 int deliver_run(struct deliver *d, uint64_t *n);
 
 /*
- * deliver_bury -- the one message in hand goes to the dead letters, and leaves its mailbox.
+ * deliver_bury -- send the one message in hand to the dead letters, and take it out of its mailbox.
  * why, tries: its headers.  Returns as deliver_run.
  */
 int deliver_bury(struct deliver *d, const char *why, uint64_t tries);
 
-/* deliver_begun -- a message that is still in a stream is waited for to its end: patience is for one to come. */
+/* deliver_begun -- wait for the rest of a message that is still in a stream, whatever the timeout for it to begin. */
 void deliver_begun(struct message *m);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* jobs: a crash leaves commands that go on, and their messages claimed by a dead process. */
+/* jobs: see jobs.h.  A crash leaves commands that go on, and their messages claimed by a dead process. */
 #include "deliver/jobs.h"
 
 #include <errno.h>
@@ -18,24 +18,24 @@
 
 enum {
 	LOOK_MS = 1000,                         /* a signal that came just before poll(2) is seen after this time */
-	STATUS_OWN_FAILURE = 125,               /* what mrecv failed at is not the command's */
+	STATUS_OWN_FAILURE = 125,               /* a failure of mrecv's own, not of the command */
 };
 
 #define PAUSE_NS UINT64_C(100000000)            /* after a command that put its message back, before the next */
-#define ANSWER_NS UINT64_C(1000000000)          /* so long an answer waits for room */
+#define ANSWER_NS UINT64_C(1000000000)          /* how long an answer waits for room */
 
 /* A command at work. */
 struct job {
 	pid_t pid;                      /* 0: a free slot */
 	struct inlet *from;
-	struct inflight hold;           /* what it works on, of a mailbox */
-	int cut;                        /* errno: its input could not be read to the end; 0 none */
-	int out_fd;                     /* its output, where that is an answer; -1 */
+	struct inflight inflight;       /* its messages, of a mailbox */
+	int cut;                        /* errno of what cut its input short; 0 none */
+	int out_fd;                     /* its output, where that is an answer; else -1 */
 	struct reply reply;
 };
 
-/* the writing end of event_fd */
-static volatile sig_atomic_t bell = -1;
+/* The writing end of event_fd, for the handler. */
+static volatile sig_atomic_t event_write_fd = -1;
 
 static void
 on_child(int signal)
@@ -43,8 +43,8 @@ on_child(int signal)
 	int err = errno;
 
 	(void)signal;
-	/* full: it can be read as it is */
-	if (write((int)bell, "", 1) == -1)
+	/* where the pipe is full, it can be read already */
+	if (write((int)event_write_fd, "", 1) == -1)
 		errno = err;
 }
 
@@ -60,7 +60,7 @@ jobs_init(struct jobs *j)
 	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
 	j->event_fd = ends[0];
-	bell = ends[1];
+	event_write_fd = ends[1];
 	sigemptyset(&action.sa_mask);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -73,72 +73,65 @@ void
 jobs_free(struct jobs *j)
 {
 	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
-		inflight_free(&j->list[i].hold);
+		inflight_free(&j->list[i].inflight);
 	free(j->list);
 	free(j->frames);
 }
 
-/* ---- what a job holds ---- */
+/* ---- in flight ---- */
 
-/*
- * hold -- the job holds what is in the run, and of an offer its FIFO; the run stays in hand until the job has begun.
- * Nothing holds what a stream gave.  Of an offer at which the command may fail for the last time, the payload is kept.
- */
-static int
-hold(struct jobs *j, struct job *job)
-{
-	struct select *s = j->deliver->sources;
-	uint32_t max = j->deliver->max_tries;
-	int fd;
-
-	if (s->from->kind != CHANNEL_MAILBOX)
-		return 0;
-	if (inflight_add(&job->hold, &s->from->receiver, &s->run) == -1)
-		return -1;
-	if (!s->run.offer || max == 0 || inflight_tries(&job->hold, job->hold.n - 1) + 1 < max)
-		return 0;
-	deliver_begun(&s->message);
-	fd = tmpfile_keep(&s->message);
-	inflight_keep(&job->hold, fd);
-	return fd == -1 ? -1 : 0;
-}
-
-/* settle_some -- settle n of what the job holds. */
+/* settle_some -- settle n of the job's messages in flight. */
 static int
 settle_some(struct job *job, uint32_t from, uint32_t n, enum receiver_end end, uint64_t delay_us)
 {
-	return n == 0 ? 0 : inflight_settle(&job->hold, &job->from->receiver, from, n, end, delay_us);
+	return n == 0 ? 0 : inflight_settle(&job->inflight, &job->from->receiver, from, n, end, delay_us);
 }
 
 /*
- * failed -- note where.  What the job held is put back, but a message that its sender has cut short, the last one.
- * Returns -1, errno as it was.
+ * failed -- note what failed.  The job's messages are put back, but one that its sender has cut short, the last.
+ * Returns as deliver_failed.
  */
 static int
 failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
-	uint32_t n = job->hold.n;
-	bool offer = n > 0 && inflight_is_offer(&job->hold, n - 1);
+	uint32_t n = job->inflight.n;
+	bool offer = n > 0 && inflight_is_offer(&job->inflight, n - 1);
 
 	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
 	if (j->deliver->cut && offer)
 		settle_some(job, --n, 1, RECEIVER_DROPPED, 0);
 	settle_some(job, 0, n, RECEIVER_BACK, 0);
-	inflight_drop(&job->hold);
-	j->deliver->failed_at = at;
-	j->deliver->failed_on = on;
+	inflight_drop(&job->inflight);
 	errno = err;
-	return -1;
+	return deliver_failed(j->deliver, at, on);
 }
 
-/* not_held -- hold has failed: so has the job.  Returns -1, errno as it was. */
+/*
+ * take_over -- add what is in the run, and the FIFO of an offer, to the job's messages in flight; the run stays in
+ * hand until the job has begun.  A stream's message is not in flight: it cannot be settled.
+ * The payload of an offer at which the command may fail for the last time is kept, for the dead letter.
+ * Returns 0, or -1, failed.
+ */
 static int
-not_held(struct jobs *j, struct job *job)
+take_over(struct jobs *j, struct job *job)
 {
 	struct select *s = j->deliver->sources;
-	int err = errno;
+	uint32_t max = j->deliver->max_tries;
+	int fd, err;
 
+	if (s->from->kind != CHANNEL_MAILBOX)
+		return 0;
+	if (inflight_add(&job->inflight, &s->from->receiver, &s->run) == 0) {
+		if (!s->run.offer || max == 0 || inflight_tries(&job->inflight, job->inflight.n - 1) + 1 < max)
+			return 0;
+		deliver_begun(&s->message);
+		fd = tmpfile_keep(&s->message);
+		inflight_keep(&job->inflight, fd);
+		if (fd != -1)
+			return 0;
+	}
+	err = errno;
 	if (err != EBADMSG)
 		select_settle(s, 0, RECEIVER_BACK, 0);
 	s->run.n = 0;           /* settled, or the job's */
@@ -156,12 +149,11 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	struct command h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
 		.in_fd = in_fd, .out_fd = -1 };
 	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
-	int err;
 
 	job->out_fd = -1;
 	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
-		/* what stands in a frame on a pipe, or comes by rendezvous, the kernel did not tell */
-		if (m->reader != NULL || job->hold.n == 0)
+		/* in a frame from a pipe, or by rendezvous, uid is only the sender's claim: ignore it */
+		if (m->reader != NULL || job->inflight.n == 0)
 			job->reply.uid = -1;
 		job->out_fd = h.out_fd = tmpfile_open();
 		if (job->out_fd == -1)
@@ -171,11 +163,9 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 		j->running++;
 		return 0;
 	}
-	err = errno;
 	job->pid = 0;
 	io_close(job->out_fd);
-	j->cannot = command_cannot(err);
-	errno = err;
+	j->cannot = command_cannot(errno);
 	return failed(j, job, "run", j->command[0]);
 }
 
@@ -193,7 +183,7 @@ start_piped(struct jobs *j, struct job *job, struct message *m)
 		deliver_begun(m);
 		if (command_feed(ends[1], m) == -1) {
 			job->cut = errno;
-			kill(job->pid, SIGTERM);        /* before it takes the end of its input for the end of the payload */
+			kill(job->pid, SIGTERM);        /* before it takes this for the payload's end */
 		}
 	}
 	close(ends[1]);
@@ -215,8 +205,6 @@ start_one(struct jobs *j, struct job *job)
 		return start_piped(j, job, m);
 	if (m->fd == -1 && (m->fd = tmpfile_input(m->data, (size_t)m->len)) == -1)
 		return failed(j, job, "run", j->command[0]);
-	if (s->streamed)
-		deliver_begun(m);
 	r = launch(j, job, m, 1, m->fd);
 	close(m->fd);
 	return r;
@@ -236,8 +224,8 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		deliver_begun(&s->message);
 		r = output_message(j->frames, s->from->name, &s->message);
 		io_close(s->message.fd);
-		/* what came before it from a stream can not be put back: it is the batch */
-		if (r == -1 && *n > 0 && job->hold.n == 0) {
+		/* what came before it from a stream cannot be put back: it is the batch */
+		if (r == -1 && *n > 0 && job->inflight.n == 0) {
 			job->cut = errno;
 			r = output_cut(j->frames, before);
 		}
@@ -255,7 +243,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 	return r == -1 ? failed(j, job, "write a temporary file for", j->command[0]) : 0;
 }
 
-/* gather -- write what is in hand, and what more there is now, to the file of a batch; the job holds it. */
+/* gather -- write what is in hand, and what more there is now, to the file of a batch. */
 static int
 gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 {
@@ -273,17 +261,15 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 		if (*n >= most || job->cut != 0)
 			break;
 		r = select_more(s, most - (uint32_t)*n, RUN_BYTES);
-		if (r == 1 && !(s->run.expired && !s->streamed) && hold(j, job) == -1)
-			return not_held(j, job);
+		if (r == 1 && !(s->run.expired && !s->streamed) && take_over(j, job) == -1)
+			return -1;
 	} while (r == 1);
 	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
-		if (*n == 0 || job->hold.n > 0)
+		if (*n == 0 || job->inflight.n > 0)
 			return failed(j, job, "receive from", s->from->name);
-		job->cut = errno;       /* what came before it from a stream can not be put back */
+		job->cut = errno;       /* what came before it from a stream cannot be put back */
 	}
-	if (output_flush(j->frames) == -1)
-		return failed(j, job, "write a temporary file for", j->command[0]);
-	return 0;
+	return output_flush(j->frames) == -1 ? failed(j, job, "write a temporary file for", j->command[0]) : 0;
 }
 
 static int
@@ -307,19 +293,19 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 {
 	struct select *s = j->deliver->sources;
 	struct job *job = j->list;
-	int r, err;
+	int r;
 
 	*n = 0;
 	while (job->pid != 0)
 		job++;
 	job->from = s->from;
-	inflight_drop(&job->hold);
+	inflight_drop(&job->inflight);
 	job->cut = 0;
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
 			return deliver_bury(j->deliver, "expired", run_tries(&s->run, 0));
-	} else if (hold(j, job) == -1) {
-		return not_held(j, job);
+	} else if (take_over(j, job) == -1) {
+		return -1;
 	}
 	if (j->batch > 0) {
 		r = start_batch(j, job, most, n);
@@ -327,34 +313,30 @@ jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 		r = start_one(j, job);
 		*n = 1;
 	}
-	err = errno;
 	s->run.n = 0;
-	errno = err;
 	return r == -1 ? -1 : 1;
 }
 
 /* ---- end ---- */
 
-/* bury -- message i of the job goes to the dead letters. */
+/* bury -- send message i of the job to the dead letters. */
 static int
 bury(struct jobs *j, struct job *job, uint32_t i, int status)
 {
 	struct select *s = j->deliver->sources;
 	char why[16];
 
-	if (inflight_recall(&job->hold, &job->from->receiver, i, &s->run) == -1) {
+	if (inflight_recall(&job->inflight, &job->from->receiver, i, &s->run) == -1) {
 		s->run.n = 0;
-		j->deliver->failed_at = "receive from";
-		j->deliver->failed_on = job->from->name;
-		return -1;
+		return deliver_failed(j->deliver, "receive from", job->from->name);
 	}
 	s->from = job->from;
 	s->streamed = false;
 	snprintf(why, sizeof why, "%d", status);
-	return deliver_bury(j->deliver, why, inflight_tries(&job->hold, i) + 1) == -1 ? -1 : 0;
+	return deliver_bury(j->deliver, why, inflight_tries(&job->inflight, i) + 1) == -1 ? -1 : 0;
 }
 
-/* try_again -- the job's messages have failed once more. */
+/* try_again -- count a try of the job's messages: put them back for later, or bury those that had the last. */
 static int
 try_again(struct jobs *j, struct job *job, int status)
 {
@@ -362,19 +344,17 @@ try_again(struct jobs *j, struct job *job, int status)
 	unsigned tries;
 	int r = 0;
 
-	/* where a second signal has ended the wait for one, the others are not waited for either */
-	for (uint32_t i = 0; i < job->hold.n && !(r == -1 && errno == EINTR); i++) {
-		tries = inflight_tries(&job->hold, i) + 1;
+	/* a second signal that ends the wait for one ends it for all */
+	for (uint32_t i = 0; i < job->inflight.n && !(r == -1 && errno == EINTR); i++) {
+		tries = inflight_tries(&job->inflight, i) + 1;
 		if (max > 0 && tries >= max) {
 			if (bury(j, job, i, status) == -1)
 				r = -1;
 		} else if (settle_some(job, i, 1, RECEIVER_FAILED, mailbox_retry_us(tries)) == -1) {
-			j->deliver->failed_at = "put back to";
-			j->deliver->failed_on = job->from->name;
-			r = -1;
+			r = deliver_failed(j->deliver, "put back to", job->from->name);
 		}
 	}
-	inflight_drop(&job->hold);
+	inflight_drop(&job->inflight);
 	return r;
 }
 
@@ -392,17 +372,17 @@ answer(struct jobs *j, struct job *job, int *status)
 	if (errno == EINTR)
 		return COMMAND_BACK;
 	if (*status == 0)
-		*status = STATUS_OWN_FAILURE;   /* the command went well: its answer did not get through */
-	j->warn("answer to", reply_path(&job->reply));
+		*status = STATUS_OWN_FAILURE;   /* the command went well, its answer did not get through */
+	j->warn("answer to", job->reply.text);
 	switch (errno) {
 	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO: case EREMOTE:
-		return COMMAND_DONE;    /* it never can be */
+		return COMMAND_DONE;    /* another try would fail too */
 	default:
 		return COMMAND_FAILED;
 	}
 }
 
-/* settle -- what a command's end means for its messages.  Returns as jobs_reap. */
+/* settle -- settle the messages of a command that has ended.  Returns as jobs_reap. */
 static int
 settle(struct jobs *j, struct job *job, enum command_end end, int status)
 {
@@ -412,19 +392,16 @@ settle(struct jobs *j, struct job *job, enum command_end end, int status)
 		d->status = status;
 	if (end == COMMAND_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (settle_some(job, 0, job->hold.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1) {
-		d->failed_at = end == COMMAND_DONE ? "receive from" : "put back to";
-		d->failed_on = job->from->name;
-		return -1;
-	}
+	if (settle_some(job, 0, job->inflight.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
+		return deliver_failed(d, end == COMMAND_DONE ? "receive from" : "put back to", job->from->name);
 	if (end == COMMAND_DONE)
 		return 1;
-	/* it is the next again: give what it waits for a moment to come */
+	/* it will be given again at once: leave a moment for what the command waits for */
 	j->pause_ns = clock_after(PAUSE_NS);
 	return j->follow ? 1 : 0;
 }
 
-/* ended -- a job's command has ended.  Returns as jobs_reap. */
+/* ended -- see to a job whose command has ended.  Returns as jobs_reap. */
 static int
 ended(struct jobs *j, struct job *job, int waited)
 {
@@ -434,7 +411,7 @@ ended(struct jobs *j, struct job *job, int waited)
 	job->pid = 0;
 	j->running--;
 	if (end == COMMAND_FAILED && io_stops > 1)
-		end = COMMAND_BACK;     /* we have asked it to end */
+		end = COMMAND_BACK;     /* we asked it to end */
 	if (job->out_fd != -1) {
 		if (end != COMMAND_BACK && status != 126 && status != 127 && job->cut == 0)
 			end = answer(j, job, &status);
@@ -447,7 +424,7 @@ ended(struct jobs *j, struct job *job, int waited)
 	return settle(j, job, end, status);
 }
 
-/* pass_on -- the first signal to stop lets commands finish, the second is theirs, and the third kills them. */
+/* pass_on -- let commands finish after the first signal to stop, pass on the second, kill them at the third. */
 static void
 pass_on(struct jobs *j)
 {
@@ -474,7 +451,7 @@ jobs_reap(struct jobs *j)
 		for (i = 0; i < j->limit && j->list[i].pid != pid; i++)
 			;
 		if (i == j->limit)
-			continue;       /* a child of whoever was this process before */
+			continue;       /* a child from before this program was executed */
 		r = ended(j, &j->list[i], waited);
 		if (r == -1)
 			err = errno;
@@ -490,6 +467,7 @@ jobs_wait(struct jobs *j, uint64_t deadline_ns)
 {
 	struct pollfd event = { .fd = j->event_fd, .events = POLLIN };
 
+	/* the caller looks, whatever ended it */
 	if (io_stops <= j->passed)
-		(void)poll(&event, 1, clock_left_ms(deadline_ns, LOOK_MS));     /* whatever ended it: the caller looks */
+		(void)poll(&event, 1, clock_left_ms(deadline_ns, LOOK_MS));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * jobs: commands at work on messages, several at once, each with what it was given in its hold.
+ * jobs: commands at work on messages, several at once.
  *
  * Only what a command can start on now is claimed.  A message is settled when its command has ended: done, put back,
  * or a dead letter; one that asks for an answer, after the answer has been sent.
@@ -23,17 +23,17 @@ struct jobs {
 	bool follow;                    /* a command that puts its message back does not end it all */
 	const char *source;             /* of answers */
 	void (*warn)(const char *what, const char *object);     /* errno says the rest */
-	struct deliver *deliver;        /* where messages come from and go to die; gets status, failed_at, failed_on */
+	struct deliver *deliver;        /* where messages and dead letters go; gets status, failed_at, failed_on */
 	int cannot;                     /* after a failure: the command could not be run, 126 or 127; else 0 */
 	int event_fd;                   /* can be read once a command has ended */
 	uint32_t running;
 	uint64_t pause_ns;              /* start nothing before that (CLOCK_MONOTONIC) */
-	int passed;                     /* signals to stop that were seen to */
+	int passed;                     /* signals to stop that were handled */
 	struct job *list;
 	struct output *frames;          /* of a batch */
 };
 
-/* jobs_init -- make ready, and catch SIGCHLD; once in a process.  Returns 0, or -1. */
+/* jobs_init -- allocate, and catch SIGCHLD; once in a process.  Returns 0, or -1. */
 int jobs_init(struct jobs *j);
 
 /*
@@ -49,10 +49,10 @@ int jobs_start(struct jobs *j, uint32_t most, uint64_t *n);
  */
 int jobs_reap(struct jobs *j);
 
-/* jobs_wait -- sleep until a command has ended, a signal came, or the deadline. */
+/* jobs_wait -- sleep until a command ends, a signal comes, or the deadline; it may be sooner. */
 void jobs_wait(struct jobs *j, uint64_t deadline_ns);
 
-/* jobs_free -- let go of what jobs_init allocated. */
+/* jobs_free -- free what jobs_init allocated. */
 void jobs_free(struct jobs *j);
 
 #endif

@@ -12,7 +12,7 @@
 #include "deliver/render.h"
 
 enum {
-	PIPE_SIZE = 65536,              /* of a pipe whose size can not be asked for */
+	PIPE_SIZE = 65536,              /* of a pipe whose size cannot be asked for */
 	CHUNK = OUTBUF_SIZE / 2,        /* of a message of unknown length */
 };
 
@@ -31,30 +31,27 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	o->screen = form == OUTPUT_FORMAT && isatty(fd);
 	outbuf_init(&o->to, fd);
 	errno = EINVAL;
-	return form == OUTPUT_FORMAT && !render_format_ok(format) ? -1 : 0;
+	return form == OUTPUT_FORMAT && render_format_count(format, 'p') == -1 ? -1 : 0;
 }
 
 bool
 output_needs_payload(const struct output *o)
 {
-	return o->form != OUTPUT_JSON && (o->form != OUTPUT_FORMAT || render_format_shows(o->format));
+	return o->form != OUTPUT_JSON && (o->form != OUTPUT_FORMAT || render_format_count(o->format, 'p') > 0);
 }
 
 size_t
 output_room(const struct output *o)
 {
-	int size = PIPE_SIZE, used;
+	int size = -1, used, room;
 
 	if (!o->pipe || ioctl(o->fd, FIONREAD, &used) == -1)
 		return OUTBUF_SIZE;
 #ifdef F_GETPIPE_SZ
 	size = fcntl(o->fd, F_GETPIPE_SZ);
-	if (size == -1)
-		size = PIPE_SIZE;
 #endif
-	if (size - used < PIPE_BUF)
-		return PIPE_BUF;
-	return size - used < OUTBUF_SIZE ? (size_t)(size - used) : OUTBUF_SIZE;
+	room = (size == -1 ? PIPE_SIZE : size) - used;
+	return room < PIPE_BUF ? PIPE_BUF : room < OUTBUF_SIZE ? (size_t)room : OUTBUF_SIZE;
 }
 
 int
@@ -78,7 +75,7 @@ output_cut(struct output *o, uint64_t end)
 	return 0;
 }
 
-/* put_end -- what the form puts behind a payload.  last: its last byte, '\0' for an empty one. */
+/* put_end -- add what the form has behind a payload.  last: its last byte, '\0' for an empty one. */
 static void
 put_end(struct output *o, char last)
 {
@@ -88,29 +85,34 @@ put_end(struct output *o, char last)
 		outbuf_bytes(&o->to, "\n", 1);
 }
 
+static void
+put_bytes(struct output *o, const char *data, size_t len)
+{
+	outbuf_bytes(&o->to, data, len);
+	put_end(o, len > 0 ? data[len - 1] : '\0');
+}
+
 int
 output_bytes(struct output *o, const char *data, size_t len)
 {
 	o->to.error = 0;
-	outbuf_bytes(&o->to, data, len);
-	put_end(o, len > 0 ? data[len - 1] : '\0');
+	put_bytes(o, data, len);
 	return outbuf_result(&o->to);
 }
 
-/* put_payload -- the payload, wherever it is, and its end. */
+/* put_payload -- add the payload, wherever it is, and its end. */
 static void
 put_payload(struct output *o, struct message *m)
 {
 	struct outbuf *b = &o->to;
 	char last = '\0';
-	ssize_t n = 1;
+	ssize_t n;
 
 	if (m->reader == NULL && m->fd == -1) {
-		outbuf_bytes(b, m->data, m->data != NULL ? (size_t)m->len : 0);
-		last = m->data != NULL && m->len > 0 ? m->data[m->len - 1] : '\0';
-		n = 0;
+		put_bytes(o, m->data, m->data != NULL ? (size_t)m->len : 0);
+		return;
 	}
-	while (b->error == 0 && n > 0) {
+	while (b->error == 0) {
 		/* a stream may keep us waiting: what there is goes out first */
 		if ((m->reader != NULL || b->used > OUTBUF_SIZE / 2) && outbuf_flush(b) == -1)
 			return;
@@ -125,7 +127,7 @@ put_payload(struct output *o, struct message *m)
 	put_end(o, last);
 }
 
-/* put_head -- a header line of len bytes; 0: it would be too long. */
+/* put_head -- add a header line of len bytes; 0: it would be too long. */
 static void
 put_head(struct output *o, const char *head, size_t len)
 {
@@ -134,7 +136,7 @@ put_head(struct output *o, const char *head, size_t len)
 	outbuf_bytes(&o->to, head, len);
 }
 
-/* put_chunks -- a frame that may yet be cut short, of unknown length or not; each chunk goes as soon as it is there. */
+/* put_chunks -- add a stream's message, which may yet be cut short, in chunks: each goes out as soon as it is there. */
 static void
 put_chunks(struct output *o, struct message *m)
 {
@@ -156,7 +158,7 @@ put_chunks(struct output *o, struct message *m)
 	}
 }
 
-/* end_cut -- part of a message that is cut short has been written: what comes next is not to be taken for its rest. */
+/* end_cut -- end what was written of a message that is cut short, lest what comes next pass for its rest. */
 static void
 end_cut(struct output *o)
 {

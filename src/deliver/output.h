@@ -2,7 +2,7 @@
 /*
  * output: how a received message is written: as it is, as a line, a record, a frame, JSON, shell words, or by a format.
  *
- * What is written is gathered in memory and goes out with output_flush.  Nothing counts as delivered before that.
+ * What is written is gathered in memory and goes out with output_flush: nothing counts as delivered before.
  */
 #ifndef DELIVER_OUTPUT_H
 #define DELIVER_OUTPUT_H
@@ -24,30 +24,27 @@ struct output {
 	int fd;
 	enum output_form form;
 	const char *format;     /* for OUTPUT_FORMAT; checked by output_init */
-	bool screen;            /* fd is a terminal, and names stand in what is written */
-	bool file;              /* fd is a file or a disk, which has what was written */
-	bool pipe;              /* fd is a pipe or FIFO, whose room can be told */
+	bool screen;            /* fd is a terminal, and the form is a format */
+	bool file;              /* fd is a file or a disk, which keeps what was written */
+	bool pipe;              /* fd is a pipe or FIFO, whose room can be known */
 	struct outbuf to;
 };
 
 /* output_init -- write to fd.  Returns 0, or -1 with EINVAL: the format is malformed. */
 int output_init(struct output *o, int fd, enum output_form form, const char *format);
 
-/* output_needs_payload -- whether what is written is nothing without the payload. */
+/* output_needs_payload -- whether the form is useless without the payload. */
 bool output_needs_payload(const struct output *o);
 
-/*
- * output_room -- how many bytes can be written now without waiting long: a pipe's free space (at least PIPE_BUF), else
- * OUTBUF_SIZE.
- */
+/* output_room -- how many bytes to gather: a pipe's free space, at least PIPE_BUF; else OUTBUF_SIZE. */
 size_t output_room(const struct output *o);
 
 /*
- * output_message -- write a message; its payload is read to the end (one in a file that the form does not show: not at
- * all).  channel: the name as the user typed it.
- * Where a stream does not tell a payload's length before, JSON and OUTPUT_ENV tell it behind the payload.  A format
- * may have %l before %p, or %p twice, only if such a payload has at most OUTBUF_SIZE / 2 bytes.
- * Returns 0, or -1: EBADMSG a payload that is cut short, EILSEQ one that the form can not hold (a NUL byte, for
+ * output_message -- write a message, reading its payload to the end; a file that the form does not show is not read.
+ * channel: the name as the user typed it.
+ * Where a stream's payload has a length not known before, JSON and OUTPUT_ENV tell it behind the payload, and a format
+ * may have %l before %p, or %p twice, only for a payload of at most OUTBUF_SIZE / 2 bytes.
+ * Returns 0, or -1: EBADMSG a payload that is cut short, EILSEQ one that the form cannot hold (a NUL byte, for
  * OUTPUT_ENV), EOVERFLOW one too long for the format, EMSGSIZE a header line too long for a frame, or errno of
  * write(2).  Then part of the message may have been written.
  */
@@ -56,7 +53,7 @@ int output_message(struct output *o, const char *channel, struct message *m);
 /* output_bytes -- for OUTPUT_RAW, OUTPUT_LINES and OUTPUT_NULS: a payload in memory.  Returns 0, or -1. */
 int output_bytes(struct output *o, const char *data, size_t len);
 
-/* output_payload -- the same, inline for a payload that there is room for. */
+/* output_payload -- output_bytes, inline for a payload that there is room for. */
 static inline int
 output_payload(struct output *o, const char *data, size_t len)
 {
@@ -74,10 +71,10 @@ output_payload(struct output *o, const char *data, size_t len)
 	return 0;
 }
 
-/* output_flush -- write out what was gathered.  Returns 0, or -1 with errno of write(2). */
+/* output_flush -- write out what was gathered.  Returns as outbuf_flush. */
 int output_flush(struct output *o);
 
-/* output_cut -- in a file: take back what was added behind the place `end` (outbuf_end), which failed.  Returns 0, or -1. */
+/* output_cut -- in a file: take back what was added behind the place `end` (outbuf_end).  Returns 0, or -1. */
 int output_cut(struct output *o, uint64_t end);
 
 #endif

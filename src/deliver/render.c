@@ -2,9 +2,9 @@
 /*
  * render: see render.h.
  *
- * A payload is taken in pieces of at most HELD bytes, whatever its length.  Where a form must know more of it before
- * it writes (its length, whether it is text), the first piece is all that is looked at.  What can be refused is
- * refused before a byte of the message is gathered, as far as that piece tells.
+ * A payload is taken in pieces of at most HELD bytes, whatever its length.  Where a form must know of it before writing
+ * (its length, whether it is text), only the first piece is looked at.  What that piece shows to be refused is refused
+ * before a byte of the message is gathered.
  */
 #include "deliver/render.h"
 
@@ -14,16 +14,13 @@
 
 enum {
 	TEXT_MAX = OUTBUF_SIZE / 2,     /* bytes of a payload that JSON may hold as text */
-	HELD = TEXT_MAX / 3 * 3 + 3,    /* more than that, and a multiple of base64's three */
+	HELD = TEXT_MAX / 3 * 3 + 3,    /* more than TEXT_MAX, and a multiple of base64's three */
 	NUMBER_TEXT = 32,               /* bytes that a number or a time takes */
 };
 
-/* ---- what there is to tell ---- */
+/* ---- parts of a message ---- */
 
-/*
- * field -- what a message has as a number ('i' id, 'd' time, 'r' try, 'u' uid) in decimal; empty where it is unknown.
- * text: NUMBER_TEXT bytes.
- */
+/* field -- a number of a message ('i' id, 'd' time, 'r' try, 'u' uid) in text (NUMBER_TEXT bytes); empty: unknown. */
 static struct slice
 field(const struct message *m, char which, char *text)
 {
@@ -67,43 +64,32 @@ body_next(struct body *y)
 	return 0;
 }
 
-/* body_begin -- go to the first piece, and learn the length where that is all.  Returns 0, or -1. */
+/*
+ * body_begin -- go to the first piece; unless the payload is shown, read a stream's to its end for the length alone.
+ * Learns the length where all has been read.  Returns 0, or -1.
+ */
 static int
-body_begin(struct body *y, struct message *m)
-{
-	y->m = m;
-	y->len = m->len;
-	y->whole = m->reader == NULL && m->fd == -1;
-	y->piece = (struct slice){ m->data, m->data != NULL ? (size_t)m->len : 0 };
-	if (y->whole)
-		return 0;
-	if (body_next(y) == -1)
-		return -1;
-	if (y->whole)
-		y->len = y->piece.len;
-	return 0;
-}
-
-/* body_skip -- read a stream's payload to its end, for its length alone.  Returns 0, or -1. */
-static int
-body_skip(struct body *y, struct message *m)
+body_begin(struct body *y, struct message *m, bool shown)
 {
 	uint64_t len = 0;
 
 	y->m = m;
 	y->len = m->len;
-	y->whole = m->reader == NULL;
-	while (!y->whole) {
+	y->whole = m->reader == NULL && (m->fd == -1 || !shown);
+	y->piece = (struct slice){ m->data, m->data != NULL ? (size_t)m->len : 0 };
+	if (y->whole)
+		return 0;
+	do {
 		if (body_next(y) == -1)
 			return -1;
 		len += y->piece.len;
+	} while (!shown && !y->whole);
+	if (y->whole)
 		y->len = len;
-	}
-	y->piece = (struct slice){ NULL, 0 };
 	return 0;
 }
 
-/* put_body -- all of the payload, by put_piece.  Returns how long it was. */
+/* put_body -- add all of the payload, by put_piece.  Returns how long it was. */
 static uint64_t
 put_body(struct outbuf *b, struct body *y, void (*put_piece)(struct outbuf *, struct slice))
 {
@@ -120,28 +106,35 @@ put_body(struct outbuf *b, struct body *y, void (*put_piece)(struct outbuf *, st
 
 /* ---- JSON ---- */
 
-/* put_headers -- the further headers as members, their values decoded. */
+/* decoded -- a header's value without %XX, in text (FRAME_HEADER_MAX bytes); one that is malformed fails. */
+static struct slice
+decoded(struct outbuf *b, struct slice value, char *text)
+{
+	long len = frame_decode(text, value);
+
+	if (len == -1)
+		outbuf_fail(b, EBADMSG);
+	return (struct slice){ text, len > 0 ? (size_t)len : 0 };
+}
+
+/* put_headers -- add the further headers as members, their values decoded. */
 static void
 put_headers(struct outbuf *b, struct slice rest)
 {
 	char text[FRAME_HEADER_MAX];
 	const char *before = "";
 	struct slice key, value;
-	long len;
 
 	while (frame_next_header(&rest, &key, &value)) {
-		len = frame_decode(text, value);
-		if (len == -1)
-			outbuf_fail(b, EBADMSG);
 		outbuf_text(b, before);
 		json_string(b, key);
 		outbuf_text(b, ":");
-		json_string(b, (struct slice){ text, len > 0 ? (size_t)len : 0 });
+		json_string(b, decoded(b, value, text));
 		before = ",";
 	}
 }
 
-/* put_member -- a member whose value is a number; none where that is empty.  name: with the comma and the colon. */
+/* put_member -- add a number as a member, unless it is empty.  name: with the comma and the colon. */
 static void
 put_member(struct outbuf *b, const char *name, struct slice number)
 {
@@ -151,7 +144,7 @@ put_member(struct outbuf *b, const char *name, struct slice number)
 	}
 }
 
-/* put_json -- a line.  A length that is not known before follows the payload. */
+/* put_json -- add a line.  A length that is not known before follows the payload. */
 static void
 put_json(struct outbuf *b, struct body *y)
 {
@@ -194,7 +187,7 @@ has_nul(struct slice s)
 	return s.len > 0 && memchr(s.p, '\0', s.len) != NULL;
 }
 
-/* put_quoted -- what stands within single quotes. */
+/* put_quoted -- add what stands within single quotes. */
 static void
 put_quoted(struct outbuf *b, struct slice s)
 {
@@ -222,8 +215,8 @@ put_assignment(struct outbuf *b, const char *name, struct slice value)
 }
 
 /*
- * put_env -- shell assignments.  The payload comes behind all but its length: where it turns out late that it can not
- * be held, its quote stays open, and no shell acts on what was written.
+ * put_env -- add shell assignments.  The payload comes behind all but its length: where a NUL is found in it late, its
+ * quote stays open, and no shell acts on what was written.
  */
 static void
 put_env(struct outbuf *b, struct body *y, const char *channel)
@@ -231,15 +224,12 @@ put_env(struct outbuf *b, struct body *y, const char *channel)
 	char text[FRAME_HEADER_MAX];
 	const struct message *m = y->m;
 	struct slice reply;
-	long len;
 
 	frame_header(m->extra, "reply", &reply);
-	len = frame_decode(text, reply);
-	if (len == -1)
-		outbuf_fail(b, EBADMSG);
+	reply = decoded(b, reply, text);
 	if (has_nul(y->piece))
 		outbuf_fail(b, EILSEQ);
-	put_assignment(b, "MBOX_REPLY", (struct slice){ text, len > 0 ? (size_t)len : 0 });
+	put_assignment(b, "MBOX_REPLY", reply);
 	put_assignment(b, "MBOX_TAG", m->tag);
 	put_assignment(b, "MBOX_SOURCE", m->source);
 	put_assignment(b, "MBOX_ID", field(m, 'i', text));
@@ -269,9 +259,8 @@ format_step(const char *p)
 	return brace + 1;
 }
 
-/* format_count -- how often a format has a directive.  Returns -1 for one that is malformed. */
-static int
-format_count(const char *format, char directive)
+int
+render_format_count(const char *format, char directive)
 {
 	int n = 0;
 
@@ -286,19 +275,7 @@ format_count(const char *format, char directive)
 	}
 }
 
-bool
-render_format_ok(const char *format)
-{
-	return format_count(format, 'p') != -1;
-}
-
-bool
-render_format_shows(const char *format)
-{
-	return format_count(format, 'p') > 0;
-}
-
-/* header -- the value of a header as it stands in the frame, wherever the message keeps it; empty where it has none. */
+/* header -- the value of a header as it stands in the frame; empty where there is none. */
 static struct slice
 header(const struct message *m, struct slice key, char *text)
 {
@@ -315,7 +292,7 @@ header(const struct message *m, struct slice key, char *text)
 	return value;
 }
 
-/* put_again -- the payload, which in a file may be asked for once more. */
+/* put_again -- add the payload, and, in a file, make ready to add it again. */
 static void
 put_again(struct outbuf *b, struct body *y)
 {
@@ -332,61 +309,51 @@ put_again(struct outbuf *b, struct body *y)
 		outbuf_fail(b, errno);
 }
 
-/* put_name -- a name; on a screen what is no printable character is \\xHH, a byte at a time. */
+/* put_name -- add a name; on a screen what is no printable character is \\xHH, a byte at a time. */
 static void
 put_name(struct outbuf *b, struct slice s, bool screen)
 {
 	size_t len;
 
-	for (size_t at = 0; screen && at < s.len; at += len) {
-		len = json_plain(s.p + at, s.len - at);
+	for (size_t at = 0; at < s.len; at += len > 0 ? len : 1) {
+		len = screen ? json_plain(s.p + at, s.len - at) : s.len;
 		if (len > 0)
 			outbuf_bytes(b, s.p + at, len);
 		else
 			outbuf_printf(b, "\\x%02x", (unsigned char)s.p[at]);
-		len = len == 0 ? 1 : len;
 	}
-	if (!screen)
-		outbuf_slice(b, s);
 }
 
-/* put_directive -- what the directive or escape at p stands for.  end: where it ends. */
+/* put_format -- add what a format makes of a message. */
 static void
-put_directive(struct outbuf *b, const char *channel, struct body *y, const char *p, const char *end, bool screen)
+put_format(struct outbuf *b, const char *format, const char *channel, struct body *y, bool screen)
 {
 	const struct message *m = y->m;
 	char text[NUMBER_TEXT];
 
-	if (p[0] == '\\')
-		outbuf_bytes(b, p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1);
-	else if (p[1] == 'p')
-		put_again(b, y);
-	else if (p[1] == 'i' || p[1] == 'd')
-		outbuf_slice(b, field(m, p[1], text));
-	else if (p[1] == 'h')
-		outbuf_slice(b, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
-	else if (p[1] == 'm')
-		put_name(b, slice_of(channel), screen);
-	else if (p[1] == 'l')
-		outbuf_slice(b, (struct slice){ text, message_is_head(m) ? 0 : num_decimal(text, y->len) });
-	else if (p[1] == '%')
-		outbuf_text(b, "%");
-	else
-		put_name(b, p[1] == 't' ? m->tag : m->source, screen);
-}
-
-static void
-put_format(struct outbuf *b, const char *format, const char *channel, struct body *y, bool screen)
-{
 	for (const char *p = format, *end;; p = end) {
-		size_t plain = strcspn(p, "%\\");
-
-		outbuf_bytes(b, p, plain);
-		p += plain;
+		end = p + strcspn(p, "%\\");
+		outbuf_bytes(b, p, (size_t)(end - p));
+		p = end;
 		if (*p == '\0')
 			return;
 		end = format_step(p);
-		put_directive(b, channel, y, p, end, screen);
+		if (p[0] == '\\')
+			outbuf_bytes(b, p[1] == 'n' ? "\n" : p[1] == 't' ? "\t" : p[1] == '0' ? "" : "\\", 1);
+		else if (p[1] == 'p')
+			put_again(b, y);
+		else if (p[1] == 'i' || p[1] == 'd')
+			outbuf_slice(b, field(m, p[1], text));
+		else if (p[1] == 'h')
+			outbuf_slice(b, header(m, (struct slice){ p + 3, (size_t)(end - 1 - (p + 3)) }, text));
+		else if (p[1] == 'm')
+			put_name(b, slice_of(channel), screen);
+		else if (p[1] == 'l')
+			outbuf_slice(b, (struct slice){ text, message_is_head(m) ? 0 : num_decimal(text, y->len) });
+		else if (p[1] == '%')
+			outbuf_text(b, "%");
+		else
+			put_name(b, p[1] == 't' ? m->tag : m->source, screen);
 	}
 }
 
@@ -396,15 +363,15 @@ void
 render_message(struct outbuf *b, enum render_form form, const char *format, const char *channel, struct message *m)
 {
 	struct body y;
-	int shown = form >= RENDER_FORMAT ? format_count(format, 'p') : 1;
+	int shown = form >= RENDER_FORMAT ? render_format_count(format, 'p') : 1;
 
-	if ((shown > 0 ? body_begin(&y, m) : body_skip(&y, m)) == -1)
+	if (body_begin(&y, m, shown > 0) == -1)
 		outbuf_fail(b, errno);
 	else if (form == RENDER_JSON)
 		put_json(b, &y);
 	else if (form == RENDER_ENV)
 		put_env(b, &y, channel);
-	else if ((y.len == MESSAGE_LEN_UNKNOWN && !message_is_head(m) && format_count(format, 'l') > 0)
+	else if ((y.len == MESSAGE_LEN_UNKNOWN && !message_is_head(m) && render_format_count(format, 'l') > 0)
 	    || (shown > 1 && m->reader != NULL && !y.whole))
 		outbuf_fail(b, EOVERFLOW);
 	else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* callbox: a crash leaves a directory that nobody has locked, for the next caller to remove. */
+/* replybox: see replybox.h.  A crash leaves a directory that is not locked, for the next caller to remove. */
 #include "deliver/replybox.h"
 
 #include <dirent.h>
@@ -22,7 +22,7 @@ enum { TRIES = 64 };
 
 #define PREFIX "mcall."
 #define PATTERN PREFIX "XXXXXX"
-#define SECOND_NS UINT64_C(1000000000)          /* so long a mailbox's lock is waited for, and what is no answer read */
+#define SECOND_NS UINT64_C(1000000000)          /* the longest wait for a lock, and for an answer among other mail */
 
 /* join -- write DIR/NAME to path.  Returns 0, or -1 with ENAMETOOLONG. */
 static int
@@ -36,23 +36,38 @@ join(char *path, const char *dir, const char *name)
 	return -1;
 }
 
-/* empty_out -- remove a directory that is ours and locked by us, and the mailbox in it. */
+/* each_name -- call see for each name in a directory that does not begin with a dot. */
 static void
-empty_out(const char *dir)
+each_name(const char *dir, void (*see)(const char *path, const char *name))
 {
-	char box[PATH_MAX];
+	char path[PATH_MAX];
 	DIR *d = opendir(dir);
 	const struct dirent *e;
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && join(box, dir, e->d_name) == 0)
-			mailbox_remove(box, true, clock_after(SECOND_NS), NULL);
+		if (e->d_name[0] != '.' && join(path, dir, e->d_name) == 0)
+			see(path, e->d_name);
 	if (d != NULL)
 		closedir(d);
-	rmdir(dir);
 }
 
-/* own_directory -- open and lock a directory of ours.  Returns its descriptor, or -1: EAGAIN somebody else has it. */
+static void
+remove_box(const char *path, const char *name)
+{
+	(void)name;
+	mailbox_remove(path, true, clock_after(SECOND_NS), NULL);
+}
+
+/* remove_directory -- remove a directory of ours, which fd has locked, and the mailbox in it. */
+static void
+remove_directory(const char *dir, int fd)
+{
+	each_name(dir, remove_box);
+	rmdir(dir);
+	close(fd);
+}
+
+/* own_directory -- open and lock a directory of ours.  Returns its descriptor, or -1: EAGAIN another has it. */
 static int
 own_directory(const char *dir)
 {
@@ -68,27 +83,19 @@ own_directory(const char *dir)
 	return -1;
 }
 
-/* remove_dead -- remove what dead callers left in base. */
+/* remove_dead -- remove what may be a reply box if its caller is dead. */
 static void
-remove_dead(const char *base)
+remove_dead(const char *path, const char *name)
 {
-	char dir[PATH_MAX];
-	DIR *d = opendir(base);
-	const struct dirent *e;
-	int fd;
+	int fd = -1;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (strncmp(e->d_name, PREFIX, sizeof PREFIX - 1) != 0 || strlen(e->d_name) != sizeof PATTERN - 1
-		    || join(dir, base, e->d_name) == -1 || (fd = own_directory(dir)) == -1)
-			continue;
-		empty_out(dir);
-		close(fd);
-	}
-	if (d != NULL)
-		closedir(d);
+	if (strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 && strlen(name) == sizeof PATTERN - 1)
+		fd = own_directory(path);
+	if (fd != -1)
+		remove_directory(path, fd);
 }
 
-/* make_secret -- random bits in hexadecimal, too many to guess. */
+/* make_secret -- write random bits in hexadecimal, too many to guess. */
 static int
 make_secret(char *out)
 {
@@ -100,7 +107,7 @@ make_secret(char *out)
 	return 0;
 }
 
-/* may_pass -- whether all may search the directories of an absolute path, and only who made a name in its last may move it. */
+/* may_pass -- whether all may search the directories of an absolute path, and only owners can move names in it. */
 static bool
 may_pass(const char *path)
 {
@@ -119,14 +126,14 @@ may_pass(const char *path)
 	return (st.st_mode & S_ISVTX) || !(st.st_mode & S_IWOTH);
 }
 
-/* is_shared -- whether others than the owner of the mailbox that is called may receive in it. */
+/* is_shared -- whether users besides its owner may receive in the mailbox that is called. */
 static bool
 is_shared(const struct stat *called)
 {
 	return mode_shared(called->st_mode & 0666);
 }
 
-/* is_own -- whether nobody but ourselves, and root, may. */
+/* is_own -- whether only our user, and root, may. */
 static bool
 is_own(const struct stat *called)
 {
@@ -135,7 +142,7 @@ is_own(const struct stat *called)
 
 /*
  * make_box -- make the mailbox in b->dir, which is locked.
- * Who only looks at the mailbox that is called reads the path, and the secret: he is not to answer.
+ * Users who may only look into the mailbox that is called see the path and the secret, but are not to answer.
  */
 static int
 make_box(struct replybox *b, const struct stat *called)
@@ -147,7 +154,7 @@ make_box(struct replybox *b, const struct stat *called)
 
 	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1)
 		return -1;
-	/* what is made in it is that group's, then; nobody can give his file to one that he is not in */
+	/* what is made in it is then that group's; only a member of a group can give it a file */
 	if (!own && ((fchown(b->dir_fd, (uid_t)-1, called->st_gid) == -1 && group)
 	    || fchmod(b->dir_fd, S_ISGID | 0711) == -1))
 		return -1;
@@ -158,24 +165,19 @@ make_box(struct replybox *b, const struct stat *called)
 static int
 make_in(struct replybox *b, const char *base, const struct stat *called)
 {
+	bool raced = true;
 	int err;
 
-	/* a caller that starts now may take ours for a dead one's, as long as it is not locked */
-	for (int i = 0; i < TRIES; i++) {
+	/* until our directory is locked, a caller that starts now may take it for a dead one's */
+	for (int i = 0; i < TRIES && raced; i++) {
 		if (join(b->dir, base, PATTERN) == -1 || mkdtemp(b->dir) == NULL)
 			return -1;
 		b->dir_fd = own_directory(b->dir);
-		if (b->dir_fd == -1) {
-			if (errno != EAGAIN && errno != ENOENT)
-				break;
-			continue;
-		}
-		if (make_box(b, called) == 0)
+		if (b->dir_fd != -1 && make_box(b, called) == 0)
 			return 0;
-		close(b->dir_fd);
+		raced = errno == ENOENT || (errno == EAGAIN && b->dir_fd == -1);
+		io_close(b->dir_fd);
 		b->dir_fd = -1;
-		if (errno != ENOENT)
-			break;
 	}
 	err = errno;
 	rmdir(b->dir);
@@ -193,10 +195,10 @@ replybox_make(struct replybox *b, const struct stat *called)
 	b->dir_fd = -1;
 	b->server = is_shared(called) ? -1 : (int64_t)called->st_uid;
 	for (size_t i = 0; i < sizeof bases / sizeof bases[0] && r == -1; i++) {
-		/* who answers may be somewhere else: the name is absolute */
+		/* absolute: the server may have another working directory */
 		if (bases[i] == NULL || bases[i][0] == '\0' || realpath(bases[i], base) == NULL)
 			continue;
-		remove_dead(base);
+		each_name(base, remove_dead);
 		if (!is_own(called) && !may_pass(base)) {
 			err = EACCES;
 			continue;
@@ -208,11 +210,11 @@ replybox_make(struct replybox *b, const struct stat *called)
 	b->sources = (struct select){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
 	if (r == -1 || make_secret(b->secret) == -1)
 		return -1;
-	b->source.receiver.brief = true;        /* it goes with us */
+	b->source.receiver.brief = true;        /* it is removed when we end */
 	return select_add(&b->sources, b->path, b->path);
 }
 
-/* is_answer -- whether what came is the answer; then it is in m.  Returns 1, 0 or -1. */
+/* is_answer -- see whether what came is the answer; then it is in m.  Returns 1, 0 or -1. */
 static int
 is_answer(struct replybox *b, struct message *m)
 {
@@ -244,7 +246,7 @@ replybox_next(struct replybox *b, uint64_t timeout_ns, struct message *m)
 		if (r != 0)
 			return r;
 		now = clock_mono_ns();
-		/* who sends what is no answer all the time does not hold us up */
+		/* a stream of other messages does not delay us */
 		if (now >= deadline_ns)
 			return 0;
 		b->sources.timeout_ns = timeout_ns == 0 ? 0 : deadline_ns - now;
@@ -254,13 +256,8 @@ replybox_next(struct replybox *b, uint64_t timeout_ns, struct message *m)
 void
 replybox_remove(struct replybox *b)
 {
-	int err = errno;
-
 	select_close(&b->sources);
-	if (b->dir_fd != -1) {
-		empty_out(b->dir);
-		close(b->dir_fd);
-	}
+	if (b->dir_fd != -1)
+		remove_directory(b->dir, b->dir_fd);
 	b->dir_fd = -1;
-	errno = err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* spare: O_TMPFILE, and where a file system has none, a name that is removed at once. */
+/* tmpfile: O_TMPFILE, and where a file system has none, a name that is removed at once. */
 #include "deliver/tmpfile.h"
 
 #include <errno.h>
@@ -58,38 +58,26 @@ tmpfile_input(const char *data, size_t n)
 	if (put == (ssize_t)n && fcntl(ends[0], F_SETFL, 0) == 0)
 		return ends[0];
 	close(ends[0]);
-	/* it does not fit in a pipe */
+	/* too much for a pipe */
 	fd = tmpfile_open();
 	if (fd != -1 && (io_write(fd, data, n) == -1 || lseek(fd, 0, SEEK_SET) == -1)) {
-		close(fd);
-		fd = -1;
+		io_close(fd);
+		return -1;
 	}
 	return fd;
-}
-
-/* copy_to -- write the payload of m to the file fd, which then stands at its start.  Returns its bytes, or -1. */
-static int64_t
-copy_to(int fd, struct message *m)
-{
-	char piece[PIECE];
-	int64_t len = 0;
-	ssize_t n;
-
-	while ((n = message_read(m, piece, sizeof piece)) > 0) {
-		if (io_write(fd, piece, (size_t)n) == -1)
-			return -1;
-		len += n;
-	}
-	return n == -1 || lseek(fd, 0, SEEK_SET) == -1 ? -1 : len;
 }
 
 int
 tmpfile_keep(struct message *m)
 {
+	char piece[PIECE];
 	int fd = tmpfile_open(), kept = -1;
-	int64_t len = fd == -1 ? -1 : copy_to(fd, m);
+	uint64_t len = 0;
+	ssize_t n = -1;
 
-	if (len != -1)
+	while (fd != -1 && (n = message_read(m, piece, sizeof piece)) > 0 && io_write(fd, piece, (size_t)n) == 0)
+		len += (uint64_t)n;
+	if (n == 0 && lseek(fd, 0, SEEK_SET) == 0)
 		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (kept == -1) {
 		io_close(fd);
@@ -99,6 +87,6 @@ tmpfile_keep(struct message *m)
 	m->data = NULL;
 	m->fd = fd;
 	m->fd_offset = 0;
-	m->len = (uint64_t)len;
+	m->len = len;
 	return kept;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* spare: a file without a name, for what must be whole before it goes on.  A crash leaves nothing. */
+/* tmpfile: a file without a name, for what must be whole before it goes on.  A crash leaves nothing. */
 #ifndef DELIVER_TMPFILE_H
 #define DELIVER_TMPFILE_H
 
@@ -14,15 +14,15 @@
 int tmpfile_open(void);
 
 /*
- * tmpfile_input -- a descriptor to read n bytes from: a pipe that holds them, else a file without a name.
- * They are all there before anybody reads: should we be killed, nobody takes a part of them for the whole.
+ * tmpfile_input -- a descriptor to read n bytes from: a pipe, where they fit, else a file without a name.
+ * All of them are there before any is read: after a kill no reader takes a part for the whole.
  * Returns it, or -1 with errno of pipe(2), open(2) or write(2).
  */
 int tmpfile_input(const char *data, size_t n);
 
 /*
- * tmpfile_keep -- the payload of m, wherever it is, becomes a file (m->fd, which the caller closes), and is kept besides.
- * Returns a descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
+ * tmpfile_keep -- read the payload of m, wherever it is, into a file, which becomes m->fd.  The caller closes it.
+ * Returns another descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
  */
 int tmpfile_keep(struct message *m);
 

@@ -553,7 +553,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make(&t, &in, tag, source);
 	place_payload(&t, where, &r);
 	outbuf_init(&b, -1);
-	if (form < RENDER_FORMAT || render_format_ok(t.format.p))
+	if (form < RENDER_FORMAT || render_format_count(t.format.p, 'p') != -1)
 		render_message(&b, form, t.format.p, t.name.p, &t.m);
 	else
 		b.error = EINVAL;
