@@ -250,7 +250,7 @@ struct receiver {
 	ino_t ino;
 	struct damage *damage;          /* what has been found damaged so far */
 	struct reader *reader;          /* of the payload that is handed over: where a bad frame stands; NULL none yet */
-	struct receiving *in;           /* the rest is the mailbox's own */
+	struct claim *in;               /* the rest is the mailbox's own */
 };
 
 /*
@@ -326,7 +326,7 @@ bool receiver_is_member(const struct receiver *r, uid_t uid, gid_t gid);
 
 /* Messages claimed and settled one by one, whatever becomes of the run that they came in.  Zeros to begin with. */
 struct inflight {
-	struct held *list;
+	struct inflight_message *list;
 	uint32_t n, room;
 };
 

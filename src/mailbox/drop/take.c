@@ -433,20 +433,20 @@ open_box(struct take *in, uint64_t deadline_ns)
 }
 
 int
-take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all)
+take_turn(struct take *in, struct claim *c, struct run *run, const struct receiver_ask *ask, bool all)
 {
 	struct mbox *m = in->m;
-	struct claim_limits now = *limits;
+	struct receiver_ask now = *ask;
 	bool vain = listen_heard(m);
 	int taken, r, err;
 
 	for (;;) {
-		taken = open_box(in, limits->deadline_ns);
+		taken = open_box(in, ask->deadline_ns);
 		if (taken == 0)
-			taken = all ? take_all(in, limits->deadline_ns) : take_some(in, limits->deadline_ns);
+			taken = all ? take_all(in, ask->deadline_ns) : take_some(in, ask->deadline_ns);
 		err = errno;
 		/* what is in hand is done, whatever became of the drops */
-		now.wait = limits->wait && taken != -1;
+		now.wait = ask->wait && taken != -1;
 		r = claim_turn(c, run, &now);
 		if (r != 0)
 			return r;
@@ -456,7 +456,7 @@ take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_
 		}
 		vain = vain && taken == 0;
 		/* who keeps the door looks again, now that the bell is open */
-		if (taken == 0 && !all && !(limits->wait && listen_keep(m) == 1))
+		if (taken == 0 && !all && !(ask->wait && listen_keep(m) == 1))
 			break;
 		all = false;
 	}

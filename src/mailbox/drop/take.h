@@ -24,7 +24,7 @@ struct take *take_new(struct mbox *m);
  * all: first all drops come in that are there now.
  * Returns as claim_turn.
  */
-int take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all);
+int take_turn(struct take *in, struct claim *c, struct run *run, const struct receiver_ask *ask, bool all);
 
 /* take_look -- once a second, asleep: whether there is something in drop/, or nobody keeps the door.  1 or 0. */
 int take_look(struct take *in);
