@@ -175,7 +175,8 @@ receiver_has(struct receiver *r, uint64_t id)
 	has = found != 0;
 	/* what is not wanted now never will be */
 	if (found == 1 && search_names(c) == 0)
-		has = filter_match(r->filter, names_get(&c->names, item.slot.tag), names_get(&c->names, item.slot.source));
+		has = filter_match(r->filter, names_get(&c->names, item.slot.tag),
+		    names_get(&c->names, item.slot.source));
 	txn_unlock(&c->m);
 	return has;
 }

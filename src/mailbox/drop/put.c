@@ -87,8 +87,8 @@ static int
 drop_head(struct message *m, const struct put *p, const struct message *head, char *extra)
 {
 	char line[FRAME_HEADER_MAX];
-	int n = snprintf(extra, FRAME_HEADER_MAX, "to=%.*s%s%.*s", (int)p->to_len, p->to, head->extra.len > 0 ? " " : "",
-	    (int)head->extra.len, head->extra.len > 0 ? head->extra.p : "");
+	int n = snprintf(extra, FRAME_HEADER_MAX, "to=%.*s%s%.*s", (int)p->to_len, p->to,
+	    head->extra.len > 0 ? " " : "", (int)head->extra.len, head->extra.len > 0 ? head->extra.p : "");
 	size_t len;
 
 	*m = *head;

@@ -158,7 +158,8 @@ search(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		offer = run->n == 1 && !c->receiver->peek && !ask->probe && (run->in->items[0].slot.flags & SLOT_OFFER);
 		if (!offer && (!run->expired || c->receiver->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
-		taken = offer ? offer_take(&c->m, &run->in->items[0], run->expired, &run->in->offer_fd) : drop_found(&c->m, run);
+		taken = !offer ? drop_found(&c->m, run)
+		    : offer_take(&c->m, &run->in->items[0], run->expired, &run->in->offer_fd);
 		if (taken != 0)
 			return taken == 1 ? 0 : -1;
 	}

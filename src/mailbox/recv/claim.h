@@ -32,7 +32,7 @@ void claim_free(struct claim *c);
  */
 int claim_lock(struct claim *c, int stops);
 
-/* claim_turn -- receiver_next (mailbox.h), but for drops and the header of an offer, whose FIFO is run->in->offer_fd. */
+/* claim_turn -- receiver_next, without drops, and without the header of an offer; its FIFO is run->in->offer_fd. */
 int claim_turn(struct claim *c, struct run *run, const struct receiver_ask *ask);
 
 /*

@@ -91,7 +91,8 @@ look_at_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, u
 			continue;
 		--*left;
 		if (!owner_lives(&c->m, known, state_owner(states[i])))
-			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i, .tries = state_tries(states[i]) };
+			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i,
+				.tries = state_tries(states[i]) };
 	}
 	if (dead == 0)
 		return 0;

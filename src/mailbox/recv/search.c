@@ -44,7 +44,7 @@ struct search {
 	uint64_t ready;                         /* the first message passed over that is ready; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
 	uint64_t now_us;                        /* set with known */
-	uint32_t at, n, known;                  /* the block at hand: its place, and how far its expiries have been read */
+	uint32_t at, n, known;                  /* the block at hand: its place, and how many expiries have been read */
 	bool full;
 };
 
@@ -123,7 +123,7 @@ begin(struct search *s, const struct slot *slot)
 	s->until_us = s->ask->until_us != 0 ? s->ask->until_us : UINT64_MAX;
 }
 
-/* take -- add the message at pos to the run, if it has room, as for the first it always has.  Returns whether it had. */
+/* take -- add the message at pos to the run, if it has room; for the first it has.  Returns whether it had. */
 static inline bool
 take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {

@@ -51,7 +51,7 @@ struct claim {
 	uint64_t requeues;                      /* ctl.requeues that the cursors hold for */
 	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
 	uint64_t names_of, names_layout;        /* the segment that rank and names are of */
-	uint64_t slots_of, slots_layout;        /* the segment that slots are of; a slot once written stays what it is */
+	uint64_t slots_of, slots_layout;        /* the segment that slots are of; a slot once written stays so */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many there are */
 	uint32_t ranked;
 	struct rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
@@ -75,8 +75,8 @@ claim_deadline(const struct claim *c)
 int search_backlog(struct claim *c, struct run *run, const struct receiver_ask *ask);
 
 /*
- * search_ahead -- read the slots behind a run that was found, as far as they are known to exist, so that the next search
- * finds them in memory.  Without the lock.  What cannot be read is left to that search.
+ * search_ahead -- read the slots behind a run that was found, as far as they are known to exist, so that the next
+ * search finds them in memory.  Without the lock.  What can not be read is left to that search.
  */
 void search_ahead(struct claim *c, const struct run *run);
 
