@@ -78,7 +78,7 @@ make(struct put *p)
 	p->fd = openat(p->drop_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (p->fd == -1)
 		return why(p);
-	/* the mailbox's owner only reads it; nobody else knows its name */
+	/* the mailbox's owner only reads it; no other process knows its name */
 	return flock(p->fd, LOCK_EX | LOCK_NB) == -1 ? -1 : fchmod(p->fd, 0644);
 }
 
