@@ -86,14 +86,15 @@ claim_settle(struct claim *c, struct place *at, struct item *items, uint32_t *n,
 {
 	struct mbox *m = &c->m;
 	const bool sure = at->sure;
-	long ours = *n;
+	long ours;
 
 	if (*n == 0)
 		return 0;
 	at->sure = false;
 	if (txn_begin(m) == -1 || settle_places(m, at->seg, at->layout, items, *n) == -1)
 		return -1;
-	if (!sure && (ours = settle_ours(m, items, *n)) == -1)
+	ours = sure ? (long)*n : settle_ours(m, items, *n);
+	if (ours == -1)
 		return -1;
 	*n = (uint32_t)ours;
 	delay_us = delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US;
