@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mode: what a mailbox's mode gives each class: its owner, its group, others.
+ * mode: what a mailbox's mode gives each class of users: its owner, its group, others.
  *
- * rw: a member, who sends and receives, and is trusted with all files.  r: may look.  w: may leave messages in drop/.
+ * rw: a member, may send and receive, and is trusted with all files.  r: may look.  w: may only send, through drop/.
  */
 #ifndef MAILBOX_MODE_H
 #define MAILBOX_MODE_H
@@ -11,14 +11,14 @@
 
 enum { MODE_LOOK = 4, MODE_DROP = 2, MODE_MEMBER = MODE_LOOK | MODE_DROP };
 
-/* mode_class -- the bits of owner (shift 6), group (3) or others (0). */
+/* mode_class -- the bits of the owner (shift 6), the group (3) or others (0). */
 static inline unsigned
 mode_class(unsigned mode, unsigned shift)
 {
 	return mode >> shift & 7;
 }
 
-/* mode_only -- those bits of the classes that have all of them. */
+/* mode_only -- these bits, for each class that has them all. */
 static inline unsigned
 mode_only(unsigned mode, unsigned bits)
 {
@@ -36,7 +36,7 @@ mode_members(unsigned mode)
 	return mode_only(mode, MODE_MEMBER);
 }
 
-/* mode_files -- the permission bits of what those who look may read, too. */
+/* mode_files -- the permission bits of what classes that may look can read, too. */
 static inline unsigned
 mode_files(unsigned mode)
 {
@@ -50,7 +50,7 @@ mode_shared(unsigned mode)
 	return (mode_members(mode) & 077) != 0;
 }
 
-/* mode_drops -- whether there are some who may only send, and so a drop/. */
+/* mode_drops -- whether a class may only send: then there is a drop/. */
 static inline bool
 mode_drops(unsigned mode)
 {
@@ -63,10 +63,10 @@ mode_wrong(unsigned mode)
 {
 	if ((mode & ~0666U) != 0 || mode_class(mode, 6) != MODE_MEMBER)
 		return "the owner needs rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)";
-	/* only the owner of drop/ can take what another user left there */
+	/* only the owner of drop/ can take what another user has put there */
 	if (mode_drops(mode) && mode_shared(mode))
 		return "where a class has send-only access (w), only the owner may have rw";
-	/* a member's files are their maker's: the owner of the mailbox is in another class for them */
+	/* a file belongs to the member that made it: for that file the mailbox's owner is in another class */
 	if (mode_class(mode, 0) == MODE_MEMBER && mode_class(mode, 3) != MODE_MEMBER)
 		return "where others have rw, the group needs it too";
 	return NULL;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * receiver: the receiving end of a mailbox: what waits there, what is left in drop/, and what is handed over.  What a
- * crash leaves is told in claim.h and take.h.
+ * receiver: the receiving end of a mailbox: what waits there, what was left in drop/, and what is handed over.
+ * claim.h and take.h say what a crash leaves.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/safefile.h"
 #include "base/users.h"
+#include "frame/frame.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/drop/take.h"
 #include "mailbox/mailbox.h"
@@ -24,92 +25,89 @@
 int
 receiver_open(struct receiver *r, const char *path)
 {
-	struct receiving *in = memory_new(sizeof *in);
-	struct ctl c;
+	struct claim *c = memory_new(sizeof *c);
+	struct mbox *m = &c->m;
+	struct ctl ctl;
 
-	r->in = in;
-	if (in == NULL)
+	r->in = c;
+	if (c == NULL)
 		return -1;
-	in->offer_fd = -1;
-	in->below = r->id != 0 ? r->id + 1 : UINT64_MAX;
-	r->damage = &in->m.damage;
-	if ((r->peek ? mbox_open_any(&in->m, path) : mbox_open(&in->m, path)) == -1 || ctl_read(in->m.ctl_fd, &c) == -1)
+	c->offer_fd = -1;
+	r->damage = &m->damage;
+	if ((r->peek ? mbox_open_any(m, path) : mbox_open(m, path)) == -1 || ctl_read(m->ctl_fd, &ctl) == -1)
 		return -1;
-	r->hands_over = c.cap_messages == 0;
-	r->dev = in->m.dev;
-	r->ino = in->m.ino;
-	in->m.name = r->name;
-	in->m.txn.told = r->locked;
-	in->m.tell_unjudged = r->tell_unjudged;
-	in->claim.take_expired = r->take_expired;
-	in->claim.brief = r->brief;
-	if (in->m.drops && (in->intake = take_new(&in->m)) == NULL)
+	r->hands_over = ctl.cap_messages == 0;
+	m->name = r->name;
+	m->txn.told = r->locked;
+	m->tell_unjudged = r->tell_unjudged;
+	if (m->drops && (c->take = take_new(m)) == NULL)
 		return -1;
-	return claim_init(&in->claim, &in->m, r->filter, r->peek, r->timeout_ns);
+	return claim_init(c, r);
 }
 
-/* close_offer -- the message handed over, if any, has been settled: its sender may know that nobody reads any more. */
+/* close_offer -- the offer in hand, if any, has been settled: its sender may learn that its reader has gone. */
 static void
-close_offer(struct receiver *r)
+close_offer(struct claim *c)
 {
-	int err = errno;
-
-	io_close(r->in->offer_fd);
-	r->in->offer_fd = -1;
-	errno = err;
+	io_close(c->offer_fd);
+	c->offer_fd = -1;
 }
 
 void
 receiver_close(struct receiver *r)
 {
-	struct receiving *in = r->in;
+	struct claim *c = r->in;
 
-	if (in == NULL)
+	if (c == NULL)
 		return;
-	wait_leave(&in->m);
-	mbox_close(&in->m);
-	claim_free(&in->claim);
-	take_free(in->intake);
-	close_offer(r);
+	wait_leave(&c->m);
+	mbox_close(&c->m);
+	claim_free(c);
+	take_free(c->take);
+	close_offer(c);
 	memory_free(r->reader);
-	memory_free(in);
+	memory_free(c);
 	r->reader = NULL;
 	r->in = NULL;
 }
 
-/* ---- what comes next ---- */
+/* ---- receive ---- */
+
+/* set_head -- what the mailbox itself knows of a message. */
+static void
+set_head(struct message *m, const struct item *item)
+{
+	m->id = item->id;
+	m->time_us = item->slot.time_us;
+	m->attempt = item->tries + 1;
+}
 
 /*
- * begin_offer -- the message in hand is handed over: get its header from its sender.
+ * begin_offer -- an offer is in hand: get its header from its sender.
  * Returns 1, 0 where the sender died before it had sent anything, or -1 (EBADMSG: in the middle).
  */
 static int
 begin_offer(struct receiver *r, struct run *run, struct message *m)
 {
-	struct receiving *in = r->in;
-	const struct item *item = &run->in->items[0];
-	int got, err;
+	int fd = run->in->offer_fd, got, err;
 
-	in->offer_fd = run->in->offer_fd;
+	r->in->offer_fd = fd;
 	if (r->reader == NULL && (r->reader = memory_new(sizeof *r->reader)) == NULL)
 		return -1;
-	reader_init(r->reader, in->offer_fd, READER_ONE);
+	reader_init(r->reader, fd, READER_ONE);
 	r->reader->deadline_ns = CLOCK_NEVER;
 	/* it has one reader in its life, us; and a blocking end lets splice(2) wait for whichever side it must */
-	r->reader->own = fcntl(in->offer_fd, F_SETFL, 0) == 0;
+	r->reader->own = fcntl(fd, F_SETFL, 0) == 0;
 	got = reader_next(r->reader, m);
-	if (got == 1) {
-		m->id = item->id;
-		m->time_us = item->slot.time_us;
-		m->attempt = item->tries + 1;
+	run->offer = got == 1;
+	if (run->offer) {
+		set_head(m, &run->in->items[0]);
 		m->uid = -1;
-		run->offer = true;
 		return 1;
 	}
 	err = errno;
-	if (claim_settle(&in->claim, run, 0, got == 0 || err == EBADMSG ? RECEIVER_DROPPED : RECEIVER_BACK, 0) == -1)
+	if (receiver_settle(r, run, 0, got == 0 || err == EBADMSG ? RECEIVER_DROPPED : RECEIVER_BACK, 0) == -1)
 		return -1;
-	close_offer(r);
 	errno = err;
 	return got;
 }
@@ -117,61 +115,70 @@ begin_offer(struct receiver *r, struct run *run, struct message *m)
 int
 receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *ask, struct message *m)
 {
-	struct receiving *in = r->in;
-	const bool first = r->all && in->below == UINT64_MAX;
-	struct claim_limits limits = {
-		.probe = ask->probe,
-		.until_us = ask->until_us,
-		.messages = ask->messages < RUN_MESSAGES ? ask->messages : RUN_MESSAGES,
-		.bytes = ask->bytes < RUN_BYTES ? ask->bytes : RUN_BYTES,
-		.from = r->id,
-		.below = in->below,
-		.deadline_ns = ask->deadline_ns,
-		.wait = ask->wait,
-	};
+	struct claim *c = r->in;
+	const bool first = r->all && c->below == UINT64_MAX;
 	int got;
 
 	run->offer = false;
-	/* what was wrong with the message handed over before is no reason any more */
+	/* what was wrong with the offer before is no reason any more */
 	if (r->reader != NULL)
 		r->reader->reason = NULL;
 	do {
-		got = in->intake == NULL ? claim_turn(&in->claim, run, &limits)
-		    : take_turn(in->intake, &in->claim, run, &limits, first);
+		got = c->take == NULL ? claim_turn(c, run, ask) : take_turn(c->take, c, run, ask, first);
 		if (got != -1)
-			close_offer(r);
+			close_offer(c);
 	} while (got == 1 && run->in->offer_fd != -1 && (got = begin_offer(r, run, m)) == 0);
-	r->unjudged = in->m.unjudged;
-	/* a message that is gone, or never was, is not waited for */
+	r->unjudged = c->m.unjudged;
+	/* a message that has gone, or never was, is not waited for */
 	if (got == 0 && r->id != 0)
-		r->ended = !claim_waits(&in->claim, r->id);
+		r->ended = !receiver_has(r, r->id);
 	if (first)
-		in->below = in->m.ctl.next;
+		c->below = c->m.ctl.next;
 	if (r->all && got == 0)
 		r->ended = true;
 	return got;
 }
 
 int
-receiver_message(struct receiver *r, struct run *run, uint32_t i, struct message *m, char *scratch)
-{
-	return claim_message(&r->in->claim, run, i, m, scratch);
-}
-
-int
 receiver_settle(struct receiver *r, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us)
 {
-	int done = claim_settle(&r->in->claim, run, from, end, delay_us);
+	struct claim *c = r->in;
+	uint32_t left = from < run->n ? run->n - from : 0;
+	int done = 0;
 
+	if (left > 0 && !r->peek) {
+		if (claim_lock(c, CLAIM_STOPS) == -1)
+			return -1;
+		done = claim_settle(c, &run->in->at, run->in->items + from, &left, end, delay_us, false);
+		run->n = from + (done == -1 ? left : 0);
+		done = txn_end(&c->m, done);
+	} else if (left > 0) {
+		run->n = from;
+	}
 	if (run->n == 0)
-		close_offer(r);
+		close_offer(c);
 	return done;
 }
 
 bool
 receiver_has(struct receiver *r, uint64_t id)
 {
-	return claim_waits(&r->in->claim, id);
+	struct claim *c = r->in;
+	struct item item;
+	enum state_status status;
+	bool has;
+	int found;
+
+	if (txn_lock(&c->m, claim_deadline(c)) == -1)
+		return true;
+	found = settle_find(&c->m, id, &item, &status);
+	has = found != 0;
+	/* what is not wanted now never will be */
+	if (found == 1 && search_names(c) == 0)
+		has = filter_match(r->filter, names_get(&c->names, item.slot.tag),
+		    names_get(&c->names, item.slot.source));
+	txn_unlock(&c->m);
+	return has;
 }
 
 /* ---- asleep ---- */
@@ -180,42 +187,33 @@ int
 receiver_park(struct receiver *r)
 {
 	struct mbox *m = &r->in->m;
-	int done;
 
 	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
 		return 0;
-	if (txn_lock(m, claim_deadline(&r->in->claim)) == -1)
-		return -1;
-	done = wait_awake(m);
-	if (done == 0 && m->txn.changing)
-		done = txn_commit(m);
-	txn_unlock(m);
-	return done;
+	return txn_lock(m, claim_deadline(r->in)) == -1 ? -1 : txn_end(m, wait_awake(m));
 }
 
 int
 receiver_changed(struct receiver *r)
 {
-	struct receiving *in = r->in;
-	int changed = mbox_moved(&in->m, in->m.ctl.generation);
+	struct claim *c = r->in;
+	int changed = mbox_moved(&c->m, c->m.ctl.generation);
 
-	return changed == 0 && in->intake != NULL ? take_look(in->intake) : changed;
+	return changed == 0 && c->take != NULL ? take_look(c->take) : changed;
 }
 
 void
 receiver_watch(const struct receiver *r, int *fds)
 {
 	fds[0] = r->in->m.waiter.bell_fd;
-	fds[1] = r->in->intake != NULL ? listen_fd(&r->in->m) : -1;
+	fds[1] = r->in->take != NULL ? listen_fd(&r->in->m) : -1;
 }
 
 uint64_t
 receiver_due_us(const struct receiver *r)
 {
-	return r->in->claim.due_us;
+	return r->in->due_us;
 }
-
-/* ---- the rest ---- */
 
 bool
 receiver_is_member(const struct receiver *r, uid_t uid, gid_t gid)
@@ -227,6 +225,8 @@ receiver_is_member(const struct receiver *r, uid_t uid, gid_t gid)
 	return (members & 0006) != 0 || (uid == m->uid && uid != unknown) || uid == 0
 	    || ((members & 0060) != 0 && gid == m->gid && gid != unknown);
 }
+
+/* ---- messages in hand ---- */
 
 int
 run_make(struct run *run)
@@ -266,6 +266,69 @@ run_payload(const struct run *run, uint32_t i, struct slice *payload)
 {
 	const struct slot *slot = &run->in->items[i].slot;
 
-	*payload = (struct slice){ claim_payload(run, i), slot->len };
+	*payload = (struct slice){ run->in->log + (slot->off - run->in->log_at) + slot->head_len, slot->len };
 	return !(slot->flags & (SLOT_BIG | SLOT_OFFER));
+}
+
+/* is_of_slot -- whether the header line is that of a whole message as the slot has it. */
+static bool
+is_of_slot(const struct frame *f, const struct slot *s)
+{
+	bool big = s->flags & SLOT_BIG;
+
+	return !f->continuation && !f->more && f->len == (big ? 0 : s->len)
+	    && (!big || (f->extra.len >= 4 && memcmp(f->extra.p, "big=", 4) == 0));
+}
+
+/* open_kept -- open the kept payload of an offer; m gets its length.  Where it was not kept its sender has it. */
+static int
+open_kept(const struct run *run, struct message *m)
+{
+	struct stat st;
+
+	m->len = MESSAGE_LEN_UNKNOWN;
+	if (run->in->kept_fd == -1)
+		return 0;
+	if (fstat(run->in->kept_fd, &st) == -1)
+		return -1;
+	m->len = (uint64_t)st.st_size;
+	m->fd = fcntl(run->in->kept_fd, F_DUPFD_CLOEXEC, 0);
+	return m->fd == -1 ? -1 : 0;
+}
+
+int
+receiver_message(struct receiver *r, struct run *run, uint32_t i, struct message *m, char *scratch)
+{
+	const struct item *item = &run->in->items[i];
+	const struct slot *slot = &item->slot;
+	struct mbox *mbox = &r->in->m;
+	char name[SEG_NAME_BYTES];
+	struct slice payload;
+	bool in_memory = run_payload(run, i, &payload);
+	struct frame f;
+
+	if (frame_parse(&f, payload.p - slot->head_len, slot->head_len, NULL) == -1)
+		return -1;
+	if (!is_of_slot(&f, slot)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	/* its first header is the mailbox's own */
+	if ((slot->flags & SLOT_BIG) && batch_big_take(&f.extra, NULL) == -1)
+		return -1;
+	message_of_frame(m, &f, scratch);
+	set_head(m, item);
+	m->len = slot->len;
+	m->data = in_memory ? payload.p : NULL;
+	m->fd = -1;
+	if (slot->flags & SLOT_OFFER)
+		return open_kept(run, m);
+	if (in_memory)
+		return 0;
+	seg_file(name, item->id, 0, "big");
+	m->fd = safefile_open_plain(mbox->dir_fd, name, O_RDONLY);
+	/* what we have claimed only rm -r takes away */
+	if (m->fd == -1 && errno == ENOENT && !r->peek)
+		return mbox_missing(mbox);
+	return m->fd == -1 ? -1 : 0;
 }

@@ -1,43 +1,207 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sender: the sending end of a mailbox, of whatever kind: one that keeps messages, one that hands them over, one to which
- * we may only send.  What a crash leaves is told in append.h, handover.h and put.h.
+ * sender: the sending end of a mailbox of each kind: one that keeps messages, one that hands them over, one that we may
+ * only send to.  append.h, handover.h and put.h say what a crash leaves.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/batch.h"
+#include "mailbox/drop/put.h"
+#include "mailbox/mailbox.h"
 #include "mailbox/queue/request.h"
+#include "mailbox/send/append.h"
+#include "mailbox/send/handover.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
-#include "mailbox/way.h"
 
 enum { COPY_PIECE = 64 * 1024 };        /* bytes copied at a time where a payload can not be linked to */
 
-/* ---- a mailbox that keeps messages ---- */
+/* What a sender has besides what it shows.  Small things stand first: each page is a fault in a one-shot. */
+struct sending {
+	int fd;                         /* SENDER_KEEPS: the spool of the message begun; -1 */
+	uint64_t spooled;               /* bytes in it */
+	struct hash sum;                /* of those */
+	struct handover handover;       /* SENDER_HANDS_OVER */
+	struct put put;                 /* SENDER_LEAVES */
+	struct writer *writer;          /* of these two */
+	struct mbox m;
+	struct append append;
+	struct batch batch;
+};
+
+/* ---- open and close ---- */
+
+/* open_put -- the mailbox may not be opened, but perhaps we may only send there. */
+static int
+open_put(struct sender *s, const char *path)
+{
+	if (put_open(&s->in->put, path) == -1) {
+		if (errno == ENOENT)
+			errno = EACCES;         /* it has no drop/ */
+		return -1;
+	}
+	s->kind = SENDER_LEAVES;
+	s->dir_fd = s->in->put.dir_fd;
+	return 0;
+}
+
+/* open_kind -- see whether the mailbox, which is open, keeps messages or hands them over. */
+static int
+open_kind(struct sender *s)
+{
+	struct mbox *m = &s->in->m;
+	struct ctl c;
+
+	if (ctl_read(m->ctl_fd, &c) == -1)
+		return -1;
+	s->dir_fd = m->dir_fd;
+	s->kind = c.cap_messages == 0 ? SENDER_HANDS_OVER : SENDER_KEEPS;
+	m->name = s->name;
+	m->txn.told = s->locked;
+	return 0;
+}
+
+int
+sender_open(struct sender *s, const char *path)
+{
+	struct sending *in = memory_new(sizeof *in);
+	int r;
+
+	s->kind = SENDER_KEEPS;
+	s->dir_fd = -1;
+	s->first_id = s->last_id = 0;
+	s->in = in;
+	if (in == NULL)
+		return -1;
+	in->m = (struct mbox)MBOX_CLOSED;
+	s->damage = &in->m.damage;
+	in->fd = -1;
+	append_init(&in->append, &in->m);
+	in->append.sync = s->sync;
+	batch_clear(&in->batch);
+	r = mbox_open(&in->m, path) == 0 ? open_kind(s) : errno == EACCES ? open_put(s, path) : -1;
+	if (r == -1 || s->kind == SENDER_KEEPS)
+		return r;
+	in->writer = memory_new(sizeof *in->writer);
+	in->handover = (struct handover){ .post = &in->append, .writer = in->writer, .fd = -1 };
+	return in->writer == NULL ? -1 : 0;
+}
+
+void
+sender_close(struct sender *s)
+{
+	struct sending *in = s->in;
+
+	sender_abort(s);
+	if (in == NULL)
+		return;
+	if (s->kind == SENDER_LEAVES)
+		put_close(&in->put);
+	wait_leave(&in->m);
+	mbox_close(&in->m);
+	memory_free(in->writer);
+	memory_free(in);
+	s->dir_fd = -1;
+	s->in = NULL;
+	s->damage = NULL;
+}
+
+/* deadline -- when a wait for room, or for a receiver, that begins now must end. */
+static uint64_t
+deadline(const struct sender *s)
+{
+	return s->timeout_ns == MAILBOX_NOT_AT_ALL ? APPEND_NOW : clock_after(s->timeout_ns);
+}
+
+/* writer -- the writer of a drop, whose waits that begin now end in time. */
+static struct writer *
+writer(struct sender *s)
+{
+	s->in->writer->deadline_ns = s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->timeout_ns);
+	return s->in->writer;
+}
+
+/* ---- messages in memory ---- */
 
 int
 sender_flush(struct sender *s)
 {
-	s->first_id = s->last_id = 0;
-	return s->kind == SENDER_KEEPS ? way_flush(s) : 0;
+	struct append *p = &s->in->append;
+	struct batch *b = &s->in->batch;
+	uint32_t from = b->from;
+	int r = 0;
+
+	while (r == 0 && b->from < b->n)
+		r = append_batch(p, b, deadline(s));
+	s->first_id = b->from > from ? p->last_id + 1 - (b->from - from) : 0;
+	s->last_id = p->last_id;
+	/* of a synchronous send what was not received was withdrawn */
+	if (r == -1 && p->sync && (errno == ETIMEDOUT || errno == ECANCELED) && s->first_id != 0
+	    && --s->last_id < s->first_id)
+		s->first_id = 0;
+	if (b->from == b->n)
+		batch_clear(b);
+	return r;
 }
 
+/* set_head -- make head the batch's, which is flushed for it where it must be.  Returns 0, or -1. */
 static int
-keep_put(struct sender *s, const struct message *head, const char *data, size_t len)
+set_head(struct sender *s, const struct message *head)
 {
-	if (way_head(s, head) == -1)
+	int r = batch_head(&s->in->batch, head);
+
+	if (r == 0) {
+		if (sender_flush(s) == -1)
+			return -1;
+		r = batch_head(&s->in->batch, head);
+	}
+	return r == 1 ? 0 : -1;
+}
+
+/* gather -- add a message to the batch. */
+static int
+gather(struct sender *s, const struct message *head, const char *data, size_t len)
+{
+	if (set_head(s, head) == -1)
 		return -1;
 	if (batch_put(&s->in->batch, data, len) == 1)
 		return 0;
-	if (way_flush(s) == -1 || way_head(s, head) == -1)
+	if (sender_flush(s) == -1 || set_head(s, head) == -1)
 		return -1;
 	batch_put(&s->in->batch, data, len);
 	return 0;
+}
+
+/* put_whole -- send a message at once; handed over, it is offered again where its receiver fails. */
+static int
+put_whole(struct sender *s, const struct message *head, const char *data, size_t len)
+{
+	struct message whole = *head;
+	int r;
+
+	whole.len = len;
+	r = sender_begin(s, &whole);
+	while (r == 0) {
+		r = sender_data(s, data, len) == -1 ? -1 : sender_end(s);
+		if (r == 0 || errno != EPIPE)
+			break;
+		r = sender_again(s, &whole);
+	}
+	if (r == -1)
+		sender_abort(s);
+	return r;
+}
+
+int
+sender_put(struct sender *s, const struct message *head, const char *data, size_t len)
+{
+	return s->kind == SENDER_KEEPS ? gather(s, head, data, len) : put_whole(s, head, data, len);
 }
 
 int
@@ -46,12 +210,12 @@ sender_put_records(struct sender *s, const struct message *head, const char **da
 	enum batch_stop why = BATCH_FULL;
 
 	for (;;) {
-		if (way_head(s, head) == -1)
+		if (set_head(s, head) == -1)
 			return -1;
 		*data = batch_put_records(&s->in->batch, *data, limit, mark, &why);
 		if (why != BATCH_FULL)
 			return why == BATCH_LONG;
-		if (way_flush(s) == -1)
+		if (sender_flush(s) == -1)
 			return -1;
 	}
 }
@@ -71,252 +235,161 @@ sender_drop_first(struct sender *s)
 		batch_clear(b);
 }
 
+/* ---- a message in pieces ---- */
+
 /* spool -- begin a payload in a file. */
 static int
 spool(struct sender *s)
 {
 	s->in->spooled = 0;
 	hash_begin(&s->in->sum);
-	s->in->fd = spool_open(&s->in->m, way_deadline(s));
+	s->in->fd = spool_open(&s->in->m, deadline(s));
 	return s->in->fd == -1 ? -1 : 0;
 }
 
 int
 sender_head(struct sender *s, const struct message *head)
 {
-	return way_flush(s) == -1 ? -1 : way_head(s, head);
+	return sender_flush(s) == -1 ? -1 : set_head(s, head);
 }
 
-static int
-keep_begin(struct sender *s, const struct message *head)
+int
+sender_begin(struct sender *s, const struct message *head)
 {
-	return sender_head(s, head) == -1 ? -1 : spool(s);
-}
+	struct sending *in = s->in;
 
-static int
-keep_data(struct sender *s, const char *data, size_t len)
-{
-	if (io_pwrite(s->in->fd, data, len, s->in->spooled) == -1)
+	if (s->kind == SENDER_LEAVES)
+		return put_begin(&in->put, writer(s), head);
+	if (sender_head(s, head) == -1)
 		return -1;
-	s->in->spooled += len;
-	hash_add(&s->in->sum, data, len);
+	if (s->kind == SENDER_KEEPS)
+		return spool(s);
+	s->last_id = 0;
+	in->handover.end_ns = s->end_ns;
+	in->handover.while_served = s->while_served;
+	return handover_begin(&in->handover, &in->batch, head, deadline(s));
+}
+
+int
+sender_data(struct sender *s, const char *data, size_t len)
+{
+	struct sending *in = s->in;
+
+	if (s->kind == SENDER_HANDS_OVER)
+		return handover_data(&in->handover, data, len);
+	if (s->kind == SENDER_LEAVES)
+		return writer_data(writer(s), data, len);
+	if (io_pwrite(in->fd, data, len, in->spooled) == -1)
+		return -1;
+	in->spooled += len;
+	hash_add(&in->sum, data, len);
 	return 0;
 }
 
-static int
-keep_end(struct sender *s)
+int
+sender_feed(struct sender *s, int fd)
 {
-	struct sending *in = s->in;
-	int fd = in->fd, r;
-
-	in->fd = -1;
-	r = append_big(&in->post, &in->batch, fd, in->spooled, hash_end(&in->sum), way_deadline(s));
-	batch_clear(&in->batch);
-	if (r == 0)
-		s->first_id = s->last_id = in->post.last_id;
-	return r;
-}
-
-static void
-keep_abort(struct sender *s)
-{
-	if (s->in->fd != -1)
-		spool_drop(&s->in->m, s->in->fd);
-	s->in->fd = -1;
+	return s->kind == SENDER_HANDS_OVER ? handover_feed(&s->in->handover, fd) : 0;
 }
 
 int
 sender_share(struct sender *s, const struct sender *from)
 {
+	struct sending *in = s->in;
 	char piece[COPY_PIECE];
 	ssize_t n = 1;
 
-	s->in->spooled = from->in->spooled;
-	s->in->sum = from->in->sum;
-	s->in->fd = spool_link(&from->in->m, from->in->fd, &s->in->m, way_deadline(s));
-	if (s->in->fd != -1)
+	in->spooled = from->in->spooled;
+	in->sum = from->in->sum;
+	in->fd = spool_link(&from->in->m, from->in->fd, &in->m, deadline(s));
+	if (in->fd != -1)
 		return 0;
 	if (spool(s) == -1)
 		return -1;
 	while (n > 0) {
-		n = io_pread(from->in->fd, piece, sizeof piece, s->in->spooled);
-		if (n == -1 || keep_data(s, piece, (size_t)n) == -1) {
-			keep_abort(s);
+		n = io_pread(from->in->fd, piece, sizeof piece, in->spooled);
+		if (n == -1 || sender_data(s, piece, (size_t)n) == -1) {
+			sender_abort(s);
 			return -1;
 		}
 	}
 	return 0;
 }
 
-static int
-keep_room(struct sender *s, struct slice tag, struct slice source, uint64_t *room)
-{
-	const struct ctl *c = &s->in->m.ctl;
-
-	(void)tag;
-	(void)source;
-	if (txn_lock(&s->in->m, clock_after(WAKE_LOOK_NS)) == -1)
-		return -1;
-	if (c->live == 0)
-		*room = UINT64_MAX;
-	else if (c->live < c->cap_messages && c->live_bytes < c->cap_bytes)
-		*room = c->cap_bytes - c->live_bytes;
-	txn_unlock(&s->in->m);
-	return 0;
-}
-
-static const struct way way_keep = { keep_put, keep_begin, keep_data, keep_end, keep_abort, keep_room };
-
-/* ---- open and close ---- */
-
-/* open_leaving -- the mailbox may not be opened, but messages may be left there. */
-static int
-open_leaving(struct sender *s, const char *path)
-{
-	if (put_open(&s->in->leave, path) == -1) {
-		if (errno == ENOENT)
-			errno = EACCES;         /* nobody may only send there */
-		return -1;
-	}
-	s->kind = SENDER_LEAVES;
-	s->in->way = &way_leave;
-	s->dir_fd = s->in->leave.dir_fd;
-	return 0;
-}
-
-/* open_kind -- see whether the mailbox, which is open, keeps messages or hands them over. */
-static int
-open_kind(struct sender *s)
-{
-	struct sending *in = s->in;
-	struct ctl c;
-
-	if (ctl_read(in->m.ctl_fd, &c) == -1)
-		return -1;
-	s->dir_fd = in->m.dir_fd;
-	s->kind = c.cap_messages == 0 ? SENDER_HANDS_OVER : SENDER_KEEPS;
-	in->way = s->kind == SENDER_KEEPS ? &way_keep : &way_hand;
-	in->m.name = s->name;
-	in->m.txn.told = s->locked;
-	return 0;
-}
-
-int
-sender_open(struct sender *s, const char *path)
-{
-	struct sending *in = memory_new(sizeof *in);
-	int r;
-
-	s->dir_fd = -1;
-	s->first_id = s->last_id = 0;
-	s->in = in;
-	if (in == NULL)
-		return -1;
-	in->m = (struct mbox)MBOX_CLOSED;
-	s->damage = &in->m.damage;
-	in->fd = -1;
-	in->leave.fd = in->leave.drop_fd = in->leave.dir_fd = -1;
-	append_init(&in->post, &in->m);
-	in->post.sync = s->sync;
-	batch_clear(&in->batch);
-	r = mbox_open(&in->m, path) == 0 ? open_kind(s) : errno == EACCES ? open_leaving(s, path) : -1;
-	if (r == -1 || s->kind == SENDER_KEEPS)
-		return r;
-	in->writer = memory_new(sizeof *in->writer);
-	in->meet = (struct handover){ .post = &in->post, .writer = in->writer, .fd = -1 };
-	return in->writer == NULL ? -1 : 0;
-}
-
-void
-sender_close(struct sender *s)
-{
-	struct sending *in = s->in;
-
-	if (in == NULL)
-		return;
-	if (s->dir_fd != -1 && s->kind == SENDER_LEAVES) {
-		put_close(&in->leave);
-	} else if (s->dir_fd != -1) {
-		if (s->kind == SENDER_HANDS_OVER)
-			handover_abort(&in->meet);
-		wait_leave(&in->m);
-	}
-	mbox_close(&in->m);
-	memory_free(in->writer);
-	memory_free(in);
-	s->dir_fd = -1;
-	s->in = NULL;
-	s->damage = NULL;
-}
-
-/* ---- any ---- */
-
-int
-sender_put(struct sender *s, const struct message *head, const char *data, size_t len)
-{
-	return s->in->way->put(s, head, data, len);
-}
-
-int
-sender_begin(struct sender *s, const struct message *head)
-{
-	return s->in->way->begin(s, head);
-}
-
-int
-sender_data(struct sender *s, const char *data, size_t len)
-{
-	return s->in->way->data(s, data, len);
-}
-
-int
-sender_feed(struct sender *s, int in)
-{
-	return s->kind == SENDER_HANDS_OVER ? handover_feed(&s->in->meet, in) : 0;
-}
-
 int
 sender_end(struct sender *s)
 {
-	return s->in->way->end(s);
-}
+	struct sending *in = s->in;
+	int r, fd = in->fd;
 
-void
-sender_abort(struct sender *s)
-{
-	int err = errno;
-
-	if (s->dir_fd != -1)
-		s->in->way->abort(s);
-	errno = err;
-}
-
-int
-sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *room)
-{
-	*room = 0;
-	return s->in->way->room(s, tag, source, room);
-}
-
-uint64_t
-sender_length(const struct sender *s)
-{
-	return s->kind == SENDER_HANDS_OVER ? s->in->meet.sent : s->in->spooled;
+	if (s->kind == SENDER_LEAVES)
+		return put_end(&in->put, writer(s));
+	if (s->kind == SENDER_HANDS_OVER) {
+		r = handover_end(&in->handover);
+	} else {
+		in->fd = -1;
+		r = append_big(&in->append, &in->batch, fd, in->spooled, hash_end(&in->sum), deadline(s));
+		batch_clear(&in->batch);
+	}
+	if (r == 0)
+		s->first_id = s->last_id = in->append.last_id;
+	return r;
 }
 
 int
 sender_again(struct sender *s, const struct message *head)
 {
+	return handover_again(&s->in->handover, head);
+}
+
+void
+sender_abort(struct sender *s)
+{
+	struct sending *in = s->in;
+
+	if (in == NULL)
+		return;
+	if (in->fd != -1)
+		spool_drop(&in->m, in->fd);
+	in->fd = -1;
 	if (s->kind == SENDER_HANDS_OVER)
-		return handover_again(&s->in->meet, head);
-	errno = EPIPE;
-	return -1;
+		handover_abort(&in->handover);
+	if (s->kind == SENDER_LEAVES && in->put.fd != -1)
+		put_abort(&in->put, in->writer);
+}
+
+/* ---- how it stands ---- */
+
+uint64_t
+sender_length(const struct sender *s)
+{
+	return s->kind == SENDER_HANDS_OVER ? s->in->handover.sent : s->in->spooled;
 }
 
 bool
 sender_done(const struct sender *s)
 {
-	return s->kind == SENDER_HANDS_OVER && (s->in->meet.done || s->in->meet.fd == -1);
+	return s->kind == SENDER_HANDS_OVER && (s->in->handover.done || s->in->handover.fd == -1);
+}
+
+int
+sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *room)
+{
+	struct mbox *m = &s->in->m;
+	const struct ctl *c = &m->ctl;
+	bool hands_over = s->kind == SENDER_HANDS_OVER;
+
+	*room = s->kind == SENDER_LEAVES ? UINT64_MAX : 0;
+	if (s->kind == SENDER_LEAVES)
+		return 0;
+	if (txn_lock(m, clock_after(WAKE_LOOK_NS)) == -1)
+		return -1;
+	if (hands_over ? wake_wanted(m, tag, source) == 1 : c->live == 0)
+		*room = UINT64_MAX;
+	else if (!hands_over && c->live < c->cap_messages && c->live_bytes < c->cap_bytes)
+		*room = c->cap_bytes - c->live_bytes;
+	txn_unlock(m);
+	return 0;
 }
 
 int
@@ -328,5 +401,5 @@ request_look(struct sender *s, struct slice tag, struct slice source)
 int
 request_withdraw(struct sender *s)
 {
-	return s->kind == SENDER_LEAVES ? put_withdraw(&s->in->leave) : request_take_back(&s->in->m, s->last_id);
+	return s->kind == SENDER_LEAVES ? put_withdraw(&s->in->put) : request_take_back(&s->in->m, s->last_id);
 }

@@ -44,7 +44,7 @@ struct sent {
 };
 
 static struct {
-	struct receiving in;
+	struct claim in;
 	struct receiver receiver;
 	struct append post;
 	struct batch batch;
@@ -234,14 +234,14 @@ deliver(void)
 	uint64_t last = 0;
 
 	for (uint32_t i = 0; i < box.run.n; i++) {
-		if (!did(claim_message(&box.in.claim, &box.run, i, &m, scratch)))
+		if (!did(receiver_message(&box.receiver, &box.run, i, &m, scratch)))
 			continue;
 		s = box.patched ? NULL : find(m.id);
 		if (!box.patched) {
-			MUST(m.id > last && (s == NULL || (!s->gone && (box.in.claim.peek || !s->held))));
+			MUST(m.id > last && (s == NULL || (!s->gone && (box.receiver.peek || !s->held))));
 			MUST(s == NULL || (slice_is(m.tag, tags[s->tag]) && slice_is(m.source, "fuzz") && m.len == s->len));
 			if (s != NULL)
-				s->held = !box.in.claim.peek;
+				s->held = !box.receiver.peek;
 		}
 		MUST(frame_name_ok(m.tag) && frame_name_ok(m.source));
 		if (message_head(line, &m, m.len, false) == 0)
@@ -265,7 +265,7 @@ end_run(uint32_t from, enum receiver_end end)
 
 	for (uint32_t i = from; i < box.run.n && !box.patched; i++) {
 		s = find(box.run.in->items[i].id);
-		if (s == NULL || box.in.claim.peek)
+		if (s == NULL || box.receiver.peek)
 			continue;
 		s->held = false;
 		s->gone = end == RECEIVER_DONE || end == RECEIVER_DROPPED;
@@ -275,22 +275,18 @@ end_run(uint32_t from, enum receiver_end end)
 static void
 step_turn(struct bytes *b)
 {
-	struct claim_limits limits = { .messages = 1 + bytes_byte(b), .bytes = RUN_BYTES, .below = UINT64_MAX };
+	struct receiver_ask ask = { .messages = 1 + bytes_byte(b), .bytes = RUN_BYTES };
 	unsigned how = bytes_byte(b);
 	long r;
 
-	limits.deadline_ns = clock_after(1000000);
-	limits.wait = how % 4 == 1;
+	ask.deadline_ns = clock_after(1000000);
+	ask.wait = how % 4 == 1;
 	if (how % 8 == 2)
-		limits.bytes = bytes_byte(b);
-	if (how % 8 == 3) {
-		limits.from = bytes_number(b);
-		limits.below = bytes_number(b);
-	}
-	if (limits.messages > RUN_MESSAGES)
-		limits.messages = RUN_MESSAGES;
+		ask.bytes = bytes_byte(b);
+	box.receiver.id = how % 8 == 3 ? bytes_number(b) : 0;
+	box.in.below = how % 8 == 3 ? bytes_number(b) : UINT64_MAX;
 	end_run(0, RECEIVER_DONE);
-	r = claim_turn(&box.in.claim, &box.run, &limits);
+	r = claim_turn(&box.in, &box.run, &ask);
 	if (did(r) && r == 1)
 		deliver();
 	if (r == -1)
@@ -304,7 +300,7 @@ step_settle(struct bytes *b)
 	uint32_t from = box.run.n > 0 ? bytes_byte(b) % (box.run.n + 1) : 0;
 
 	end_run(from, end);
-	if (!did(claim_settle(&box.in.claim, &box.run, from, end, end == RECEIVER_FAILED ? bytes_byte(b) * 1000U : 0)))
+	if (!did(receiver_settle(&box.receiver, &box.run, from, end, end == RECEIVER_FAILED ? bytes_byte(b) * 1000U : 0)))
 		box.run.n = 0;
 }
 
@@ -318,7 +314,7 @@ step_hold(struct bytes *b)
 	struct sent *s;
 	enum receiver_end end = bytes_byte(b) % 2 == 0 ? RECEIVER_DONE : RECEIVER_BACK;
 
-	if (box.hold.n == 0 && !box.in.claim.peek) {
+	if (box.hold.n == 0 && !box.receiver.peek) {
 		MUST(inflight_add(&box.hold, &box.receiver, &box.run) == 0);
 		for (size_t i = 0; i < box.n; i++) {
 			box.sent[i].held = false;
@@ -332,7 +328,7 @@ step_hold(struct bytes *b)
 		return;
 	MUST(run_make(&again) == 0);
 	if (bytes_byte(b) % 2 == 0 && did(inflight_recall(&box.hold, &box.receiver, 0, &again))
-	    && did(claim_message(&box.in.claim, &again, 0, &m, scratch)) && m.fd != -1)
+	    && did(receiver_message(&box.receiver, &again, 0, &m, scratch)) && m.fd != -1)
 		close(m.fd);
 	if (did(inflight_settle(&box.hold, &box.receiver, 0, box.hold.n, end, 0)))
 		for (uint32_t i = 0; i < box.hold.n; i++)
@@ -365,9 +361,10 @@ step_call(struct bytes *b)
 static void
 open_box(struct bytes *b)
 {
-	struct filter f = { .len = 0 };
+	static struct filter f;
 	unsigned which = bytes_below(b, 5);     /* 4: look, and take nothing */
 
+	f.len = 0;
 	if (which == 1)
 		MUST(filter_add(&f, 't', "t1") == 0 && filter_add(&f, 't', "*") == 0);
 	if (which == 2)
@@ -375,7 +372,7 @@ open_box(struct bytes *b)
 	if (which == 3)
 		MUST(filter_add(&f, 'T', "-") == 0 && filter_add(&f, 's', "f*") == 0);
 	memset(&box.post, 0, sizeof box.post);
-	memset(&box.in.claim, 0, sizeof box.in.claim);
+	memset(&box.in, 0, sizeof box.in);
 	MUST(run_make(&box.run) == 0);
 	box.in.offer_fd = -1;
 	box.receiver.in = &box.in;
@@ -388,15 +385,19 @@ open_box(struct bytes *b)
 	box.post.m = &box.in.m;
 	if (!box.open)
 		return;
-	MUST(claim_init(&box.in.claim, &box.in.m, &f, which == 4, 1000000) == 0);
-	box.in.claim.take_expired = bytes_byte(b) % 2 == 0;
+	box.receiver.filter = &f;
+	box.receiver.id = 0;
+	box.receiver.peek = which == 4;
+	box.receiver.timeout_ns = 1000000;
+	box.receiver.take_expired = bytes_byte(b) % 2 == 0;
+	MUST(claim_init(&box.in, &box.receiver) == 0);
 }
 
 static void
 close_box(void)
 {
 	if (box.open)
-		claim_free(&box.in.claim);
+		claim_free(&box.in);
 	mbox_close(&box.in.m);
 	box.open = false;
 }

@@ -28,6 +28,8 @@
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/ctl.h"
 #include "mailbox/disk/wakefifo.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/recv/claim.h"
 #include "mailbox/send/append.h"
 #include "mailbox/send/completion.h"
 #include "mailbox/send/spool.h"
@@ -322,6 +324,7 @@ static const struct {
 	{ slots_that_cannot_be_are_refused, "slots that cannot be are refused, whichever field says so" },
 	{ no_spool_without_a_want, "no file is made for a large payload where no want can tell whose it is" },
 	{ dropped_is_what_is_gone, "a message that is there was not dropped, whatever its sender's want says" },
+	{ what_could_not_be_settled_twice_is_settled_once, "what a failing disk kept from being settled is settled once" },
 	{ split_all, "a stream may be split at any byte" },
 	{ split_shared, "a stream may be split at any byte, where receivers share it" },
 	{ split_one, "a stream may be split at any byte, where one message is taken" },

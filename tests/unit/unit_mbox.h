@@ -216,4 +216,60 @@ dropped_is_what_is_gone(void)
 	return true;
 }
 
+/* break_writes -- what is written to the segment at hand fails, until it is opened anew. */
+static int
+break_writes(struct mbox *m)
+{
+	char name[SEG_NAME_BYTES];
+	int fd;
+
+	seg_file(name, m->seg.h.first, 0, "idx");
+	fd = openat(m->dir_fd, name, O_RDONLY | O_CLOEXEC);
+	return fd == -1 || dup2(fd, m->seg.idx_fd) == -1 ? -1 : close(fd);
+}
+
+/* send_three -- three messages are in the mailbox, and r has claimed them. */
+static int
+send_three(struct receiver *r, struct run *run, const char *path)
+{
+	const struct receiver_ask ask = { .messages = 3, .bytes = RUN_BYTES, .deadline_ns = CLOCK_NEVER };
+	struct sender s = { .timeout_ns = MAILBOX_FOREVER };
+	struct message m;
+	int sent = sender_open(&s, path);
+
+	for (int i = 0; sent == 0 && i < 3; i++)
+		sent = sender_put(&s, &plain, "x", 1);
+	sent = sent == 0 ? sender_flush(&s) : -1;
+	sender_close(&s);
+	return sent == 0 && receiver_open(r, path) == 0 && run_make(run) == 0 && receiver_next(r, run, &ask, &m) == 1
+	    && run->n == 3 ? 0 : -1;
+}
+
+static bool
+what_could_not_be_settled_twice_is_settled_once(void)
+{
+	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
+	const struct filter all = { .len = 0 };
+	const uint64_t done = state_make(STATE_DONE, 0, 0);
+	char path[] = "unit.XXXXXX";
+	struct receiver r = { .filter = &all, .timeout_ns = MAILBOX_FOREVER };
+	struct run run = { .n = 0 };
+	struct mbox *m;
+
+	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0 && mailbox_make(path, &settings) == 0);
+	CHECK(send_three(&r, &run, path) == 0);
+	m = &r.in->m;
+	/* the disk fails when one of three is written, and once more when the others are */
+	CHECK(break_writes(m) == 0 && receiver_settle(&r, &run, 0, RECEIVER_DONE, 0) == -1);
+	CHECK(txn_lock(m, CLOCK_NEVER) == 0 && mbox_seg(m, m->ctl.first_seg) == 0
+	    && seg_write_states(&m->seg, 0, 1, &done) == 0);
+	txn_unlock(m);
+	CHECK(break_writes(m) == 0 && receiver_settle(&r, &run, 0, RECEIVER_DONE, 0) == -1);
+	CHECK(receiver_settle(&r, &run, 0, RECEIVER_DONE, 0) == 0 && run.n == 0 && m->ctl.live == 0 && m->ctl.claimed == 0);
+	run_free(&run);
+	receiver_close(&r);
+	CHECK(mailbox_remove(path, false, CLOCK_NEVER, NULL) == 0);
+	return true;
+}
+
 #endif

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* address: see address.h. */
-#include "mailbox/box/txn.h"
 #include "mailbox/drop/address.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/users.h"
-#include "mailbox/disk/dropdir.h"
+#include "mailbox/box/txn.h"
 
 /* load -- read `identity`, which must be this mailbox's.  Returns 0, or -1. */
 static int

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* leave: see put.h. */
+/* put: see put.h. */
 #include "mailbox/drop/put.h"
 
 #include <errno.h>
@@ -17,77 +17,79 @@
 
 enum { OWN_HEADERS = 128 };             /* bytes of a header line that a mailbox keeps for itself */
 
-/* is_owners -- whether `identity` names the owner, and his number is his alone.  Returns 0, or -1 with EREMOTE. */
+/* is_owners -- whether `identity` names the owner, by a number of one user.  Returns 0, or -1 with EREMOTE. */
 static int
-is_owners(const struct put *l)
+is_owners(const struct put *p)
 {
-	if (dropdir_names(l->to, l->to_len, l->owner) && users_unknown() != (int64_t)l->owner)
+	if (dropdir_names(p->to, p->to_len, p->owner) && users_unknown() != (int64_t)p->owner)
 		return 0;
 	errno = EREMOTE;
 	return -1;
 }
 
 int
-put_open(struct put *l, const char *path)
+put_open(struct put *p, const char *path)
 {
 	const int through = O_PATH | O_DIRECTORY | O_CLOEXEC;
 	struct stat box, drop;
 
-	*l = (struct put){ .dir_fd = openat(AT_FDCWD, path, through), .drop_fd = -1, .fd = -1 };
-	if (l->dir_fd == -1 || fstat(l->dir_fd, &box) == -1 || dropdir_identity(l->dir_fd, box.st_uid, l->to, &l->to_len) == -1)
+	*p = (struct put){ .dir_fd = openat(AT_FDCWD, path, through), .drop_fd = -1, .fd = -1 };
+	if (p->dir_fd == -1 || fstat(p->dir_fd, &box) == -1
+	    || dropdir_identity(p->dir_fd, box.st_uid, p->to, &p->to_len) == -1)
 		goto fail;
-	l->owner = box.st_uid;
-	l->drop_fd = openat(l->dir_fd, "drop", through | O_NOFOLLOW);
-	if (l->drop_fd == -1 || fstat(l->drop_fd, &drop) == -1)
+	p->owner = box.st_uid;
+	p->drop_fd = openat(p->dir_fd, "drop", through | O_NOFOLLOW);
+	if (p->drop_fd == -1 || fstat(p->drop_fd, &drop) == -1)
 		goto fail;
 	if (drop.st_uid != box.st_uid || !(drop.st_mode & S_ISVTX)) {
-		/* others could take away what is left there, to bring it somewhere else */
+		/* others could move what is put there somewhere else */
 		errno = EBADMSG;
 		goto fail;
 	}
-	if (is_owners(l) == 0 && getrandom(l->id, DROPDIR_RANDOM, 0) == DROPDIR_RANDOM)
+	if (is_owners(p) == 0 && getrandom(p->id, DROPDIR_RANDOM, 0) == DROPDIR_RANDOM)
 		return 0;
 fail:
-	put_close(l);
+	put_close(p);
 	return -1;
 }
 
-/* why -- errno, of a call in drop/: that it is gone is said as in other mailboxes. */
+/* why -- a call in drop/ has failed: EIDRM where drop/ was removed, as in other mailboxes.  Returns -1. */
 static int
-why(const struct put *l)
+why(const struct put *p)
 {
 	int err = errno;
 	struct stat st;
 
-	errno = err == ENOENT && fstat(l->drop_fd, &st) == 0 && st.st_nlink == 0 ? EIDRM : err;
+	errno = err == ENOENT && fstat(p->drop_fd, &st) == 0 && st.st_nlink == 0 ? EIDRM : err;
 	return -1;
 }
 
 /* make -- make the file of the next message. */
 static int
-make(struct put *l)
+make(struct put *p)
 {
 	char name[DROPDIR_NAME_BYTES];
 	uint64_t now = clock_wall_us();
 
-	l->time_us = now > l->time_us ? now : l->time_us + 1;
+	p->time_us = now > p->time_us ? now : p->time_us + 1;
 	for (int i = 0; i < 8; i++)
-		l->id[DROPDIR_RANDOM + i] = (unsigned char)(l->time_us >> (56 - 8 * i));
-	dropdir_name(name, l->id, true);
-	l->fd = openat(l->drop_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (l->fd == -1)
-		return why(l);
-	/* its owner only reads it; nobody else knows its name */
-	return flock(l->fd, LOCK_EX | LOCK_NB) == -1 ? -1 : fchmod(l->fd, 0644);
+		p->id[DROPDIR_RANDOM + i] = (unsigned char)(p->time_us >> (56 - 8 * i));
+	dropdir_name(name, p->id, true);
+	p->fd = openat(p->drop_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (p->fd == -1)
+		return why(p);
+	/* the mailbox's owner only reads it; no other process knows its name */
+	return flock(p->fd, LOCK_EX | LOCK_NB) == -1 ? -1 : fchmod(p->fd, 0644);
 }
 
 /* drop_head -- the header line of a drop.  extra: FRAME_HEADER_MAX bytes.  Returns 0, or -1 with EMSGSIZE. */
 static int
-drop_head(struct message *m, const struct put *l, const struct message *head, char *extra)
+drop_head(struct message *m, const struct put *p, const struct message *head, char *extra)
 {
 	char line[FRAME_HEADER_MAX];
-	int n = snprintf(extra, FRAME_HEADER_MAX, "to=%.*s%s%.*s", (int)l->to_len, l->to, head->extra.len > 0 ? " " : "",
-	    (int)head->extra.len, head->extra.len > 0 ? head->extra.p : "");
+	int n = snprintf(extra, FRAME_HEADER_MAX, "to=%.*s%s%.*s", (int)p->to_len, p->to,
+	    head->extra.len > 0 ? " " : "", (int)head->extra.len, head->extra.len > 0 ? head->extra.p : "");
+	size_t len;
 
 	*m = *head;
 	m->id = 0;
@@ -96,113 +98,94 @@ drop_head(struct message *m, const struct put *l, const struct message *head, ch
 	if (m->time_us == 0)
 		m->time_us = clock_wall_us();
 	m->extra = (struct slice){ extra, (size_t)n };
-	if (n < FRAME_HEADER_MAX && message_head(line, m, 0, false) != 0
-	    && message_head(line, m, 0, false) + OWN_HEADERS <= FRAME_HEADER_MAX)
+	len = n < FRAME_HEADER_MAX ? message_head(line, m, 0, false) : 0;
+	if (len != 0 && len + OWN_HEADERS <= FRAME_HEADER_MAX)
 		return 0;
 	errno = EMSGSIZE;
 	return -1;
 }
 
 int
-put_begin(struct put *l, struct writer *w, const struct message *head)
+put_begin(struct put *p, struct writer *w, const struct message *head)
 {
 	char extra[FRAME_HEADER_MAX];
 	struct message m;
 
-	if (drop_head(&m, l, head, extra) == -1)
+	if (drop_head(&m, p, head, extra) == -1)
 		return -1;
-	if (make(l) == 0 && writer_init(w, l->fd) == 0 && writer_begin(w, &m) == 0)
+	if (make(p) == 0 && writer_init(w, p->fd) == 0 && writer_begin(w, &m) == 0)
 		return 0;
-	put_abort(l, NULL);
+	put_abort(p, NULL);
 	return -1;
 }
 
 /* same_owner -- whether the mailbox has had no other owner since it was opened.  Returns 0, or -1 with EREMOTE. */
 static int
-same_owner(const struct put *l)
+same_owner(const struct put *p)
 {
 	struct stat st;
 
-	if (fstat(l->dir_fd, &st) == -1)
+	if (fstat(p->dir_fd, &st) == -1)
 		return -1;
 	errno = EREMOTE;
-	return st.st_uid == l->owner ? 0 : -1;
+	return st.st_uid == p->owner ? 0 : -1;
 }
 
 int
-put_end(struct put *l, struct writer *w)
+put_end(struct put *p, struct writer *w)
 {
 	char begun[DROPDIR_NAME_BYTES], name[DROPDIR_NAME_BYTES];
 
 	if (writer_end(w) == -1) {
-		put_abort(l, NULL);
+		put_abort(p, NULL);
 		return -1;
 	}
-	dropdir_name(begun, l->id, true);
-	dropdir_name(name, l->id, false);
-	if (same_owner(l) == -1 || renameat(l->drop_fd, begun, l->drop_fd, name) == -1) {
-		put_abort(l, NULL);
-		return why(l);
+	dropdir_name(begun, p->id, true);
+	dropdir_name(name, p->id, false);
+	if (same_owner(p) == -1 || renameat(p->drop_fd, begun, p->drop_fd, name) == -1) {
+		put_abort(p, NULL);
+		return why(p);
 	}
-	/* unlocked before it is told of: who finds it locked leaves it */
-	close(l->fd);
-	l->fd = -1;
-	dropdir_ring(l->drop_fd);
+	/* unlocked before the wake: a receiver passes over what it finds locked */
+	io_close(p->fd);
+	p->fd = -1;
+	dropdir_ring(p->drop_fd);
 	return 0;
 }
 
-int
-put_message(struct put *l, struct writer *w, const struct message *head, const char *data, size_t len)
-{
-	struct message m = *head;
-
-	m.len = len;
-	if (put_begin(l, w, &m) == -1)
-		return -1;
-	if (writer_data(w, data, len) == 0)
-		return put_end(l, w);
-	put_abort(l, NULL);
-	return -1;
-}
-
 void
-put_abort(struct put *l, struct writer *w)
+put_abort(struct put *p, struct writer *w)
 {
 	char name[DROPDIR_NAME_BYTES];
 	int err = errno;
 
 	if (w != NULL)
 		writer_abort(w);
-	if (l->fd != -1) {
-		dropdir_name(name, l->id, true);
-		unlinkat(l->drop_fd, name, 0);
-		close(l->fd);
+	if (p->fd != -1) {
+		dropdir_name(name, p->id, true);
+		unlinkat(p->drop_fd, name, 0);
+		close(p->fd);
+		p->fd = -1;
 	}
-	l->fd = -1;
 	errno = err;
 }
 
 int
-put_withdraw(struct put *l)
+put_withdraw(struct put *p)
 {
 	char name[DROPDIR_NAME_BYTES];
 
-	dropdir_name(name, l->id, false);
-	if (l->time_us > 0 && unlinkat(l->drop_fd, name, 0) == 0)
+	dropdir_name(name, p->id, false);
+	if (p->time_us > 0 && unlinkat(p->drop_fd, name, 0) == 0)
 		return 1;
-	return l->time_us == 0 || errno == ENOENT ? 0 : -1;
+	return p->time_us == 0 || errno == ENOENT ? 0 : -1;
 }
 
 void
-put_close(struct put *l)
+put_close(struct put *p)
 {
-	int err = errno;
-
-	if (l->fd != -1)
-		put_abort(l, NULL);
-	io_close(l->drop_fd);
-	if (l->dir_fd != -1)
-		close(l->dir_fd);
-	l->dir_fd = l->drop_fd = -1;
-	errno = err;
+	put_abort(p, NULL);
+	io_close(p->drop_fd);
+	io_close(p->dir_fd);
+	p->dir_fd = p->drop_fd = -1;
 }

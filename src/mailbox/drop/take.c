@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* intake: see take.h. */
+/* take: see take.h. */
 #include "mailbox/drop/take.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/safefile.h"
 #include "base/users.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
-#include "mailbox/disk/dropdir.h"
 #include "mailbox/drop/address.h"
 #include "mailbox/drop/queue.h"
+#include "mailbox/send/append.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/listen.h"
 #include "mailbox/wait/wait.h"
@@ -28,18 +27,21 @@
 enum {
 	FEW = 64,                       /* so many messages may wait before drops come in one from each user a turn, */
 	ROUND = 8,                      /* from so many users */
-	PIECE = 64 * 1024,
+	PIECE = 64 * 1024,              /* bytes of a payload copied at a time */
 };
 
 struct take {
 	struct mbox *m;
-	struct queue line;
-	unsigned char gone[DROPDIR_ID];    /* a drop that was taken in, and whose file is gone */
+	uint64_t deadline_ns;           /* for the lock, in this turn */
+	struct drop drop;               /* the drop at hand, */
+	char name[DROPDIR_NAME_BYTES];  /* and its file */
+	unsigned char gone[DROPDIR_ID]; /* a drop that was taken in, and whose file is gone */
 	struct address address;
+	struct queue queue;
 	char extra[FRAME_HEADER_MAX], piece[PIECE];
 	struct reader reader;
 	struct batch batch;
-	struct append post;
+	struct append append;
 };
 
 /* What becomes of one drop. */
@@ -48,18 +50,12 @@ enum outcome { TAKEN, PASSED, WAITS, NO_ROOM, FAILED };
 struct take *
 take_new(struct mbox *m)
 {
-	struct take *in = malloc(sizeof *in);
+	struct take *in = memory_new(sizeof *in);
 
 	if (in == NULL)
 		return NULL;
-	in->m = m;
-	in->line.m = m;
-	in->line.users_n = in->line.turn = in->line.salt = 0;
-	in->line.seen = in->line.refused = 0;
-	in->address.len = 0;
-	memset(in->gone, 0, sizeof in->gone);
-	batch_clear(&in->batch);
-	append_init(&in->post, m);
+	in->m = in->queue.m = m;
+	append_init(&in->append, m);
 	return in;
 }
 
@@ -67,13 +63,13 @@ void
 take_free(struct take *in)
 {
 	if (in != NULL)
-		queue_forget(&in->line);
-	free(in);
+		queue_forget(&in->queue);
+	memory_free(in);
 }
 
 /* ---- one drop ---- */
 
-/* not_now -- whether an error is of the kind that stops senders and never receivers. */
+/* not_now -- whether errno is of the kind that stops senders and never receivers. */
 static bool
 not_now(void)
 {
@@ -86,19 +82,19 @@ failed(void)
 	return not_now() ? NO_ROOM : FAILED;
 }
 
-/* no_drop -- what was read is none: EBADMSG and the like; or it could not be read. */
+/* no_drop -- what was read is no drop (EBADMSG, EMSGSIZE), or it could not be read. */
 static enum outcome
-no_drop(struct take *in, const char *name)
+no_drop(struct take *in)
 {
 	if (errno != EBADMSG && errno != EMSGSIZE)
 		return errno == ENOENT ? PASSED : failed();
-	queue_refuse(&in->line, name);
+	queue_refuse(&in->queue, in->name);
 	return PASSED;
 }
 
 /* read_head -- read the frame's header, which must be meant for us.  The batch gets its head.  Returns 0, or -1. */
 static int
-read_head(struct take *in, int fd, uid_t uid, struct message *m)
+read_head(struct take *in, int fd, struct message *m)
 {
 	struct message head;
 	int r;
@@ -116,8 +112,8 @@ read_head(struct take *in, int fd, uid_t uid, struct message *m)
 		return -1;
 	}
 	head = *m;
-	r = snprintf(in->extra, sizeof in->extra, "uid=%lu%s%.*s", (unsigned long)uid, m->extra.len > 0 ? " " : "",
-	    (int)m->extra.len, m->extra.len > 0 ? m->extra.p : "");
+	r = snprintf(in->extra, sizeof in->extra, "uid=%lu%s%.*s", (unsigned long)in->drop.uid,
+	    m->extra.len > 0 ? " " : "", (int)m->extra.len, m->extra.len > 0 ? m->extra.p : "");
 	if (r >= (int)sizeof in->extra) {
 		errno = EMSGSIZE;
 		return -1;
@@ -127,19 +123,38 @@ read_head(struct take *in, int fd, uid_t uid, struct message *m)
 	return batch_head(&in->batch, &head) == 1 ? 0 : -1;
 }
 
-/* at_end -- the drop must have nothing behind its frame. */
+/*
+ * fill -- the payload goes into the batch, or, where it is large, to the spool.  Nothing may stand behind its frame.
+ * Returns 0, or -1.
+ */
 static int
-at_end(struct take *in)
+fill(struct take *in, struct message *m, int spool)
 {
 	struct message more;
-	int r = reader_next(&in->reader, &more);
+	struct hash sum;
+	ssize_t n;
+	int r;
 
+	if (spool == -1) {
+		batch_put(&in->batch, m->data, m->len);
+	} else {
+		hash_begin(&sum);
+		while ((n = message_read(m, in->piece, sizeof in->piece)) > 0) {
+			if (io_pwrite(spool, in->piece, (size_t)n, sum.len) == -1)
+				return -1;
+			hash_add(&sum, in->piece, (size_t)n);
+		}
+		if (n == -1)
+			return -1;
+		batch_put_big(&in->batch, sum.len, hash_end(&sum));
+	}
+	r = reader_next(&in->reader, &more);
 	if (r == 1)
 		errno = EBADMSG;
 	return r == 0 ? 0 : -1;
 }
 
-/* gone_before -- with the lock held: the file of the drop that was taken in before is gone.  Returns 0, or -1. */
+/* gone_before -- with the lock held: have the file of the drop taken in last gone.  Returns 0, or -1. */
 static int
 gone_before(struct take *in)
 {
@@ -158,7 +173,7 @@ gone_before(struct take *in)
 
 /* append -- with the lock held, but between pieces: what is in the batch becomes a message, and the file goes. */
 static enum outcome
-append(struct take *in, const struct left *l, const char *name, bool big, uint64_t deadline_ns)
+append(struct take *in, bool big)
 {
 	struct mbox *m = in->m;
 	struct expiring e = { .from = 0 };
@@ -168,118 +183,73 @@ append(struct take *in, const struct left *l, const char *name, bool big, uint64
 	do {
 		if (gone_before(in) == -1)
 			return FAILED;
-		if (fstatat(m->drop_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		if (fstatat(m->drop_fd, in->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 			return errno == ENOENT ? PASSED : FAILED;
-		if (st.st_ino != l->ino)
+		if (st.st_ino != in->drop.ino)
 			return PASSED;  /* another receiver has taken it in, or its sender has taken it back */
-		r = append_drop(&in->post, &in->batch, l->id, big, &e);
-	} while (r == POST_PIECE && (r = piece_end(m, deadline_ns)) == 0);
+		r = append_drop(&in->append, &in->batch, in->drop.id, big, &e);
+	} while (r == POST_PIECE && (r = piece_end(m, in->deadline_ns)) == 0);
 	if (r == -1)
 		return failed();
 	if (r == 0)
 		return m->txn.changing && txn_commit(m) == -1 ? failed() : NO_ROOM;
 	/* should this fail, ctl says that it is taken */
-	if (unlinkat(m->drop_fd, name, 0) == 0)
-		memcpy(in->gone, l->id, DROPDIR_ID);
+	if (unlinkat(m->drop_fd, in->name, 0) == 0)
+		memcpy(in->gone, in->drop.id, DROPDIR_ID);
 	return TAKEN;
-}
-
-/* take_small -- take in a drop that the reader has in memory. */
-static enum outcome
-take_small(struct take *in, const struct left *l, const char *name, const struct message *msg, uint64_t deadline_ns)
-{
-	enum outcome out;
-
-	batch_put(&in->batch, msg->data, msg->len);
-	if (at_end(in) == -1)
-		return no_drop(in, name);
-	if (txn_lock(in->m, deadline_ns) == -1)
-		return FAILED;
-	out = append(in, l, name, false, deadline_ns);
-	txn_unlock(in->m);
-	return out;
 }
 
 /* begin_spool -- open a spool, which our want will stand for.  What we have been woken for is handed on. */
 static int
-begin_spool(struct mbox *m, uint64_t deadline_ns)
-{
-	int r;
-
-	if (m->waiter.posted) {
-		if (txn_lock(m, deadline_ns) == -1)
-			return -1;
-		r = wait_awake(m);
-		if (r == 0 && m->txn.changing)
-			r = txn_commit(m);
-		txn_unlock(m);
-		if (r == -1)
-			return -1;
-	}
-	return spool_open(m, deadline_ns);
-}
-
-/* fill -- copy the payload to the spool.  Returns 0, or -1; len, sum: get its length and its checksum. */
-static int
-fill(struct take *in, int spool, struct message *msg, uint64_t *len, struct hash *sum)
-{
-	ssize_t n;
-
-	*len = 0;
-	hash_begin(sum);
-	while ((n = message_read(msg, in->piece, sizeof in->piece)) > 0) {
-		if (io_pwrite(spool, in->piece, (size_t)n, *len) == -1)
-			return -1;
-		hash_add(sum, in->piece, (size_t)n);
-		*len += (uint64_t)n;
-	}
-	return n == -1 ? -1 : at_end(in);
-}
-
-/* take_big -- take in a drop of which the reader has the header, and fd the rest. */
-static enum outcome
-take_big(struct take *in, const struct left *l, const char *name, int fd, struct message *msg, uint64_t deadline_ns)
+begin_spool(struct take *in)
 {
 	struct mbox *m = in->m;
+
+	if (m->waiter.posted && (txn_lock(m, in->deadline_ns) == -1 || txn_end(m, wait_awake(m)) == -1))
+		return -1;
+	return spool_open(m, in->deadline_ns);
+}
+
+/* take_payload -- take in a drop of which the reader has the header, and fd the rest. */
+static enum outcome
+take_payload(struct take *in, int fd, struct message *msg)
+{
+	struct mbox *m = in->m;
+	const bool big = msg->data == NULL || msg->len > MAILBOX_INLINE;
 	enum outcome out = FAILED;
-	struct hash sum;
-	uint64_t len;
-	int spool, err;
+	int spool = -1;
 
 	/* another receiver copies it, or its sender has locked it */
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+	if (big && flock(fd, LOCK_EX | LOCK_NB) == -1)
 		return errno == EWOULDBLOCK ? WAITS : failed();
-	spool = begin_spool(m, deadline_ns);
-	if (spool == -1)
+	if (big && (spool = begin_spool(in)) == -1)
 		return failed();
-	if (fill(in, spool, msg, &len, &sum) == -1) {
-		spool_drop(m, spool);
-		return no_drop(in, name);
+	if (fill(in, msg, spool) == -1) {
+		if (big)
+			spool_drop(m, spool);
+		return no_drop(in);
 	}
-	batch_put_big(&in->batch, len, hash_end(&sum));
-	if (txn_lock(m, deadline_ns) == 0) {
-		out = append(in, l, name, true, deadline_ns);
+	if (txn_lock(m, in->deadline_ns) == 0) {
+		out = append(in, big);
 		/* the message is in: should this fail, what is left of the want goes with its owner */
-		if (out == TAKEN && wait_down(m) == 0 && m->txn.changing)
-			txn_commit(m);
+		if (big && out == TAKEN)
+			txn_end(m, wait_down(m));
 	}
-	err = errno;
 	txn_unlock(m);
 	if (out == TAKEN)
-		close(spool);
-	else
+		io_close(spool);
+	else if (big)
 		spool_drop(m, spool);
-	errno = err;
 	return out;
 }
 
-/* is_sparse -- whether a file has holes: its sender would have us write what he did not.  1, 0, or -1. */
+/* is_sparse -- whether a file has holes: its copy would take disk that the file does not.  Returns 1, 0, or -1. */
 static int
 is_sparse(int fd, const struct stat *st)
 {
 	off_t hole = lseek(fd, 0, SEEK_HOLE);
 
-	/* where holes are not known there are none */
+	/* EINVAL: a file system that knows no holes */
 	if (hole == -1 && errno != EINVAL)
 		return -1;
 	return lseek(fd, 0, SEEK_SET) == -1 ? -1 : hole != -1 && hole < st->st_size;
@@ -287,7 +257,7 @@ is_sparse(int fd, const struct stat *st)
 
 /* take_open -- take in the drop that fd is. */
 static enum outcome
-take_open(struct take *in, const struct left *l, const char *name, uid_t uid, int fd, uint64_t deadline_ns)
+take_open(struct take *in, int fd)
 {
 	struct message msg;
 	struct stat st;
@@ -296,7 +266,7 @@ take_open(struct take *in, const struct left *l, const char *name, uid_t uid, in
 
 	if (fstat(fd, &st) == -1)
 		return failed();
-	if (st.st_ino != l->ino || st.st_uid != uid)
+	if (st.st_ino != in->drop.ino || st.st_uid != in->drop.uid)
 		return PASSED;
 	big = st.st_size > MAILBOX_INLINE;
 	/* what has no room now is not copied for nothing */
@@ -307,50 +277,44 @@ take_open(struct take *in, const struct left *l, const char *name, uid_t uid, in
 		return failed();
 	if (!queue_may_be(&st, in->m->uid) || sparse)
 		errno = EBADMSG;
-	else if (read_head(in, fd, uid, &msg) == 0)
-		return msg.data != NULL && msg.len <= MAILBOX_INLINE ? take_small(in, l, name, &msg, deadline_ns)
-		    : take_big(in, l, name, fd, &msg, deadline_ns);
-	return no_drop(in, name);
+	else if (read_head(in, fd, &msg) == 0)
+		return take_payload(in, fd, &msg);
+	return no_drop(in);
 }
 
 /*
- * is_taken -- whether a drop is a message already, for who took it in was killed before he could remove its file; then
- * its file goes.  Returns 1, 0, or -1.
+ * is_taken -- whether the drop is a message already, for the receiver that took it in was killed before it could remove
+ * its file; then that goes.  Returns 1, 0, or -1.
  */
 static int
-is_taken(struct take *in, const struct left *l, uint64_t deadline_ns)
+is_taken(struct take *in)
 {
 	const unsigned char *taken = in->m->ctl.taken;
 	int r;
 
-	if (memcmp(l->id, taken, sizeof l->id) != 0)
+	if (memcmp(in->drop.id, taken, DROPDIR_ID) != 0)
 		return 0;
 	/* what we remember may be a change of our own that has failed */
-	if (txn_lock(in->m, deadline_ns) == -1)
+	if (txn_lock(in->m, in->deadline_ns) == -1)
 		return -1;
-	r = memcmp(l->id, taken, sizeof l->id) != 0 ? 0 : gone_before(in) == -1 ? -1 : 1;
+	r = memcmp(in->drop.id, taken, DROPDIR_ID) != 0 ? 0 : gone_before(in) == -1 ? -1 : 1;
 	txn_unlock(in->m);
 	return r;
 }
 
 static enum outcome
-take(struct take *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
+take(struct take *in)
 {
-	char name[DROPDIR_NAME_BYTES];
 	enum outcome out;
-	int fd;
+	int fd, taken = is_taken(in);
 
-	switch (is_taken(in, l, deadline_ns)) {
-	case 1:
-		return PASSED;
-	case -1:
-		return failed();
-	}
-	dropdir_name(name, l->id, false);
-	fd = safefile_open_own(in->m->drop_fd, name, O_RDONLY);
+	if (taken != 0)
+		return taken == 1 ? PASSED : failed();
+	dropdir_name(in->name, in->drop.id, false);
+	fd = safefile_open_own(in->m->drop_fd, in->name, O_RDONLY);
 	if (fd == -1)
-		return no_drop(in, name);
-	out = take_open(in, l, name, uid, fd, deadline_ns);
+		return no_drop(in);
+	out = take_open(in, fd);
 	io_close(fd);
 	return out;
 }
@@ -362,91 +326,81 @@ take(struct take *in, const struct left *l, uid_t uid, uint64_t deadline_ns)
  * Returns how many, 0 where there is none or no room for it, or -1.
  */
 static int
-take_some(struct take *in, uint64_t deadline_ns)
+take_some(struct take *in)
 {
-	struct queue *line = &in->line;
-	struct left l;
-	uid_t uid;
-	int taken = 0, most, more = queue_next(line, &uid, &l);
+	struct queue *q = &in->queue;
+	int taken = 0, most, more = queue_next(q, &in->drop);
 
 	if (!more) {
-		if (queue_list(line) == -1)
+		if (queue_list(q) == -1 || (q->seen == 0 && address_renew(&in->address, in->m, in->deadline_ns) == -1))
 			return not_now() ? 0 : -1;
-		if (line->seen == 0 && address_renew(&in->address, in->m, deadline_ns) == -1)
-			return not_now() ? 0 : -1;
-		more = queue_next(line, &uid, &l);
+		more = queue_next(q, &in->drop);
 	}
-	most = line->users_n < ROUND ? (int)line->users_n : ROUND;
-	for (; more; more = queue_next(line, &uid, &l)) {
-		switch (take(in, &l, uid, deadline_ns)) {
+	most = q->users_n < ROUND ? (int)q->users_n : ROUND;
+	for (; more; more = queue_next(q, &in->drop)) {
+		switch (take(in)) {
 		case TAKEN:
 			taken++;
 			break;
 		case PASSED:
 			break;
 		case WAITS:
-			queue_skip(line, uid);
+			queue_skip(q, in->drop.uid);
 			break;
 		case NO_ROOM:
-			queue_forget(line);
+			queue_forget(q);
 			return taken;
 		case FAILED:
-			queue_forget(line);
+			queue_forget(q);
 			return taken > 0 ? taken : -1;
 		}
 		if (taken >= FEW || (taken >= most && in->m->ctl.live >= FEW))
 			break;
 	}
-	queue_count_refused(line, deadline_ns);
+	queue_count_refused(q, in->deadline_ns);
 	return taken;
 }
 
 /* take_all -- let all come in that are there now, as far as there is room.  Returns 0, or -1. */
 static int
-take_all(struct take *in, uint64_t deadline_ns)
+take_all(struct take *in)
 {
-	uint64_t there, taken;
-	int n = take_some(in, deadline_ns);
+	uint64_t there = 0, taken = 0;
+	int n;
 
-	there = in->line.seen;
-	for (taken = n > 0 ? (uint64_t)n : 0; n > 0 && taken < there; taken += n > 0 ? (uint64_t)n : 0)
-		n = take_some(in, deadline_ns);
+	do {
+		n = take_some(in);
+		there = taken == 0 ? in->queue.seen : there;
+		taken += n > 0 ? (uint64_t)n : 0;
+	} while (n > 0 && taken < there);
 	return n == -1 ? -1 : 0;
 }
 
-/* open_box -- know the mailbox whose drops these are.  Returns 0, or -1. */
+/* open_drop -- at the first turn: open drop/, and learn what its drops must say.  Returns 0, or -1. */
 static int
-open_box(struct take *in, uint64_t deadline_ns)
+open_drop(struct take *in)
 {
-	struct mbox *m = in->m;
-
-	int r;
-
 	if (in->address.len > 0)
 		return 0;
-	in->line.unknown = users_unknown();
-	if (mbox_drop(m) == -1 || txn_lock(m, deadline_ns) == -1)
+	in->queue.unknown = users_unknown();
+	if (mbox_drop(in->m) == -1 || txn_lock(in->m, in->deadline_ns) == -1)
 		return -1;
-	r = address_learn(&in->address, m);
-	txn_unlock(m);
-	return r;
+	return txn_end(in->m, address_learn(&in->address, in->m));
 }
 
 int
-take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_limits *limits, bool all)
+take_turn(struct take *in, struct claim *c, struct run *run, const struct receiver_ask *ask, bool all)
 {
-	struct mbox *m = in->m;
-	struct claim_limits now = *limits;
-	bool vain = listen_heard(m);
+	struct receiver_ask now = *ask;
+	bool vain = listen_heard(in->m);
 	int taken, r, err;
 
+	in->deadline_ns = ask->deadline_ns;
 	for (;;) {
-		taken = open_box(in, limits->deadline_ns);
-		if (taken == 0)
-			taken = all ? take_all(in, limits->deadline_ns) : take_some(in, limits->deadline_ns);
+		taken = open_drop(in) == -1 ? -1 : all ? take_all(in) : take_some(in);
 		err = errno;
 		/* what is in hand is done, whatever became of the drops */
-		now.wait = limits->wait && taken != -1;
+		now.wait = ask->wait && taken != -1;
 		r = claim_turn(c, run, &now);
 		if (r != 0)
 			return r;
@@ -455,13 +409,13 @@ take_turn(struct take *in, struct claim *c, struct run *run, const struct claim_
 			return -1;
 		}
 		vain = vain && taken == 0;
-		/* who keeps the door looks again, now that the bell is open */
-		if (taken == 0 && !all && !(limits->wait && listen_keep(m) == 1))
+		/* a receiver that begins to listen looks again, now that drop/bell is open */
+		if (taken == 0 && !all && !(ask->wait && listen_keep(in->m) == 1))
 			break;
 		all = false;
 	}
 	if (vain)
-		listen_vain(m);
+		listen_vain(in->m);
 	return 0;
 }
 
@@ -470,8 +424,6 @@ take_look(struct take *in)
 {
 	uint64_t n;
 
-	if (listen_keep(in->m) == 1)
-		return 1;
-	/* what fails here is told by the look */
-	return dropdir_count(in->m->drop_fd, in->m->ctl.taken, &n) == -1 || n > 0;
+	/* what fails here is reported by the look */
+	return listen_keep(in->m) == 1 || dropdir_count(in->m->drop_fd, in->m->ctl.taken, &n) == -1 || n > 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * claim: the receiving end of a mailbox.
+ * claim: the locked sections of a receiver.
  *
- * Every change is begun (ctl busy) and committed.  A kill before the commit is mended by recount; a kill after it
- * leaves claims whose owner is dead: redeliver_dead finds them, for ctl counts how many messages are claimed.
+ * Every change is begun (ctl busy) and committed.  Recovery mends what a kill before the commit leaves; a kill after it
+ * leaves claims of a dead process: ctl counts how many messages are claimed, so redeliver_dead finds them.
  */
 #include "mailbox/recv/claim.h"
 
@@ -11,12 +11,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/io.h"
-#include "base/safefile.h"
-#include "frame/frame.h"
 #include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
@@ -24,45 +20,30 @@
 #include "mailbox/recv/redeliver.h"
 #include "mailbox/recv/verify.h"
 #include "mailbox/wait/wait.h"
-#include "mailbox/wait/wake.h"
 
 enum {
 	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep while we stream, */
 	KEEP_IDLE = 4096,                       /* and when there is nothing more */
-	LOOKS_ENOUGH = 16,                      /* without the lock: so often is it looked again where all has changed, */
-	LOOKS = 100,                            /* and so often where it makes no sense, */
+	LOOKS_ENOUGH = 16,                      /* without the lock: looks, where all has changed after each, */
+	LOOKS = 100,                            /* and where what is read makes no sense, */
 	LOOK_NAP_MS = 20,                       /* with at most such a pause */
 };
 
 int
-claim_init(struct claim *c, struct mbox *m, const struct filter *filter, bool peek, uint64_t timeout_ns)
+claim_init(struct claim *c, const struct receiver *r)
 {
 	uint32_t tags = 0, sources = 0;
 
-	for (const char *p = filter->text; p < filter->text + filter->len; p += strlen(p) + 1) {
+	for (const char *p = r->filter->text; p < r->filter->text + r->filter->len; p += strlen(p) + 1) {
 		tags += *p == 't';
 		sources += *p == 's';
 	}
-	c->m = m;
-	c->filter = *filter;
-	c->peek = peek;
-	c->timeout_ns = timeout_ns;
+	c->receiver = r;
+	c->below = r->id != 0 ? r->id + 1 : UINT64_MAX;
 	c->source_ranks = sources > 0 ? sources : 1;
 	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
 	c->cursor = c->ranks == 1 ? c->only_cursor : calloc((size_t)2 * c->ranks, sizeof *c->cursor);
 	return c->cursor == NULL ? -1 : 0;
-}
-
-uint64_t
-claim_deadline(const struct claim *c)
-{
-	return clock_after(c->timeout_ns > WAKE_LOOK_NS ? c->timeout_ns : WAKE_LOOK_NS);
-}
-
-int
-claim_lock(struct claim *c, int stops)
-{
-	return c->brief ? txn_lock(c->m, claim_deadline(c)) : txn_insist(c->m, stops);
 }
 
 void
@@ -73,70 +54,55 @@ claim_free(struct claim *c)
 	c->cursor = NULL;
 }
 
-/* ---- the run in hand ---- */
-
-/* back_to_senders -- n offers go back to whoever made them. */
-static int
-back_to_senders(struct mbox *m, const struct item *items, uint32_t n, bool tried)
+int
+claim_lock(struct claim *c, int stops)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (offer_back(m, &items[i], tried) == -1)
-			return -1;
-	return 0;
+	return c->receiver->brief ? txn_lock(&c->m, claim_deadline(c)) : txn_insist(&c->m, stops);
 }
 
-/* drop_all -- n items leave the mailbox without having been received. */
-static int
-drop_all(struct mbox *m, const struct item *items, uint32_t n, uint64_t keep)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (settle_gone(m, &items[i], 1, STATE_CLAIMED, STATE_DROPPED, keep) == -1)
-			return -1;
-	return 0;
-}
+/* ---- settle ---- */
 
-/* change -- claim_change of items that certainly are ours. */
+/* change -- settle n items that certainly are ours; keep: as of compact_spent. */
 static int
 change(struct claim *c, const struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us, uint64_t keep)
 {
+	struct mbox *m = &c->m;
+	const bool failed = end == RECEIVER_FAILED;
+
 	if (end == RECEIVER_DONE)
-		return settle_gone(c->m, items, n, STATE_CLAIMED, STATE_DONE, keep);
-	if (end == RECEIVER_DROPPED)
-		return drop_all(c->m, items, n, keep);
-	if (items[0].slot.flags & SLOT_OFFER)
-		return back_to_senders(c->m, items, n, end == RECEIVER_FAILED);
-	if (settle_ready(c->m, items, n, end == RECEIVER_FAILED, delay_us) == -1)
-		return -1;
-	return redeliver_wake(c, items, n);
+		return settle_gone(m, items, n, STATE_CLAIMED, STATE_DONE, keep);
+	if (end != RECEIVER_DROPPED && !(items[0].slot.flags & SLOT_OFFER))
+		return settle_ready(m, items, n, failed, delay_us) == -1 ? -1 : redeliver_wake(c, items, n);
+	for (uint32_t i = 0; i < n; i++)
+		if ((end == RECEIVER_DROPPED ? settle_gone(m, &items[i], 1, STATE_CLAIMED, STATE_DROPPED, keep)
+		    : offer_back(m, &items[i], failed)) == -1)
+			return -1;
+	return 0;
 }
 
 int
-claim_change(struct claim *c, struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us, uint64_t keep)
+claim_settle(struct claim *c, struct place *at, struct item *items, uint32_t *n, enum receiver_end end,
+    uint64_t delay_us, bool more)
 {
-	long ours = settle_ours(c->m, items, n);
+	struct mbox *m = &c->m;
+	const bool sure = at->sure;
+	long ours;
 
-	return ours <= 0 ? (int)ours : change(c, items, (uint32_t)ours, end, delay_us, keep);
-}
-
-/* finish -- settle items [from, n) of run; with the lock held. */
-static int
-finish(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us, uint64_t keep)
-{
-	bool sure = run->in->sure;
-	int r;
-
-	if (from >= run->n)
+	if (*n == 0)
 		return 0;
-	run->in->sure = false;
-	if (txn_begin(c->m) == -1 || settle_places(c->m, run->in->seg, run->in->layout, run->in->items, run->n) == -1)
+	at->sure = false;
+	if (txn_begin(m) == -1 || settle_places(m, at->seg, at->layout, items, *n) == -1)
 		return -1;
-	run->in->layout = c->m->ctl.layout;
-	r = sure ? change(c, run->in->items + from, run->n - from, end, delay_us, keep)
-	    : claim_change(c, run->in->items + from, run->n - from, end, delay_us, keep);
-	if (r == -1)
+	ours = sure ? (long)*n : settle_ours(m, items, *n);
+	if (ours == -1)
 		return -1;
-	run->n = from;
-	run->in->sure = sure;
+	*n = (uint32_t)ours;
+	delay_us = delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US;
+	if (ours > 0 && change(c, items, *n, end, delay_us, more ? KEEP_STREAM : KEEP_IDLE) == -1)
+		return -1;
+	if (end == RECEIVER_DONE && !more)
+		compact_sparse(&m->seg, &m->ctl);
+	at->sure = sure;
 	return 0;
 }
 
@@ -154,7 +120,7 @@ overhangs(const struct mbox *m)
 	    && (uint64_t)st.st_size > m->ctl.log_len + KEEP_IDLE;
 }
 
-/* trim -- nothing was found: what a spent segment still holds can go. */
+/* trim -- nothing was found: the log of a spent segment can go. */
 static int
 trim(struct mbox *m)
 {
@@ -178,22 +144,23 @@ drop_found(struct mbox *m, const struct run *run)
 }
 
 /*
- * search -- search_backlog; what has expired is dropped on the way, and so are offers of the dead.
- * Returns 0, 1 more is to be dropped first, after the end of a piece, or -1.
+ * search -- search_backlog; expired messages are dropped on the way, and offers of dead senders.
+ * Returns 0; 1 where more is to be dropped first, after the end of a piece; or -1.
  */
 static int
-search(struct claim *c, struct run *run, const struct claim_limits *limits)
+search(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
 	bool offer;
 	int taken;
 
-	for (uint64_t most = piece_drops(c->m, &c->piece_next); most > 0; most--) {
-		if (search_backlog(c, run, limits) == -1)
+	for (uint64_t most = piece_drops(&c->m, &c->piece_next); most > 0; most--) {
+		if (search_backlog(c, run, ask) == -1)
 			return -1;
-		offer = run->n == 1 && !c->peek && !limits->probe && (run->in->items[0].slot.flags & SLOT_OFFER);
-		if (!offer && (!run->expired || c->take_expired))
+		offer = run->n == 1 && !c->receiver->peek && !ask->probe && (run->in->items[0].slot.flags & SLOT_OFFER);
+		if (!offer && (!run->expired || c->receiver->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
-		taken = offer ? offer_take(c->m, &run->in->items[0], run->expired, &run->in->offer_fd) : drop_found(c->m, run);
+		taken = !offer ? drop_found(&c->m, run)
+		    : offer_take(&c->m, &run->in->items[0], run->expired, &run->in->offer_fd);
 		if (taken != 0)
 			return taken == 1 ? 0 : -1;
 	}
@@ -201,88 +168,89 @@ search(struct claim *c, struct run *run, const struct claim_limits *limits)
 	return 1;
 }
 
-/* find -- search; ask: give back first what the dead had claimed.  Returns as search. */
+/* find -- search; dead: first make ready again what the dead had claimed.  Returns as search. */
 static int
-find(struct claim *c, struct run *run, const struct claim_limits *limits, bool ask)
+find(struct claim *c, struct run *run, const struct receiver_ask *ask, bool dead)
 {
-	int more = ask ? redeliver_dead(c) : 0;
+	int more = dead ? redeliver_dead(c) : 0;
 
-	return more == 0 ? search(c, run, limits) : more;
+	return more == 0 ? search(c, run, ask) : more;
 }
 
-/* leave_segment -- we took messages from a segment and go on elsewhere: see whether it is worth rewriting. */
-static int
+/* leave_segment -- the receiver goes on in another segment than left: see whether that is worth rewriting. */
+static void
 leave_segment(struct mbox *m, struct run *run, uint64_t left)
 {
 	struct seg s;
 
 	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left, seg_access(m->ctl.mode)) == -1)
-		return 0;       /* the newest is never rewritten; a spent one is gone */
+		return;         /* the newest is never rewritten; a spent one is gone */
 	compact_sparse(&s, &m->ctl);
 	seg_close(&s);
-	if (run->n == 0)
-		return 0;
-	/* what was found stays where it is, but what we hold open may be stale by its number */
-	run->in->layout = m->layout = m->ctl.layout;
-	return 0;
+	/* what was found has not moved, nor has its segment, which is open */
+	if (run->n > 0)
+		run->in->at.layout = m->layout = m->ctl.layout;
 }
 
 /* nothing -- the end of a turn that found nothing. */
 static int
-nothing(struct claim *c, const struct claim_limits *limits)
+nothing(struct claim *c, const struct receiver_ask *ask)
 {
-	if (!c->peek && trim(c->m) == -1)
+	const struct receiver *r = c->receiver;
+
+	if (!r->peek && trim(&c->m) == -1)
 		return -1;
-	if (!limits->wait)
+	if (!ask->wait)
 		return 0;
-	/* who waits for one message by its number leaves the others */
-	return wait_post(c->m, c->peek || limits->from != 0 ? WANT_PEEK : WANT_RECEIVE, &c->filter, 0);
+	/* a receiver that waits for one message by its number leaves the others */
+	return wait_post(&c->m, r->peek || r->id != 0 ? WANT_PEEK : WANT_RECEIVE, r->filter, 0);
 }
 
-/* turn -- claim_turn, with the lock held.  Returns 0, 1 again after the end of a piece, or -1. */
+/* turn -- one piece of claim_turn, with the lock held.  Returns 0, 1 again after the end of the piece, or -1. */
 static int
-turn(struct claim *c, struct run *run, const struct claim_limits *limits)
+turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
-	struct mbox *m = c->m;
-	/* who peeks changes nothing, and has begun no change to rewrite a segment in */
-	uint64_t left = run->n > 0 && !c->peek ? run->in->seg : 0;
-	bool ask;
+	struct mbox *m = &c->m;
+	struct run_body *in = run->in;
+	const bool peek = c->receiver->peek;
+	/* a receiver that peeks changes nothing, and has begun no change to rewrite a segment in */
+	uint64_t left = run->n > 0 && !peek ? in->at.seg : 0;
+	bool dead;
 	int more;
 
-	if (c->peek)
-		run->n = 0;
-	if (finish(c, run, 0, RECEIVER_DONE, 0, KEEP_STREAM) == -1)
+	if (!peek && claim_settle(c, &in->at, in->items, &run->n, RECEIVER_DONE, 0, true) == -1)
 		return -1;
-	ask = !m->look && redeliver_due(c);
-	more = find(c, run, limits, ask);
-	if (more == 0 && run->n == 0 && !ask && !m->look && m->ctl.claimed > 0)
-		more = find(c, run, limits, true);
+	run->n = 0;
+	dead = !m->look && redeliver_due(c);
+	more = find(c, run, ask, dead);
+	if (more == 0 && run->n == 0 && !dead && !m->look && m->ctl.claimed > 0)
+		more = find(c, run, ask, true);
 	if (more == -1)
 		return -1;
-	if (left != 0 && !m->look && (run->n == 0 || run->in->seg != left) && leave_segment(m, run, left) == -1)
-		return -1;
+	if (left != 0 && (run->n == 0 || in->at.seg != left))
+		leave_segment(m, run, left);
 	if (run->n == 0)
-		return more == 1 ? 1 : nothing(c, limits);
+		return more == 1 ? 1 : nothing(c, ask);
 	if (mbox_seg_log(m) == -1)
 		return -1;
-	if (limits->probe)
+	if (ask->probe)
 		return 0;
-	if (!c->peek && (mbox_number(m) == -1 || txn_begin(m) == -1 || settle_claim(m, run->in->items, run->n) == -1))
+	if (!peek && (mbox_number(m) == -1 || txn_begin(m) == -1 || settle_claim(m, in->items, run->n) == -1))
 		return -1;
-	if (run->in->offer_fd != -1 && wake_end(m, run->in->items[0].id, STATE_CLAIMED) == -1)
+	if (in->offer_fd != -1 && wake_end(m, in->items[0].id, STATE_CLAIMED) == -1)
 		return -1;
 	return wait_awake(m);
 }
 
-/* read_run -- read the run's frames, after the unlock: nobody changes what is in a log. */
-static int
-read_run(struct claim *c, struct run *run)
+int
+claim_read(struct claim *c, struct run *run)
 {
-	ssize_t n = io_pread(c->m->seg.log_fd, run->in->log, run->in->log_len, run->in->log_at);
+	struct run_body *in = run->in;
+	ssize_t n = io_pread(c->m.seg.log_fd, in->log, in->log_len, in->log_at);
 
-	/* what is not there is damaged, message by message */
+	/* what is missing is damaged, message by message */
 	if (n != -1)
-		memset(run->in->log + n, 0, run->in->log_len - (size_t)n);
+		memset(in->log + n, 0, in->log_len - (size_t)n);
 	return n == -1 ? -1 : 0;
 }
 
@@ -297,33 +265,33 @@ is_whole(const struct run *run)
 }
 
 /*
- * look_turn -- claim_turn without the lock.  What changed meanwhile is looked at again; where it never stands still,
- * that the frames are those of their slots has to do.
+ * look_turn -- a turn without the lock, its frames read.  Where something has changed meanwhile it looks again; where
+ * the mailbox never stands still, frames that are those of their slots are enough.  Returns 1, 0 or -1.
  */
 static int
-look_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
+look_turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
-	struct mbox *m = c->m;
+	struct mbox *m = &c->m;
 	uint64_t *before = c->cursor + c->ranks;
 	int r, ms = 1, err;
 
 	memcpy(before, c->cursor, c->ranks * sizeof *before);
 	for (int i = 1;; i++) {
-		if (txn_lock(m, limits->deadline_ns) == -1)
+		if (txn_lock(m, ask->deadline_ns) == -1)
 			return -1;
-		r = turn(c, run, limits);
+		r = turn(c, run, ask);
 		if (r == 0 && run->n > 0)
-			r = read_run(c, run);
+			r = claim_read(c, run);
 		txn_unlock(m);
 		if (r == 0 && (txn_still(m) || (i >= LOOKS_ENOUGH && is_whole(run))))
 			return run->n > 0;
-		/* what a segment was found to be may be what it is no more */
+		/* what is known of a segment may not be so any more */
 		err = errno;
 		seg_close(&m->seg);
 		c->names_of = 0;
 		c->slots_n = 0;
 		memcpy(c->cursor, before, c->ranks * sizeof *before);
-		if (io_nap(limits->deadline_ns, &ms, LOOK_NAP_MS) == -1)
+		if (io_nap(ask->deadline_ns, &ms, LOOK_NAP_MS) == -1)
 			return -1;
 		if (i == LOOKS) {
 			errno = r == 0 ? EBADMSG : err;
@@ -332,154 +300,49 @@ look_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
 	}
 }
 
-/*
- * turn_in_pieces -- turn, to its end; the mailbox may be unlocked where it fails.  A mailbox that is not long ours, and is
- * filled by others with what we do not want, holds us up no longer than we would wait.
- */
+/* turn_in_pieces -- turn, to its end; where it fails the mailbox may be unlocked.  Returns 0, or -1. */
 static int
-turn_in_pieces(struct claim *c, struct run *run, const struct claim_limits *limits)
+turn_in_pieces(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
 	int r;
 
 	c->piece_next = 0;
-	while ((r = turn(c, run, limits)) == 1 && !(c->brief && clock_mono_ns() >= limits->deadline_ns))
-		if (piece_next(c->m, limits->deadline_ns) == -1)
+	/* a brief receiver drops no longer than it would wait what others fill its mailbox with */
+	while ((r = turn(c, run, ask)) == 1 && !(c->receiver->brief && clock_mono_ns() >= ask->deadline_ns))
+		if (piece_next(&c->m, ask->deadline_ns) == -1)
 			return -1;
 	return r == -1 ? -1 : 0;
 }
 
-int
-claim_turn(struct claim *c, struct run *run, const struct claim_limits *limits)
+/* locked_turn -- a turn, and after the unlock its frames read: what is in a log never changes.  Returns 1, 0 or -1. */
+static int
+locked_turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
-	struct mbox *m = c->m;
+	const bool peek = c->receiver->peek;
+
+	if ((run->n > 0 && !peek ? claim_lock(c, 1) : txn_lock(&c->m, ask->deadline_ns)) == -1
+	    || txn_end(&c->m, turn_in_pieces(c, run, ask)) == -1)
+		return -1;
+	if (run->n == 0 || ask->probe)
+		return run->n > 0;
+	run->in->at.sure = !peek;
+	if (ask->messages > 1)
+		search_ahead(c, run);
+	return claim_read(c, run) == -1 ? -1 : 1;
+}
+
+int
+claim_turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
+{
+	const bool look = c->m.look;
 	int r;
 
-	if (m->look) {
-		while ((r = look_turn(c, run, limits)) == 1 && (r = verify_run(m, true, run, 0) == -1 ? -1 : 1) == 1 && run->n == 0)
-			;               /* all that was found was damaged */
-		return r;
-	}
 	do {
-		if ((run->n > 0 && !c->peek ? claim_lock(c, 1) : txn_lock(m, limits->deadline_ns)) == -1)
-			return -1;
-		r = turn_in_pieces(c, run, limits);
-		if (r == 0 && m->txn.changing)
-			r = txn_commit(m);
-		txn_unlock(m);
-		if (r == -1)
-			return -1;
-		if (run->n == 0 || limits->probe)
-			return run->n > 0;
-		run->in->sure = !c->peek;
-		if (limits->messages > 1)
-			search_ahead(c, run);
-		if (read_run(c, run) == -1 || verify_run(m, c->peek, run, claim_deadline(c)) == -1)
+		r = look ? look_turn(c, run, ask) : locked_turn(c, run, ask);
+		if (r != 1 || (ask->probe && !look))
+			return r;
+		if (verify_run(c, run) == -1)
 			return -1;
 	} while (run->n == 0);          /* all that was found was damaged */
 	return 1;
-}
-
-bool
-claim_waits(struct claim *c, uint64_t id)
-{
-	struct item item;
-	enum state_status status;
-	bool waits;
-	int found;
-
-	if (txn_lock(c->m, claim_deadline(c)) == -1)
-		return true;
-	found = settle_find(c->m, id, &item, &status);
-	waits = found != 0;
-	/* what is not wanted now never will be */
-	if (found == 1 && search_names(c) == 0)
-		waits = filter_match(&c->filter, names_get(&c->names, item.slot.tag), names_get(&c->names, item.slot.source));
-	txn_unlock(c->m);
-	return waits;
-}
-
-int
-claim_settle(struct claim *c, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us)
-{
-	int r;
-
-	if (c->peek || from >= run->n) {
-		run->n = from < run->n ? from : run->n;
-		return 0;
-	}
-	if (claim_lock(c, CLAIM_STOPS) == -1)
-		return -1;
-	r = finish(c, run, from, end, delay_us < SETTLE_DELAY_MAX_US ? delay_us : SETTLE_DELAY_MAX_US, KEEP_IDLE);
-	if (r == 0 && end == RECEIVER_DONE)
-		compact_sparse(&c->m->seg, &c->m->ctl);
-	if (r == 0)
-		r = txn_commit(c->m);
-	txn_unlock(c->m);
-	return r;
-}
-
-/* ---- what was claimed ---- */
-
-/* is_of_slot -- whether the header line is that of a whole message as the slot has it. */
-static bool
-is_of_slot(const struct frame *f, const struct slot *s)
-{
-	bool big = s->flags & SLOT_BIG;
-
-	return !f->continuation && !f->more && f->len == (big ? 0 : s->len)
-	    && (!big || (f->extra.len >= 4 && memcmp(f->extra.p, "big=", 4) == 0));
-}
-
-/* kept_payload -- the payload of an offer: where it was not kept, its sender has it.  Returns 0, or -1. */
-static int
-kept_payload(const struct run *run, struct message *m)
-{
-	struct stat st;
-
-	m->data = NULL;
-	m->len = MESSAGE_LEN_UNKNOWN;
-	if (run->in->kept_fd == -1)
-		return 0;
-	if (fstat(run->in->kept_fd, &st) == -1)
-		return -1;
-	m->len = (uint64_t)st.st_size;
-	m->fd = fcntl(run->in->kept_fd, F_DUPFD_CLOEXEC, 0);
-	return m->fd == -1 ? -1 : 0;
-}
-
-int
-claim_message(struct claim *c, struct run *run, uint32_t i, struct message *m, char *scratch)
-{
-	const struct item *item = &run->in->items[i];
-	const char *payload = claim_payload(run, i);
-	char big[SEG_NAME_BYTES];
-	struct frame f;
-
-	if (frame_parse(&f, payload - item->slot.head_len, item->slot.head_len, NULL) == -1)
-		return -1;
-	if (!is_of_slot(&f, &item->slot)) {
-		errno = EBADMSG;
-		return -1;
-	}
-	/* its first header is the mailbox's own */
-	if ((item->slot.flags & SLOT_BIG) && batch_big_take(&f.extra, NULL) == -1)
-		return -1;
-	message_of_frame(m, &f, scratch);
-	m->id = item->id;
-	m->time_us = item->slot.time_us;
-	m->attempt = item->tries + 1;
-	m->len = item->slot.len;
-	m->data = payload;
-	m->fd = -1;
-	if (item->slot.flags & SLOT_OFFER)
-		return kept_payload(run, m);
-	if (!(item->slot.flags & SLOT_BIG))
-		return 0;
-	m->data = NULL;
-	seg_file(big, item->id, 0, "big");
-	m->fd = safefile_open_plain(c->m->dir_fd, big, O_RDONLY);
-	/* nobody else takes away what we have claimed */
-	if (m->fd == -1 && errno == ENOENT && !c->peek)
-		return mbox_missing(c->m);
-	return m->fd == -1 ? -1 : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* revive: see redeliver.h.  A crash in it is mended by recount: the change is begun before the first state is written. */
+/* redeliver: the change is begun before the first state is written, so that recovery mends what a crash leaves. */
 #include "mailbox/recv/redeliver.h"
 
 #include "base/clock.h"
@@ -8,30 +8,30 @@
 #include "mailbox/queue/offer.h"
 #include "mailbox/wait/wake.h"
 
-/* what follows needs much room on the stack: see wake.c */
+/* as in wake.c: what needs much stack */
 #define OUT_OF_LINE __attribute__((noinline))
 
 enum {
 	BLOCK = 256,                            /* states read at a time */
-	OWNERS = 16,                            /* claimers remembered in one search for the dead */
+	OWNERS = 16,                            /* claimers remembered in one look for the dead */
 };
 
-#define ASK_NS UINT64_C(10000000)               /* how often claimers are asked for, at most */
+#define ASK_NS UINT64_C(10000000)               /* from one look to the next, of all processes, at least */
 
 int
 redeliver_wake(struct claim *c, const struct item *items, uint32_t n)
 {
-	struct slice two[2];
-	struct slot slot = { .tag = 0, .source = 1 };
+	const struct slot slot = { .tag = 0, .source = 1 };
 
-	if (c->m->ctl.wants == 0)
+	if (c->m.ctl.wants == 0)
 		return 0;
 	if (search_names(c) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
-		two[0] = names_get(&c->names, items[i].slot.tag);
-		two[1] = names_get(&c->names, items[i].slot.source);
-		if (wake_receivers(c->m, items[i].id, 1, &slot, two) == -1)
+		const struct slice two[] = { names_get(&c->names, items[i].slot.tag),
+			names_get(&c->names, items[i].slot.source) };
+
+		if (wake_receivers(&c->m, items[i].id, 1, &slot, two) == -1)
 			return -1;
 	}
 	return 0;
@@ -56,29 +56,29 @@ owner_lives(const struct mbox *m, struct owners *known, uint64_t owner)
 	return known->lives[i] = mbox_lives(m, owner);
 }
 
-/* revive -- n messages of m->seg, whose claimers died, are ready again; offers go back to their senders. */
+/* requeue -- n messages of m->seg, whose claimers died, are ready again; offers go back to their senders. */
 static int
-revive(struct claim *c, const struct item *items, uint32_t n)
+requeue(struct claim *c, const struct item *items, uint32_t n)
 {
-	uint64_t seg = c->m->seg.h.first;
+	uint64_t seg = c->m.seg.h.first;
 
 	if (!(items[0].slot.flags & SLOT_OFFER))
-		return settle_ready(c->m, items, n, true, 0) == -1 ? -1 : redeliver_wake(c, items, n);
+		return settle_ready(&c->m, items, n, true, 0) == -1 ? -1 : redeliver_wake(c, items, n);
 	/* with the last offer of a dead sender its segment goes */
-	for (uint32_t i = 0; i < n && c->m->seg.h.first == seg; i++)
-		if (offer_redeliver(c->m, &items[i]) == -1)
+	for (uint32_t i = 0; i < n && c->m.seg.h.first == seg; i++)
+		if (offer_redeliver(&c->m, &items[i]) == -1)
 			return -1;
 	return 0;
 }
 
 /*
- * revive_block -- look at n messages from place pos on.  left: is lowered by those that are claimed; revived: raised by those
- * whose claimers had died.  Returns 0, or -1.
+ * look_at_block -- look at n messages from place pos on.  left: is lowered by how many are claimed; requeued: raised by
+ * how many had dead claimers.  Returns 0, or -1.
  */
 static OUT_OF_LINE int
-revive_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, uint64_t *left, uint32_t *revived)
+look_at_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, uint64_t *left, uint32_t *requeued)
 {
-	struct seg *seg = &c->m->seg;
+	struct seg *seg = &c->m.seg;
 	uint64_t states[BLOCK];
 	struct slot slots[BLOCK];
 	struct item items[BLOCK];
@@ -90,26 +90,27 @@ revive_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, ui
 		if (state_status(states[i]) != STATE_CLAIMED)
 			continue;
 		--*left;
-		if (!owner_lives(c->m, known, state_owner(states[i])))
-			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i, .tries = state_tries(states[i]) };
+		if (!owner_lives(&c->m, known, state_owner(states[i])))
+			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i,
+				.tries = state_tries(states[i]) };
 	}
 	if (dead == 0)
 		return 0;
-	if (txn_begin(c->m) == -1 || seg_read_slots(seg, pos, n, slots) == -1)
+	if (txn_begin(&c->m) == -1 || seg_read_slots(seg, pos, n, slots) == -1)
 		return -1;
 	for (uint32_t i = 0; i < dead; i++)
 		items[i].slot = slots[items[i].pos - pos];
-	*revived += dead;
-	return revive(c, items, dead);
+	*requeued += dead;
+	return requeue(c, items, dead);
 }
 
 int
 redeliver_dead(struct claim *c)
 {
-	struct mbox *m = c->m;
+	struct mbox *m = &c->m;
 	struct owners known = { .n = 0 };
 	uint64_t left = m->ctl.claimed, at, next;
-	uint32_t n, step, revived = 0;
+	uint32_t n, step, requeued = 0;
 
 	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next) {
 		if (mbox_seg(m, at) == -1)
@@ -118,11 +119,11 @@ redeliver_dead(struct claim *c)
 		n = mbox_seg_n(m);
 		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0 && m->seg.h.first == at;
 		    pos += step) {
-			/* all of them before anything is received: they come before what was sent later */
-			if (revived >= PIECE_LOOKS)
+			/* all of them before anything is received: what was sent later comes after them */
+			if (requeued >= PIECE_LOOKS)
 				return 1;
 			step = n - pos < BLOCK ? n - pos : BLOCK;
-			if (revive_block(c, &known, pos, step, &left, &revived) == -1)
+			if (look_at_block(c, &known, pos, step, &left, &requeued) == -1)
 				return -1;
 		}
 	}
@@ -136,10 +137,10 @@ redeliver_due(const struct claim *c)
 {
 	uint64_t now;
 
-	if (c->m->ctl.claimed == 0)
+	if (c->m.ctl.claimed == 0)
 		return false;
 	if (!c->asked)
 		return true;
 	now = clock_mono_ns();
-	return now < c->m->ctl.checked_ns || now - c->m->ctl.checked_ns >= ASK_NS;
+	return now < c->m.ctl.checked_ns || now - c->m.ctl.checked_ns >= ASK_NS;
 }

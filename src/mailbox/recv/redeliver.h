@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* revive: messages that are ready again: what receivers that died had claimed, and who is woken for it. */
+/* redeliver: what dead receivers had claimed is ready again, and wakes others. */
 #ifndef MAILBOX_RECV_REDELIVER_H
 #define MAILBOX_RECV_REDELIVER_H
 
 #include "mailbox/recv/search.h"
 
-/* redeliver_due -- whether it is time to ask for dead claimers. */
+/* redeliver_due -- whether it is time to look for dead claimers. */
 bool redeliver_due(const struct claim *c);
 
 /*
  * redeliver_dead -- with the lock held: make ready again what dead processes had claimed.
- * Returns 0, 1 there may be more, after the end of a piece (piece.h), or -1.
+ * Returns 0; 1 where there may be more, after the end of a piece (piece.h); or -1.
  */
 int redeliver_dead(struct claim *c);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* search: reads only; a crash in it leaves nothing. */
+/* search: see search.h.  It reads only: a crash in it leaves nothing. */
 #include "mailbox/recv/search.h"
-
-#include "base/clock.h"
 
 enum { BLOCK_FIRST = 8 };               /* messages looked at first where few are asked for */
 
@@ -10,15 +8,15 @@ enum { BLOCK_FIRST = 8 };               /* messages looked at first where few ar
 static uint64_t
 first_segment(const struct mbox *m, uint64_t id)
 {
-	if (m->seg.h.first != 0 && m->layout == m->ctl.layout && m->seg.h.first <= id)
-		return m->seg.h.first;
-	return m->ctl.first_seg;
+	bool open = m->seg.h.first != 0 && m->layout == m->ctl.layout && m->seg.h.first <= id;
+
+	return open ? m->seg.h.first : m->ctl.first_seg;
 }
 
 int
 search_names(struct claim *c)
 {
-	struct mbox *m = c->m;
+	struct mbox *m = &c->m;
 	uint32_t n, len;
 
 	mbox_seg_names(m, &n, &len);
@@ -30,8 +28,8 @@ search_names(struct claim *c)
 	if (names_read(&c->names, &m->seg, n, len) == -1)
 		return -1;
 	for (; c->ranked < c->names.n; c->ranked++) {
-		c->rank[c->ranked].tag = filter_rank_tag(&c->filter, names_get(&c->names, c->ranked));
-		c->rank[c->ranked].source = filter_rank_source(&c->filter, names_get(&c->names, c->ranked));
+		c->rank[c->ranked].tag = filter_rank_tag(c->receiver->filter, names_get(&c->names, c->ranked));
+		c->rank[c->ranked].source = filter_rank_source(c->receiver->filter, names_get(&c->names, c->ranked));
 	}
 	return 0;
 }
@@ -40,13 +38,13 @@ search_names(struct claim *c)
 struct search {
 	struct claim *c;
 	struct run *run;
-	const struct claim_limits *limits;
+	const struct receiver_ask *ask;
 	struct rank rank;                       /* of the tags and of the sources that make it */
 	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
-	uint64_t ready;                         /* the first message passed that is ready, and not taken; 0 none */
+	uint64_t ready;                         /* the first message passed over that is ready; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
-	uint64_t now_us;                        /* once it was asked for */
-	uint32_t at, n, known;                  /* the block at hand: its place, and how far its expiries have been read */
+	uint64_t now_us;                        /* set with known */
+	uint32_t at, n, known;                  /* the block at hand: its place, and how many expiries have been read */
 	bool full;
 };
 
@@ -79,8 +77,8 @@ falls_due(struct claim *c, uint32_t pos)
 {
 	uint64_t due, now = clock_wall_us();
 
-	/* a clock that was set back does not hold a message up */
-	if (seg_read_due(&c->m->seg, pos, &due) == -1 || due <= now || due - now > SETTLE_DELAY_MAX_US)
+	/* a clock that was set back does not keep a message back */
+	if (seg_read_due(&c->m.seg, pos, &due) == -1 || due <= now || due - now > SETTLE_DELAY_MAX_US)
 		return true;
 	if (c->due_us == 0 || due < c->due_us)
 		c->due_us = due;
@@ -100,10 +98,10 @@ has_expired(struct search *s, uint32_t pos, const struct slot *slot)
 	if (!(slot->flags & SLOT_EXPIRES))
 		return 0;
 	if (i >= s->known) {
-		/* behind the last that expires the file may end */
+		/* the file may end behind the last that expires */
 		while (!(slot[n - 1].flags & SLOT_EXPIRES))
 			n--;
-		if (seg_read_expiry(&c->m->seg, pos, n, c->expiries + i) == -1)
+		if (seg_read_expiry(&c->m.seg, pos, n, c->expiries + i) == -1)
 			return -1;
 		s->known = i + n;
 		s->now_us = clock_wall_us();
@@ -115,18 +113,17 @@ has_expired(struct search *s, uint32_t pos, const struct slot *slot)
 static void
 begin(struct search *s, const struct slot *slot)
 {
-	const struct mbox *m = s->c->m;
-	struct run *run = s->run;
+	const struct mbox *m = &s->c->m;
+	struct run_body *in = s->run->in;
 
-	run->in->seg = m->seg.h.first;
-	run->in->layout = m->ctl.layout;
-	run->in->salt = m->seg.h.salt;
-	run->in->log_at = slot->off;
-	s->log_end = slot->off + (s->limits->bytes < sizeof run->in->log ? s->limits->bytes : sizeof run->in->log);
-	s->until_us = s->limits->until_us != 0 ? s->limits->until_us : UINT64_MAX;
+	in->at = (struct place){ m->seg.h.first, m->ctl.layout, false };
+	in->salt = m->seg.h.salt;
+	in->log_at = slot->off;
+	s->log_end = slot->off + s->ask->bytes;
+	s->until_us = s->ask->until_us != 0 ? s->ask->until_us : UINT64_MAX;
 }
 
-/* take -- add the message at pos to the run, if it has room; for the first there always is.  Returns whether it had. */
+/* take -- add the message at pos to the run, if it has room; for the first it has.  Returns whether it had. */
 static inline bool
 take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
@@ -141,7 +138,7 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	}
 	run->in->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
 	run->in->log_len = end - (uint32_t)run->in->log_at;
-	s->full = run->n == s->limits->messages;
+	s->full = run->n == s->ask->messages;
 	return true;
 }
 
@@ -151,7 +148,7 @@ take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot,
 {
 	bool taken = false;
 
-	if (expired && s->c->peek)
+	if (expired && s->c->receiver->peek)
 		return false;
 	if (s->run->n == 0) {
 		taken = take(s, pos, id, slot, state);
@@ -161,7 +158,7 @@ take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot,
 	return taken;
 }
 
-/* take_special -- a message that may not be ready, may have expired, or is an offer.  Returns whether it was taken, or -1. */
+/* take_special -- one that is delayed, or may have expired, or is an offer.  Returns whether it was taken, or -1. */
 static int
 take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
@@ -178,11 +175,11 @@ take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slo
 	return 0;
 }
 
-/* slots_from -- how many slots from pos on are held in memory. */
+/* slots_from -- how many slots from pos on are in memory. */
 static uint32_t
 slots_from(const struct claim *c, uint32_t pos)
 {
-	if (c->slots_of != c->m->seg.h.first || c->slots_layout != c->m->ctl.layout || pos < c->slots_at
+	if (c->slots_of != c->m.seg.h.first || c->slots_layout != c->m.ctl.layout || pos < c->slots_at
 	    || pos - c->slots_at >= c->slots_n)
 		return 0;
 	return c->slots_at + c->slots_n - pos;
@@ -192,7 +189,7 @@ slots_from(const struct claim *c, uint32_t pos)
 static const struct slot *
 read_slots(struct claim *c, uint32_t pos, uint32_t n)
 {
-	const struct seg *seg = &c->m->seg;
+	const struct seg *seg = &c->m.seg;
 
 	if (slots_from(c, pos) >= n)
 		return c->slots + (pos - c->slots_at);
@@ -200,7 +197,7 @@ read_slots(struct claim *c, uint32_t pos, uint32_t n)
 	if (seg_read_slots(seg, pos, n, c->slots) == -1)
 		return NULL;
 	c->slots_of = seg->h.first;
-	c->slots_layout = c->m->ctl.layout;
+	c->slots_layout = c->m.ctl.layout;
 	c->slots_at = pos;
 	c->slots_n = n;
 	return c->slots;
@@ -209,10 +206,10 @@ read_slots(struct claim *c, uint32_t pos, uint32_t n)
 void
 search_ahead(struct claim *c, const struct run *run)
 {
-	const struct mbox *m = c->m;
+	const struct mbox *m = &c->m;
 	uint32_t n = mbox_seg_n(m), pos = run->in->items[run->n - 1].pos + 1;
 
-	if (m->seg.h.first == run->in->seg && pos < n && slots_from(c, pos) == 0)
+	if (m->seg.h.first == run->in->at.seg && pos < n && slots_from(c, pos) == 0)
 		read_slots(c, pos, n - pos < SEARCH_MESSAGES ? n - pos : SEARCH_MESSAGES);
 }
 
@@ -221,7 +218,7 @@ static int
 search_block(struct search *s, uint32_t pos, uint32_t n)
 {
 	struct claim *c = s->c;
-	const struct seg *seg = &c->m->seg;
+	const struct seg *seg = &c->m.seg;
 	const struct slot *slots = read_slots(c, pos, n);
 	const uint64_t *states = c->states;
 	enum state_status status;
@@ -239,7 +236,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			continue;
 		id = seg->h.sparse ? seg_id(seg, pos + i) : seg->h.first + pos + i;
 		taken = 0;
-		if (id >= s->limits->below)
+		if (id >= s->c->below)
 			s->full = true;
 		else if (!slot_has_rank(s, &slots[i]))
 			;
@@ -259,8 +256,8 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 static int
 search_segment(struct search *s, uint64_t from)
 {
-	struct mbox *m = s->c->m;
-	uint32_t n = mbox_seg_n(m), step, pos, first, held;
+	struct mbox *m = &s->c->m;
+	uint32_t n = mbox_seg_n(m), step, pos, known;
 
 	if (search_names(s->c) == -1)
 		return -1;
@@ -271,31 +268,31 @@ search_segment(struct search *s, uint64_t from)
 		return 0;
 	}
 	/* where few are asked for, they usually stand first */
-	first = s->limits->messages < BLOCK_FIRST ? BLOCK_FIRST : SEARCH_MESSAGES;
-	for (step = first; pos < n && !s->full; pos += step, step = SEARCH_MESSAGES) {
+	step = s->ask->messages < BLOCK_FIRST ? BLOCK_FIRST : SEARCH_MESSAGES;
+	for (; pos < n && !s->full; pos += step, step = SEARCH_MESSAGES) {
 		step = n - pos < step ? n - pos : step;
-		held = slots_from(s->c, pos);
-		step = held > 0 && held < step ? held : step;
+		known = slots_from(s->c, pos);
+		step = known > 0 && known < step ? known : step;
 		if (search_block(s, pos, step) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-/* search_rank -- fill the run with messages of one rank.  Returns 0, or -1. */
+/* search_rank -- fill the run with messages of its rank.  Returns 0, or -1. */
 static int
-search_rank(struct claim *c, struct run *run, const struct claim_limits *limits, uint32_t rank)
+search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
-	struct mbox *m = c->m;
+	struct mbox *m = &c->m;
 	struct search s = {
-		.c = c, .run = run, .limits = limits,
-		.rank = { (unsigned char)(rank / c->source_ranks), (unsigned char)(rank % c->source_ranks) },
+		.c = c, .run = run, .ask = ask,
+		.rank = { (unsigned char)(run->rank / c->source_ranks), (unsigned char)(run->rank % c->source_ranks) },
 	};
-	uint64_t from = c->cursor[rank] > m->ctl.head ? c->cursor[rank] : m->ctl.head, at, last;
+	uint64_t *cursor = &c->cursor[run->rank], from = *cursor > m->ctl.head ? *cursor : m->ctl.head, at, last;
+	bool shown;
 
-	if (from < limits->from)
-		from = limits->from;
-
+	if (from < c->receiver->id)
+		from = c->receiver->id;
 	for (at = first_segment(m, from); at != 0 && run->n == 0 && !s.full; at = mbox_seg_next(m)) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
@@ -304,41 +301,38 @@ search_rank(struct claim *c, struct run *run, const struct claim_limits *limits,
 		if (search_segment(&s, from) == -1)
 			return -1;
 	}
-	if (run->n > 0 && limits->probe) {
-		last = run->in->items[0].id;
-		c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
-		return 0;
-	}
-	last = run->n > 0 ? run->in->items[run->n - 1].id + 1 : s.full ? from : m->ctl.next;
-	/* what is shown stays where it is: to go back for what is kept back before it would be to show it again */
-	if (run->n > 0 && c->peek)
-		s.cursor = 0;
-	c->cursor[rank] = s.cursor != 0 && s.cursor < last ? s.cursor : last;
-	if (run->n > 0 && from == m->ctl.head && !c->peek)
+	if (run->n == 0)
+		last = s.full ? from : m->ctl.next;
+	else
+		last = ask->probe ? run->in->items[0].id : run->in->items[run->n - 1].id + 1;
+	/* what is shown stays where it is: going back for what was delayed before it would show it again */
+	shown = run->n > 0 && c->receiver->peek && !ask->probe;
+	*cursor = s.cursor != 0 && s.cursor < last && !shown ? s.cursor : last;
+	if (run->n > 0 && from == m->ctl.head && !c->receiver->peek && !ask->probe)
 		m->ctl.head = s.ready != 0 && s.ready < last ? s.ready : last;
 	return 0;
 }
 
 int
-search_backlog(struct claim *c, struct run *run, const struct claim_limits *limits)
+search_backlog(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
-	struct claim_limits one = *limits;
+	struct receiver_ask one = *ask;
 
 	run->n = 0;
 	run->delivered = 0;
-	run->in->sure = run->expired = false;
+	run->expired = run->in->at.sure = false;
 	run->in->offer_fd = run->in->kept_fd = -1;
 	c->due_us = 0;
-	/* who looks and takes nothing need not see again what was put back */
-	if (c->requeues != c->m->ctl.requeues && !c->peek) {
+	/* a receiver that takes nothing need not see again what was put back */
+	if (c->requeues != c->m.ctl.requeues && !c->receiver->peek) {
 		memset(c->cursor, 0, c->ranks * sizeof *c->cursor);
-		c->requeues = c->m->ctl.requeues;
+		c->requeues = c->m.ctl.requeues;
 	}
 	/* with a preference every message is chosen anew */
-	if (c->ranks > 1)
-		one.messages = 1;
+	one.messages = c->ranks > 1 ? 1 : ask->messages < RUN_MESSAGES ? ask->messages : RUN_MESSAGES;
+	one.bytes = ask->bytes < RUN_BYTES ? ask->bytes : RUN_BYTES;
 	for (run->rank = 0;; run->rank++) {
-		if (search_rank(c, run, &one, run->rank) == -1)
+		if (search_rank(c, run, &one) == -1)
 			return -1;
 		if (run->n > 0 || run->rank + 1 == c->ranks)
 			return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* verify: reads; a crash in setting aside leaves a claim of the dead, and the next receiver finds the damage again. */
+/* verify: a crash while damage is set aside leaves a dead claim: the next receiver finds the damage again. */
 #include "mailbox/recv/verify.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/bootid.h"
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/safefile.h"
@@ -27,20 +26,13 @@ frame_of(const struct run *run, uint32_t i)
 	return run->in->log + (run->in->items[i].slot.off - run->in->log_at);
 }
 
-/* frame_whole -- verify_frame, inline. */
-static inline bool
-frame_whole(const struct run *run, uint32_t i)
+bool
+verify_frame(const struct run *run, uint32_t i)
 {
 	const struct item *item = &run->in->items[i];
 	uint32_t sum = hash_sum(frame_of(run, i), slot_frame_len(&item->slot));
 
 	return seg_bind(sum, run->in->salt, item->id) == item->slot.sum;
-}
-
-bool
-verify_frame(const struct run *run, uint32_t i)
-{
-	return frame_whole(run, i);
 }
 
 /* payload_sum -- the checksum of a file.  Returns 0, or -1. */
@@ -64,32 +56,32 @@ verify_payload(const struct mbox *m, const struct run *run, uint32_t i)
 {
 	const struct item *item = &run->in->items[i];
 	char name[SEG_NAME_BYTES];
-	uint64_t should, is;
+	uint64_t expected, sum;
 	struct frame f;
 	struct stat st;
 	int fd, r;
 
 	if (frame_parse(&f, frame_of(run, i), item->slot.head_len, NULL) == -1
-	    || batch_big_take(&f.extra, &should) == -1)
+	    || batch_big_take(&f.extra, &expected) == -1)
 		return DAMAGED;
 	seg_file(name, item->id, 0, "big");
 	fd = safefile_open_plain(m->dir_fd, name, O_RDONLY);
 	if (fd == -1)
 		return errno == ENOENT ? GONE : errno == EBADMSG ? DAMAGED : -1;
 	r = fstat(fd, &st);
-	if (r == 0)
-		r = (uint64_t)st.st_size == item->slot.len ? WHOLE : DAMAGED;
-	/* who may only look cannot have looked at all of it after a boot */
+	if (r == 0 && (uint64_t)st.st_size != item->slot.len)
+		r = DAMAGED;
+	/* a process that may only look cannot have looked at all of the mailbox after a boot */
 	if (r == WHOLE && (item->id < m->ctl.proven || (m->look && !bootid_marked(m->ctl_fd)))) {
-		r = payload_sum(fd, &is);
-		if (r == 0)
-			r = is == should ? WHOLE : DAMAGED;
+		r = payload_sum(fd, &sum);
+		if (r == 0 && sum != expected)
+			r = DAMAGED;
 	}
 	io_close(fd);
 	return r;
 }
 
-/* discard -- with the lock held: item i is damaged: set it aside, and have it gone. */
+/* discard -- item i is damaged: set it aside, and have it gone.  With the lock held. */
 static int
 discard(struct mbox *m, struct run *run, uint32_t i)
 {
@@ -97,7 +89,7 @@ discard(struct mbox *m, struct run *run, uint32_t i)
 	char name[SEG_NAME_BYTES];
 	long ours;
 
-	if (txn_begin(m) == -1 || settle_places(m, run->in->seg, run->in->layout, &item, 1) == -1)
+	if (txn_begin(m) == -1 || settle_places(m, run->in->at.seg, run->in->at.layout, &item, 1) == -1)
 		return -1;
 	ours = settle_ours(m, &item, 1);
 	if (ours < 1)
@@ -114,22 +106,7 @@ discard(struct mbox *m, struct run *run, uint32_t i)
 	return 0;
 }
 
-/* take_out -- leave in run what is whole; noting what is damaged. */
-static void
-take_out(struct mbox *m, bool peek, struct run *run, const unsigned char *verdicts)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < run->n; i++) {
-		if (verdicts[i] == WHOLE)
-			run->in->items[n++] = run->in->items[i];
-		else if (verdicts[i] == DAMAGED || !peek)
-			damage_note(&m->damage, run->in->items[i].id);
-	}
-	run->n = n;
-}
-
-/* discard_all -- with the lock held: discard what is not whole; but not what is missing since rm -r is at work: EIDRM. */
+/* discard_all -- discard what is not whole; but where rm -r is at work, which payloads are missing for: EIDRM. */
 static int
 discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 {
@@ -138,39 +115,41 @@ discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 	for (uint32_t i = 0; i < run->n; i++)
 		if (verdicts[i] != WHOLE && discard(m, run, i) == -1)
 			return -1;
-	return m->txn.changing ? txn_commit(m) : 0;
+	return 0;
 }
 
 int
-verify_run(struct mbox *m, bool peek, struct run *run, uint64_t deadline_ns)
+verify_run(struct claim *c, struct run *run)
 {
+	const bool peek = c->receiver->peek;
+	struct mbox *m = &c->m;
 	unsigned char verdicts[RUN_MESSAGES];
-	uint32_t whole = 0;
-	int verdict, r;
+	uint32_t n = 0;
+	int verdict;
 
 	for (uint32_t i = 0; i < run->n; i++) {
-		verdict = frame_whole(run, i) ? WHOLE : DAMAGED;
-		if (verdict == WHOLE && (run->in->items[i].slot.flags & SLOT_BIG))
-			verdict = verify_payload(m, run, i);
+		verdict = !verify_frame(run, i) ? DAMAGED
+		    : run->in->items[i].slot.flags & SLOT_BIG ? verify_payload(m, run, i) : WHOLE;
 		if (verdict == -1)
 			return -1;
 		verdicts[i] = (unsigned char)verdict;
-		whole += verdict == WHOLE;
+		n += verdict == WHOLE;
 	}
-	if (whole == run->n)
+	if (n == run->n)
 		return 0;
 	io_close(run->in->offer_fd);
 	run->in->offer_fd = -1;
-	if (!peek) {
-		if (txn_lock(m, deadline_ns) == -1)
-			return -1;
-		r = discard_all(m, run, verdicts);
-		txn_unlock(m);
-		if (r == -1) {
-			run->in->sure = false;
-			return -1;
-		}
+	if (!peek && (txn_lock(m, claim_deadline(c)) == -1 || txn_end(m, discard_all(m, run, verdicts)) == -1)) {
+		run->in->at.sure = false;
+		return -1;
 	}
-	take_out(m, peek, run, verdicts);
+	n = 0;
+	for (uint32_t i = 0; i < run->n; i++) {
+		if (verdicts[i] == WHOLE)
+			run->in->items[n++] = run->in->items[i];
+		else if (verdicts[i] == DAMAGED || !peek)
+			damage_note(&m->damage, run->in->items[i].id);
+	}
+	run->n = n;
 	return 0;
 }
