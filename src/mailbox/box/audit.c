@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * audit: each entry is corrected in place.  A crash leaves any of these writes undone, and the mailbox to be audited again.
- */
+/* audit: each entry is corrected in place.  A crash leaves some of that undone, and the mailbox to be audited again. */
 #include "mailbox/box/audit.h"
 
 #include <dirent.h>
@@ -19,7 +17,6 @@
 #include "frame/frame.h"
 #include "mailbox/box/recover.h"
 #include "mailbox/disk/batch.h"
-#include "mailbox/disk/seg.h"
 
 enum {
 	FRAME_MAX = FRAME_HEADER_MAX + MAILBOX_INLINE + 1,
@@ -29,9 +26,7 @@ enum {
 _Static_assert((int)WINDOW >= (int)FRAME_MAX, "a frame fits in the window");
 
 struct audit {
-	int dir_fd;
-	struct ctl *c;
-	struct damage *d;
+	struct mbox *m;
 	uint64_t next;                          /* above all ids found */
 	bool any;                               /* something waits */
 	struct seg s;                           /* the segment being audited, and its names */
@@ -66,7 +61,7 @@ frame_at(struct audit *a, const struct slot *slot, const char **frame, size_t *l
 	return 0;
 }
 
-/* payload_there -- whether the file of a large payload is there, in full length.  Returns -1 where it cannot be told. */
+/* payload_there -- whether the file of a large payload is there, in full length.  Returns -1 if that is not known. */
 static int
 payload_there(const struct audit *a, uint64_t id, const struct slot *slot)
 {
@@ -74,7 +69,7 @@ payload_there(const struct audit *a, uint64_t id, const struct slot *slot)
 	struct stat st;
 
 	seg_file(name, id, 0, "big");
-	if (fstatat(a->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(a->m->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == slot->len;
 }
@@ -104,7 +99,7 @@ right_name(struct audit *a, uint16_t *number, struct slice name)
 	return n == -1 ? -1 : 1;
 }
 
-/* right_entries -- correct what else the index has of a whole message.  Returns 1, 0 the table of names is full, or -1. */
+/* right_entries -- correct what else the index has of a whole message.  Returns 1, 0 its names do not fit, or -1. */
 static int
 right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct frame *f)
 {
@@ -131,11 +126,11 @@ set_aside(struct audit *a, uint64_t id, const struct slot *slot, const char *fra
 	char big[SEG_NAME_BYTES];
 
 	seg_file(big, id, 0, "big");
-	if (frame != NULL && (damage_keep(a->d, a->dir_fd, id, a->c->mode, frame, len) == -1
-	    || ((slot->flags & SLOT_BIG) && damage_keep_file(a->d, a->dir_fd, big) == -1)))
+	if (frame != NULL && (damage_keep(&a->m->damage, a->m->dir_fd, id, a->m->ctl.mode, frame, len) == -1
+	    || ((slot->flags & SLOT_BIG) && damage_keep_file(&a->m->damage, a->m->dir_fd, big) == -1)))
 		return -1;
-	damage_note(a->d, id);
-	a->c->damaged++;
+	damage_note(&a->m->damage, id);
+	a->m->ctl.damaged++;
 	return 0;
 }
 
@@ -163,8 +158,8 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 		return 0;
 	if (state_status(state) > STATE_DROPPED && seg_write_states(&a->s, pos, 1, &ready) == -1)
 		return -1;
-	if (a->c->cap_messages == 0) {          /* an offer: the sender is dead */
-		a->c->dropped++;
+	if (a->m->ctl.cap_messages == 0) {          /* an offer: the sender is dead */
+		a->m->ctl.dropped++;
 		return seg_write_states(&a->s, pos, 1, &gone);
 	}
 	if (place_id(a, pos, &id) == -1 || frame_at(a, slot, &frame, &len) == -1)
@@ -184,7 +179,7 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 static int
 keep_logs(struct audit *a, uint64_t id)
 {
-	DIR *d = safefile_list_open(a->dir_fd);
+	DIR *d = safefile_list_open(a->m->dir_fd);
 	const struct dirent *e;
 	uint64_t is;
 	uint32_t variant;
@@ -194,7 +189,7 @@ keep_logs(struct audit *a, uint64_t id)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
 		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && is == id)
-			r = damage_keep_file(a->d, a->dir_fd, e->d_name);
+			r = damage_keep_file(&a->m->damage, a->m->dir_fd, e->d_name);
 	safefile_list_close(d);
 	return r;
 }
@@ -208,7 +203,7 @@ unusable(void)
 
 /*
  * open_segment -- open segment id by its index, or by that of a rewriting whose rename was lost.
- * A log is removed only after all of its messages, or after a rewriting that is on disk: without a log an index is void.
+ * A log is removed only after all of its messages, or a rewriting that is on disk: without a log an index is void.
  * Returns 1, 0 nothing can be recovered from it, or -1.
  */
 static int
@@ -217,28 +212,28 @@ open_segment(struct audit *a, uint64_t id)
 	char new[SEG_NAME_BYTES], idx[SEG_NAME_BYTES];
 	bool torn;
 
-	if (seg_open(&a->s, a->dir_fd, id, seg_access(a->c->mode)) == 0 && seg_log(&a->s) != -1)
+	if (seg_open(&a->s, a->m->dir_fd, id, seg_access(a->m->ctl.mode)) == 0 && seg_log(&a->s) != -1)
 		return 1;
 	if (!unusable())
 		return -1;
 	/* segment `next' may have been begun: it has no messages */
-	torn = a->s.idx_fd == -1 && errno == EBADMSG && id < a->c->next;
+	torn = a->s.idx_fd == -1 && errno == EBADMSG && id < a->m->ctl.next;
 	seg_close(&a->s);
 	seg_file(new, id, 0, "idx.new");
 	seg_file(idx, id, 0, "idx");
-	if (seg_open_index(&a->s, a->dir_fd, id, seg_access(a->c->mode), "idx.new") == 0 && seg_log(&a->s) != -1)
-		return renameat(a->dir_fd, new, a->dir_fd, idx) == -1 ? -1 : 1;
+	if (seg_open_index(&a->s, a->m->dir_fd, id, seg_access(a->m->ctl.mode), "idx.new") == 0 && seg_log(&a->s) != -1)
+		return renameat(a->m->dir_fd, new, a->m->dir_fd, idx) == -1 ? -1 : 1;
 	if (!unusable() || (torn && keep_logs(a, id) == -1))
 		return -1;
 	seg_close(&a->s);
-	return unlinkat(a->dir_fd, idx, 0) == 0 || errno == ENOENT ? 0 : -1;
+	return unlinkat(a->m->dir_fd, idx, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 /* extent -- how much of the segment is in use, by its header or by ctl, whichever says more.  Returns the messages. */
 static uint32_t
 extent(struct audit *a)
 {
-	const struct ctl *c = a->c;
+	const struct ctl *c = &a->m->ctl;
 	struct seg_header *h = &a->s.h;
 
 	if (c->last_seg == h->first && !h->sparse && c->next - h->first > h->n && c->next - h->first <= SEG_MESSAGES) {
@@ -322,14 +317,14 @@ audit_segment(struct audit *a, uint64_t id)
 static int
 settle_newest(struct audit *a)
 {
-	struct ctl *c = a->c;
+	struct ctl *c = &a->m->ctl;
 	struct seg fresh;
 
 	c->next = a->next;
 	c->last_seg = c->log_len = c->names = c->names_len = 0;
 	if (!a->any)
 		return 0;
-	if (seg_create(&fresh, a->dir_fd, c->next, 0, c->mode) == -1)
+	if (seg_create(&fresh, a->m->dir_fd, c->next, 0, c->mode) == -1)
 		return -1;
 	seg_close(&fresh);
 	c->last_seg = c->next;
@@ -337,7 +332,7 @@ settle_newest(struct audit *a)
 }
 
 int
-audit(int dir_fd, struct ctl *c, struct damage *d)
+audit(struct mbox *m)
 {
 	struct recover_list list = { NULL, 0, 0 };
 	struct audit *a = calloc(1, sizeof *a);
@@ -345,12 +340,10 @@ audit(int dir_fd, struct ctl *c, struct damage *d)
 
 	if (a == NULL)
 		return -1;
-	a->dir_fd = dir_fd;
-	a->c = c;
-	a->d = d;
-	a->next = c->next;
+	a->m = m;
+	a->next = m->ctl.next;
 	a->s = (struct seg)SEG_CLOSED;
-	r = recover_list_segments(dir_fd, true, &list);
+	r = recover_list_segments(m->dir_fd, true, &list);
 	for (size_t i = 0; r == 0 && i < list.n; i++)
 		if (i == 0 || list.seg[i].id != list.seg[i - 1].id)
 			r = audit_segment(a, list.seg[i].id);

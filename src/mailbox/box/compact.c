@@ -2,8 +2,8 @@
 /*
  * compact: remove spent segments, rewrite sparse ones.
  *
- * A segment is rewritten as ID.VARIANT.log and ID.idx.new, which is then renamed to ID.idx.  The index names its log, so
- * the rename is the change.  A crash before it leaves new files, after it the old log: recovery removes what is left.
+ * A segment is rewritten as ID.VARIANT.log and ID.idx.new, which is then renamed to ID.idx.  The index names its log,
+ * so the rename is the change.  A crash leaves the new files, or the old log; recovery removes them.
  */
 #include "mailbox/box/compact.h"
 
@@ -147,35 +147,27 @@ copy_messages(struct seg *s, struct seg *t)
 	return r == -1 || flush(&w) == -1 || names_write(&w.to, t, 0) == -1 ? -1 : seg_write_header(t);
 }
 
-/* make_new -- open the two files of a rewriting of s. */
-static int
-make_new(struct seg *t, const struct seg *s, unsigned mode, const char *log, const char *idx)
-{
-	*t = *s;
-	t->h.n = t->h.done = t->h.names = t->h.names_len = 0;
-	t->h.log_len = 0;
-	t->h.sparse = 1;
-	t->h.variant++;
-	t->log_fd = safefile_make(s->dir_fd, log, mode_files(mode));
-	t->idx_fd = safefile_make(s->dir_fd, idx, mode_files(mode));
-	return t->log_fd == -1 || t->idx_fd == -1 ? -1 : 0;
-}
-
 static void
 rewrite(struct seg *s, struct ctl *c)
 {
-	struct seg t;
+	struct seg t = *s;
 	char log[SEG_NAME_BYTES], new[SEG_NAME_BYTES], idx[SEG_NAME_BYTES], old[SEG_NAME_BYTES];
 
+	t.h.n = t.h.done = t.h.names = t.h.names_len = 0;
+	t.h.log_len = 0;
+	t.h.sparse = 1;
+	t.h.variant++;
 	seg_file(old, s->h.first, s->h.variant, "log");
-	seg_file(log, s->h.first, s->h.variant + 1, "log");
+	seg_file(log, s->h.first, t.h.variant, "log");
 	seg_file(new, s->h.first, 0, "idx.new");
 	seg_file(idx, s->h.first, 0, "idx");
+	t.log_fd = safefile_make(s->dir_fd, log, mode_files(c->mode));
+	t.idx_fd = safefile_make(s->dir_fd, new, mode_files(c->mode));
 	/*
-	 * In a durable mailbox the new files are on disk under their own names before the rename: if a power cut undoes the
-	 * rename, and not the removal of the old log, the new index is still there (audit.c).
+	 * In a durable mailbox the new files are on disk under their own names before the rename: if a power cut undoes
+	 * the rename, and not the removal of the old log, the new index is still there (audit.c).
 	 */
-	if (make_new(&t, s, c->mode, log, new) == -1 || copy_messages(s, &t) == -1
+	if (t.log_fd == -1 || t.idx_fd == -1 || copy_messages(s, &t) == -1
 	    || (c->durable && (io_sync_data(t.log_fd) == -1 || io_sync_data(t.idx_fd) == -1 || io_sync(s->dir_fd) == -1))
 	    || renameat(s->dir_fd, new, s->dir_fd, idx) == -1) {
 		c->orphans |= safefile_remove(s->dir_fd, log) == -1 || safefile_remove(s->dir_fd, new) == -1;

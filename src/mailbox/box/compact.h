@@ -2,8 +2,9 @@
 /*
  * compact: give back the disk space of messages that are gone.
  *
- * A spent segment is removed; one of which less than an eighth waits is rewritten, so that a few old messages pin little
- * disk.  Called with the mailbox locked and ctl marked busy; the caller writes ctl.  After a kill in it, recovery mends.
+ * A spent segment is removed; one of which less than an eighth waits is rewritten, so that a few old messages pin
+ * little disk.  Called with the mailbox locked and ctl marked busy: a kill is mended by recovery.  The caller writes
+ * ctl.
  */
 #ifndef MAILBOX_BOX_COMPACT_H
 #define MAILBOX_BOX_COMPACT_H

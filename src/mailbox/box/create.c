@@ -2,8 +2,8 @@
 /*
  * create: make a mailbox, look at its settings, and remove it.
  *
- * Invariant: a directory with both `lock` and `ctl` is a mailbox; `lock` is made first and removed last.  The directory has
- * the sticky bit from mkdir(2) until `lock` is there, and again while a mailbox is being removed.  A crash leaves a
+ * Invariant: a directory with both `lock` and `ctl` is a mailbox; `lock` is made first and removed last.  The directory
+ * has the sticky bit from mkdir(2) until `lock` is there, and again while a mailbox is being removed.  A crash leaves a
  * directory that the next mailbox_make or mailbox_remove of its owner takes for unfinished.
  */
 #include <dirent.h>
@@ -149,8 +149,8 @@ remove_files(int dir_fd)
 }
 
 /*
- * remove_all -- the end of a removal, with the lock held or no process there to take it; in one section, however many files
- * there are: nothing can be settled any more, and processes that wait for the lock wait to be told that.
+ * remove_all -- the end of a removal, with the lock held or no process there to take it; in one section, however many
+ * files there are: nothing can be settled any more, and processes that wait for the lock wait to be told that.
  */
 static int
 remove_all(int dir_fd, const char *path)
@@ -190,7 +190,7 @@ make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 
 /*
  * directory_mode -- the directory's permission bits: members may write, those who look may list, all may search.
- * In a mailbox for others too, files get the directory's group (set-group-id): a class has the same users for all files.
+ * In a mailbox for others too, files get the directory's group, so that a class has the same users for all of them.
  */
 static mode_t
 directory_mode(unsigned mode)
@@ -220,8 +220,8 @@ open_up(int dir_fd, unsigned mode)
 static bool
 is_ours(const char *name)
 {
-	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new", PROBE,
-		".wake", ".spool", ".damaged" };
+	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
+		PROBE, ".wake", ".spool", ".damaged" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;
 	uint64_t id;
@@ -371,13 +371,14 @@ wake_all(struct mbox *m)
 	int fd;
 
 	for (uint32_t i = 0; i < m->ctl.wants; i++)
-		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0 && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
+		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0
+		    && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
 			txn_ring(m, fd);
 }
 
 /*
- * removable -- before a removal begins: whether it can be completed.  The mailbox is ours, path names it, and we may write
- * in the directory above.  Returns 0, or -1: EPERM, EACCES, ENOTDIR path is a symbolic link, or errno.
+ * removable -- before a removal begins: whether it can be completed.  The mailbox is ours, path names it, and we may
+ * write in the directory above.  Returns 0, or -1: EPERM, EACCES, ENOTDIR path is a symbolic link, or errno.
  */
 static int
 removable(const struct mbox *m, const char *path)
@@ -392,7 +393,7 @@ removable(const struct mbox *m, const char *path)
 	return -1;
 }
 
-/* remove_unfinished -- remove what mailbox_make or mailbox_remove has left.  Returns 0, or -1: ENODEV it is not that. */
+/* remove_unfinished -- remove what mailbox_make or mailbox_remove has left.  Returns 0, or -1: ENODEV no such thing. */
 static int
 remove_unfinished(const char *path)
 {
@@ -408,8 +409,8 @@ remove_unfinished(const char *path)
 }
 
 /*
- * holds_messages -- whether messages wait, in drop/ too.  If none do, drop/ is shut, so that no drop is lost; after a kill,
- * or a removal that fails, recovery opens it again.  Returns 1, 0, or -1.
+ * holds_messages -- whether messages wait, in drop/ too.  If none do, drop/ is shut, so that no drop is lost; after a
+ * kill, or a removal that fails, recovery opens it again.  Returns 1, 0, or -1.
  */
 static int
 holds_messages(struct mbox *m)

@@ -22,8 +22,8 @@ enum { LOOK_NAP_MS = 20 };
 /* ---- open and close ---- */
 
 /*
- * The mailboxes that this process has open.  None of them is opened twice, by whatever path: record locks are the process's,
- * and closing any descriptor of `lock` would drop them all.
+ * The mailboxes that this process has open.  None of them is opened twice, by whatever path: record locks are the
+ * process's, and closing any descriptor of `lock` would drop them all.
  */
 static struct mbox *opened;
 

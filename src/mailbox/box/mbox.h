@@ -26,7 +26,7 @@ struct txn {
 	bool changing;                  /* we have marked ctl busy */
 	bool tidied;                    /* we have tried once to remove orphans; what stays is for another process */
 	int failed;                     /* errno of a change that failed half-way since the lock, 0 */
-	mailbox_tell *told;             /* called once, with the mailbox's name, when the lock takes long; may be NULL */
+	mailbox_tell *told;             /* called once, with `name', when the lock takes long; may be NULL */
 	int rings[TXN_RINGS];           /* wake FIFOs to close at the unlock */
 	unsigned ringing;
 };
@@ -77,10 +77,7 @@ struct mbox {
 	struct waiter waiter;
 };
 
-/*
- * Bytes of `lock`: the mailbox lock, the sync lock (groupsync.h), the one for listening (listen.h); process numbers begin
- * after them.
- */
+/* Bytes of `lock`: mailbox lock, sync lock (groupsync.h), the listener's (listen.h), then process numbers. */
 enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
@@ -88,14 +85,13 @@ enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 
 /*
  * mbox_open -- open the mailbox at path.
- * Returns 0, or -1: EALREADY this process has it open, ENOTDIR path is no directory, ENODEV it is no mailbox, or errno of
- * open(2).
+ * Returns 0, or -1: EALREADY this process has it open, ENOTDIR, ENODEV it is no mailbox, or errno of open(2).
  */
 int mbox_open(struct mbox *m, const char *path);
 
 /*
- * mbox_open_any -- mbox_open; where that is not permitted, open it only to look at, as read permission allows: no lock can
- * be taken, and nothing is written.  Returns as mbox_open.
+ * mbox_open_any -- mbox_open; where that is not permitted, open it only to look at, as read permission allows: no lock
+ * can be taken, and nothing is written.  Returns as mbox_open.
  */
 int mbox_open_any(struct mbox *m, const char *path);
 
@@ -118,8 +114,8 @@ void mbox_settings(const struct ctl *c, struct mailbox_settings *settings);
 bool mbox_fits(const struct ctl *c, uint64_t cost);
 
 /*
- * mbox_moved -- without the lock: whether anything has changed since generation, or may without a change of ctl (claimers
- * may have died, messages fallen due).  Returns 1 or 0, or -1: EIDRM the mailbox was removed.
+ * mbox_moved -- without the lock: whether anything has changed since generation, or may without a change of ctl
+ * (claimers may have died, messages fallen due).  Returns 1 or 0, or -1: EIDRM the mailbox was removed.
  */
 int mbox_moved(struct mbox *m, uint64_t generation);
 
@@ -136,8 +132,8 @@ int mbox_wants(struct mbox *m);
 bool mbox_removed(const struct mbox *m);
 
 /*
- * mbox_missing -- say why a file that must be there is not: rm -r removes the files of a mailbox one by one.  Waits up to a
- * second for it to remove the lock file too, unless the mailbox is only to look at.  With or without the lock.
+ * mbox_missing -- say why a file that must be there is not: rm -r removes the files of a mailbox one by one.  Waits up
+ * to a second for it to remove the lock file too, unless the mailbox is only to look at.  With or without the lock.
  * Returns -1: EIDRM the mailbox was removed, EBADMSG it was not, or EINTR.
  */
 int mbox_missing(const struct mbox *m);

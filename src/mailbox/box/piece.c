@@ -12,8 +12,8 @@
 #define LEAST_NS UINT64_C(1000000000)
 
 /*
- * The unlock wakes a process that sleeps in fcntl(2), which then asks anew; it would never get a lock that is taken again at
- * once.  This is longer than waking takes.
+ * The unlock wakes a process that sleeps in fcntl(2), which then asks anew; it would never get a lock that is taken
+ * again at once.  This is longer than waking takes.
  */
 enum { NAP_NS = 50000 };
 

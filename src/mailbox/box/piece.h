@@ -17,8 +17,8 @@ enum {
 };
 
 /*
- * piece_drops -- how many messages may be dropped in this section: PIECE_DROPS, and twice as many as were sent since the
- * piece before, so that the work comes to an end however fast others send.
+ * piece_drops -- how many messages may be dropped in this section: PIECE_DROPS, and twice as many as were sent since
+ * the piece before, so that the work comes to an end however fast others send.
  * next: ctl.next as of the piece before; 0 to begin with.
  */
 uint64_t piece_drops(const struct mbox *m, uint64_t *next);

@@ -99,7 +99,7 @@ count_messages(struct ctl *c, struct seg *s)
 	return r;
 }
 
-/* count_segment -- open segment id and count it, or remove it where nothing in it waits.  Returns 1, 0 removed, or -1. */
+/* count_segment -- open and count segment id, or remove it if nothing in it waits.  Returns 1, 0 removed, or -1. */
 static int
 count_segment(struct mbox *m, uint64_t id, struct seg *s)
 {
@@ -240,8 +240,8 @@ count_wants(struct mbox *m, struct waiters *who)
 }
 
 /*
- * in_use -- whether NUMBER.wake or NUMBER.spool is in use: the one by a want, the other by a process that lives, whether or
- * not it has a want in the table.  True for other files.
+ * in_use -- whether NUMBER.wake or NUMBER.spool is in use: the one by a want, the other by a process that lives,
+ * whether or not it has a want in the table.  True for other files.
  */
 static bool
 in_use(const struct mbox *m, const struct waiters *who, const char *name)
@@ -269,7 +269,7 @@ log_is_named(const struct recover_list *ids, uint64_t id, uint32_t variant)
 	return false;
 }
 
-/* is_named -- whether a segment, message, want or living process names the file.  Returns -1 where it cannot be told. */
+/* is_named -- whether a segment, message, want or living process names the file.  Returns -1 if that is not known. */
 static int
 is_named(const struct mbox *m, const struct recover_list *ids, const struct waiters *who, const char *name)
 {

@@ -119,8 +119,8 @@ have_wants(const struct mbox *m)
 }
 
 /*
- * prove -- if the machine has stopped since the mailbox was last found whole, or this is a copy, audit all of it, in one
- * section as mend.  Then ctl is as a killed process would have left it, to be recovered.
+ * prove -- if the machine has stopped since the mailbox was last found whole, or this is a copy, audit all of it, in
+ * one section as mend.  Then ctl is as a killed process would have left it, to be recovered.
  */
 static int
 prove(struct mbox *m)
@@ -135,7 +135,7 @@ prove(struct mbox *m)
 	/* a copy gets an identity of its own, unless it has drop/: what waits there names the old one */
 	if (place != c->place && !mode_drops(c->mode) && getrandom(&c->identity, sizeof c->identity, 0) == -1)
 		return -1;
-	if (audit(m->dir_fd, c, &m->damage) == -1 || have_wants(m) == -1)
+	if (audit(m) == -1 || have_wants(m) == -1)
 		return -1;
 	/* what was synced before is on disk; new messages of the same ids are not */
 	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)

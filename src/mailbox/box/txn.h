@@ -13,15 +13,15 @@
 #include "mailbox/box/mbox.h"
 
 /*
- * txn_lock -- lock the mailbox, read ctl, and recover from what a killed process left; after a boot of the machine, and in
- * a copy, audit every message first (audit.h), noting damage in m->damage.
- * A mailbox only to look at is not locked: ctl is read when no change is under way, or after a second.
+ * txn_lock -- lock the mailbox, read ctl, and recover from what a killed process left; after a boot of the machine, and
+ * in a copy, audit every message first (audit.h), noting damage in m->damage.  A mailbox only to look at is not locked:
+ * ctl is read when no change is under way, or after a second.
  * Returns 0, or -1: EIDRM the mailbox was removed, EBUSY another process had the lock until the deadline
  * (reclock_missed), EINTR, EUCLEAN ctl is damaged, EPROTO another version, EBADMSG, or errno.
  */
 int txn_lock(struct mbox *m, uint64_t deadline_ns);
 
-/* txn_still -- whether all that was read since txn_lock is of one moment: always under the lock, else if ctl is unchanged. */
+/* txn_still -- whether all read since txn_lock is of one moment: it is with the lock, or if ctl is unchanged. */
 bool txn_still(const struct mbox *m);
 
 /*
@@ -39,8 +39,8 @@ int txn_begin(struct mbox *m);
 int txn_note(struct mbox *m);
 
 /*
- * txn_fail -- a change has failed half-way, with errno: until the unlock no other begins and none is committed, so that the
- * next process to lock recovers.  Returns -1.
+ * txn_fail -- a change has failed half-way, with errno: until the unlock no other begins and none is committed, so that
+ * the next process to lock recovers.  Returns -1.
  */
 int txn_fail(struct mbox *m);
 
@@ -48,8 +48,8 @@ int txn_fail(struct mbox *m);
 int txn_commit(struct mbox *m);
 
 /*
- * txn_ring -- close fd, an open wake FIFO, at the unlock, which wakes its process; at once where too many are open, as that
- * process then waits for the lock.
+ * txn_ring -- close fd, an open wake FIFO, at the unlock, which wakes its process; at once where too many are open, as
+ * that process then waits for the lock.
  */
 void txn_ring(struct mbox *m, int fd);
 

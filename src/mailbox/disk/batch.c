@@ -13,15 +13,14 @@
 enum {
 	BIG_NAME_LEN = sizeof BIG_NAME - 1,
 	BIG_SUM_LEN = 16,       /* hexadecimal digits */
-	OWN_HEADERS = 128,      /* bytes of a header line reserved for the mailbox: LENGTH, big; id, time, try, uid on delivery */
+	OWN_HEADERS = 128,      /* bytes of a header line for LENGTH, and the mailbox's big, id, time, try, uid */
 };
 
 void
 batch_clear(struct batch *b)
 {
-	b->from = b->n = b->used = b->names = b->name_len = 0;
+	b->from = b->n = b->used = b->names = b->name_len = b->line_len = 0;
 	b->time_us = 0;
-	b->line_len = 0;
 	b->headed = false;
 }
 
@@ -71,7 +70,7 @@ expiry(const struct message *head)
 	return us;
 }
 
-/* without_big -- the headers without `big', which is the mailbox's own.  out: FRAME_HEADER_MAX bytes that it may use. */
+/* without_big -- the headers without `big', which is the mailbox's own.  out: FRAME_HEADER_MAX bytes to use. */
 static struct slice
 without_big(struct slice extra, char *out)
 {
@@ -141,8 +140,8 @@ put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t 
 }
 
 /*
- * sum_up -- set the sums of the slots from number i on.  Done for many frames at once: a processor is slow to read a word
- * that two writes have just made.
+ * sum_up -- set the sums of the slots from number i on.  Done for many frames at once: a processor is slow to read a
+ * word that two writes have just made.
  */
 static inline void
 sum_up(struct batch *b, uint32_t i)

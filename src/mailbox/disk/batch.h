@@ -2,8 +2,8 @@
 /*
  * batch: messages gathered in memory, to be appended to a mailbox together.
  *
- * Frames follow one another as they will in the log.  Each has its slot, except that its sum is the frame's alone and its
- * tag and source are numbers within the batch; the append makes them the segment's.
+ * Frames follow one another as they will in the log.  Each has its slot, except that its sum is the frame's alone and
+ * its tag and source are numbers within the batch; the append makes them the segment's.
  */
 #ifndef MAILBOX_DISK_BATCH_H
 #define MAILBOX_DISK_BATCH_H

@@ -17,33 +17,21 @@ valid(const struct ctl *c)
 	return memcmp(c->magic, CTL_MAGIC, sizeof c->magic) == 0 && c->sum == hash_sum(c, offsetof(struct ctl, sum));
 }
 
-/* extent_sound -- whether what c says of the segments is possible. */
-static bool
-extent_sound(const struct ctl *c)
-{
-	if (c->next == 0 || c->next > INT64_MAX)
-		return false;
-	if (c->last_seg == 0)
-		return c->first_seg == 0 && c->log_len == 0 && c->names == 0 && c->names_len == 0;
-	return c->first_seg != 0 && c->first_seg <= c->last_seg && c->last_seg <= c->next
-	    && c->next - c->last_seg <= SEG_MESSAGES && c->log_len <= SEG_LOG_BOUND && c->names <= SEG_NAMES
-	    && c->names_len <= SEG_NAMES_BYTES;
-}
-
-/* counts_sound -- the same of the messages; in the middle of a change the counts may be anything. */
-static bool
-counts_sound(const struct ctl *c)
-{
-	return c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next && c->claimed <= c->live
-	    && c->delayed <= c->live && c->dropped < c->next && (c->live == 0 || c->last_seg != 0));
-}
-
 /* sound -- whether any mailbox could have this ctl: the rest of the program relies on it. */
 static bool
 sound(const struct ctl *c)
 {
-	return extent_sound(c) && counts_sound(c) && c->wants <= WANT_MAX && (c->mode & ~0777U) == 0
-	    && c->policy <= MAILBOX_LATEST;
+	bool extent = c->last_seg == 0 ? c->first_seg == 0 && c->log_len == 0 && c->names == 0 && c->names_len == 0
+	    : c->first_seg != 0 && c->first_seg <= c->last_seg && c->last_seg <= c->next
+	    && c->next - c->last_seg <= SEG_MESSAGES && c->log_len <= SEG_LOG_BOUND && c->names <= SEG_NAMES
+	    && c->names_len <= SEG_NAMES_BYTES;
+	/* in the middle of a change the counts may be anything */
+	bool counts = c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next
+	    && c->claimed <= c->live && c->delayed <= c->live && c->dropped < c->next
+	    && (c->live == 0 || c->last_seg != 0));
+
+	return c->next > 0 && c->next <= INT64_MAX && extent && counts && c->wants <= WANT_MAX
+	    && (c->mode & ~0777U) == 0 && c->policy <= MAILBOX_LATEST;
 }
 
 enum { TRIES = 8 };             /* without the lock, reads may catch both copies while they are being written */

@@ -56,9 +56,9 @@ struct ctl {
 	uint8_t removed;                /* rmmbox has begun */
 	uint8_t policy;                 /* enum mailbox_policy */
 	uint8_t expires;                /* some of what waits may expire */
-	uint64_t boot;                  /* the boot of the machine in which the mailbox was last found whole (bootid.h) */
+	uint64_t boot;                  /* the boot in which the mailbox was last found whole (bootid.h) */
 	uint64_t place;                 /* bootid_place of ctl then: differs in a copy */
-	uint64_t proven;                /* large payloads below this id are older than that: check them before delivery */
+	uint64_t proven;                /* large payloads below this id are older: check them before delivery */
 	uint64_t damaged;               /* messages found damaged */
 	uint8_t durable;                /* what was sent survives loss of power */
 	uint8_t orphans;                /* a file could not be removed: each process that takes the lock tries once */

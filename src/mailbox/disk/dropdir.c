@@ -183,7 +183,8 @@ dropdir_make(int dir_fd, unsigned mode, uint64_t identity)
 {
 	int r = -1, fd, bell_fd = -1;
 
-	if (dropdir_identify(dir_fd, mode, identity, geteuid()) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
+	if (dropdir_identify(dir_fd, mode, identity, geteuid()) == -1
+	    || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
 		return -1;
 	fd = dropdir_open(dir_fd, geteuid());
 	if (fd == -1)
@@ -242,7 +243,7 @@ dropdir_ring(int drop_fd)
 {
 	int fd = safefile_open_fifo(drop_fd, "bell", O_WRONLY);
 
-	/* may fail: ENXIO no receiver listens, EAGAIN the FIFO is full and wakes anyway; a listener looks once a second */
+	/* ENXIO: no receiver listens; EAGAIN: the full FIFO wakes anyway; a listener looks once a second */
 	if (fd != -1 && write(fd, "", 1) == -1)
 		errno = 0;
 	io_close(fd);

@@ -56,14 +56,14 @@ int dropdir_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner);
 /* dropdir_remove -- remove drop/ and what can be removed in it.  Returns 0, or -1: EPERM something stays. */
 int dropdir_remove(int dir_fd);
 
-/* dropdir_open -- open drop/, which must be that owner's.  Returns the descriptor, or -1: EBADMSG it is not; or errno. */
+/* dropdir_open -- open drop/, which must be that owner's.  Returns the descriptor, or -1: EBADMSG it is not. */
 int dropdir_open(int dir_fd, uid_t owner);
 
 /* dropdir_shut, dropdir_unshut -- stop new drops; allow them again, for this mode.  Return 0, or -1. */
 int dropdir_shut(int drop_fd);
 int dropdir_unshut(int drop_fd, unsigned mode);
 
-/* dropdir_count -- how many complete drops are there, not counting the one named taken (DROPDIR_ID).  Returns 0, or -1. */
+/* dropdir_count -- count the complete drops, but for the one with the ID taken.  Returns 0, or -1. */
 int dropdir_count(int drop_fd, const unsigned char *taken, uint64_t *n);
 
 /* dropdir_ring -- wake the receiver that listens. */

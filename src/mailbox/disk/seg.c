@@ -2,9 +2,9 @@
 /*
  * seg: read and write the two files of a segment.
  *
- * Invariant: each kind of entry has a region of the index for SEG_MESSAGES of them; the file is sparse, so only pages in
- * use take disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count, and the next
- * sender overwrites them.
+ * Invariant: each kind of entry has a region of the index for SEG_MESSAGES of them; the file is sparse, so only pages
+ * in use take disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count, and the
+ * next sender overwrites them.
  */
 #include "mailbox/disk/seg.h"
 
@@ -76,7 +76,7 @@ seg_access(unsigned mode)
 	return mode_shared(mode) ? SEG_SHARED : SEG_ALONE;
 }
 
-/* open_file -- open a log or an index.  A foreign file in place of an index fails by its header; of a log, it would not. */
+/* open_file -- open a log or an index.  A foreign file would fail as an index, by its header, not as a log. */
 static int
 open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suffix)
 {

@@ -57,8 +57,8 @@ enum {
 	SLOT_BIG = 1,                           /* the payload is in ID.big */
 	SLOT_SYNC = 2,                          /* the sender waits for completion */
 	SLOT_EXPIRES = 4,                       /* the index has its expiry */
-	SLOT_OFFER = 8,                         /* an offer: the payload comes through ID.meet; the due time is the sender's */
-	                                        /* process number */
+	SLOT_OFFER = 8,                         /* the payload comes through ID.meet, from the process whose number */
+	                                        /* is in place of the due time */
 };
 
 struct slot {
@@ -125,7 +125,7 @@ _Static_assert(sizeof(struct seg_header) == 80, "letterbox(5) says so");
 /* How the files of a segment are opened. */
 enum seg_access {
 	SEG_ALONE,                              /* only the owner of the mailbox writes in its directory */
-	SEG_SHARED,                             /* others do too: refuse a file that has another name, it may be a planted link */
+	SEG_SHARED,                             /* others do too: a file with another name may be a planted link */
 	SEG_LOOK,                               /* read only */
 };
 

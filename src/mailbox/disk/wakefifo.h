@@ -20,8 +20,8 @@ void wakefifo_spool_name(char *name, uint64_t number);
 int wakefifo_make(int dir_fd, uint64_t number, unsigned mode);
 
 /*
- * wakefifo_rearm -- make fd ready for the next wake-up: it is closed and opened anew.  Where a stopped process keeps the
- * writing end open there would be no hang-up: then the FIFO is made anew.  Returns the new descriptor, or -1.
+ * wakefifo_rearm -- make fd ready for the next wake-up: it is closed and opened anew.  Where a stopped process keeps
+ * the writing end open there would be no hang-up: then the FIFO is made anew.  Returns the new descriptor, or -1.
  */
 int wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd);
 

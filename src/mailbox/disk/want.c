@@ -2,8 +2,8 @@
 /*
  * want: read and write the table.  A crash leaves an entry whose owner is dead: the next process to see it voids it.
  *
- * Heads of a fixed size come first, so that a few calls read all of them; then the texts of the filters, which few wants
- * have and few readers need.
+ * Heads of a fixed size come first, so that a few calls read all of them; then the texts of the filters, which few
+ * wants have and few readers need.
  */
 #include "mailbox/disk/want.h"
 

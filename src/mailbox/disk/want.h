@@ -2,8 +2,8 @@
 /*
  * want: the table of what waiting processes wait for, the mailbox's file `want`.
  *
- * The owner adds its entry and voids it with the mailbox locked; any process voids the entry of a dead owner.  Waiters are
- * served in the order of their tickets.  A want that was woken has the message's id as its mark, and is passed over
+ * The owner adds its entry and voids it with the mailbox locked; any process voids the entry of a dead owner.  Waiters
+ * are served in the order of their tickets.  A want that was woken has the message's id as its mark, and is passed over
  * while it has one.  Nothing here writes ctl: the caller commits.
  */
 #ifndef MAILBOX_DISK_WANT_H
@@ -16,7 +16,7 @@
 
 enum want_kind {
 	WANT_RECEIVE = 1,               /* a message that passes the filter */
-	WANT_PEEK = 2,                  /* the same, to look at, or take one of many: woken besides a receiver, not instead */
+	WANT_PEEK = 2,                  /* the same, to leave it or most: woken besides a receiver, not instead */
 	WANT_ROOM = 3,                  /* room for one message that counts `object` bytes */
 	WANT_SPOOL = 4,                 /* nothing: NUMBER.spool is being written */
 	WANT_END = 5,                   /* completion of message `object`, which the owner sent */
@@ -34,8 +34,8 @@ enum {
 struct want {
 	uint64_t owner;                 /* process number; 0: void */
 	uint64_t ticket;
-	uint64_t mark;                  /* 0: asleep; else the message it was woken for, 1 for room, a status for an end */
-	uint64_t looked_ns;             /* when the owner last looked by itself, or was woken for a message (CLOCK_MONOTONIC) */
+	uint64_t mark;                  /* 0: asleep; else woken for: a message, 1 room, the status of an end */
+	uint64_t looked_ns;             /* the owner's last look, or when it was woken for a message (CLOCK_MONOTONIC) */
 	uint64_t object;
 	uint32_t kind;
 	uint32_t filter_sum;            /* hash_sum of the filter */
