@@ -184,21 +184,28 @@ int seg_write_done(const struct seg *s);
 int seg_write_extent(struct seg *s);
 
 /*
- * seg_read, seg_write -- n words of a region, from place pos on.
+ * seg_read, seg_write, seg_write_one -- n words of a region, from place pos on.
  * seg_read_slots, seg_write_slots -- n slots.
  * A read fails with EBADMSG where the file ends before, or a slot is not sound.
  */
 int seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, uint64_t *words);
 int seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words);
+
+static inline int
+seg_write_one(const struct seg *s, enum seg_region region, uint32_t pos, uint64_t word)
+{
+	return seg_write(s, region, pos, 1, &word);
+}
+
 int seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
 int seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots);
 
 #define seg_read_states(s, pos, n, states) seg_read(s, SEG_STATES, pos, n, states)
 #define seg_write_states(s, pos, n, states) seg_write(s, SEG_STATES, pos, n, states)
 #define seg_read_due(s, pos, due_us) seg_read(s, SEG_DUE, pos, 1, due_us)
-#define seg_write_due(s, pos, due_us) seg_write(s, SEG_DUE, pos, 1, &(uint64_t){ due_us })
+#define seg_write_due(s, pos, due_us) seg_write_one(s, SEG_DUE, pos, due_us)
 #define seg_read_expiry(s, pos, n, expiry_us) seg_read(s, SEG_EXPIRY, pos, n, expiry_us)
-#define seg_write_expiry(s, pos, expiry_us) seg_write(s, SEG_EXPIRY, pos, 1, &(uint64_t){ expiry_us })
+#define seg_write_expiry(s, pos, expiry_us) seg_write_one(s, SEG_EXPIRY, pos, expiry_us)
 #define seg_write_ids(s, pos, n, ids) seg_write(s, SEG_IDS, pos, n, ids)
 
 /* Where seg_next is.  The caller sets n, and raw; the rest is zeros. */

@@ -143,12 +143,11 @@ int
 want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
     struct want_crowd *crowd)
 {
-	struct heads heads;
+	struct heads heads = { .n = 0 };
 	const struct want *w = &heads.w;
 	bool first = true;
 	int found = 0, j;
 
-	heads.n = 0;
 	*crowd = (struct want_crowd){ .kinds = 0 };
 	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
 		if (head(fd, i, n, &heads) == -1)
@@ -172,9 +171,8 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_pla
 int
 want_free_place(int fd, uint32_t n)
 {
-	struct heads heads;
+	struct heads heads = { .n = 0 };
 
-	heads.n = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (head(fd, i, n, &heads) == -1)
 			return -1;
@@ -187,9 +185,8 @@ want_free_place(int fd, uint32_t n)
 int
 want_used(int fd, uint32_t n)
 {
-	struct heads heads;
+	struct heads heads = { .n = 0 };
 
-	heads.n = 0;
 	for (; n > 0; n--) {
 		if (head(fd, n - 1, n, &heads) == -1)
 			return -1;
