@@ -77,7 +77,7 @@ struct mailbox_settings {
 /*
  * mailbox_make -- make a mailbox at path, whole or not at all.
  * Returns 0, or -1: EEXIST where something else stands there, EPERM where the maker may not share it with its group,
- * EREMOTE, ENOLCK or EOPNOTSUPP where the file system can not hold one (fscheck.h).
+ * EREMOTE, ENOLCK or EOPNOTSUPP where the file system can not hold one.
  */
 int mailbox_make(const char *path, const struct mailbox_settings *settings);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* audit: what it mends it mends in place, entry by entry: each such write may reach the disk or not. */
+/* audit: each entry is corrected in place.  A crash leaves some of that undone, and the mailbox to be audited again. */
 #include "mailbox/box/audit.h"
 
 #include <dirent.h>
@@ -17,10 +17,8 @@
 #include "frame/frame.h"
 #include "mailbox/box/recover.h"
 #include "mailbox/disk/batch.h"
-#include "mailbox/disk/seg.h"
 
 enum {
-	BLOCK = 256,                            /* slots and states read at a time */
 	FRAME_MAX = FRAME_HEADER_MAX + MAILBOX_INLINE + 1,
 	WINDOW = 256 * 1024,                    /* bytes of log read at a time */
 };
@@ -28,21 +26,19 @@ enum {
 _Static_assert((int)WINDOW >= (int)FRAME_MAX, "a frame fits in the window");
 
 struct audit {
-	int dir_fd;
-	struct ctl *c;
-	struct damage *d;
-	uint64_t next;                          /* above all numbers found */
+	struct mbox *m;
+	uint64_t next;                          /* above all ids found */
 	bool any;                               /* something waits */
-	struct seg s;                           /* the segment at hand, and its names */
+	struct seg s;                           /* the segment being audited, and its names */
 	struct names names;
-	uint64_t log_at;                        /* window[0] is this byte of its log */
+	uint64_t log_at;                        /* where window begins in its log */
 	size_t log_have;
 	char window[WINDOW];
 };
 
 /* ---- one message ---- */
 
-/* frame_at -- the frame of a slot, as it stands in the log, NULL where it cannot be there.  Returns 0, or -1. */
+/* frame_at -- the frame of a slot, as it is in the log; NULL if it cannot be there.  Returns 0, or -1. */
 static int
 frame_at(struct audit *a, const struct slot *slot, const char **frame, size_t *len)
 {
@@ -65,7 +61,7 @@ frame_at(struct audit *a, const struct slot *slot, const char **frame, size_t *l
 	return 0;
 }
 
-/* payload_there -- whether the file of a large payload is there, in its whole length.  -1 where that cannot be told. */
+/* payload_there -- whether the file of a large payload is there, in full length.  Returns -1 if that is not known. */
 static int
 payload_there(const struct audit *a, uint64_t id, const struct slot *slot)
 {
@@ -73,12 +69,12 @@ payload_there(const struct audit *a, uint64_t id, const struct slot *slot)
 	struct stat st;
 
 	seg_file(name, id, 0, "big");
-	if (fstatat(a->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(a->m->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == slot->len;
 }
 
-/* is_whole -- whether a frame is the one that was sent as message id.  f: gets its header.  Returns 1, 0 or -1. */
+/* is_whole -- whether this is the frame that was sent as message id.  f: gets its header.  Returns 1, 0 or -1. */
 static int
 is_whole(const struct audit *a, uint64_t id, const struct slot *slot, const char *frame, size_t len, struct frame *f)
 {
@@ -90,7 +86,7 @@ is_whole(const struct audit *a, uint64_t id, const struct slot *slot, const char
 	return f->len == slot->len;
 }
 
-/* right_name -- have number be that of a name in the table.  Returns 1 where it was changed, 0, or -1 table full. */
+/* right_name -- make number that of the name in the table.  Returns 1 it was changed, 0, or -1: the table is full. */
 static int
 right_name(struct audit *a, uint16_t *number, struct slice name)
 {
@@ -103,7 +99,7 @@ right_name(struct audit *a, uint16_t *number, struct slice name)
 	return n == -1 ? -1 : 1;
 }
 
-/* right_entries -- make right what else the index has of a whole message.  Returns 1, 0 there is no room, or -1. */
+/* right_entries -- correct what else the index has of a whole message.  Returns 1, 0 its names do not fit, or -1. */
 static int
 right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct frame *f)
 {
@@ -127,19 +123,18 @@ right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct fra
 static int
 set_aside(struct audit *a, uint64_t id, const struct slot *slot, const char *frame, size_t len)
 {
-	char name[SEG_NAME_BYTES];
+	char big[SEG_NAME_BYTES];
 
-	if (frame != NULL && damage_keep(a->d, a->dir_fd, id, a->c->mode, frame, len) == -1)
+	seg_file(big, id, 0, "big");
+	if (frame != NULL && (damage_keep(&a->m->damage, a->m->dir_fd, id, a->m->ctl.mode, frame, len) == -1
+	    || ((slot->flags & SLOT_BIG) && damage_keep_file(&a->m->damage, a->m->dir_fd, big) == -1)))
 		return -1;
-	seg_file(name, id, 0, "big");
-	if (frame != NULL && (slot->flags & SLOT_BIG) && damage_keep_file(a->d, a->dir_fd, name) == -1)
-		return -1;
-	damage_note(a->d, id);
-	a->c->damaged++;
+	damage_note(&a->m->damage, id);
+	a->m->ctl.damaged++;
 	return 0;
 }
 
-/* place_id -- the number of the message at place pos; 0 where none stands.  Returns 0, or -1. */
+/* place_id -- the id of the message at place pos; 0 for none.  Returns 0, or -1. */
 static int
 place_id(const struct audit *a, uint32_t pos, uint64_t *id)
 {
@@ -148,23 +143,23 @@ place_id(const struct audit *a, uint32_t pos, uint64_t *id)
 	return *id == 0 && errno != 0 ? -1 : 0;
 }
 
-/* audit_message -- look at the message at place pos. */
+/* audit_message -- correct or set aside the message at place pos. */
 static int
 audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 {
-	static const uint64_t ready = 0;
-	uint64_t id, gone = state_make(STATE_DROPPED, 0, 0);
+	const uint64_t ready = 0, gone = state_make(STATE_DROPPED, 0, 0);
+	uint64_t id;
 	struct frame f;
 	const char *frame;
 	size_t len = 0;
 	int r;
 
-	if (state_status(state) > STATE_DROPPED && seg_write_states(&a->s, pos, 1, &ready) == -1)
-		return -1;
 	if (state_status(state) == STATE_DONE || state_status(state) == STATE_DROPPED)
 		return 0;
-	if (a->c->cap_messages == 0) {          /* its sender is dead */
-		a->c->dropped++;
+	if (state_status(state) > STATE_DROPPED && seg_write_states(&a->s, pos, 1, &ready) == -1)
+		return -1;
+	if (a->m->ctl.cap_messages == 0) {          /* an offer: the sender is dead */
+		a->m->ctl.dropped++;
 		return seg_write_states(&a->s, pos, 1, &gone);
 	}
 	if (place_id(a, pos, &id) == -1 || frame_at(a, slot, &frame, &len) == -1)
@@ -172,20 +167,19 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 	r = is_whole(a, id, slot, frame, len, &f);
 	if (r == 1)
 		r = right_entries(a, pos, slot, &f);
-	if (r == 1)
-		a->any = true;
-	if (r != 0)
-		return r == 1 ? 0 : -1;
-	return set_aside(a, id, slot, frame, len) == -1 ? -1 : seg_write_states(&a->s, pos, 1, &gone);
+	if (r == 0)
+		return set_aside(a, id, slot, frame, len) == -1 ? -1 : seg_write_states(&a->s, pos, 1, &gone);
+	a->any |= r == 1;
+	return r == 1 ? 0 : -1;
 }
 
 /* ---- one segment ---- */
 
-/* keep_logs -- set aside the logs of segment id: what stands in them cannot be told. */
+/* keep_logs -- set aside the logs of segment id: what they contain is not known. */
 static int
 keep_logs(struct audit *a, uint64_t id)
 {
-	DIR *d = safefile_list_open(a->dir_fd);
+	DIR *d = safefile_list_open(a->m->dir_fd);
 	const struct dirent *e;
 	uint64_t is;
 	uint32_t variant;
@@ -195,12 +189,12 @@ keep_logs(struct audit *a, uint64_t id)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
 		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && is == id)
-			r = damage_keep_file(a->d, a->dir_fd, e->d_name);
+			r = damage_keep_file(&a->m->damage, a->m->dir_fd, e->d_name);
 	safefile_list_close(d);
 	return r;
 }
 
-/* unusable -- whether a segment could not be opened for what is not there or not right, and not for want of means. */
+/* unusable -- whether opening a segment failed because it is missing or not sound, and not for lack of resources. */
 static bool
 unusable(void)
 {
@@ -209,8 +203,8 @@ unusable(void)
 
 /*
  * open_segment -- open segment id by its index, or by that of a rewriting whose rename was lost.
- * A log goes only after all of its messages, or after a rewriting that is on the disk: so without one the index is void.
- * Returns 1, 0 there is nothing to be had of it, or -1.
+ * A log is removed only after all of its messages, or a rewriting that is on disk: without a log an index is void.
+ * Returns 1, 0 nothing can be recovered from it, or -1.
  */
 static int
 open_segment(struct audit *a, uint64_t id)
@@ -218,28 +212,28 @@ open_segment(struct audit *a, uint64_t id)
 	char new[SEG_NAME_BYTES], idx[SEG_NAME_BYTES];
 	bool torn;
 
-	if (seg_open(&a->s, a->dir_fd, id, seg_access(a->c->mode)) == 0 && seg_log(&a->s) != -1)
+	if (seg_open(&a->s, a->m->dir_fd, id, seg_access(a->m->ctl.mode)) == 0 && seg_log(&a->s) != -1)
 		return 1;
 	if (!unusable())
 		return -1;
-	/* the next one may have been begun, and has nothing */
-	torn = a->s.idx_fd == -1 && errno == EBADMSG && id < a->c->next;
+	/* segment `next' may have been begun: it has no messages */
+	torn = a->s.idx_fd == -1 && errno == EBADMSG && id < a->m->ctl.next;
 	seg_close(&a->s);
 	seg_file(new, id, 0, "idx.new");
 	seg_file(idx, id, 0, "idx");
-	if (seg_open_new(&a->s, a->dir_fd, id, seg_access(a->c->mode)) == 0 && seg_log(&a->s) != -1)
-		return renameat(a->dir_fd, new, a->dir_fd, idx) == -1 ? -1 : 1;
+	if (seg_open_index(&a->s, a->m->dir_fd, id, seg_access(a->m->ctl.mode), "idx.new") == 0 && seg_log(&a->s) != -1)
+		return renameat(a->m->dir_fd, new, a->m->dir_fd, idx) == -1 ? -1 : 1;
 	if (!unusable() || (torn && keep_logs(a, id) == -1))
 		return -1;
 	seg_close(&a->s);
-	return unlinkat(a->dir_fd, idx, 0) == 0 || errno == ENOENT ? 0 : -1;
+	return unlinkat(a->m->dir_fd, idx, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
-/* extent -- how much of the segment is in use: by its header, or by ctl, whichever is later.  Returns the messages. */
+/* extent -- how much of the segment is in use, by its header or by ctl, whichever says more.  Returns the messages. */
 static uint32_t
 extent(struct audit *a)
 {
-	const struct ctl *c = a->c;
+	const struct ctl *c = &a->m->ctl;
 	struct seg_header *h = &a->s.h;
 
 	if (c->last_seg == h->first && !h->sparse && c->next - h->first > h->n && c->next - h->first <= SEG_MESSAGES) {
@@ -251,28 +245,22 @@ extent(struct audit *a)
 	return h->n;
 }
 
-/* audit_messages -- all of the segment's. */
+/* audit_messages -- all n of the segment. */
 static int
 audit_messages(struct audit *a, uint32_t n)
 {
-	static const struct slot none = { .head_len = 1 };      /* in place of one that could be no slot */
-	struct slot slots[BLOCK];
-	uint64_t states[BLOCK];
-	uint32_t step;
+	static const struct slot none = { .head_len = 1 };      /* in place of a slot that is not sound */
+	struct seg_cursor at = { .n = n, .raw = true };
+	int r;
 
-	for (uint32_t pos = 0; pos < n; pos += step) {
-		step = n - pos < BLOCK ? n - pos : BLOCK;
-		if (seg_read_raw(&a->s, pos, step, slots) == -1 || seg_read_states(&a->s, pos, step, states) == -1)
+	while ((r = seg_next(&a->s, &at)) == 1)
+		if (audit_message(a, at.pos, at.slot, at.state) == -1
+		    || (!seg_slot_sound(at.slot) && seg_write_slots(&a->s, at.pos, 1, &none) == -1))
 			return -1;
-		for (uint32_t i = 0; i < step; i++)
-			if (audit_message(a, pos + i, &slots[i], states[i]) == -1
-			    || (!seg_slot_sound(&slots[i]) && seg_write_slots(&a->s, pos + i, 1, &none) == -1))
-				return -1;
-	}
-	return 0;
+	return r;
 }
 
-/* right_ids -- in a rewritten segment each number is above the one before: a search relies on it. */
+/* right_ids -- correct the ids of a sparse segment: a search relies on each being above the one before. */
 static int
 right_ids(struct audit *a, uint32_t n)
 {
@@ -290,7 +278,7 @@ right_ids(struct audit *a, uint32_t n)
 	return 0;
 }
 
-/* audit_segment -- make a segment right, or remove it where nothing of it is in use. */
+/* audit_segment -- correct a segment, or remove it if nothing of it is in use. */
 static int
 audit_segment(struct audit *a, uint64_t id)
 {
@@ -325,18 +313,18 @@ audit_segment(struct audit *a, uint64_t id)
 
 /* ---- all of them ---- */
 
-/* settle_newest -- what is found stays as it is: what is sent from now on goes to a segment of its own. */
+/* settle_newest -- begin a fresh segment for what is sent from now on, so that nothing found is overwritten. */
 static int
 settle_newest(struct audit *a)
 {
-	struct ctl *c = a->c;
+	struct ctl *c = &a->m->ctl;
 	struct seg fresh;
 
 	c->next = a->next;
 	c->last_seg = c->log_len = c->names = c->names_len = 0;
 	if (!a->any)
 		return 0;
-	if (seg_create(&fresh, a->dir_fd, c->next, 0, c->mode) == -1)
+	if (seg_create(&fresh, a->m->dir_fd, c->next, 0, c->mode) == -1)
 		return -1;
 	seg_close(&fresh);
 	c->last_seg = c->next;
@@ -344,30 +332,25 @@ settle_newest(struct audit *a)
 }
 
 int
-audit(int dir_fd, struct ctl *c, struct damage *d)
+audit(struct mbox *m)
 {
 	struct recover_list list = { NULL, 0, 0 };
-	struct audit *a = malloc(sizeof *a);
-	int r, err;
+	struct audit *a = calloc(1, sizeof *a);
+	int r;
 
 	if (a == NULL)
 		return -1;
-	a->dir_fd = dir_fd;
-	a->c = c;
-	a->d = d;
-	a->next = c->next;
-	a->any = false;
+	a->m = m;
+	a->next = m->ctl.next;
 	a->s = (struct seg)SEG_CLOSED;
-	r = recover_list_segments(dir_fd, true, &list);
+	r = recover_list_segments(m->dir_fd, true, &list);
 	for (size_t i = 0; r == 0 && i < list.n; i++)
 		if (i == 0 || list.seg[i].id != list.seg[i - 1].id)
 			r = audit_segment(a, list.seg[i].id);
 	if (r == 0)
 		r = settle_newest(a);
-	err = errno;
 	seg_close(&a->s);
 	free(list.seg);
 	free(a);
-	errno = err;
 	return r;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * reclaim: give back the disk of what is gone.
+ * compact: give back the disk space of messages that are gone.
  *
- * A segment that is spent is removed; one of which less than an eighth waits is rewritten, so that a straggler pins
- * no disk.  Called with the mailbox lock held and ctl marked busy: a kill in it is mended by recount.
+ * A spent segment is removed; one of which less than an eighth waits is rewritten, so that a few old messages pin
+ * little disk.  Called with the mailbox locked and ctl marked busy: a kill is mended by recovery.  The caller writes
+ * ctl.
  */
 #ifndef MAILBOX_BOX_COMPACT_H
 #define MAILBOX_BOX_COMPACT_H
@@ -12,20 +13,18 @@
 #include "mailbox/disk/seg.h"
 
 /*
- * compact_spent -- remove s if nothing in it waits, and change c to match; c is to be written by the caller.
- * s is closed where it was removed.
- * keep: where the whole mailbox is empty, its newest segment stays if its log is no longer than this many bytes.
+ * compact_spent -- remove and close s if nothing in it waits, and change c to match.
+ * keep: the newest segment of an empty mailbox stays while its log has at most this many bytes.
  * Returns 0, or -1 with errno.
  */
 int compact_spent(struct seg *s, struct ctl *c, uint64_t keep);
 
-/* compact_newest -- remove s, the newest segment of a mailbox that is empty, and change c to match.  s is closed. */
+/* compact_newest -- remove and close s, the newest segment of an empty mailbox, and change c to match. */
 void compact_newest(struct seg *s, struct ctl *c);
 
 /*
- * compact_sparse -- rewrite s if little of it waits.  s is closed where it was rewritten.
- * Called when a receiver is done with s: one that drains it in order would have the rest copied for nothing.
- * A failure leaves it as it is, to be tried again.
+ * compact_sparse -- rewrite and close s if little of it waits.  A failure leaves it as it is, to be tried again.
+ * Called when a receiver is done with s: for one that drains it in order, an earlier copy would be wasted.
  */
 void compact_sparse(struct seg *s, struct ctl *c);
 

@@ -2,25 +2,26 @@
 /*
  * create: make a mailbox, look at its settings, and remove it.
  *
- * Invariant: a directory with both `lock` and `ctl` is a mailbox: `lock` comes first and goes last.  The sticky bit
- * stands from mkdir(2) until `lock` is there, and again while a mailbox is being removed.  A crash leaves a directory
- * that the next mailbox_make or mailbox_remove of its owner takes for unfinished.
+ * Invariant: a directory with both `lock` and `ctl` is a mailbox; `lock` is made first and removed last.  The directory
+ * has the sticky bit from mkdir(2) until `lock` is there, and again while a mailbox is being removed.  A crash leaves a
+ * directory that the next mailbox_make or mailbox_remove of its owner takes for unfinished.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
 
 #include "base/bootid.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
-#include "mailbox/box/fscheck.h"
 #include "mailbox/box/mbox.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
@@ -28,52 +29,168 @@
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
 
+#define PROBE "probe"                   /* the FIFO made to try the file system */
 #define WAIT_NS UINT64_C(1000000000)    /* how long a look waits for the lock */
 
-/* ---- make ---- */
+/* ---- what a mailbox needs of a file system: one kernel, record locks, named pipes ---- */
 
-/* make_empty -- make a file and close it.  Returns 0, or -1. */
+#ifdef __linux__
+/* File systems that several kernels may have mounted.  Source: linux/magic.h, and their own sources. */
+static const unsigned long network[] = {
+	0x6969,                 /* NFS */
+	0x517b, 0xff534d42, 0xfe534d42,         /* SMB, CIFS, SMB2 */
+	0x5346414f, 0x6b414653, /* AFS */
+	0x73757245,             /* Coda */
+	0x01021997,             /* 9P */
+	0x00c36400,             /* Ceph */
+	0x0bd00bd0,             /* Lustre */
+	0x01161970, 0x7461636f, /* GFS2, OCFS2 */
+};
+#endif
+
+/* one_kernel -- whether only this kernel sees the directory.  Returns 0, or -1: EREMOTE others may. */
 static int
-make_empty(int dir_fd, const char *name, unsigned mode)
+one_kernel(int dir_fd)
 {
-	int fd = safefile_make(dir_fd, name, mode);
+#ifdef __linux__
+	struct statfs fs;
 
-	return fd == -1 ? -1 : close(fd);
+	if (fstatfs(dir_fd, &fs) == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof network / sizeof network[0]; i++)
+		if (((unsigned long)fs.f_type & 0xffffffff) == network[i]) {
+			errno = EREMOTE;
+			return -1;
+		}
+#endif
+	(void)dir_fd;
+	return 0;
 }
 
-/* make_files -- in an empty directory that is ours; ctl comes last, and makes it a mailbox. */
+/* locks_work -- whether another process sees that byte 0 is locked, as an open file description lock would. */
 static int
-make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
+locks_work(int lock_fd)
 {
-	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 };
-	int ctl_fd, r = -1;
+#ifdef F_OFD_GETLK
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 
-	c.mode = settings->mode;
-	c.cap_messages = settings->cap_messages;
-	c.cap_bytes = settings->cap_bytes;
-	c.policy = (uint8_t)settings->policy;
-	c.durable = settings->durable;
-	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
-	    || (mode_drops(settings->mode) && dropdir_make(dir_fd, settings->mode, c.identity) == -1)
-	    || make_empty(dir_fd, "want", mode_files(settings->mode)) == -1)
+	if (fcntl(lock_fd, F_OFD_GETLK, &fl) == -1)
 		return -1;
-	ctl_fd = safefile_make(dir_fd, "ctl.new", mode_files(settings->mode));
-	if (ctl_fd == -1)
+	if (fl.l_type == F_UNLCK) {
+		errno = ENOLCK;
 		return -1;
-	c.boot = bootid_get();
-	if (bootid_place(ctl_fd, &c.place) == 0 && ctl_write(ctl_fd, &c) == 0 && ctl_write(ctl_fd, &c) == 0
-	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0
-	    && (!settings->durable || io_sync(ctl_fd) == 0))
-		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
-	if (r == 0)
-		bootid_mark(ctl_fd);
-	io_close(ctl_fd);
+	}
+#endif
+	(void)lock_fd;
+	return 0;
+}
+
+/* pipes_work -- whether the two ends of a named pipe meet.  Returns 0, or -1: EOPNOTSUPP they do not. */
+static int
+pipes_work(int dir_fd)
+{
+	const int flags = O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+	int in, out = -1, err;
+
+	if (safefile_remove(dir_fd, PROBE) == -1)
+		return -1;
+	if (mkfifoat(dir_fd, PROBE, 0600) == -1) {
+		if (errno == EPERM || errno == EINVAL || errno == ENOSYS)
+			errno = EOPNOTSUPP;
+		return -1;
+	}
+	in = openat(dir_fd, PROBE, O_RDONLY | flags);
+	if (in != -1)
+		out = openat(dir_fd, PROBE, O_WRONLY | flags);
+	err = errno == ENXIO ? EOPNOTSUPP : errno;
+	io_close(in);
+	io_close(out);
+	if (unlinkat(dir_fd, PROBE, 0) == -1)
+		return -1;
+	errno = err;
+	return out == -1 ? -1 : 0;
+}
+
+/* ---- remove the files ---- */
+
+/* empty -- remove every file but `lock`, `ctl` and drop/.  Returns 0, or -1. */
+static int
+empty(int dir_fd)
+{
+	DIR *d = safefile_list_open(dir_fd);
+	const struct dirent *e;
+	int r = 0;
+
+	if (d == NULL)
+		return -1;
+	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
+		    && strcmp(e->d_name, "drop") != 0)
+			r = safefile_remove(dir_fd, e->d_name);
+	safefile_list_close(d);
 	return r;
 }
 
 /*
- * directory_mode -- the directory's permission bits: members may write, who looks may list, all may search.
- * Where others may come, files are the directory's group's whoever makes them: each class is the same for all files.
+ * remove_files -- remove the files of a mailbox that is empty, `lock` last.  Returns 0, or -1.
+ * If other users' files in drop/ cannot be removed, only drop/ stays, and the name can be used for a mailbox again.
+ */
+static int
+remove_files(int dir_fd)
+{
+	static const char *const names[] = { PROBE, "identity", "identity.new", "ctl.new", "want", "ctl", "lock" };
+	int r = dropdir_remove(dir_fd), err = errno;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (safefile_remove(dir_fd, names[i]) == -1)
+			return -1;
+	errno = err;
+	return r;
+}
+
+/*
+ * remove_all -- the end of a removal, with the lock held or no process there to take it; in one section, however many
+ * files there are: nothing can be settled any more, and processes that wait for the lock wait to be told that.
+ */
+static int
+remove_all(int dir_fd, const char *path)
+{
+	if (fchmod(dir_fd, S_ISVTX | 0700) == -1 || empty(dir_fd) == -1 || remove_files(dir_fd) == -1)
+		return -1;
+	return rmdir(path);
+}
+
+/* ---- make ---- */
+
+/* make_files -- fill an empty directory that is ours; ctl comes last, and makes it a mailbox.  Returns 0, or -1. */
+static int
+make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
+{
+	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1,
+		.mode = settings->mode, .cap_messages = settings->cap_messages, .cap_bytes = settings->cap_bytes,
+		.policy = (uint8_t)settings->policy, .durable = settings->durable };
+	const unsigned mode = mode_files(settings->mode);
+	int fd, r = -1;
+
+	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
+	    || (mode_drops(settings->mode) && dropdir_make(dir_fd, settings->mode, c.identity) == -1)
+	    || (fd = safefile_make(dir_fd, "want", mode)) == -1 || close(fd) == -1
+	    || (fd = safefile_make(dir_fd, "ctl.new", mode)) == -1)
+		return -1;
+	c.boot = bootid_get();
+	if (bootid_place(fd, &c.place) == 0 && ctl_write(fd, &c) == 0 && ctl_write(fd, &c) == 0
+	    && fchmod(lock_fd, (mode_t)mode_members(settings->mode)) == 0
+	    && (!settings->durable || io_sync(fd) == 0))
+		r = renameat(dir_fd, "ctl.new", dir_fd, "ctl");
+	if (r == 0)
+		bootid_mark(fd);
+	io_close(fd);
+	return r;
+}
+
+/*
+ * directory_mode -- the directory's permission bits: members may write, those who look may list, all may search.
+ * In a mailbox for others too, files get the directory's group, so that a class has the same users for all of them.
  */
 static mode_t
 directory_mode(unsigned mode)
@@ -99,45 +216,25 @@ open_up(int dir_fd, unsigned mode)
 	return -1;
 }
 
-/*
- * remove_files -- what a mailbox that never was, or no longer is, consists of: `lock` last.  Returns 0, or -1.
- * What others have put into drop/, and cannot be removed, stays; with the rest gone the name can be used again.
- */
-static int
-remove_files(int dir_fd)
-{
-	int r = dropdir_remove(dir_fd), err = errno;
-
-	if (safefile_remove(dir_fd, FSCHECK_NAME) == -1 || safefile_remove(dir_fd, "identity") == -1
-	    || safefile_remove(dir_fd, "identity.new") == -1 || safefile_remove(dir_fd, "ctl.new") == -1
-	    || safefile_remove(dir_fd, "want") == -1 || safefile_remove(dir_fd, "ctl") == -1
-	    || safefile_remove(dir_fd, "lock") == -1)
-		return -1;
-	errno = err;
-	return r;
-}
-
 /* is_ours -- whether a mailbox has files of this name. */
 static bool
 is_ours(const char *name)
 {
-	static const char *const names[] = { ".", "..", "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
-		FSCHECK_NAME };
-	static const char *const suffixes[] = { ".wake", ".spool", ".damaged" };
+	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
+		PROBE, ".wake", ".spool", ".damaged" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;
 	uint64_t id;
 
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return true;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0] && dot != NULL; i++)
-		if (strcmp(dot, suffixes[i]) == 0)
+		if (strcmp(name, names[i]) == 0 || (dot != NULL && strcmp(dot, names[i]) == 0))
 			return true;
 	return seg_parse_file(name, &id, &variant) != 0;
 }
 
-/* holds_more -- whether a directory has anything in it that no mailbox has, or cannot be read. */
+/* holds_more -- whether a directory has a file that is no mailbox's, or cannot be read. */
 static bool
 holds_more(int dir_fd)
 {
@@ -153,7 +250,7 @@ holds_more(int dir_fd)
 	return more || r == -1;
 }
 
-/* unfinished -- whether dir_fd is what a killed mailbox_make or mailbox_remove of ours left. */
+/* unfinished -- whether the directory is what a mailbox_make or mailbox_remove of ours left when it was killed. */
 static bool
 unfinished(int dir_fd)
 {
@@ -176,8 +273,8 @@ make_in(int dir_fd, const struct mailbox_settings *settings)
 		return -1;
 	if (reclock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
 		if (faccessat(dir_fd, "ctl", F_OK, 0) == 0)
-			errno = EEXIST;         /* another maker was first */
-		else if (fscheck(dir_fd, lock_fd) == 0
+			errno = EEXIST;         /* another process made it meanwhile */
+		else if (one_kernel(dir_fd) == 0 && locks_work(lock_fd) == 0 && pipes_work(dir_fd) == 0
 		    && (!settings->durable || io_sync(dir_fd) == 0)     /* `lock` before the sticky bit goes */
 		    && open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);
@@ -211,38 +308,26 @@ mailbox_make(const char *path, const struct mailbox_settings *settings)
 		r = mailbox_sync(path);
 	err = errno;
 	if (r == -1 && err != EEXIST) {
-		/* should not all of it go, it is seen to be unfinished */
-		fchmod(dir_fd, S_ISVTX | 0700);
+		fchmod(dir_fd, S_ISVTX | 0700);         /* what stays is unfinished */
 		remove_files(dir_fd);
 		rmdir(path);
 	}
-	close(dir_fd);
+	io_close(dir_fd);
 	errno = err;
-	return r;
-}
-
-/* sync_at -- sync one file.  Returns 0, or -1. */
-static int
-sync_at(int dir_fd, const char *name, int flags)
-{
-	int fd = openat(dir_fd, name, flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
-
-	if (fd == -1)
-		return -1;
-	r = io_sync(fd);
-	io_close(fd);
 	return r;
 }
 
 int
 mailbox_sync(const char *path)
 {
-	int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	static const char *const names[] = { "lock", "want", "ctl", ".", ".." };
+	int fd, dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = dir_fd == -1 ? -1 : 0;
 
-	if (dir_fd == -1)
-		return -1;
-	r = sync_at(dir_fd, "lock", 0) == -1 || sync_at(dir_fd, "want", 0) == -1 || sync_at(dir_fd, "ctl", 0) == -1
-	    || io_sync(dir_fd) == -1 ? -1 : sync_at(dir_fd, "..", O_DIRECTORY);
+	for (size_t i = 0; r == 0 && i < sizeof names / sizeof names[0]; i++) {
+		fd = openat(dir_fd, names[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		r = fd == -1 ? -1 : io_sync(fd);
+		io_close(fd);
+	}
 	io_close(dir_fd);
 	return r;
 }
@@ -278,78 +363,37 @@ mailbox_check(const char *path)
 
 /* ---- remove ---- */
 
-/* ring_all -- open the bells of all who wait. */
+/* wake_all -- open the wake FIFOs of all that wait. */
 static void
-ring_all(struct mbox *m)
+wake_all(struct mbox *m)
 {
 	struct want w;
 	int fd;
 
 	for (uint32_t i = 0; i < m->ctl.wants; i++)
-		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0 && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
+		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0
+		    && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
 			txn_ring(m, fd);
 }
 
-/* empty -- remove every file of a mailbox but `lock` and `ctl`.  Returns 0, or -1. */
-static int
-empty(int dir_fd)
-{
-	DIR *d = safefile_list_open(dir_fd);
-	const struct dirent *e;
-	int r = 0;
-
-	if (d == NULL)
-		return -1;
-	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
-		    && strcmp(e->d_name, "drop") != 0)
-			r = safefile_remove(dir_fd, e->d_name);
-	safefile_list_close(d);
-	return r;
-}
-
 /*
- * remove_rest -- the end of a removal, with the lock held or nobody there to hold it; in one section, however many files
- * there are: nothing can be settled any more, and who waits for the lock waits to be told that.
- */
-static int
-remove_rest(int dir_fd, const char *path)
-{
-	if (fchmod(dir_fd, S_ISVTX | 0700) == -1 || empty(dir_fd) == -1 || remove_files(dir_fd) == -1)
-		return -1;
-	return rmdir(path);
-}
-
-/*
- * removable -- whether the mailbox can be removed to the end, before it is begun: it is ours, and so is what path names,
- * in a directory that we may write.  Returns 0, or -1: EPERM, EACCES, ENOTDIR for a symbolic link, or errno.
+ * removable -- before a removal begins: whether it can be completed.  The mailbox is ours, path names it, and we may
+ * write in the directory above.  Returns 0, or -1: EPERM, EACCES, ENOTDIR path is a symbolic link, or errno.
  */
 static int
 removable(const struct mbox *m, const char *path)
 {
-	char parent[PATH_MAX];
 	struct stat st;
-	int n;
 
 	if (lstat(path, &st) == -1)
 		return -1;
-	if (st.st_dev != m->dev || st.st_ino != m->ino) {
-		errno = ENOTDIR;
-		return -1;
-	}
-	if (geteuid() != 0 && geteuid() != m->uid) {
-		errno = EPERM;
-		return -1;
-	}
-	n = snprintf(parent, sizeof parent, "%s/..", path);
-	if (n < 0 || n >= (int)sizeof parent) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS);
+	if (st.st_dev == m->dev && st.st_ino == m->ino && (geteuid() == 0 || geteuid() == m->uid))
+		return faccessat(m->dir_fd, "..", W_OK | X_OK, AT_EACCESS);
+	errno = st.st_dev == m->dev && st.st_ino == m->ino ? EPERM : ENOTDIR;
+	return -1;
 }
 
-/* remove_unfinished -- remove what is no mailbox, where it is the rest of one. */
+/* remove_unfinished -- remove what mailbox_make or mailbox_remove has left.  Returns 0, or -1: ENODEV no such thing. */
 static int
 remove_unfinished(const char *path)
 {
@@ -357,7 +401,7 @@ remove_unfinished(const char *path)
 
 	if (dir_fd == -1)
 		return -1;
-	r = unfinished(dir_fd) ? remove_rest(dir_fd, path) : -1;
+	r = unfinished(dir_fd) ? remove_all(dir_fd, path) : -1;
 	if (r == -1 && (errno == ENOENT || errno == 0))
 		errno = ENODEV;
 	io_close(dir_fd);
@@ -365,8 +409,8 @@ remove_unfinished(const char *path)
 }
 
 /*
- * holds_messages -- whether messages wait, in drop/ too, which is shut where none do: what was left there must not be
- * lost.  A kill, or a removal that fails, has it opened again by recount.  Returns 1, 0, or -1.
+ * holds_messages -- whether messages wait, in drop/ too.  If none do, drop/ is shut, so that no drop is lost; after a
+ * kill, or a removal that fails, recovery opens it again.  Returns 1, 0, or -1.
  */
 static int
 holds_messages(struct mbox *m)
@@ -398,18 +442,18 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 	if (removable(&m, path) == -1) {
 		;
 	} else if (txn_lock(&m, deadline_ns) == -1) {
-		/* EIDRM with the lock held: a removal that was killed */
+		/* removed, and the lock can be had: the removal was killed */
 		if (((errno == EIDRM && m.ctl.removed) || (errno == EUCLEAN && force))
 		    && reclock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
-			r = remove_rest(m.dir_fd, path);
+			r = remove_all(m.dir_fd, path);
 	} else if (!force && (holds = holds_messages(&m)) != 0) {
 		if (holds == 1)
 			errno = ENOTEMPTY;
 	} else {
-		ring_all(&m);
+		wake_all(&m);
 		m.ctl.removed = 1;
 		if (txn_commit(&m) == 0)
-			r = remove_rest(m.dir_fd, path);
+			r = remove_all(m.dir_fd, path);
 	}
 	txn_unlock(&m);
 	mbox_close(&m);

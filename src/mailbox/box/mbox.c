@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mbox: see mbox.h.  A crash leaves nothing: locks go with their process. */
+/* mbox: open files, and what they tell.  A crash leaves nothing: locks go with their process. */
 #include "mailbox/box/mbox.h"
 
 #include <errno.h>
@@ -17,17 +17,17 @@
 
 enum { LOOK_NAP_MS = 20 };
 
-#define LOOK_NS UINT64_C(1000000000)    /* how long the lock file may outlive the others in rm -r */
+#define LOOK_NS UINT64_C(1000000000)    /* how long the lock file may be there after others in rm -r */
 
 /* ---- open and close ---- */
 
 /*
- * The mailboxes that this process has open.  It opens none of them twice, whatever names lead to it: its record locks are
- * the process's, and closing any descriptor of `lock` would drop them all.
+ * The mailboxes that this process has open.  None of them is opened twice, by whatever path: record locks are the
+ * process's, and closing any descriptor of `lock` would drop them all.
  */
 static struct mbox *opened;
 
-/* open_files -- open what a mailbox is entered by.  Returns 0, or -1: ENODEV for a directory that is no mailbox. */
+/* open_files -- open the directory, ctl and lock.  Returns 0, or -1: ENODEV the directory is no mailbox. */
 static int
 open_files(struct mbox *m, const char *path)
 {
@@ -35,9 +35,7 @@ open_files(struct mbox *m, const char *path)
 
 	/* openat(2): musl's open(3) sets FD_CLOEXEC by a second call */
 	m->dir_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (m->dir_fd == -1)
-		return -1;
-	if (fstat(m->dir_fd, &st) == -1)
+	if (m->dir_fd == -1 || fstat(m->dir_fd, &st) == -1)
 		return -1;
 	for (const struct mbox *o = opened; o != NULL; o = o->next)
 		if (o->dev == st.st_dev && o->ino == st.st_ino) {
@@ -56,7 +54,7 @@ open_files(struct mbox *m, const char *path)
 	}
 	m->uid = st.st_uid;
 	m->gid = st.st_gid;
-	/* members may write in the directory; who may only send may search it, and that is all */
+	/* members may write in the directory; users who may only send may search it, no more */
 	m->shared = mode_class(st.st_mode, 0) == 7 || mode_class(st.st_mode, 3) == 7;
 	if (m->shared && !m->look && safefile_one_name(m->ctl_fd) == -1)
 		return -1;      /* it might be that of another mailbox of ours */
@@ -67,12 +65,9 @@ open_files(struct mbox *m, const char *path)
 static int
 open_for(struct mbox *m, const char *path, bool look)
 {
-	int r;
-
 	*m = (struct mbox)MBOX_CLOSED;
 	m->look = look;
-	r = open_files(m, path);
-	if (r == -1) {
+	if (open_files(m, path) == -1) {
 		mbox_close(m);
 		return -1;
 	}
@@ -88,18 +83,12 @@ mbox_open(struct mbox *m, const char *path)
 }
 
 int
-mbox_look(struct mbox *m, const char *path)
-{
-	return open_for(m, path, true);
-}
-
-int
 mbox_open_any(struct mbox *m, const char *path)
 {
+	int r = mbox_open(m, path);
+
 	/* a file system that is read-only can be looked at as well */
-	if (mbox_open(m, path) == 0 || (errno != EACCES && errno != EROFS))
-		return m->dir_fd == -1 ? -1 : 0;
-	return mbox_look(m, path);
+	return r == -1 && (errno == EACCES || errno == EROFS) ? open_for(m, path, true) : r;
 }
 
 int
@@ -113,30 +102,24 @@ mbox_drop(struct mbox *m)
 void
 mbox_close(struct mbox *m)
 {
-	const int drops[3] = { m->drop_fd, m->listen.bell_fd, m->listen.own_fd };
-	int err = errno;
-
 	for (struct mbox **o = &opened; *o != NULL; o = &(*o)->next)
 		if (*o == m) {
 			*o = m->next;
 			break;
 		}
 	seg_close(&m->seg);
-	for (int i = 0; m->drops && i < 3; i++)
-		io_close(drops[i]);
-	if (m->waiter.bell_fd != -1)
-		close(m->waiter.bell_fd);
+	io_close(m->drop_fd);
+	io_close(m->listen.bell_fd);
+	io_close(m->listen.own_fd);
+	io_close(m->waiter.bell_fd);
 	io_close(m->want_fd);
-	if (m->ctl_fd != -1)
-		close(m->ctl_fd);
+	io_close(m->ctl_fd);
 	io_close(m->lock_fd);
-	if (m->dir_fd != -1)
-		close(m->dir_fd);
+	io_close(m->dir_fd);
 	*m = (struct mbox)MBOX_CLOSED;
-	errno = err;
 }
 
-/* ---- what is not there ---- */
+/* ---- missing files ---- */
 
 bool
 mbox_removed(const struct mbox *m)
@@ -178,7 +161,7 @@ mbox_wants(struct mbox *m)
 	return m->want_fd == -1 ? not_opened(m) : 0;
 }
 
-/* ---- who we are, who lives ---- */
+/* ---- processes, and ctl ---- */
 
 int
 mbox_number(struct mbox *m)
@@ -202,7 +185,7 @@ mbox_number(struct mbox *m)
 bool
 mbox_lives(const struct mbox *m, uint64_t number)
 {
-	/* who only looks has no lock to ask by */
+	/* without the lock file there is no way to tell */
 	return number == m->number || m->look || reclock_holder(m->lock_fd, number) != -1;
 }
 
@@ -228,7 +211,7 @@ mbox_moved(struct mbox *m, uint64_t generation)
 		errno = EIDRM;
 		return -1;
 	}
-	/* a copy that is being written may look damaged: the look under the lock will tell */
+	/* a copy that is being written may look damaged: look under the lock */
 	if (ctl_read(m->ctl_fd, &c) == -1)
 		return 1;
 	return c.generation != generation || c.claimed > 0 || c.delayed > 0 || c.busy || c.removed;
@@ -249,7 +232,7 @@ mbox_seg(struct mbox *m, uint64_t first)
 	if (first == m->ctl.last_seg || (m->seg.h.next != 0 && m->seg.h.next <= m->ctl.last_seg))
 		return 0;
 	seg_close(&m->seg);
-	errno = EBADMSG;                        /* the chain ends before the newest */
+	errno = EBADMSG;                        /* the links end before the newest */
 	return -1;
 }
 

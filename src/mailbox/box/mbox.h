@@ -2,8 +2,8 @@
 /*
  * mbox: a mailbox that is open.
  *
- * A process is a number: whatever it leaves in the mailbox carries it, and is void once nobody holds the record lock on
- * the byte of that number.
+ * A process has a number.  All that it writes for itself in the mailbox carries the number, and is void once no process
+ * has the record lock on the byte of that number.
  */
 #ifndef MAILBOX_BOX_MBOX_H
 #define MAILBOX_BOX_MBOX_H
@@ -17,67 +17,67 @@
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/want.h"
 
-enum { TXN_RINGS = 64 };                /* wake FIFOs that one change holds open until the unlock */
+enum { TXN_RINGS = 64 };                /* wake FIFOs that a change keeps open until the unlock */
 
 /* The locked section, and the change in it (txn.h). */
 struct txn {
 	bool locked;
-	bool proven;                    /* it has been through no boot since it was last found whole, and is no copy */
-	bool changing;                  /* ctl is marked busy by us */
+	bool proven;                    /* found whole in this boot of the machine, and no copy */
+	bool changing;                  /* we have marked ctl busy */
 	bool tidied;                    /* we have tried once to remove orphans; what stays is for another process */
 	int failed;                     /* errno of a change that failed half-way since the lock, 0 */
-	mailbox_tell *told;             /* where not NULL: called once with the mailbox's name when the lock takes long */
-	int rings[TXN_RINGS];           /* wake FIFOs to be closed at the unlock */
+	mailbox_tell *told;             /* called once, with `name', when the lock takes long; may be NULL */
+	int rings[TXN_RINGS];           /* wake FIFOs to close at the unlock */
 	unsigned ringing;
 };
 
 /* What this process waits for here (wait.h). */
 struct waiter {
-	int bell_fd;                    /* our own wake FIFO, -1 */
+	int bell_fd;                    /* our wake FIFO, -1 */
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
-	bool kinds_known;               /* in this locked section: crowd.kinds */
+	bool kinds_known;               /* crowd.kinds is of this locked section */
 	bool cleared;                   /* we have looked for wants of the dead */
-	bool posted;                    /* our want stands in the table, asleep or not, */
+	bool posted;                    /* our want is in the table, asleep or not, */
 	uint32_t index;                 /* in this entry */
 	struct want want;
-	struct want_crowd crowd;        /* what the table of wants had when it was looked through last */
+	struct want_crowd crowd;        /* as of the last look through the table of wants */
 };
 
 /* Listening for drops (listen.h). */
 struct listen {
 	int bell_fd, own_fd;            /* drop/bell, where we listen, and a writing end of ours; -1 */
-	unsigned vain;                  /* rings for nothing since vain_ns */
+	unsigned vain;                  /* wake-ups for nothing since vain_ns */
 	uint64_t vain_ns;
 };
 
-/* What a single message touches stands first: each page is a fault in a one-shot. */
+/* What a single message touches comes first: each page is a fault in a one-shot. */
 struct mbox {
 	struct mbox *next;              /* of those that this process has open */
 	const char *name;               /* as the user typed it */
 	int dir_fd, lock_fd, ctl_fd, want_fd;
 	dev_t dev;                      /* which directory */
 	ino_t ino;
-	uid_t uid;                      /* whose it is */
+	uid_t uid;                      /* its owner */
 	gid_t gid;
-	bool look;                      /* opened by mbox_look: no lock, and nothing is written */
+	bool look;                      /* only to look at: no lock, and nothing is written */
 	bool shared;                    /* there are members besides the owner */
 	uint64_t number;                /* this process's; 0 until it needs one */
-	struct damage damage;           /* what was found damaged and is to be told */
+	struct damage damage;           /* found damaged, and still to be told */
 
 	struct txn txn;
 	struct ctl ctl;                 /* as of the last lock */
-	struct seg seg;                 /* the segment used last (mbox_seg), ... */
-	uint64_t layout;                /* ... and the layout of the mailbox when it was opened */
+	struct seg seg;                 /* the segment used last (mbox_seg), */
+	uint64_t layout;                /* and the layout of the mailbox when it was opened */
 
-	bool drops;                     /* some may only send, to drop/ */
+	bool drops;                     /* some users may only send, to drop/ */
 	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */
-	mailbox_tell *tell_unjudged;    /* told of that, once; or NULL */
+	mailbox_tell *tell_unjudged;    /* called once for that; may be NULL */
 	int drop_fd;                    /* drop/, -1 */
 	struct listen listen;
 	struct waiter waiter;
 };
 
-/* Bytes of `lock`: the mailbox lock, the sync lock (groupsync.h), the door (listen.h); process numbers begin after them. */
+/* Bytes of `lock`: mailbox lock, sync lock (groupsync.h), the listener's (listen.h), then process numbers. */
 enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
@@ -85,66 +85,56 @@ enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 
 /*
  * mbox_open -- open the mailbox at path.
- * Returns 0, or -1: EALREADY where this process has it open already, ENOTDIR where path is no directory, ENOENT where it is none with a mailbox in it,
- * EPROTO for a mailbox of another version, EUCLEAN for a damaged one, or errno of open(2).
+ * Returns 0, or -1: EALREADY this process has it open, ENOTDIR, ENODEV it is no mailbox, or errno of open(2).
  */
 int mbox_open(struct mbox *m, const char *path);
 
 /*
- * mbox_look -- open the mailbox at path for looking only, as somebody may who has read permission alone: no lock is
- * taken, none can be, and nothing is written.  Returns as mbox_open.
- */
-int mbox_look(struct mbox *m, const char *path);
-
-/*
- * mbox_open_any -- mbox_open; where that is not permitted, mbox_look.  Returns as mbox_open.
+ * mbox_open_any -- mbox_open; where that is not permitted, open it only to look at, as read permission allows: no lock
+ * can be taken, and nothing is written.  Returns as mbox_open.
  */
 int mbox_open_any(struct mbox *m, const char *path);
 
 /* mbox_drop -- drop/, opened at the first call.  Returns its descriptor, or -1: there is none, or errno of open(2). */
 int mbox_drop(struct mbox *m);
 
-/* mbox_close -- let go of everything. */
+/* mbox_close -- close the mailbox, open or not; errno stays. */
 void mbox_close(struct mbox *m);
 
-/* mbox_number -- see to it that the process has its number, and holds its byte.  Returns 0, or -1. */
+/* mbox_number -- take a number and lock its byte, unless the process has one.  Returns 0, or -1. */
 int mbox_number(struct mbox *m);
 
 /* mbox_lives -- whether the process with this number lives. */
 bool mbox_lives(const struct mbox *m, uint64_t number);
 
-/* mbox_settings -- the settings that c has. */
+/* mbox_settings -- the settings in c. */
 void mbox_settings(const struct ctl *c, struct mailbox_settings *settings);
 
 /* mbox_fits -- whether a message that counts cost bytes has room; it always has in an empty mailbox. */
 bool mbox_fits(const struct ctl *c, uint64_t cost);
 
 /*
- * mbox_moved -- without the lock: whether anything has changed since generation, or may without ctl telling
- * (claims whose owner may have died, messages that fall due).
- * Returns 1 or 0, or -1: EIDRM where the mailbox was removed.
+ * mbox_moved -- without the lock: whether anything has changed since generation, or may without a change of ctl
+ * (claimers may have died, messages fallen due).  Returns 1 or 0, or -1: EIDRM the mailbox was removed.
  */
 int mbox_moved(struct mbox *m, uint64_t generation);
 
-/*
- * mbox_seg -- m->seg made to be the segment named first, opened only where it is not already.
- * With the lock held.  Returns 0, or -1.
- */
+/* The functions below that return int return 0, or -1 with errno, of mbox_missing too; with the mailbox locked. */
+
+/* mbox_seg -- make m->seg the segment named first; it is opened only if it is not already. */
 int mbox_seg(struct mbox *m, uint64_t first);
 
-/* mbox_seg_log -- have m->seg.log_fd open.  With the lock held.  Returns 0, or -1 with errno, of mbox_missing too. */
+/* mbox_seg_log -- have m->seg.log_fd open.  mbox_wants -- have m->want_fd open, the table of wants. */
 int mbox_seg_log(struct mbox *m);
-
-/* mbox_wants -- have m->want_fd open, the table of wants.  With the lock held.  Returns as mbox_seg_log. */
 int mbox_wants(struct mbox *m);
 
-/* mbox_removed -- whether the directory or its lock was removed while we held it open. */
+/* mbox_removed -- whether the directory or its lock was removed while we had it open. */
 bool mbox_removed(const struct mbox *m);
 
 /*
- * mbox_missing -- tell why a file that must be there is not: rm -r takes the files of a mailbox one by one.  Waits up to
- * a second for it to take the lock file too; who only looks does not wait.  With or without the lock held.
- * Returns -1: EIDRM where the mailbox was removed, EBADMSG where it stays, or EINTR.
+ * mbox_missing -- say why a file that must be there is not: rm -r removes the files of a mailbox one by one.  Waits up
+ * to a second for it to remove the lock file too, unless the mailbox is only to look at.  With or without the lock.
+ * Returns -1: EIDRM the mailbox was removed, EBADMSG it was not, or EINTR.
  */
 int mbox_missing(const struct mbox *m);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* piece: see piece.h.  A crash between two pieces leaves a mailbox in which nothing has begun. */
+/* piece: commit, pause, lock again.  A crash between two pieces leaves a mailbox in which no change is under way. */
 #include "mailbox/box/piece.h"
 
 #include <errno.h>
@@ -12,8 +12,8 @@
 #define LEAST_NS UINT64_C(1000000000)
 
 /*
- * Whoever sleeps in fcntl(2) is woken by the unlock and then asks anew, so that a lock which is taken again at once is
- * never his.  This is longer than it takes to wake.
+ * The unlock wakes a process that sleeps in fcntl(2), which then asks anew; it would never get a lock that is taken
+ * again at once.  This is longer than waking takes.
  */
 enum { NAP_NS = 50000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* recount: from the directory, the indexes and the want table to ctl. */
+/* recover: from the directory, the indexes and the table of wants to ctl.  What a crash leaves: recover.h. */
 #include "mailbox/box/recover.h"
 
 #include <dirent.h>
@@ -10,16 +10,12 @@
 
 #include "base/io.h"
 #include "base/num.h"
-#include "base/reclock.h"
 #include "base/safefile.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
-#include "mailbox/disk/seg.h"
-#include "mailbox/disk/wakefifo.h"
-#include "mailbox/disk/want.h"
 #include "mailbox/mode.h"
 
-enum { BLOCK = 256 };           /* slots and states read at a time */
+/* ---- segments ---- */
 
 static int
 by_id(const void *a, const void *b)
@@ -68,112 +64,117 @@ recover_list_segments(int dir_fd, bool new, struct recover_list *ids)
 	return r;
 }
 
-/* count_message -- add one message to the counts. */
-static void
-count_message(struct ctl *c, uint64_t id, uint64_t state, const struct slot *slot)
+/* messages -- how many messages a segment has. */
+static uint32_t
+messages(const struct ctl *c, const struct seg *s)
 {
-	if (c->live++ == 0)
-		c->first = id;
-	c->live_bytes += batch_cost(slot->len);
-	if (state_status(state) == STATE_CLAIMED)
-		c->claimed++;
-	else if (c->head > id)
-		c->head = id;
-	if (state_status(state) == STATE_DELAYED)
-		c->delayed++;
+	return s->h.first == c->last_seg ? (uint32_t)(c->next - c->last_seg) : s->h.n;
 }
 
-/* count_segment -- add a segment's n messages to the counts; s->h.done is set. */
+/* count_messages -- add a segment's messages to the counts; sets s->h.done. */
 static int
-count_segment(struct ctl *c, struct seg *s, uint32_t n)
+count_messages(struct ctl *c, struct seg *s)
 {
-	uint64_t states[BLOCK];
-	struct slot slots[BLOCK];
-	uint32_t step;
+	struct seg_cursor at = { .n = messages(c, s) };
+	enum state_status status;
+	uint64_t id;
+	int r;
 
 	s->h.done = 0;
-	for (uint32_t pos = 0; pos < n; pos += step) {
-		step = n - pos < BLOCK ? n - pos : BLOCK;
-		if (seg_read_states(s, pos, step, states) == -1 || seg_read_slots(s, pos, step, slots) == -1)
-			return -1;
-		for (uint32_t i = 0; i < step; i++) {
-			if (state_status(states[i]) >= STATE_DONE)
-				s->h.done++;
-			else
-				count_message(c, seg_id(s, pos + i), states[i], &slots[i]);
+	while ((r = seg_next(s, &at)) == 1) {
+		status = state_status(at.state);
+		if (status >= STATE_DONE) {
+			s->h.done++;
+			continue;
 		}
+		id = seg_id(s, at.pos);
+		if (c->live++ == 0)
+			c->first = id;
+		if (status != STATE_CLAIMED && c->head > id)
+			c->head = id;
+		c->live_bytes += batch_cost(at.slot->len);
+		c->claimed += status == STATE_CLAIMED;
+		c->delayed += status == STATE_DELAYED;
 	}
+	return r;
+}
+
+/* count_segment -- open and count segment id, or remove it if nothing in it waits.  Returns 1, 0 removed, or -1. */
+static int
+count_segment(struct mbox *m, uint64_t id, struct seg *s)
+{
+	struct ctl *c = &m->ctl;
+
+	if (seg_open(s, m->dir_fd, id, seg_access(c->mode)) == -1) {
+		/* the header of a segment that was never linked may be torn */
+		if (errno != EBADMSG || id != c->next)
+			return -1;
+		s->h.first = id;
+	} else if (id == c->last_seg || (id < c->last_seg && s->h.n > 0)) {
+		if (count_messages(c, s) == -1) {
+			seg_close(s);
+			return -1;
+		}
+		if (id == c->last_seg || s->h.done < s->h.n)
+			return 1;
+	}
+	c->orphans |= seg_remove(s) == -1;
 	return 0;
 }
 
-/* count_segments -- go through all segments, remove the spent ones, and draw the chain of the others. */
+/* link_next -- write the header of s, whose next segment that is, and close it; s may be closed already. */
 static int
-count_segments(int dir_fd, struct recover_list *ids, struct ctl *c)
+link_next(struct seg *s, uint64_t next)
 {
+	int r;
+
+	if (s->h.first == 0)
+		return 0;
+	s->h.next = next;
+	r = seg_write_header(s);
+	seg_close(s);
+	return r;
+}
+
+/* count_segments -- count all segments, remove those in which nothing waits, and link the others. */
+static int
+count_segments(struct mbox *m, struct recover_list *ids)
+{
+	struct ctl *c = &m->ctl;
 	struct seg s, last = SEG_CLOSED;
-	bool newest;
-	int r = -1;
+	int r = 0;
 
 	c->first_seg = 0;
-	for (size_t i = 0; i < ids->n; i++) {
+	for (size_t i = 0; r != -1 && i < ids->n; i++) {
 		uint64_t id = ids->seg[i].id;
 
 		ids->seg[i].id = 0;
-		if (seg_open(&s, dir_fd, id, seg_access(c->mode)) == -1) {
-			/* the header of a segment that never was part of the chain may be torn */
-			if (errno != EBADMSG || id != c->next)
-				goto end;
-			s.h.first = id;
-			c->orphans |= seg_remove(&s) == -1;
+		r = count_segment(m, id, &s);
+		if (r != 1)
 			continue;
-		}
-		newest = s.h.first == c->last_seg;
-		if (!newest && (s.h.first > c->last_seg || s.h.n == 0)) {
-			c->orphans |= seg_remove(&s) == -1;
-			continue;
-		}
-		if (count_segment(c, &s, newest ? (uint32_t)(c->next - c->last_seg) : s.h.n) == -1) {
-			seg_close(&s);
-			goto end;
-		}
-		if (!newest && s.h.done == s.h.n) {
-			c->orphans |= seg_remove(&s) == -1;
-			continue;
-		}
 		ids->seg[i] = (struct recover_listed){ id, s.h.variant };
 		s.h.prev = last.h.first;
-		s.h.next = 0;
-		if (last.h.first == 0) {
-			c->first_seg = s.h.first;
-		} else {
-			last.h.next = s.h.first;
-			if (seg_write_header(&last) == -1) {
-				seg_close(&s);
-				goto end;
-			}
-		}
-		seg_close(&last);
+		if (last.h.first == 0)
+			c->first_seg = id;
+		r = link_next(&last, id);
 		last = s;
 	}
-	if (last.h.first != c->last_seg) {
-		/* the newest goes only when nothing is left */
-		if (c->live > 0) {
-			errno = EBADMSG;
-			goto end;
-		}
+	if (r != -1 && last.h.first == c->last_seg) {
+		r = link_next(&last, 0);
+	} else if (r != -1 && c->live == 0) {
 		c->last_seg = c->log_len = c->names = c->names_len = 0;
-	} else if (last.h.first != 0 && seg_write_header(&last) == -1) {
-		goto end;
+	} else if (r != -1) {
+		/* the newest goes only when nothing is left */
+		errno = EBADMSG;
+		r = -1;
 	}
-	r = 0;
-end:
 	seg_close(&last);
 	return r;
 }
 
-/* message_waits -- whether message id is in a segment and not gone.  -1 where that cannot be told. */
+/* message_waits -- whether message id is in a segment and not gone.  Returns -1 where that cannot be told. */
 static int
-message_waits(int dir_fd, const struct recover_list *ids, const struct ctl *c, uint64_t id)
+message_waits(const struct mbox *m, const struct recover_list *ids, uint64_t id)
 {
 	struct seg s;
 	uint64_t state = 0;
@@ -183,9 +184,9 @@ message_waits(int dir_fd, const struct recover_list *ids, const struct ctl *c, u
 	for (size_t i = ids->n; i-- > 0;) {
 		if (ids->seg[i].id == 0 || ids->seg[i].id > id)
 			continue;
-		if (seg_open(&s, dir_fd, ids->seg[i].id, seg_access(c->mode)) == -1)
+		if (seg_open(&s, m->dir_fd, ids->seg[i].id, seg_access(m->ctl.mode)) == -1)
 			return -1;
-		n = s.h.first == c->last_seg ? (uint32_t)(c->next - c->last_seg) : s.h.n;
+		n = messages(&m->ctl, &s);
 		pos = seg_find(&s, n, id);
 		if (pos < n && seg_id(&s, pos) == id)
 			waits = seg_read_states(&s, pos, 1, &state) == -1 ? -1 : state_status(state) < STATE_DONE;
@@ -193,6 +194,70 @@ message_waits(int dir_fd, const struct recover_list *ids, const struct ctl *c, u
 		return waits;
 	}
 	return 0;
+}
+
+/* count_leaving -- count a message that was about to be dropped, if it is gone. */
+static int
+count_leaving(struct mbox *m, const struct recover_list *ids)
+{
+	struct ctl *c = &m->ctl;
+	int waits = c->leaving == 0 ? 1 : message_waits(m, ids, c->leaving);
+
+	if (waits == -1)
+		return -1;
+	c->damaged += waits == 0 && c->spoilt;
+	c->dropped += waits == 0 && !c->spoilt;
+	c->leaving = c->spoilt = 0;
+	return 0;
+}
+
+/* ---- wants, and files ---- */
+
+/* The owners of the wants in the table. */
+struct waiters {
+	uint32_t n;
+	uint64_t owner[WANT_MAX];
+};
+
+/* count_wants -- void the wants of the dead, and count the entries in use.  who: gets the owners of the others. */
+static int
+count_wants(struct mbox *m, struct waiters *who)
+{
+	struct want w;
+	int used = want_used(m->want_fd, WANT_MAX);
+
+	who->n = 0;
+	for (int i = 0; i < used; i++) {
+		if (want_read(m->want_fd, (uint32_t)i, &w) == 0 && (w.owner == 0 || mbox_lives(m, w.owner)))
+			who->owner[who->n++] = w.owner;
+		else if (want_void(m->want_fd, (uint32_t)i) == -1)
+			return -1;
+	}
+	if (used == -1 || (used = want_used(m->want_fd, (uint32_t)used)) == -1)
+		return -1;
+	m->ctl.wants = (uint32_t)used;
+	return 0;
+}
+
+/*
+ * in_use -- whether NUMBER.wake or NUMBER.spool is in use: the one by a want, the other by a process that lives,
+ * whether or not it has a want in the table.  True for other files.
+ */
+static bool
+in_use(const struct mbox *m, const struct waiters *who, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	uint64_t number;
+
+	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
+	    || num_parse((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
+		return true;
+	if (strcmp(dot, ".spool") == 0)
+		return mbox_lives(m, number);
+	for (uint32_t i = 0; i < who->n; i++)
+		if (who->owner[i] == number)
+			return true;
+	return false;
 }
 
 static bool
@@ -204,136 +269,70 @@ log_is_named(const struct recover_list *ids, uint64_t id, uint32_t variant)
 	return false;
 }
 
-/* Whose wants stand in the table. */
-struct waiters {
-	uint32_t n;
-	uint64_t owner[WANT_MAX];
-};
-
-static bool
-has_want(const struct waiters *who, uint64_t number)
-{
-	for (uint32_t i = 0; i < who->n; i++)
-		if (who->owner[i] == number)
-			return true;
-	return false;
-}
-
-/*
- * in_use -- whether somebody uses NUMBER.wake or NUMBER.spool: a bell belongs to a want, a spool to a process which lives,
- * whether or not its want has found a place.  True for other files.
- */
-static bool
-in_use(int lock_fd, uint64_t self, const struct waiters *who, const char *name)
-{
-	const char *dot = strchr(name, '.');
-	uint64_t number;
-
-	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
-	    || num_parse((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
-		return true;
-	if (strcmp(dot, ".wake") == 0)
-		return has_want(who, number);
-	return number == self || reclock_holder(lock_fd, number) != -1;
-}
-
-/* remove_unnamed -- remove what no segment, message, want or living process names. */
+/* is_named -- whether a segment, message, want or living process names the file.  Returns -1 if that is not known. */
 static int
-remove_unnamed(int dir_fd, int lock_fd, uint64_t self, const struct recover_list *ids, const struct waiters *who,
-    struct ctl *c)
+is_named(const struct mbox *m, const struct recover_list *ids, const struct waiters *who, const char *name)
 {
-	DIR *d = safefile_list_open(dir_fd);
-	const struct dirent *e;
 	uint64_t id;
 	uint32_t variant;
-	int keep, r = 0;
+
+	switch (seg_parse_file(name, &id, &variant)) {
+	case 'l':
+		return log_is_named(ids, id, variant);
+	case 'b':
+	case 'm':
+		return message_waits(m, ids, id);
+	case 'n':
+		return 0;
+	case 'i':
+		return 1;
+	default:
+		return strcmp(name, "identity.new") != 0 && in_use(m, who, name);
+	}
+}
+
+/* remove_unnamed -- remove the files that nothing names. */
+static int
+remove_unnamed(struct mbox *m, const struct recover_list *ids, const struct waiters *who)
+{
+	DIR *d = safefile_list_open(m->dir_fd);
+	const struct dirent *e;
+	int named, r = 0;
 
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL) {
-		switch (seg_parse_file(e->d_name, &id, &variant)) {
-		case 'l':
-			keep = log_is_named(ids, id, variant);
-			break;
-		case 'b':
-		case 'm':
-			keep = message_waits(dir_fd, ids, c, id);
-			break;
-		case 'n':
-			keep = 0;
-			break;
-		case 'i':
-			keep = 1;
-			break;
-		default:
-			keep = strcmp(e->d_name, "identity.new") != 0 && in_use(lock_fd, self, who, e->d_name);
-		}
-		if (keep == 0)
-			c->orphans |= safefile_remove(dir_fd, e->d_name) == -1;
-		else if (keep == -1)
+		named = is_named(m, ids, who, e->d_name);
+		if (named == 0)
+			m->ctl.orphans |= safefile_remove(m->dir_fd, e->d_name) == -1;
+		else if (named == -1)
 			r = -1;
 	}
 	safefile_list_close(d);
 	return r;
 }
 
-/* count_wants -- take down the wants of the dead, and count the entries in use.  who: gets whose the others are. */
+/* open_drop -- allow drops again, which a removal that was killed had stopped. */
 static int
-count_wants(int lock_fd, int want_fd, uint64_t self, struct waiters *who, struct ctl *c)
-{
-	struct want w;
-	int used = want_used(want_fd, WANT_MAX);
-
-	who->n = 0;
-	for (uint32_t i = 0; used != -1 && i < (uint32_t)used; i++) {
-		if (want_read(want_fd, i, &w) == 0
-		    && (w.owner == 0 || w.owner == self || reclock_holder(lock_fd, w.owner) != -1))
-			who->owner[who->n++] = w.owner;
-		else if (want_void(want_fd, i) == -1)
-			return -1;
-	}
-	if (used == -1 || (used = want_used(want_fd, (uint32_t)used)) == -1)
-		return -1;
-	c->wants = (uint32_t)used;
-	return 0;
-}
-
-/* count_leaving -- a message that was about to be dropped, and is gone, is counted. */
-static int
-count_leaving(int dir_fd, const struct recover_list *ids, struct ctl *c)
-{
-	int waits = c->leaving == 0 ? 1 : message_waits(dir_fd, ids, c, c->leaving);
-
-	if (waits == -1)
-		return -1;
-	if (waits == 0 && c->spoilt)
-		c->damaged++;
-	else if (waits == 0)
-		c->dropped++;
-	c->leaving = c->spoilt = 0;
-	return 0;
-}
-
-/* open_drop -- let messages be left again, should rmmbox have been killed that had stopped it. */
-static int
-open_drop(int dir_fd, const struct ctl *c)
+open_drop(const struct mbox *m)
 {
 	struct stat st;
 	int fd, r;
 
-	if (c->removed || fstat(dir_fd, &st) == -1)
-		return c->removed ? 0 : -1;
-	fd = dropdir_open(dir_fd, st.st_uid);
+	if (fstat(m->dir_fd, &st) == -1)
+		return -1;
+	fd = dropdir_open(m->dir_fd, st.st_uid);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	r = dropdir_unshut(fd, c->mode);
+	r = dropdir_unshut(fd, m->ctl.mode);
 	io_close(fd);
 	return r;
 }
 
 int
-recover(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
+recover(struct mbox *m)
 {
+	struct ctl *c = &m->ctl;
 	struct recover_list ids = { NULL, 0, 0 };
 	struct waiters who;
 	int r = -1;
@@ -341,11 +340,10 @@ recover(int dir_fd, int lock_fd, int want_fd, uint64_t self, struct ctl *c)
 	c->orphans = 0;
 	c->live = c->live_bytes = c->claimed = c->delayed = 0;
 	c->first = c->head = c->next;
-	/* the wants first: who dies in between keeps his, and with it goes what he leaves */
-	if (recover_list_segments(dir_fd, false, &ids) == 0 && count_segments(dir_fd, &ids, c) == 0
-	    && count_leaving(dir_fd, &ids, c) == 0 && count_wants(lock_fd, want_fd, self, &who, c) == 0
-	    && remove_unnamed(dir_fd, lock_fd, self, &ids, &who, c) == 0
-	    && (!mode_drops(c->mode) || open_drop(dir_fd, c) == 0)) {
+	/* wants before files: a process that dies in between leaves both for the next recovery */
+	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0
+	    && count_leaving(m, &ids) == 0 && count_wants(m, &who) == 0 && remove_unnamed(m, &ids, &who) == 0
+	    && (!mode_drops(c->mode) || open_drop(m) == 0)) {
 		c->layout++;
 		c->requeues++;
 		c->checked_ns = 0;

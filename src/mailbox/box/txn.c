@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * txn: lock, begin, commit, unlock: the frame of every change.  A crash in any of them leaves what the next txn_lock
- * makes whole.
- */
+/* txn: lock, begin, commit, unlock.  After a crash in any of them the next txn_lock recovers. */
 #include "mailbox/box/txn.h"
 
 #include <errno.h>
@@ -22,27 +19,18 @@
 
 enum { LOOK_NAP_MS = 20 };
 
-#define LOOK_NS UINT64_C(1000000000)    /* how long a change may take that is waited out by who only looks */
-#define HELD_NS UINT64_C(2000000000)    /* how long a lock may be held before somebody who waits is told */
+#define LOOK_NS UINT64_C(1000000000)    /* how long a look without the lock waits for a change to end */
+#define HELD_NS UINT64_C(2000000000)    /* how long to wait for the lock before telling the user */
 #define LAST_NS UINT64_C(1000000000)    /* how long txn_insist still waits after the last signal */
 
-static int
-unlock_with(struct mbox *m, int err)
-{
-	m->txn.locked = true;
-	txn_unlock(m);
-	errno = err;
-	return -1;
-}
-
-/* look_at_ctl -- ctl, at a moment when nothing is being changed where that comes within a second.  Returns 0, or -1. */
+/* look_at_ctl -- read ctl when no change is under way, if that comes within a second.  Returns 0, or -1. */
 static int
 look_at_ctl(struct mbox *m)
 {
 	uint64_t deadline_ns = clock_after(LOOK_NS);
 	int r, ms = 1;
 
-	/* a copy that is being written may look damaged */
+	/* EUCLEAN: a copy may be being written */
 	while (((r = ctl_read(m->ctl_fd, &m->ctl)) == -1 && errno == EUCLEAN) || (r == 0 && m->ctl.busy))
 		if (io_nap(deadline_ns, &ms, LOOK_NAP_MS) == -1) {
 			if (errno != ETIMEDOUT)
@@ -67,31 +55,39 @@ txn_still(const struct mbox *m)
 	return !m->look || ctl_still(m->ctl_fd, m->ctl.generation);
 }
 
-/* open_wants -- the table of wants, which a killed process may have left something in. */
+/* open_wants -- open the table of wants, if there may be something in it. */
 static int
 open_wants(struct mbox *m)
 {
 	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.orphans ? mbox_wants(m) : 0;
 }
 
-/* mend -- what a killed process left; in one section, however much waits, for nobody can go on before. */
+/* mend -- recover, in one section however much waits: until then no process can go on. */
 static int
 mend(struct mbox *m)
 {
 	m->txn.tidied = true;
-	if (recover(m->dir_fd, m->lock_fd, m->want_fd, m->number, &m->ctl) == 0)
+	if (recover(m) == 0)
 		return txn_commit(m);
 	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
 }
 
-/* take -- take the lock; where that takes long, somebody at a terminal is told once. */
+/* tell -- tell the user, once, that the lock takes long. */
+static void
+tell(struct mbox *m)
+{
+	if (m->txn.told != NULL)
+		m->txn.told(m->name);
+	m->txn.told = NULL;
+}
+
+/* take -- take the lock; if that takes long, tell a user at a terminal, once. */
 static int
 take(struct mbox *m, uint64_t deadline_ns)
 {
-	mailbox_tell *held = m->txn.told;
 	uint64_t soon_ns;
 
-	if (held != NULL) {
+	if (m->txn.told != NULL) {
 		if (reclock_spin(m->lock_fd, MBOX_LOCK) == 0)
 			return 0;
 		if (errno != EAGAIN)
@@ -102,23 +98,13 @@ take(struct mbox *m, uint64_t deadline_ns)
 				return 0;
 			if (errno != EBUSY)
 				return -1;
-			m->txn.told = NULL;
-			held(m->name);
+			tell(m);
 		}
 	}
 	return reclock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
 }
 
-/* identify -- a copy gets an identity of its own, but one that some may only send to: what waits in drop/ is for it. */
-static int
-identify(struct mbox *m)
-{
-	if (mode_drops(m->ctl.mode))
-		return 0;
-	return getrandom(&m->ctl.identity, sizeof m->ctl.identity, 0) == -1 ? -1 : 0;
-}
-
-/* have_wants -- make the table of wants where it is missing: in half a copy, say.  Nobody waits yet.  Returns 0, or -1. */
+/* have_wants -- make the table of wants if it is missing, as in half a copy; nothing waits yet.  Returns 0, or -1. */
 static int
 have_wants(const struct mbox *m)
 {
@@ -128,16 +114,13 @@ have_wants(const struct mbox *m)
 	if (fstatat(m->dir_fd, "want", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
 		return 0;
 	fd = safefile_make(m->dir_fd, "want", mode_files(m->ctl.mode));
-	if (fd == -1)
-		return -1;
-	close(fd);
-	return 0;
+	io_close(fd);
+	return fd == -1 ? -1 : 0;
 }
 
 /*
- * prove -- where the machine has stopped since the mailbox was last found whole, or it is a copy: look at all of it, in
- * one section as mend.
- * Then ctl is as a killed process would have left it, to be recounted.  A copy is a mailbox of its own.
+ * prove -- if the machine has stopped since the mailbox was last found whole, or this is a copy, audit all of it, in
+ * one section as mend.  Then ctl is as a killed process would have left it, to be recovered.
  */
 static int
 prove(struct mbox *m)
@@ -149,15 +132,42 @@ prove(struct mbox *m)
 		return -1;
 	if (boot != 0 && boot == c->boot && place == c->place)
 		return 0;
-	if ((place != c->place && identify(m) == -1) || audit(m->dir_fd, c, &m->damage) == -1 || have_wants(m) == -1)
+	/* a copy gets an identity of its own, unless it has drop/: what waits there names the old one */
+	if (place != c->place && !mode_drops(c->mode) && getrandom(&c->identity, sizeof c->identity, 0) == -1)
 		return -1;
-	/* what was synced then is on the disk; what has its numbers now is not */
+	if (audit(m) == -1 || have_wants(m) == -1)
+		return -1;
+	/* what was synced before is on disk; new messages of the same ids are not */
 	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)
 		return -1;
 	c->boot = boot;
 	c->place = place;
 	c->proven = c->next;
 	c->busy = 1;
+	return 0;
+}
+
+/* enter -- with the lock just taken: read ctl, and make the mailbox whole.  Returns 0, or -1. */
+static int
+enter(struct mbox *m)
+{
+	if (mbox_removed(m)) {
+		errno = EIDRM;
+		return -1;
+	}
+	if (ctl_read(m->ctl_fd, &m->ctl) == -1)
+		return -1;
+	if (m->ctl.removed) {
+		errno = EIDRM;
+		return -1;
+	}
+	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
+		return -1;
+	if (open_wants(m) == -1 || ((m->ctl.busy || (m->ctl.orphans && !m->txn.tidied)) && mend(m) == -1))
+		return -1;
+	if (!m->txn.proven)
+		bootid_mark(m->ctl_fd);
+	m->txn.proven = true;
 	return 0;
 }
 
@@ -168,27 +178,15 @@ txn_lock(struct mbox *m, uint64_t deadline_ns)
 		return look_at_ctl(m) == -1 ? -1 : open_wants(m);
 	if (take(m, deadline_ns) == -1)
 		return -1;
-	if (mbox_removed(m))
-		return unlock_with(m, EIDRM);
-	if (ctl_read(m->ctl_fd, &m->ctl) == -1)
-		return unlock_with(m, errno);
-	if (m->ctl.removed)
-		return unlock_with(m, EIDRM);
-	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
-		return unlock_with(m, errno);
-	if (open_wants(m) == -1)
-		return unlock_with(m, errno);
 	m->txn.locked = true;
 	m->txn.changing = false;
 	m->txn.failed = 0;
 	m->waiter.kinds_known = false;
 	m->waiter.crowd.kinds = 0;
-	if ((m->ctl.busy || (m->ctl.orphans && !m->txn.tidied)) && mend(m) == -1)
-		return unlock_with(m, errno);
-	if (!m->txn.proven)
-		bootid_mark(m->ctl_fd);
-	m->txn.proven = true;
-	return 0;
+	if (enter(m) == 0)
+		return 0;
+	txn_unlock(m);
+	return -1;
 }
 
 int
@@ -199,9 +197,7 @@ txn_insist(struct mbox *m, int stops)
 	while (txn_lock(m, deadline_ns) == -1) {
 		if (errno == EBUSY && deadline_ns != CLOCK_NEVER) {
 			deadline_ns = CLOCK_NEVER;
-			if (m->txn.told != NULL)
-				m->txn.told(m->name);
-			m->txn.told = NULL;
+			tell(m);
 		} else if (errno != EINTR || stops == 1 || clock_mono_ns() >= last_ns) {
 			return -1;
 		} else if (io_stops >= stops && last_ns == CLOCK_NEVER) {

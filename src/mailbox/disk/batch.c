@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* batch: frames and slots in memory.  Nothing of it outlives the process. */
+/* batch: format frames and slots.  A crash leaves nothing: all of it is in memory. */
 #include "mailbox/disk/batch.h"
 
 #include <errno.h>
@@ -8,24 +8,23 @@
 #include "base/hash.h"
 #include "base/num.h"
 
-/* A big message's header: its name stands first, so that its place is known. */
+/* The header of a big message.  It is the first of the headers, so that its place is known. */
 #define BIG_NAME "big=00000000000000000000.big:"
 enum {
 	BIG_NAME_LEN = sizeof BIG_NAME - 1,
 	BIG_SUM_LEN = 16,       /* hexadecimal digits */
-	OWN_HEADERS = 128,      /* bytes of a header line that are kept for the mailbox's own */
+	OWN_HEADERS = 128,      /* bytes of a header line for LENGTH, and the mailbox's big, id, time, try, uid */
 };
 
 void
 batch_clear(struct batch *b)
 {
-	b->from = b->n = b->used = b->names = b->name_len = 0;
+	b->from = b->n = b->used = b->names = b->name_len = b->line_len = 0;
 	b->time_us = 0;
-	b->line_len = 0;
 	b->headed = false;
 }
 
-/* number_name -- the number of a name in the batch, new where it must be.  Returns -1 where there is no place. */
+/* number_name -- the number of a name in the batch, added if it is new.  Returns it, or -1: the batch is full. */
 static int
 number_name(struct batch *b, struct slice name)
 {
@@ -42,16 +41,14 @@ number_name(struct batch *b, struct slice name)
 	return (int)b->names++;
 }
 
-/* same_head -- whether head is the one that was set last, as is usual in a stream. */
+/* same_head -- whether head is the one set last, as is usual in a stream. */
 static bool
 same_head(const struct batch *b, const struct message *head)
 {
 	const struct slice parts[3] = { head->tag, head->source, head->extra };
 	const char *p = b->tail, *end = b->tail + b->tail_len;
 
-	for (int i = 0; i < 3; i++) {
-		if (i == 2 && parts[i].len == 0)
-			break;
+	for (int i = 0; i < (head->extra.len > 0 ? 3 : 2); i++) {
 		if ((size_t)(end - p) < parts[i].len + 2 || memcmp(p + 1, parts[i].p, parts[i].len) != 0)
 			return false;
 		p += 1 + parts[i].len;
@@ -61,7 +58,7 @@ same_head(const struct batch *b, const struct message *head)
 	return p + 1 == end;
 }
 
-/* expiry -- the message's header expire=SECONDS.MICROSECONDS; 0 for none, or one that is no time. */
+/* expiry -- the header expire=SECONDS.MICROSECONDS in microseconds; 0 for none, or one that is no time. */
 static uint64_t
 expiry(const struct message *head)
 {
@@ -73,7 +70,7 @@ expiry(const struct message *head)
 	return us;
 }
 
-/* without_big -- the headers less one that is the mailbox's own.  out: FRAME_HEADER_MAX bytes that it may point into. */
+/* without_big -- the headers without `big', which is the mailbox's own.  out: FRAME_HEADER_MAX bytes to use. */
 static struct slice
 without_big(struct slice extra, char *out)
 {
@@ -84,20 +81,27 @@ without_big(struct slice extra, char *out)
 	return (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
 }
 
+/* head_line -- the header line for LENGTH 0.  Returns its bytes, or 0: it leaves too little for OWN_HEADERS. */
+static size_t
+head_line(char *line, const struct message *head, struct slice extra)
+{
+	size_t n = frame_head(line, 0, false, head->tag, head->source, extra);
+
+	return n + OWN_HEADERS <= FRAME_HEADER_MAX ? n : 0;
+}
+
 bool
 sender_head_fits(const struct message *head)
 {
 	char line[FRAME_HEADER_MAX];
-	size_t n = frame_head(line, 0, false, head->tag, head->source, head->extra);
 
-	return n != 0 && n + OWN_HEADERS <= FRAME_HEADER_MAX;
+	return head_line(line, head, head->extra) != 0;
 }
 
 int
 batch_head(struct batch *b, const struct message *head)
 {
 	char line[FRAME_HEADER_MAX], without[FRAME_HEADER_MAX];
-	struct slice extra;
 	size_t n;
 	int tag, source;
 
@@ -105,10 +109,8 @@ batch_head(struct batch *b, const struct message *head)
 	b->expiry_us = expiry(head);
 	if (b->headed && same_head(b, head))
 		return 1;
-	/* room for the longest LENGTH, and for the headers that are the mailbox's: big here, id, time, try, uid on the way out */
-	extra = without_big(head->extra, without);
-	n = frame_head(line, 0, false, head->tag, head->source, extra);
-	if (n == 0 || n + OWN_HEADERS > FRAME_HEADER_MAX) {
+	n = head_line(line, head, without_big(head->extra, without));
+	if (n == 0) {
 		errno = EMSGSIZE;
 		return -1;
 	}
@@ -125,7 +127,7 @@ batch_head(struct batch *b, const struct message *head)
 	return 1;
 }
 
-/* put_slot -- the slot of the frame that begins at off, all but its sum. */
+/* put_slot -- add the slot of the frame that begins at off, without its sum. */
 static inline void
 put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t flags)
 {
@@ -138,8 +140,8 @@ put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t 
 }
 
 /*
- * sum_up -- the sums of the slots from number i on.  Of many frames at once, for a processor waits long to read a word
- * in which two writes have met a moment ago.
+ * sum_up -- set the sums of the slots from number i on.  Done for many frames at once: a processor is slow to read a
+ * word that two writes have just made.
  */
 static inline void
 sum_up(struct batch *b, uint32_t i)
@@ -148,7 +150,7 @@ sum_up(struct batch *b, uint32_t i)
 		b->slots[i].sum = hash_sum(b->log + b->slots[i].off, slot_frame_len(&b->slots[i]));
 }
 
-/* put_line -- the header line for a payload of len bytes.  Returns its bytes. */
+/* put_line -- write the header line for a payload of len bytes.  Returns its bytes. */
 static size_t
 put_line(struct batch *b, char *out, size_t len)
 {
@@ -168,7 +170,7 @@ put_line(struct batch *b, char *out, size_t len)
 	return (size_t)(p - out);
 }
 
-/* add -- batch_put, inline, but for the sum. */
+/* add -- batch_put without the sum. */
 static inline int
 add(struct batch *b, const char *data, size_t len)
 {
@@ -215,16 +217,22 @@ batch_put_records(struct batch *b, const char *data, const char *limit, char mar
 	return data;
 }
 
+/* second_space -- the second space in n bytes from p on, after TAG and SOURCE; NULL for none. */
+static const char *
+second_space(const char *p, size_t n)
+{
+	const char *first = memchr(p, ' ', n);
+
+	return first == NULL ? NULL : memchr(first + 1, ' ', n - (size_t)(first + 1 - p));
+}
+
 void
 batch_put_big(struct batch *b, uint64_t len, uint64_t sum)
 {
 	char *p = b->log;
-	const char *extra = memchr(b->tail + 1, ' ', b->tail_len - 1);
-	size_t names_len, head_len;
+	const char *extra = second_space(b->tail + 1, b->tail_len - 1);
+	size_t names_len = extra != NULL ? (size_t)(extra - b->tail) : b->tail_len - 1, head_len;
 
-	/* " TAG SOURCE" is what stands before the second space, or before the newline */
-	extra = memchr(extra + 1, ' ', (size_t)(b->tail + b->tail_len - extra - 1));
-	names_len = extra != NULL ? (size_t)(extra - b->tail) : b->tail_len - 1;
 	memcpy(p, "M1 0", 4);
 	p += 4;
 	memcpy(p, b->tail, names_len);
@@ -246,32 +254,27 @@ void
 batch_big_id(struct batch *b, uint64_t id)
 {
 	char name[SEG_NAME_BYTES];
-	const char *head = b->log + strlen("M1 0 ");
-	const char *space = memchr(head, ' ', b->used);
-	char *at;
+	const size_t head = strlen("M1 0 ");
 
-	space = memchr(space + 1, ' ', b->used);
-	at = b->log + (space - b->log) + strlen(" big=");
 	seg_file(name, id, 0, "big");
-	memcpy(at, name, strlen(name));
+	memcpy(b->log + (second_space(b->log + head, b->used - head) - b->log) + strlen(" big="), name, strlen(name));
 	b->slots[0].sum = hash_sum(b->log, b->used);
 }
 
 int
 batch_big_take(struct slice *extra, uint64_t *sum)
 {
-	const char *p = extra->p + BIG_NAME_LEN;
+	static const char digits[] = NUM_HEX;
+	const char *p = extra->p + BIG_NAME_LEN, *digit;
 	uint64_t n = 0;
 
 	if (extra->len < BIG_NAME_LEN + BIG_SUM_LEN || memcmp(extra->p, BIG_NAME, strlen("big=")) != 0 || p[-1] != ':')
 		goto bad;
-	for (int i = 0; i < BIG_SUM_LEN; i++, p++) {
-		if (*p >= '0' && *p <= '9')
-			n = n << 4 | (uint64_t)(*p - '0');
-		else if (*p >= 'a' && *p <= 'f')
-			n = n << 4 | (uint64_t)(*p - 'a' + 10);
-		else
+	for (int i = 0; i < BIG_SUM_LEN; i++) {
+		digit = memchr(digits, *p++, sizeof digits - 1);
+		if (digit == NULL)
 			goto bad;
+		n = n << 4 | (uint64_t)(digit - digits);
 	}
 	if (p < extra->p + extra->len && *p++ != ' ')
 		goto bad;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl: two copies in turn.  A crash leaves the copy before, or the new one. */
+/* ctl: read and write the two copies.  A crash leaves the older copy to count, or the new one. */
 #include "mailbox/disk/ctl.h"
 
 #include <errno.h>
@@ -17,36 +17,24 @@ valid(const struct ctl *c)
 	return memcmp(c->magic, CTL_MAGIC, sizeof c->magic) == 0 && c->sum == hash_sum(c, offsetof(struct ctl, sum));
 }
 
-/* extent_sound -- what it says of the segments. */
-static bool
-extent_sound(const struct ctl *c)
-{
-	if (c->next == 0 || c->next > INT64_MAX)
-		return false;
-	if (c->last_seg == 0)
-		return c->first_seg == 0 && c->log_len == 0 && c->names == 0 && c->names_len == 0;
-	return c->first_seg != 0 && c->first_seg <= c->last_seg && c->last_seg <= c->next
-	    && c->next - c->last_seg <= SEG_MESSAGES && c->log_len <= SEG_LOG_BOUND && c->names <= SEG_NAMES
-	    && c->names_len <= SEG_NAMES_BYTES;
-}
-
-/* counts_sound -- what it says of the messages; amid a change it need not be right. */
-static bool
-counts_sound(const struct ctl *c)
-{
-	return c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next && c->claimed <= c->live
-	    && c->delayed <= c->live && c->dropped < c->next && (c->live == 0 || c->last_seg != 0));
-}
-
-/* sound -- whether there is any mailbox that this could be said of: what is read here is counted on elsewhere. */
+/* sound -- whether any mailbox could have this ctl: the rest of the program relies on it. */
 static bool
 sound(const struct ctl *c)
 {
-	return extent_sound(c) && counts_sound(c) && c->wants <= WANT_MAX && (c->mode & ~0777U) == 0
-	    && c->policy <= MAILBOX_LATEST;
+	bool extent = c->last_seg == 0 ? c->first_seg == 0 && c->log_len == 0 && c->names == 0 && c->names_len == 0
+	    : c->first_seg != 0 && c->first_seg <= c->last_seg && c->last_seg <= c->next
+	    && c->next - c->last_seg <= SEG_MESSAGES && c->log_len <= SEG_LOG_BOUND && c->names <= SEG_NAMES
+	    && c->names_len <= SEG_NAMES_BYTES;
+	/* in the middle of a change the counts may be anything */
+	bool counts = c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next
+	    && c->claimed <= c->live && c->delayed <= c->live && c->dropped < c->next
+	    && (c->live == 0 || c->last_seg != 0));
+
+	return c->next > 0 && c->next <= INT64_MAX && extent && counts && c->wants <= WANT_MAX
+	    && (c->mode & ~0777U) == 0 && c->policy <= MAILBOX_LATEST;
 }
 
-enum { TRIES = 8 };             /* without the lock both copies may be caught while they are being written */
+enum { TRIES = 8 };             /* without the lock, reads may catch both copies while they are being written */
 
 int
 ctl_read(int fd, struct ctl *c)
@@ -61,20 +49,12 @@ ctl_read(int fd, struct ctl *c)
 			if (valid(&two[i]) && (best == NULL || two[i].generation > best->generation))
 				best = &two[i];
 	}
-	if (best == NULL) {
-		errno = EUCLEAN;
-		return -1;
+	if (best != NULL && best->version == CTL_VERSION && sound(best)) {
+		*c = *best;
+		return 0;
 	}
-	if (best->version != CTL_VERSION) {
-		errno = EPROTO;
-		return -1;
-	}
-	if (!sound(best)) {
-		errno = EUCLEAN;
-		return -1;
-	}
-	*c = *best;
-	return 0;
+	errno = best != NULL && best->version != CTL_VERSION ? EPROTO : EUCLEAN;
+	return -1;
 }
 
 bool
@@ -83,7 +63,7 @@ ctl_still(int fd, uint64_t generation)
 	struct ctl two[2] = { 0 };
 	int other = (generation + 1) % 2;
 
-	/* where the other copy is being written, this one may have been read before it, and been old by then */
+	/* if the other copy is being written, this one may have been read before it, and be old by now */
 	return io_pread(fd, two, sizeof two, 0) != -1 && valid(&two[0]) && valid(&two[1])
 	    && two[generation % 2].generation == generation && two[other].generation < generation;
 }

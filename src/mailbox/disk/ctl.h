@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ctl: a mailbox's counters and settings, the file that every change ends in.
+ * ctl: the counters and settings of a mailbox.  Every change ends with a write of this file.
  *
- * Two copies, written in turn: the valid one with the higher generation counts.  One copy lies within one page, so
- * a writer killed in write(2) leaves it whole or untouched; the checksum is for readers without the lock and for
- * power cuts.  All numbers are in the host's byte order; letterbox(5) describes the format.
+ * Two copies are written in turn; the valid one with the higher generation counts.  A copy lies within a page, so a
+ * writer killed in write(2) leaves it whole or untouched; the checksum is for readers without the lock and for power
+ * cuts.  Numbers are in the host's byte order; letterbox(5) has the format.
  *
- * To change what any file of a mailbox looks like, raise CTL_VERSION: every tool refuses other versions.
+ * To change the format of any file of a mailbox, raise CTL_VERSION: every tool refuses other versions.
  */
 #ifndef MAILBOX_DISK_CTL_H
 #define MAILBOX_DISK_CTL_H
@@ -22,7 +22,7 @@
 enum {
 	CTL_VERSION = 4,
 	CTL_COPY = 256,                 /* bytes of a copy */
-	CTL_SYNCED = 64,                /* bytes behind the copies, of a durable mailbox: see groupsync.c */
+	CTL_SYNCED = 64,                /* bytes after the copies, in a durable mailbox: see groupsync.c */
 };
 
 struct ctl {
@@ -34,39 +34,39 @@ struct ctl {
 	uint64_t cap_messages;          /* bounds; MAILBOX_UNBOUNDED */
 	uint64_t cap_bytes;
 
-	uint64_t next;                  /* id of the message to come; the first ever is 1 */
+	uint64_t next;                  /* id of the next message to be sent; the first ever is 1 */
 	uint64_t first_seg, last_seg;   /* oldest and newest segment (their first ids); 0: none */
-	uint64_t log_len;               /* the newest segment: bytes of its log */
-	uint32_t names, names_len;      /*     names in its table, and their bytes */
+	uint64_t log_len;               /* the newest segment: bytes of its log, */
+	uint32_t names, names_len;      /* names in its table, and their bytes */
 
-	uint64_t first;                 /* no message below waits */
+	uint64_t first;                 /* no message below this id waits */
 	uint64_t head;                  /* none below is ready: claimed or gone */
 	uint64_t live;                  /* messages that wait, claimed ones included */
-	uint64_t live_bytes;            /* their payloads; an empty one counts 1 */
+	uint64_t live_bytes;            /* bytes of their payloads; an empty one counts 1 */
 	uint64_t claimed;               /* how many of them are claimed */
-	uint64_t delayed;               /* how many of them are not to be given yet */
-	uint64_t dropped;               /* messages that left otherwise than by being received */
+	uint64_t delayed;               /* how many of them are delayed */
+	uint64_t dropped;               /* messages that left without being received */
 
-	uint64_t layout;                 /* counts segments removed and rewritten: what is remembered of them is stale */
-	uint64_t requeues;                 /* counts messages put back: what was passed over may be ready */
-	uint64_t ticket;                /* the last want's place in the queue */
-	uint64_t checked_ns;            /* when claimers were last asked for (CLOCK_MONOTONIC) */
+	uint64_t layout;                /* counts segments removed and rewritten: what is remembered of them is stale */
+	uint64_t requeues;              /* counts messages put back: what was passed over may be ready */
+	uint64_t ticket;                /* the last one given to a want */
+	uint64_t checked_ns;            /* when claimers were last checked for life (CLOCK_MONOTONIC) */
 	uint32_t wants;                 /* entries of the want table in use, from its start */
-	uint8_t busy;                   /* a change is under way: who finds it set recounts */
+	uint8_t busy;                   /* a change is under way; found set under the lock: recover */
 	uint8_t removed;                /* rmmbox has begun */
 	uint8_t policy;                 /* enum mailbox_policy */
 	uint8_t expires;                /* some of what waits may expire */
-	uint64_t boot;                  /* the boot of the machine in which it was last found whole (bootid.h) */
-	uint64_t place;                 /* which file this was then: in a copy it is another one */
-	uint64_t proven;                /* large payloads below this id are from before: checked before they are given */
-	uint64_t damaged;               /* messages that were damaged, and set aside */
+	uint64_t boot;                  /* the boot in which the mailbox was last found whole (bootid.h) */
+	uint64_t place;                 /* bootid_place of ctl then: differs in a copy */
+	uint64_t proven;                /* large payloads below this id are older: check them before delivery */
+	uint64_t damaged;               /* messages found damaged */
 	uint8_t durable;                /* what was sent survives loss of power */
-	uint8_t orphans;                 /* a file could not be removed: each process that takes the lock tries once */
+	uint8_t orphans;                /* a file could not be removed: each process that takes the lock tries once */
 	uint8_t spoilt;                 /* `leaving' is damaged */
 	uint8_t from_drop;              /* the last message came from drop/ */
-	uint32_t refused;               /* drops that were none */
-	uint64_t leaving;               /* while busy: a message that is about to count as dropped, or damaged; 0 none */
-	uint8_t taken[DROPDIR_ID];         /* the drop that came in last: its file goes before another comes in */
+	uint32_t refused;               /* files in drop/ that were no messages */
+	uint64_t leaving;               /* while busy: a message about to count as dropped or damaged; 0 none */
+	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };
 
@@ -74,18 +74,17 @@ _Static_assert(sizeof(struct ctl) == CTL_COPY, "a copy of ctl is 256 bytes");
 
 /*
  * ctl_read -- read the copy that counts.
- * Returns 0, or -1: EUCLEAN where no copy is valid, or what it says cannot be; EPROTO where it is of another version; or
- * errno of read(2).
+ * Returns 0, or -1: EUCLEAN no copy is valid, or that one is not sound; EPROTO another version; or errno of read(2).
  */
 int ctl_read(int fd, struct ctl *c);
 
 /*
- * ctl_still -- without the lock: whether ctl has been, up to this moment, what it was in this generation.
- * false also where that cannot be told, since a copy is damaged or being written.  Source: tests/model/copies.pml.
+ * ctl_still -- without the lock: whether ctl has not changed since this generation.
+ * Returns false also where a copy is damaged or being written.  Source: tests/model/copies.pml.
  */
 bool ctl_still(int fd, uint64_t generation);
 
-/* ctl_write -- write the next copy: raises the generation.  Returns 0, or -1 with errno of write(2). */
+/* ctl_write -- raise the generation and write the next copy.  Returns 0, or -1 with errno of write(2). */
 int ctl_write(int fd, struct ctl *c);
 
 #endif

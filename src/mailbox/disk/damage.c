@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* damage: a crash leaves what was set aside before the message is counted out; it is set aside again. */
+/* damage: set aside first, then count out.  A crash in between has the message set aside again. */
 #include "mailbox/disk/damage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/safefile.h"
+#include "mailbox/disk/seg.h"
 #include "mailbox/mode.h"
 
 void
@@ -23,22 +23,23 @@ damage_note(struct damage *d, uint64_t id)
 int
 damage_keep(struct damage *d, int dir_fd, uint64_t id, unsigned mode, const void *frame, size_t len)
 {
-	char name[64];
+	char name[SEG_NAME_BYTES];
 	struct stat st;
 	int fd, r;
 
-	/* those found together stand together, under the number of the first */
-	snprintf(name, sizeof name, "%020llu.damaged", (unsigned long long)(d->kept_frames ? d->frames : id));
+	/* frames found in one look go to one file, named after the first */
+	seg_file(name, d->kept_frames ? d->frames : id, 0, "damaged");
 	fd = d->kept_frames ? safefile_open_own(dir_fd, name, O_WRONLY) : safefile_make(dir_fd, name, mode_files(mode));
 	if (fd == -1)
 		return -1;
 	r = fstat(fd, &st) == -1 ? -1 : io_pwrite(fd, frame, len, (uint64_t)st.st_size);
 	io_close(fd);
-	if (r == 0 && !d->kept_frames)
+	if (r == -1)
+		return -1;
+	if (!d->kept_frames)
 		d->frames = id;
-	if (r == 0)
-		d->kept = d->kept_frames = true;
-	return r;
+	d->kept = d->kept_frames = true;
+	return 0;
 }
 
 int

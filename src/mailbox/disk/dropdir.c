@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* drop: see dropdir.h. */
+/* dropdir: names and permissions are all that guards drop/.  What a crash leaves: dropdir.h. */
 #include "mailbox/disk/dropdir.h"
 
 #include <dirent.h>
@@ -67,7 +67,7 @@ dropdir_names(const char *to, size_t len, uid_t owner)
 	    && memcmp(to + DROPDIR_TO_OWNER, expected + DROPDIR_TO_OWNER, len - DROPDIR_TO_OWNER) == 0;
 }
 
-/* is_to -- whether n bytes are of the form that `to' has. */
+/* is_to -- whether text, of n bytes and a NUL, has the form of to=. */
 static bool
 is_to(const char *text, size_t n)
 {
@@ -87,12 +87,15 @@ dropdir_identity(int dir_fd, uid_t owner, char *to, size_t *len)
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == -1 || (n = io_pread(fd, text, DROPDIR_TO_BYTES, 0)) == -1)
-		return safefile_close_with(fd, errno);
+	n = fstat(fd, &st) == -1 ? -1 : io_pread(fd, text, DROPDIR_TO_BYTES, 0);
+	io_close(fd);
+	if (n == -1)
+		return -1;
 	text[n] = '\0';
-	if (st.st_uid != owner || n == 0 || text[n - 1] != '\n' || !is_to(text, (size_t)n - 1))
-		return safefile_close_with(fd, EBADMSG);
-	close(fd);
+	if (st.st_uid != owner || n == 0 || text[n - 1] != '\n' || !is_to(text, (size_t)n - 1)) {
+		errno = EBADMSG;
+		return -1;
+	}
 	*len = (size_t)n - 1;
 	memcpy(to, text, *len);
 	return 0;
@@ -100,7 +103,7 @@ dropdir_identity(int dir_fd, uid_t owner, char *to, size_t *len)
 
 /* ---- make, open, remove ---- */
 
-/* class_bits -- so many bits for each class that may only send. */
+/* class_bits -- these bits for each class that may only send. */
 static mode_t
 class_bits(unsigned mode, unsigned bits)
 {
@@ -136,7 +139,7 @@ dropdir_unshut(int drop_fd, unsigned mode)
 	return fchmod(drop_fd, S_ISVTX | 0700 | class_bits(mode, 3));
 }
 
-/* clear -- remove what can be removed: nobody but its maker can empty a directory.  Returns 0, or -1 with errno. */
+/* clear -- remove what can be removed: a directory in drop/ that is not empty stays.  Returns 0, or -1. */
 static int
 clear(int drop_fd)
 {
@@ -145,7 +148,7 @@ clear(int drop_fd)
 	int r = 0;
 	DIR *d;
 
-	/* what is removed while it is listed may hide another */
+	/* a removal during the listing may hide another file */
 	while (gone && r == 0) {
 		gone = false;
 		d = safefile_list_open(drop_fd);
@@ -163,55 +166,53 @@ clear(int drop_fd)
 int
 dropdir_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
 {
-	int fd = safefile_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
+	int r, fd = safefile_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
 	char text[DROPDIR_TO_BYTES];
-	size_t n;
+	size_t n = dropdir_to(text, identity, owner);
 
 	if (fd == -1)
 		return -1;
-	n = dropdir_to(text, identity, owner);
 	text[n++] = '\n';
-	if (io_pwrite(fd, text, n, 0) == -1)
-		return safefile_close_with(fd, errno);
-	close(fd);
-	return renameat(dir_fd, "identity.new", dir_fd, "identity");
+	r = io_pwrite(fd, text, n, 0);
+	io_close(fd);
+	return r == -1 ? -1 : renameat(dir_fd, "identity.new", dir_fd, "identity");
 }
 
 int
 dropdir_make(int dir_fd, unsigned mode, uint64_t identity)
 {
-	int fd, bell_fd;
+	int r = -1, fd, bell_fd = -1;
 
-	if (dropdir_identify(dir_fd, mode, identity, geteuid()) == -1 || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
+	if (dropdir_identify(dir_fd, mode, identity, geteuid()) == -1
+	    || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST))
 		return -1;
 	fd = dropdir_open(dir_fd, geteuid());
 	if (fd == -1)
 		return -1;
-	if (dropdir_shut(fd) == -1 || clear(fd) == -1
-	    || (bell_fd = safefile_make_fifo(fd, "bell", 0600 | class_bits(mode, 2))) == -1)
-		return safefile_close_with(fd, errno);
-	close(bell_fd);
-	if (dropdir_unshut(fd, mode) == -1)
-		return safefile_close_with(fd, errno);
-	return close(fd);
+	if (dropdir_shut(fd) == 0 && clear(fd) == 0)
+		bell_fd = safefile_make_fifo(fd, "bell", 0600 | class_bits(mode, 2));
+	if (bell_fd != -1)
+		r = dropdir_unshut(fd, mode);
+	io_close(bell_fd);
+	io_close(fd);
+	return r;
 }
 
 int
 dropdir_remove(int dir_fd)
 {
 	struct stat st;
-	int fd;
+	int r, fd;
 
 	if (fstat(dir_fd, &st) == -1)
 		return -1;
 	fd = dropdir_open(dir_fd, st.st_uid);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (dropdir_shut(fd) == -1 || clear(fd) == -1)
-		return safefile_close_with(fd, errno);
-	close(fd);
-	if (unlinkat(dir_fd, "drop", AT_REMOVEDIR) == 0)
-		return 0;
+	r = dropdir_shut(fd) == -1 ? -1 : clear(fd);
+	io_close(fd);
+	if (r == -1 || unlinkat(dir_fd, "drop", AT_REMOVEDIR) == 0)
+		return r;
 	if (errno == ENOTEMPTY || errno == EEXIST)
 		errno = EPERM;
 	return -1;
@@ -242,10 +243,8 @@ dropdir_ring(int drop_fd)
 {
 	int fd = safefile_open_fifo(drop_fd, "bell", O_WRONLY);
 
-	/* ENXIO: nobody listens; EAGAIN: it rings as loud as it can.  Who does not hear it looks once a second */
-	if (fd == -1)
-		return;
-	if (write(fd, "", 1) == -1)
+	/* ENXIO: no receiver listens; EAGAIN: the full FIFO wakes anyway; a listener looks once a second */
+	if (fd != -1 && write(fd, "", 1) == -1)
 		errno = 0;
-	close(fd);
+	io_close(fd);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * seg: one segment's two files.
+ * seg: read and write the two files of a segment.
  *
- * The index is sparse: each kind of entry has a region of its own for SEG_MESSAGES of them, of which only the pages
- * in use exist on disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count,
- * and the next sender writes over them.
+ * Invariant: each kind of entry has a region of the index for SEG_MESSAGES of them; the file is sparse, so only pages
+ * in use take disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count, and the
+ * next sender overwrites them.
  */
 #include "mailbox/disk/seg.h"
 
@@ -25,16 +25,7 @@
 
 #define SEG_MAGIC "SEGMENT\n"
 
-/* Where the regions of an index begin. */
-enum {
-	AT_NAMES = 4096,
-	AT_SLOTS = AT_NAMES + SEG_NAMES_BYTES,
-	AT_STATES = AT_SLOTS + SEG_MESSAGES * 32,
-	AT_DUE = AT_STATES + SEG_MESSAGES * 8,
-	AT_EXPIRY = AT_DUE + SEG_MESSAGES * 8,
-	AT_IDS = AT_EXPIRY + SEG_MESSAGES * 8,
-	RESERVE = 64,           /* states whose room is made at once: 512 bytes, the least a disk gives */
-};
+enum { RESERVE = 64 };          /* states allocated at once: 512 bytes, the least that a disk gives */
 
 void
 seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix)
@@ -85,7 +76,7 @@ seg_access(unsigned mode)
 	return mode_shared(mode) ? SEG_SHARED : SEG_ALONE;
 }
 
-/* open_file -- open a log or an index.  An index that is another's file is told by its header, a log by nothing. */
+/* open_file -- open a log or an index.  A foreign file would fail as an index, by its header, not as a log. */
 static int
 open_file(const struct seg *s, uint64_t first, uint32_t variant, const char *suffix)
 {
@@ -120,7 +111,7 @@ read_whole(int fd, void *buf, size_t n, uint64_t offset)
 	return 0;
 }
 
-/* header_sum -- the checksum of what in a header changes by an append or a rewriting alone. */
+/* header_sum -- the checksum of the part of a header that only an append or a rewriting changes. */
 static uint32_t
 header_sum(const struct seg_header *h)
 {
@@ -152,7 +143,7 @@ seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mo
 	return 0;
 }
 
-/* header_sound -- whether there is any segment of this name that the header could be of. */
+/* header_sound -- whether a segment of this name could have this header. */
 static bool
 header_sound(const struct seg_header *h, uint64_t first)
 {
@@ -162,42 +153,41 @@ header_sound(const struct seg_header *h, uint64_t first)
 	    && h->names_len <= SEG_NAMES_BYTES && h->log_len <= SEG_LOG_BOUND && h->sparse <= 1;
 }
 
+/* read_header -- read the header of the segment named first.  Returns 0, or -1: EBADMSG it is not sound. */
 static int
-open_by(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const char *suffix)
+read_header(int fd, uint64_t first, struct seg_header *h)
 {
-	ssize_t n;
+	if (read_whole(fd, h, sizeof *h, 0) == -1)
+		return -1;
+	if (header_sound(h, first))
+		return 0;
+	errno = EBADMSG;
+	return -1;
+}
 
+int
+seg_open_index(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const char *suffix)
+{
 	*s = (struct seg)SEG_CLOSED;
 	s->dir_fd = dir_fd;
 	s->access = access;
 	s->idx_fd = open_file(s, first, 0, suffix);
-	if (s->idx_fd == -1)
-		return -1;
-	n = io_pread(s->idx_fd, &s->h, sizeof s->h, 0);
-	if (n == (ssize_t)sizeof s->h && header_sound(&s->h, first))
+	if (s->idx_fd != -1 && read_header(s->idx_fd, first, &s->h) == 0)
 		return 0;
 	seg_close(s);
-	if (n != -1)
-		errno = EBADMSG;
 	return -1;
 }
 
 int
 seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
 {
-	return open_by(s, dir_fd, first, access, "idx");
-}
-
-int
-seg_open_new(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
-{
-	return open_by(s, dir_fd, first, access, "idx.new");
+	return seg_open_index(s, dir_fd, first, access, "idx");
 }
 
 int
 seg_extend(const struct seg *s, uint32_t n)
 {
-	off_t need = (s->h.sparse ? AT_IDS : AT_STATES) + (off_t)n * 8;
+	off_t need = (s->h.sparse ? SEG_IDS : SEG_STATES) + (off_t)n * 8;
 	struct stat st;
 
 	if (fstat(s->idx_fd, &st) == -1)
@@ -216,28 +206,23 @@ seg_log(struct seg *s)
 void
 seg_close(struct seg *s)
 {
-	int err = errno;
-
 	io_close(s->idx_fd);
-	if (s->log_fd != -1)
-		close(s->log_fd);
+	io_close(s->log_fd);
 	s->idx_fd = s->log_fd = -1;
 	s->h.first = 0;
-	errno = err;
 }
 
 int
 seg_remove(struct seg *s)
 {
-	char name[SEG_NAME_BYTES];
+	char idx[SEG_NAME_BYTES], log[SEG_NAME_BYTES];
 	int err = errno, r;
 
-	/* the index first: a log that no index names is removed by recount */
-	seg_file(name, s->h.first, 0, "idx");
-	r = safefile_remove(s->dir_fd, name);
-	seg_file(name, s->h.first, s->h.variant, "log");
-	if (safefile_remove(s->dir_fd, name) == -1)
-		r = -1;
+	seg_file(idx, s->h.first, 0, "idx");
+	seg_file(log, s->h.first, s->h.variant, "log");
+	/* the index first: recovery removes a log that no index names */
+	r = safefile_remove(s->dir_fd, idx);
+	r |= safefile_remove(s->dir_fd, log);
 	seg_close(s);
 	errno = err;
 	return r;
@@ -248,12 +233,8 @@ seg_read_links(struct seg *s)
 {
 	struct seg_header h;
 
-	if (read_whole(s->idx_fd, &h, sizeof h, 0) == -1)
+	if (read_header(s->idx_fd, s->h.first, &h) == -1)
 		return -1;
-	if (!header_sound(&h, s->h.first)) {
-		errno = EBADMSG;
-		return -1;
-	}
 	s->h.prev = h.prev;
 	s->h.done = h.done;
 	return 0;
@@ -288,10 +269,11 @@ seg_slot_sound(const struct slot *s)
 	    && s->head_len <= FRAME_HEADER_MAX && s->off <= SEG_LOG_BOUND - SEG_PAYLOAD - FRAME_HEADER_MAX - 1;
 }
 
-int
-seg_read_raw(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
+/* read_slots -- seg_read_slots, of slots that need not be sound. */
+static int
+read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
 {
-	return read_whole(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+	return read_whole(s->idx_fd, slots, n * sizeof *slots, SEG_AT_SLOTS + pos * sizeof *slots);
 }
 
 int
@@ -299,7 +281,7 @@ seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots
 {
 	bool sound = true;
 
-	if (seg_read_raw(s, pos, n, slots) == -1)
+	if (read_slots(s, pos, n, slots) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++)
 		sound &= seg_slot_sound(&slots[i]);
@@ -312,49 +294,35 @@ seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots
 int
 seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots)
 {
-	return io_pwrite(s->idx_fd, slots, n * sizeof *slots, AT_SLOTS + pos * sizeof *slots);
+	return io_pwrite(s->idx_fd, slots, n * sizeof *slots, SEG_AT_SLOTS + pos * sizeof *slots);
 }
 
 int
-seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states)
+seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, uint64_t *words)
 {
-	return read_whole(s->idx_fd, states, n * sizeof *states, AT_STATES + pos * sizeof *states);
+	return read_whole(s->idx_fd, words, n * sizeof *words, (uint64_t)region + pos * sizeof *words);
 }
 
 int
-seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states)
+seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words)
 {
-	return io_pwrite(s->idx_fd, states, n * sizeof *states, AT_STATES + pos * sizeof *states);
+	return io_pwrite(s->idx_fd, words, n * sizeof *words, (uint64_t)region + pos * sizeof *words);
 }
 
 int
-seg_read_due(const struct seg *s, uint32_t pos, uint64_t *due_us)
+seg_next(const struct seg *s, struct seg_cursor *c)
 {
-	return read_whole(s->idx_fd, due_us, sizeof *due_us, AT_DUE + pos * sizeof *due_us);
-}
+	uint32_t i = c->next % SEG_BLOCK, n = c->n - c->next < SEG_BLOCK ? c->n - c->next : SEG_BLOCK;
 
-int
-seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us)
-{
-	return io_pwrite(s->idx_fd, &due_us, sizeof due_us, AT_DUE + pos * sizeof due_us);
-}
-
-int
-seg_read_expiry(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *expiry_us)
-{
-	return read_whole(s->idx_fd, expiry_us, n * sizeof *expiry_us, AT_EXPIRY + pos * sizeof *expiry_us);
-}
-
-int
-seg_write_expiry(const struct seg *s, uint32_t pos, uint64_t expiry_us)
-{
-	return io_pwrite(s->idx_fd, &expiry_us, sizeof expiry_us, AT_EXPIRY + pos * sizeof expiry_us);
-}
-
-int
-seg_write_ids(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *ids)
-{
-	return io_pwrite(s->idx_fd, ids, n * sizeof *ids, AT_IDS + pos * sizeof *ids);
+	if (n == 0)
+		return 0;
+	if (i == 0 && (seg_read_states(s, c->next, n, c->states) == -1
+	    || (c->raw ? read_slots : seg_read_slots)(s, c->next, n, c->slots) == -1))
+		return -1;
+	c->pos = c->next++;
+	c->state = c->states[i];
+	c->slot = &c->slots[i];
+	return 1;
 }
 
 int
@@ -379,7 +347,7 @@ seg_id(const struct seg *s, uint32_t pos)
 
 	if (!s->h.sparse)
 		return s->h.first + pos;
-	return read_whole(s->idx_fd, &id, sizeof id, AT_IDS + pos * sizeof id) == 0 ? id : 0;
+	return seg_read(s, SEG_IDS, pos, 1, &id) == 0 ? id : 0;
 }
 
 uint32_t
@@ -406,7 +374,7 @@ names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
 		return 0;
 	if (len < t->len || len > SEG_NAMES_BYTES)
 		goto bad;
-	if (read_whole(s->idx_fd, t->text + t->len, len - t->len, AT_NAMES + t->len) == -1)
+	if (read_whole(s->idx_fd, t->text + t->len, len - t->len, SEG_AT_NAMES + t->len) == -1)
 		return -1;
 	while (t->n < n && t->len < len) {
 		t->at[t->n++] = (uint16_t)t->len;
@@ -428,7 +396,7 @@ names_write(const struct names *t, const struct seg *s, uint32_t from)
 	if (from >= t->n)
 		return 0;
 	at = t->at[from];
-	return io_pwrite(s->idx_fd, t->text + at, t->len - at, AT_NAMES + at);
+	return io_pwrite(s->idx_fd, t->text + at, t->len - at, SEG_AT_NAMES + at);
 }
 
 struct slice

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * seg: a segment, the piece of a mailbox that holds up to SEG_MESSAGES messages in order.
+ * seg: a segment, up to SEG_MESSAGES messages of a mailbox in order.
  *
- *     ID.log     their frames, one after another (ID: the first message's, 20 digits)
- *     ID.idx     header, names, and per message: slot, state, due time, id
+ *     ID.log     their frames, one after another (ID: the id of the first message, 20 digits)
+ *     ID.idx     header, names, and for each message: slot, state, due time, expiry, id
  *
- * What is in use of the newest segment is told by ctl, of the others by their header.  Slots are written once;
- * a message changes by its state alone.  A segment that has been compacted is sparse: its messages carry their ids.
- * letterbox(5) describes the format.
+ * ctl says how much of the newest segment is in use; of any other, its header does.  A slot is written once; a message
+ * changes by its state alone.  A compacted segment is sparse: the index lists the ids.  letterbox(5) has the format.
  */
 #ifndef MAILBOX_DISK_SEG_H
 #define MAILBOX_DISK_SEG_H
@@ -19,25 +18,36 @@
 
 enum {
 	SEG_MESSAGES = 65536,
-	SEG_LOG_MAX = 16 << 20,                 /* a log this long gets no more messages, */
-	SEG_LOG_BOUND = SEG_LOG_MAX + (1 << 20),        /* so that none is longer than this */
-	SEG_PAYLOAD = 64 * 1024,                /* bytes of payload that stand in a log, at most, for a message */
+	SEG_LOG_MAX = 16 << 20,                 /* a log this long takes no more messages, */
+	SEG_LOG_BOUND = SEG_LOG_MAX + (1 << 20),        /* so no log is longer than this */
+	SEG_PAYLOAD = 64 * 1024,                /* bytes of the largest payload that is kept in a log */
 	SEG_NAMES = 4096,                       /* tags and sources in a segment's table */
 	SEG_NAMES_BYTES = 65536,
+	SEG_BLOCK = 256,                        /* messages that seg_next reads at a time */
 	SEG_NAME_BYTES = 48,                    /* "ID.VARIANT.log" and its NUL */
+};
+
+/* Where the regions of an index begin: names, slots, then 8 bytes for each message of each kind. */
+enum seg_region {
+	SEG_AT_NAMES = 4096,
+	SEG_AT_SLOTS = SEG_AT_NAMES + SEG_NAMES_BYTES,
+	SEG_STATES = SEG_AT_SLOTS + SEG_MESSAGES * 32,
+	SEG_DUE = SEG_STATES + SEG_MESSAGES * 8,
+	SEG_EXPIRY = SEG_DUE + SEG_MESSAGES * 8,
+	SEG_IDS = SEG_EXPIRY + SEG_MESSAGES * 8,
 };
 
 struct seg_header {
 	char magic[8];
-	uint64_t first;                         /* the segment's name; its first message's id when it was made */
-	uint64_t prev, next;                    /* its neighbours' names; 0 none */
+	uint64_t first;                         /* the segment's name: the id of its first message when it was made */
+	uint64_t prev, next;                    /* names of its neighbours; 0 none */
 	uint32_t done;                          /* messages that are gone */
-	uint32_t n;                             /* messages, where the segment is not the newest */
+	uint32_t n;                             /* messages; not kept up in the newest segment */
 	uint32_t names, names_len;
 	uint64_t log_len;
-	uint32_t sparse;                        /* 1: ids stand in the index */
+	uint32_t sparse;                        /* 1: the index lists the ids */
 	uint32_t variant;                       /* which rewriting of the log: 0 is ID.log, else ID.VARIANT.log */
-	uint64_t salt;                          /* random: what another segment has left on the disk is not ours */
+	uint64_t salt;                          /* random: tells this segment's data from another's left on the disk */
 	uint32_t sum;                           /* of `first`, and of all from n to salt */
 	uint32_t unused;
 };
@@ -45,27 +55,27 @@ struct seg_header {
 /* slot.flags */
 enum {
 	SLOT_BIG = 1,                           /* the payload is in ID.big */
-	SLOT_SYNC = 2,                          /* its sender waits for its end */
-	SLOT_EXPIRES = 4,                       /* its expiry stands in the index */
-	SLOT_OFFER = 8,                          /* an offer: the payload comes through ID.meet, from the process whose */
-	                                        /* number stands in the place of the due time */
+	SLOT_SYNC = 2,                          /* the sender waits for completion */
+	SLOT_EXPIRES = 4,                       /* the index has its expiry */
+	SLOT_OFFER = 8,                         /* the payload comes through ID.meet, from the process whose number */
+	                                        /* is in place of the due time */
 };
 
 struct slot {
 	uint64_t len;                           /* payload bytes */
 	uint64_t time_us;                       /* when it was sent */
-	uint32_t off;                           /* its frame's place in the log */
-	uint32_t sum;                           /* seg_bind of its frame's hash_sum */
+	uint32_t off;                           /* where its frame begins in the log */
+	uint32_t sum;                           /* seg_bind of the frame's hash_sum */
 	uint16_t head_len;                      /* bytes of the header line */
 	uint16_t flags;
-	uint16_t tag, source;                   /* places in the table of names */
+	uint16_t tag, source;                   /* numbers in the table of names */
 };
 
 _Static_assert(sizeof(struct slot) == 32, "a slot is 32 bytes");
 
 /*
- * seg_bind -- the sum of a frame, bound to the segment with that salt and to message id: so that neither a slot nor a
- * frame of another message, which a power cut brings back, is taken for this one's.
+ * seg_bind -- a frame's sum bound to the segment with that salt and to message id, so that a slot or frame of another
+ * message that a power cut brings back does not pass for this one's.
  */
 static inline uint32_t
 seg_bind(uint32_t frame_sum, uint64_t salt, uint64_t id)
@@ -73,13 +83,13 @@ seg_bind(uint32_t frame_sum, uint64_t salt, uint64_t id)
 	return frame_sum ^ (uint32_t)((salt ^ id) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
-/* A message's state: status, tries and owner in one word, so that it changes at one stroke. */
+/* A message's state: status, tries and owner in one word, so that it changes in one write. */
 enum state_status {
 	STATE_READY = 0,
 	STATE_CLAIMED = 1,                      /* owner: the claimer's process number */
 	STATE_DELAYED = 2,                      /* ready from its due time on */
 	STATE_DONE = 3,                         /* gone: received */
-	STATE_DROPPED = 4,                      /* gone: expired, withdrawn, or displaced */
+	STATE_DROPPED = 4,                      /* gone: expired, withdrawn, evicted, damaged */
 };
 
 #define STATE_OWNER_BITS 48
@@ -112,123 +122,141 @@ state_make(enum state_status status, unsigned tries, uint64_t owner)
 
 _Static_assert(sizeof(struct seg_header) == 80, "letterbox(5) says so");
 
-/* How a segment's files are opened. */
+/* How the files of a segment are opened. */
 enum seg_access {
-	SEG_ALONE,                              /* the owner of the mailbox alone writes in its directory */
-	SEG_SHARED,                             /* others do too: a file may be a link to one that is no business of theirs */
+	SEG_ALONE,                              /* only the owner of the mailbox writes in its directory */
+	SEG_SHARED,                             /* others do too: a file with another name may be a planted link */
 	SEG_LOOK,                               /* read only */
 };
 
-/* seg_slot_sound -- whether there is any log that its frame could stand in: each slot that seg_read_slots gives is. */
+/* seg_access -- how to open them in a mailbox of this mode (mode.h). */
+enum seg_access seg_access(unsigned mode);
+
+struct seg {
+	enum seg_access access;
+	int dir_fd;
+	int idx_fd, log_fd;                     /* -1: not open */
+	struct seg_header h;
+};
+
+#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 } }
+
+/* seg_slot_sound -- whether any log could hold the slot's frame. */
 bool seg_slot_sound(const struct slot *s);
 
-/* slot_frame_len -- the bytes of its frame in the log. */
+/* slot_frame_len -- bytes of the frame in the log. */
 static inline uint32_t
 slot_frame_len(const struct slot *s)
 {
 	return s->head_len + (s->flags & SLOT_BIG ? 0 : (uint32_t)s->len) + 1;
 }
 
-struct seg {
-	enum seg_access access;
-	int dir_fd;
-	int idx_fd;                             /* -1: not open */
-	int log_fd;                             /* -1: not open yet */
-	struct seg_header h;
-};
+/* Functions below that return int return 0, or -1 with errno, unless they say otherwise. */
 
-#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 } }
-
-/* seg_access -- how, in a mailbox of this mode (mode.h). */
-enum seg_access seg_access(unsigned mode);
-
-/* seg_create -- make the segment named first, empty; what an interrupted maker left of it goes.  mode: the mailbox's.  0, or -1. */
+/* seg_create -- make the empty segment named first, replacing files that a crash left.  mode: the mailbox's. */
 int seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode);
 
 /*
- * seg_open -- open the segment named first.
- * Returns 0, or -1: EBADMSG where it is none, or its header cannot be; or errno of open(2).
+ * seg_open -- open the segment named first.  seg_open_index -- open it by ID.SUFFIX, as "idx.new" of a rewriting.
+ * Return 0, or -1: EBADMSG the index is none or its header is not sound; or errno of open(2).
  */
 int seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access);
+int seg_open_index(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const char *suffix);
 
-/* seg_open_new -- the same by the index of a rewriting, ID.idx.new. */
-int seg_open_new(struct seg *s, int dir_fd, uint64_t first, enum seg_access access);
-
-/* seg_extend -- have the entries of n places there to be read: as zeros, where the file was too short.  0, or -1. */
+/* seg_extend -- grow an index that is too short, so that the entries of n messages read as zeros. */
 int seg_extend(const struct seg *s, uint32_t n);
 
 /* seg_log -- the log's descriptor, opened at the first call.  Returns it, or -1. */
 int seg_log(struct seg *s);
 
+/* seg_close -- close the files; errno stays. */
 void seg_close(struct seg *s);
 
-/* seg_remove -- remove a segment's files, and close it.  Returns 0, or -1 where one of them is still there. */
+/* seg_remove -- remove the segment's files and close it; errno stays.  Returns 0, or -1: a file is still there. */
 int seg_remove(struct seg *s);
 
-/* seg_read_links -- read again what others change in the header: prev and done.  Returns 0, or -1. */
+/* seg_read_links -- read prev and done again, which other processes change. */
 int seg_read_links(struct seg *s);
 
-/* seg_write_header -- write the whole header.  seg_write_done: only the count of messages gone.  0, or -1. */
+/* seg_write_header, seg_write_done, seg_write_extent -- write the header; only done; only what is in use (n to sum). */
 int seg_write_header(struct seg *s);
 int seg_write_done(const struct seg *s);
-
-/* seg_write_extent -- write how much of the segment is in use, as s->h has it, and nothing else.  0, or -1. */
 int seg_write_extent(struct seg *s);
 
 /*
- * seg_*: read or write n consecutive entries from place pos on.
- * Return 0, or -1: EBADMSG where they are missing, or a slot cannot be: one whose frame is longer than any, or stands
- * where no log reaches.
+ * seg_read, seg_write, seg_write_one -- n words of a region, from place pos on.
+ * seg_read_slots, seg_write_slots -- n slots.
+ * A read fails with EBADMSG where the file ends before, or a slot is not sound.
  */
-int seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
-/* seg_read_raw -- slots as they stand, sound or not. */
-int seg_read_raw(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
-int seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots);
-int seg_read_states(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states);
-int seg_write_states(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *states);
-int seg_read_due(const struct seg *s, uint32_t pos, uint64_t *due_us);
-int seg_write_due(const struct seg *s, uint32_t pos, uint64_t due_us);
-int seg_read_expiry(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *expiry_us);
-int seg_write_expiry(const struct seg *s, uint32_t pos, uint64_t expiry_us);
-int seg_write_ids(const struct seg *s, uint32_t pos, uint32_t n, const uint64_t *ids);
+int seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, uint64_t *words);
+int seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words);
 
-/*
- * seg_reserve -- give the states of places [pos, pos + n) their room on disk, so that a full disk stops senders and
- * never receivers.  Returns 0, or -1.
- */
+static inline int
+seg_write_one(const struct seg *s, enum seg_region region, uint32_t pos, uint64_t word)
+{
+	return seg_write(s, region, pos, 1, &word);
+}
+
+int seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
+int seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots);
+
+#define seg_read_states(s, pos, n, states) seg_read(s, SEG_STATES, pos, n, states)
+#define seg_write_states(s, pos, n, states) seg_write(s, SEG_STATES, pos, n, states)
+#define seg_read_due(s, pos, due_us) seg_read(s, SEG_DUE, pos, 1, due_us)
+#define seg_write_due(s, pos, due_us) seg_write_one(s, SEG_DUE, pos, due_us)
+#define seg_read_expiry(s, pos, n, expiry_us) seg_read(s, SEG_EXPIRY, pos, n, expiry_us)
+#define seg_write_expiry(s, pos, expiry_us) seg_write_one(s, SEG_EXPIRY, pos, expiry_us)
+#define seg_write_ids(s, pos, n, ids) seg_write(s, SEG_IDS, pos, n, ids)
+
+/* Where seg_next is.  The caller sets n, and raw; the rest is zeros. */
+struct seg_cursor {
+	uint32_t n;                             /* messages of the segment */
+	bool raw;                               /* slots that are not sound are no error */
+	uint32_t pos;                           /* the message that seg_next gave last, with its state and slot */
+	uint64_t state;
+	struct slot *slot;
+	uint32_t next;
+	uint64_t states[SEG_BLOCK];
+	struct slot slots[SEG_BLOCK];
+};
+
+/* seg_next -- go to the next message, from the first on.  Returns 1, 0 at the end, or -1. */
+int seg_next(const struct seg *s, struct seg_cursor *c);
+
+/* seg_reserve -- allocate the states of places [pos, pos + n), so that a full disk stops senders, never receivers. */
 int seg_reserve(const struct seg *s, uint32_t pos, uint32_t n);
 
-/* seg_id -- the id of the message at place pos.  0 on error. */
+/* seg_id -- the id of the message at place pos.  Returns 0 on error. */
 uint64_t seg_id(const struct seg *s, uint32_t pos);
 
-/* seg_find -- the first place, of n, whose id is not below id (n where there is none). */
+/* seg_find -- the first place, of n, whose id is not below id; n where there is none. */
 uint32_t seg_find(const struct seg *s, uint32_t n, uint64_t id);
 
-/* seg_file -- the name of a segment's file.  variant: seg_header's; suffix: "idx", "log", "big", "meet".  SEG_NAME_BYTES. */
+/* seg_file -- the name of a segment's file.  variant: see seg_header; suffix: "log", ...; name: SEG_NAME_BYTES. */
 void seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix);
 
 /*
- * seg_parse_file -- take a file's name apart.
- * Returns the suffix's first letter ('i', 'l', 'b', 'm' for meet, 'n' for idx.new), or 0 where it is no file of a segment.
+ * seg_parse_file -- take the name of a file apart.
+ * Returns the first letter of the suffix (idx, log, big, meet), 'n' for idx.new, or 0: no file of a segment.
  */
 char seg_parse_file(const char *name, uint64_t *id, uint32_t *variant);
 
-/* The table of names as read: entries of a length byte and the bytes. */
+/* The table of names as read: for each entry a length byte and the name. */
 struct names {
 	uint32_t n, len;
-	uint16_t at[SEG_NAMES];                 /* where each entry stands in text */
+	uint16_t at[SEG_NAMES];                 /* where each entry begins in text */
 	char text[SEG_NAMES_BYTES];
 };
 
-/* names_read -- read the table up to n entries of len bytes in all; what t holds already is kept.  0, or -1. */
+/* names_read -- read the table up to n entries of len bytes in all; entries that t has already are not read again. */
 int names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len);
 
-/* names_write -- write what t holds from entry number from on.  0, or -1. */
+/* names_write -- write the entries of t from number `from` on. */
 int names_write(const struct names *t, const struct seg *s, uint32_t from);
 
 struct slice names_get(const struct names *t, uint32_t i);
 
-/* names_add -- the number of name in t, appended where it is new.  Returns it, or -1 where the table is full. */
+/* names_add -- the number of name in t, appended if it is new.  Returns it, or -1: the table is full. */
 long names_add(struct names *t, struct slice name);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * bell: a FIFO's hang-up as a wake-up.
+ * wakefifo: a FIFO's hang-up as a wake-up.  A crash leaves the FIFO (wakefifo.h).
  *
- * Source: fs/pipe.c of Linux: a reader that has opened a FIFO with no writer is told POLLHUP only once a writer has
- * come and gone since.
+ * Source: fs/pipe.c of Linux: a reader that opened a FIFO with no writer gets POLLHUP only once a writer has come and
+ * gone since.
  */
 #include "mailbox/disk/wakefifo.h"
 
@@ -14,29 +14,20 @@
 #include "base/num.h"
 #include "base/safefile.h"
 
-void
-wakefifo_name(char *name, uint64_t number)
+/* name_of -- the name of a process's file.  Returns name. */
+static const char *
+name_of(char *name, uint64_t number, const char *suffix)
 {
 	size_t n = num_decimal(name, number);
 
-	memcpy(name + n, ".wake", sizeof ".wake");
+	memcpy(name + n, suffix, strlen(suffix) + 1);
+	return name;
 }
 
 void
 wakefifo_spool_name(char *name, uint64_t number)
 {
-	size_t n = num_decimal(name, number);
-
-	memcpy(name + n, ".spool", sizeof ".spool");
-}
-
-static int
-open_end(int dir_fd, uint64_t number, int access)
-{
-	char name[WAKEFIFO_NAME_MAX];
-
-	wakefifo_name(name, number);
-	return safefile_open_fifo(dir_fd, name, access);
+	name_of(name, number, ".spool");
 }
 
 int
@@ -44,22 +35,18 @@ wakefifo_make(int dir_fd, uint64_t number, unsigned mode)
 {
 	char name[WAKEFIFO_NAME_MAX];
 
-	wakefifo_name(name, number);
-	return safefile_make_fifo(dir_fd, name, mode);
+	return safefile_make_fifo(dir_fd, name_of(name, number, ".wake"), mode);
 }
 
 int
 wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
 {
-	char byte;
-	bool held;
+	char name[WAKEFIFO_NAME_MAX], byte;
 
 	close(fd);
-	fd = open_end(dir_fd, number, O_RDONLY);
-	if (fd == -1)
-		return -1;
-	held = read(fd, &byte, 1) == -1 && errno == EAGAIN;
-	if (!held)
+	fd = safefile_open_fifo(dir_fd, name_of(name, number, ".wake"), O_RDONLY);
+	/* EAGAIN: there is a writer */
+	if (fd == -1 || read(fd, &byte, 1) != -1 || errno != EAGAIN)
 		return fd;
 	close(fd);
 	wakefifo_remove(dir_fd, number);
@@ -69,7 +56,9 @@ wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
 int
 wakefifo_ring_open(int dir_fd, uint64_t number)
 {
-	return open_end(dir_fd, number, O_WRONLY);
+	char name[WAKEFIFO_NAME_MAX];
+
+	return safefile_open_fifo(dir_fd, name_of(name, number, ".wake"), O_WRONLY);
 }
 
 int
@@ -77,6 +66,5 @@ wakefifo_remove(int dir_fd, uint64_t number)
 {
 	char name[WAKEFIFO_NAME_MAX];
 
-	wakefifo_name(name, number);
-	return safefile_remove(dir_fd, name);
+	return safefile_remove(dir_fd, name_of(name, number, ".wake"));
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* want: heads of fixed size, then texts.  A crash leaves an entry whose owner is dead; it is void, and goes when it is met. */
+/*
+ * want: read and write the table.  A crash leaves an entry whose owner is dead: the next process to see it voids it.
+ *
+ * Heads of a fixed size come first, so that a few calls read all of them; then the texts of the filters, which few
+ * wants have and few readers need.
+ */
 #include "mailbox/disk/want.h"
 
 #include <errno.h>
@@ -8,10 +13,6 @@
 
 #include "base/io.h"
 
-/*
- * Heads come first, one after another, so that a few calls look through all of them; then the texts of the filters,
- * which few wants have and few readers need.
- */
 #define HEAD_LEN offsetof(struct want, filter.text)
 
 enum {
@@ -35,7 +36,7 @@ text_at(uint32_t index)
 	return (uint64_t)WANT_MAX * WANT_HEAD + (uint64_t)index * TEXT_SIZE;
 }
 
-/* read_bytes -- n bytes; beyond the end of the file there are zeros. */
+/* read_bytes -- read n bytes; beyond the end of the file they are zeros. */
 static int
 read_bytes(int fd, uint64_t at, void *buf, size_t n)
 {
@@ -73,7 +74,7 @@ want_write(int fd, uint32_t index, const struct want *w)
 {
 	if (w->filter.len > 0 && io_pwrite(fd, w->filter.text, w->filter.len, text_at(index)) == -1)
 		return -1;
-	/* all of its place: who reads several at once meets no end of the file among them */
+	/* the whole place, so that the file does not end within a head */
 	return io_pwrite(fd, w, WANT_HEAD, head_at(index));
 }
 
@@ -105,18 +106,18 @@ want_void(int fd, uint32_t index)
 	return io_pwrite(fd, &none, sizeof none, head_at(index) + offsetof(struct want, owner));
 }
 
-/* A block of heads, and the want that was read last from it. */
+/* A block of heads, and the one of them that was asked for last.  n: 0 to begin with. */
 struct heads {
-	char *block;                    /* HEADS * WANT_HEAD bytes */
-	uint32_t from, n;               /* which are in it */
+	uint32_t from, n;               /* the block's entries */
 	struct want w;
+	char block[HEADS * WANT_HEAD];
 };
 
-/* head -- the head of entry index, as heads->w, its block read where it is not the one in hand.  Returns 0, or -1. */
+/* head -- have the head of entry index, of n, as heads->w; reads its block at need.  Returns 0, or -1. */
 static int
 head(int fd, uint32_t index, uint32_t n, struct heads *heads)
 {
-	if (index < heads->from || index >= heads->from + heads->n) {
+	if (heads->n == 0 || index < heads->from || index >= heads->from + heads->n) {
 		heads->from = index - index % HEADS;
 		heads->n = n - heads->from < HEADS ? n - heads->from : HEADS;
 		if (read_bytes(fd, head_at(heads->from), heads->block, (size_t)heads->n * WANT_HEAD) == -1)
@@ -126,7 +127,7 @@ head(int fd, uint32_t index, uint32_t n, struct heads *heads)
 	return 0;
 }
 
-/* see -- what one want of the kind tells of the crowd. */
+/* see -- add one want of the kind to the crowd. */
 static void
 see(struct want_crowd *crowd, const struct want *w, bool first)
 {
@@ -142,8 +143,7 @@ int
 want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
     struct want_crowd *crowd)
 {
-	char block[HEADS * WANT_HEAD];
-	struct heads heads = { .block = block };
+	struct heads heads = { .n = 0 };
 	const struct want *w = &heads.w;
 	bool first = true;
 	int found = 0, j;
@@ -171,8 +171,7 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_pla
 int
 want_free_place(int fd, uint32_t n)
 {
-	char block[HEADS * WANT_HEAD];
-	struct heads heads = { .block = block };
+	struct heads heads = { .n = 0 };
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (head(fd, i, n, &heads) == -1)
@@ -186,8 +185,7 @@ want_free_place(int fd, uint32_t n)
 int
 want_used(int fd, uint32_t n)
 {
-	char block[HEADS * WANT_HEAD];
-	struct heads heads = { .block = block };
+	struct heads heads = { .n = 0 };
 
 	for (; n > 0; n--) {
 		if (head(fd, n - 1, n, &heads) == -1)
