@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stable: a crash in it leaves messages that are in the mailbox and whose sender has not said so. */
+/* groupsync: a crash in it leaves messages that are in the mailbox and whose sender has not said so. */
 #include "mailbox/send/groupsync.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ sync_files(const struct mbox *m, bool names)
 	return names ? io_sync(m->dir_fd) : 0;
 }
 
-/* lead -- with the sync lock held: sync for all that are there, unless somebody has. */
+/* lead -- with the sync lock held: sync for all that are there, unless another has.  Returns 0, or -1. */
 static int
 lead(struct mbox *m, uint64_t first, uint64_t last, bool named)
 {
@@ -78,7 +78,7 @@ groupsync_wait(struct mbox *m, uint64_t first, uint64_t last, bool named)
 	int r, err;
 
 	if (m->seg.idx_fd == -1 || m->seg.log_fd == -1) {
-		errno = EIO;            /* what we wrote by is closed: another descriptor may not be told of an error */
+		errno = EIO;            /* what we wrote by is closed: an error might not be reported to another descriptor */
 		return -1;
 	}
 	if (reclock_take(m->lock_fd, MBOX_GROUPSYNC, clock_after(LEADER_NS)) == -1)
