@@ -62,15 +62,12 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 	if (txn_begin(m) == -1 || seg_read_due(&m->seg, item->pos, &sender) == -1)
 		return -1;
 	lives = !expired && mbox_lives(m, sender);
-	if (lives) {
+	if (lives)
 		*fd = safefile_open_fifo(m->dir_fd, name, O_RDONLY);
-		if (*fd == -1 && errno != ENOENT)
-			return -1;
-	}
-	if (*fd != -1) {
+	if (*fd != -1)
 		m->ctl.orphans |= safefile_remove(m->dir_fd, name) == -1;
-		return 1;
-	}
+	if (lives && (*fd != -1 || errno != ENOENT))
+		return *fd != -1 ? 1 : -1;
 	if (!lives)
 		return settle_gone(m, item, 1, STATE_READY, STATE_DROPPED, KEEP);
 	/* a receiver was killed between these two calls: its sender makes a new one */

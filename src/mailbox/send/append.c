@@ -174,12 +174,20 @@ newest_segment(struct append *p)
 	return names_read(&p->names, &m->seg, c->names, c->names_len);
 }
 
-/* number_names -- find the numbers of n messages' names, new ones added.  Returns for how many messages there is room. */
+/* number_name -- have the number of a batch's name in p->number.  Returns whether there is room for it. */
+static bool
+number_name(struct append *p, const struct batch *b, uint16_t name)
+{
+	if (p->number[name] == -1)
+		p->number[name] = (int32_t)names_add(&p->names, b->name[name]);
+	return p->number[name] != -1;
+}
+
+/* number_names -- number_name, for n messages.  Returns for how many there is room. */
 static uint32_t
 number_names(struct append *p, const struct batch *b, uint32_t n)
 {
 	const struct slot *s = b->slots + b->from, *known = NULL;
-	long got;
 
 	for (uint32_t i = 0; i < b->names; i++)
 		p->number[i] = -1;
@@ -187,23 +195,15 @@ number_names(struct append *p, const struct batch *b, uint32_t n)
 		/* neighbours mostly have the same */
 		if (known != NULL && s->tag == known->tag && s->source == known->source)
 			continue;
-		for (int k = 0; k < 2; k++) {
-			uint16_t name = k == 0 ? s->tag : s->source;
-
-			if (p->number[name] != -1)
-				continue;
-			got = names_add(&p->names, b->name[name]);
-			if (got == -1)
-				return i;
-			p->number[name] = (int32_t)got;
-		}
+		if (!number_name(p, b, s->tag) || !number_name(p, b, s->source))
+			return i;
 	}
 	return n;
 }
 
 /*
  * write_slots -- write the slots of n messages of b from place pos of the segment on, with their places in the log and
- * the numbers of their names.  bytes: gets what they cost.  Returns 0, or -1.
+ * the numbers of their names; and their expiries.  bytes: gets what they cost.  Returns 0, or -1.
  */
 static int
 write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
@@ -229,22 +229,14 @@ write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, u
 			if (s->time_us == 0)
 				s->time_us = now != 0 ? now : (now = clock_wall_us());
 			*bytes += batch_cost(s->len);
+			if (!(s->flags & SLOT_EXPIRES))
+				continue;
+			p->m->ctl.expires = 1;
+			if (seg_write_expiry(&p->m->seg, pos + i + j, b->expiries[b->from + i + j]) == -1)
+				return -1;
 		}
 		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
 			return -1;
-	}
-	return 0;
-}
-
-static int
-write_expiries(struct mbox *m, uint32_t pos, uint32_t n, const struct batch *b)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		if (!(b->slots[b->from + i].flags & SLOT_EXPIRES))
-			continue;
-		if (seg_write_expiry(&m->seg, pos + i, b->expiries[b->from + i]) == -1)
-			return -1;
-		m->ctl.expires = 1;
 	}
 	return 0;
 }
@@ -258,7 +250,7 @@ finish_append(struct append *p)
 
 	/* we are admitted: the next in the queue may fit as well */
 	if ((m->waiter.posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1
-	    || (waits && completion_post(m, m->ctl.next - 1) == -1))
+	    || (waits && wait_post(m, WANT_END, NULL, m->ctl.next - 1) == -1))
 		return -1;
 	if (waits && !m->waiter.posted) {
 		errno = ENOSPC;         /* without our want no process could tell us how it ended */
@@ -288,7 +280,7 @@ append(struct append *p, struct batch *b, uint32_t n)
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1) || write_expiries(m, pos, n, b) == -1
+	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1)
 	    || write_slots(p, b, pos, n, &bytes) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;

@@ -14,12 +14,6 @@
 
 enum { KEEP = 4096 };                           /* bytes of log that stay when it was the last message */
 
-int
-completion_post(struct mbox *m, uint64_t id)
-{
-	return wait_post(m, WANT_END, NULL, id);
-}
-
 /* claimed_state -- completion_state of a message that is claimed. */
 static int
 claimed_state(const struct mbox *m, const struct item *item)
@@ -68,12 +62,6 @@ completion_withdraw(struct mbox *m, uint64_t id)
 	if (settle_find(m, id, &item, &status) != 1 || txn_begin(m) == -1)
 		return -1;
 	return settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP);
-}
-
-int
-completion_end(struct mbox *m)
-{
-	return txn_end(m, wait_down(m));
 }
 
 uint64_t
@@ -125,14 +113,14 @@ completion_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 			return -1;
 		if (state == -1 || state > COMPLETION_TAKEN || r != 1)
 			break;
-		if (txn_end(m, completion_post(m, id)) == -1)
+		if (txn_end(m, wait_post(m, WANT_END, NULL, id)) == -1)
 			return -1;
 	}
 	if (state == COMPLETION_RECEIVED || state == COMPLETION_DROPPED)
 		why = state == COMPLETION_RECEIVED ? 0 : ECANCELED;
 	else if (state == -1 || completion_withdraw(m, id) == -1)
 		why = errno;
-	if (completion_end(m) == -1 && why != 0)
+	if (txn_end(m, wait_down(m)) == -1 && why != 0)
 		why = errno;
 	errno = why;
 	return why == 0 ? 0 : -1;

@@ -2,7 +2,7 @@
 /*
  * completion: what becomes of a message whose sender waits for that.
  *
- * The sender's want is posted in the section in which the message is appended.  The process that ends the message writes
+ * The sender's want (WANT_END) is posted in the section in which the message is appended.  The process that ends the message writes
  * how into the want's mark, before the state that says so, and so before the segment with that state can go.
  */
 #ifndef MAILBOX_SEND_COMPLETION_H
@@ -19,9 +19,6 @@ enum completion_state {
 	COMPLETION_RECEIVED,
 	COMPLETION_DROPPED,             /* it left the mailbox without being received */
 };
-
-/* completion_post -- with the lock held: post our want for the end of message id.  The caller commits.  Returns 0, or -1. */
-int completion_post(struct mbox *m, uint64_t id);
 
 /*
  * completion_state -- with the lock held: what has become of message id, for which our want is posted.
@@ -50,8 +47,5 @@ uint64_t completion_lock_deadline(uint64_t deadline_ns);
  * Returns 0, or -1: ETIMEDOUT, EINTR, EIDRM, ECANCELED (it left the mailbox without being received), or errno.
  */
 int completion_await(struct mbox *m, uint64_t id, uint64_t deadline_ns);
-
-/* completion_end -- with the lock held: take our want down, commit and unlock.  Returns 0, or -1. */
-int completion_end(struct mbox *m);
 
 #endif

@@ -32,7 +32,7 @@ close_fifo(struct handover *t)
 static int
 keep_waiting(struct handover *t)
 {
-	return txn_end(t->post->m, completion_post(t->post->m, t->post->last_id));
+	return txn_end(t->post->m, wait_post(t->post->m, WANT_END, NULL, t->post->last_id));
 }
 
 /* over -- with the lock held: the offer has ended, or is given up.  Commits and unlocks.  err: errno afterwards. */
@@ -41,7 +41,7 @@ over(struct handover *t, int err)
 {
 	t->offered = t->back = false;
 	close_fifo(t);
-	if (completion_end(t->post->m) == -1)
+	if (txn_end(t->post->m, wait_down(t->post->m)) == -1)
 		err = errno;
 	errno = err;
 	return -1;
@@ -89,11 +89,13 @@ note(struct handover *t, int state, struct item *item)
 	return t->done ? COMPLETION_RECEIVED : -1;
 }
 
-/* may_stay -- with the lock held: whether to wait for a receiver.  Returns 1, 0 or -1. */
+/* unserved -- with the lock held: why not to wait for a receiver, as errno; 0: wait. */
 static int
-may_stay(struct handover *t)
+unserved(struct handover *t)
 {
-	return t->tries == 0 || !t->while_served ? 1 : request_served(t->post->m, t->tag, t->source);
+	int served = t->tries == 0 || !t->while_served ? 1 : request_served(t->post->m, t->tag, t->source);
+
+	return served == 1 ? 0 : served == 0 ? EOWNERDEAD : errno;
 }
 
 /* offer_anew -- with the lock held, and the offer ours: it is ready again.  Unlocks.  Returns 0, or -1. */
@@ -102,12 +104,12 @@ offer_anew(struct handover *t)
 {
 	struct mbox *m = t->post->m;
 	struct item item;
-	int state = completion_state(m, t->post->last_id, &item), stay = may_stay(t);
+	int why = unserved(t), state;
 
-	if (stay != 1)
-		return give_up(t, stay == 0 ? EOWNERDEAD : errno);
-	/* may_stay may have gone to another segment */
-	if (state != COMPLETION_BACK || completion_state(m, t->post->last_id, &item) != COMPLETION_BACK)
+	if (why != 0)
+		return give_up(t, why);
+	state = completion_state(m, t->post->last_id, &item);
+	if (state != COMPLETION_BACK)
 		return over(t, state == -1 ? errno : ECANCELED);
 	t->fd = offer_again(m, &item);
 	if (t->fd == -1)
@@ -125,26 +127,20 @@ look(struct handover *t, int r)
 {
 	struct mbox *m = t->post->m;
 	struct item item;
-	int why, stay;
+	int why, state = completion_look(m, t->post->last_id, r, t->deadline_ns, &item, &why);
 
-	switch (note(t, completion_look(m, t->post->last_id, r, t->deadline_ns, &item, &why), &item)) {
-	case COMPLETION_TAKEN:
+	state = note(t, state, &item);
+	if (state == COMPLETION_TAKEN)
 		return txn_end(m, 1);           /* what had expired is gone */
-	case COMPLETION_RECEIVED:
-		return 1;
-	case COMPLETION_BACK:
-		/* taken and put back: nothing of it has been read, and we still have it all */
-		if (r != 1)
-			return give_up(t, why);
+	if (state == COMPLETION_RECEIVED || state == -1)
+		return state == -1 ? -1 : 1;
+	if (r != 1)
+		return give_up(t, why);
+	/* taken and put back: nothing of it has been read, and we still have it all */
+	if (state == COMPLETION_BACK)
 		return clock_mono_ns() < t->pause_ns ? keep_waiting(t) : offer_anew(t);
-	case COMPLETION_WAITS:
-		stay = may_stay(t);
-		if (r != 1 || stay != 1)
-			return give_up(t, r != 1 ? why : stay == 0 ? EOWNERDEAD : errno);
-		return keep_waiting(t);
-	default:
-		return -1;
-	}
+	why = unserved(t);
+	return why != 0 ? give_up(t, why) : keep_waiting(t);
 }
 
 /* await_taken -- sleep until the offer, which stands or is ours again, is taken.  Returns 0, or -1. */
@@ -179,7 +175,7 @@ begin_writing(struct handover *t, const struct message *head)
 		splice_widen(t->fd);
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
-	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
+	t->writer->kind = WRITER_PIPE;          /* no other process writes to it */
 	t->writer->deadline_ns = t->end_ns != 0 ? t->end_ns : CLOCK_NEVER;
 	return writer_begin(t->writer, head);
 }
@@ -228,23 +224,18 @@ hear(struct handover *t)
 {
 	struct mbox *m = t->post->m;
 	struct item item;
+	int state;
 
 	if (txn_lock(m, t->end_ns != 0 ? completion_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
 		return -1;
-	switch (note(t, completion_state(m, t->post->last_id, &item), &item)) {
-	case COMPLETION_TAKEN:
-		return keep_waiting(t) == -1 ? -1 : 1;
-	case COMPLETION_RECEIVED:
+	state = note(t, completion_state(m, t->post->last_id, &item), &item);
+	if (state == COMPLETION_RECEIVED)
 		return 0;
-	case COMPLETION_BACK:
-		if (keep_waiting(t) == 0)
-			errno = EPIPE;
-		return -1;
-	case COMPLETION_WAITS:
-		return over(t, errno);
-	default:
-		return -1;
-	}
+	if (state == COMPLETION_TAKEN)
+		return keep_waiting(t) == -1 ? -1 : 1;
+	if (state == COMPLETION_BACK && keep_waiting(t) == 0)
+		errno = EPIPE;
+	return state == COMPLETION_WAITS ? over(t, EPIPE) : -1;
 }
 
 /* written -- what became of a write, r: a broken pipe may be the end of a receiver that is done, or wants no more. */

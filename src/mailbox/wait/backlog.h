@@ -2,14 +2,9 @@
 /*
  * backlog: a cursor over the messages of a mailbox, in the order of their ids, read a block at a time.
  *
- *     backlog_begin(&c, m, from, below, BACKLOG_LIVE);
- *     while ((r = backlog_next(&c)) == 1)
- *             ... c.state, c.pos; backlog_id, backlog_slot ...
- *
- * With the lock held.  It moves m->seg: the message stands at c.pos in that segment, which may be changed there (settle.h).
- * A block is seen as it was when it was read, so only the message at hand, and those before it, may be changed meanwhile.
- * Where the last message of a segment goes, and the segment with it, the cursor goes on in the next one.  Nothing else
- * may move m->seg as long as the cursor is used.  The cursor itself changes nothing.
+ * With the lock held.  The cursor changes nothing but m->seg: the message stands at c->pos in that segment.  A block is
+ * seen as it was when it was read, so only the message at hand, and those before it, may be changed meanwhile; where with
+ * its last message a segment goes, the cursor goes on in the next.  Nothing else may move m->seg while the cursor is used.
  */
 #ifndef MAILBOX_WAIT_BACKLOG_H
 #define MAILBOX_WAIT_BACKLOG_H
@@ -42,11 +37,9 @@ struct backlog {
 	struct mbox *m;
 	uint64_t from, below, next, names_of;
 	unsigned wanted;
-	struct seg *seg;                /* m->seg, or where that is to stay: */
-	struct seg apart;
-	bool stays;
-	uint32_t block, n, i, end;      /* the block, its messages, the next of them; where the segment ends */
-	uint32_t slots, expiries;       /* how many of the block's have been read */
+	int keep_fd;                    /* of backlog_first: the index of a segment that is to stay open; -1 */
+	uint32_t block, n, i, end;      /* where the block begins, its messages, the next; where the segment ends */
+	bool slots, expiries;           /* of the block: whether they have been read */
 	uint64_t states[BACKLOG_BLOCK], expiry[BACKLOG_BLOCK];
 	struct slot slot_of[BACKLOG_BLOCK];
 };
@@ -58,7 +51,7 @@ void backlog_begin(struct backlog *c, struct mbox *m, uint64_t from, uint64_t be
 int backlog_next(struct backlog *c);
 
 /* backlog_ends -- whether the next message, if any, is in another block, and perhaps in another segment. */
-bool backlog_ends(const struct backlog *c);
+bool backlog_ends(struct backlog *c);
 
 /* backlog_id -- the message's id.  In a sparse segment it is read from the index. */
 uint64_t backlog_id(const struct backlog *c);
