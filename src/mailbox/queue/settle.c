@@ -10,6 +10,7 @@
 #include "mailbox/box/compact.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/wait/backlog.h"
 #include "mailbox/wait/wake.h"
 
 #define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is kept back for 0.1 s x 2^tries */
@@ -163,28 +164,20 @@ mailbox_retry_us(unsigned tries)
 int
 settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status)
 {
-	uint64_t state, at = id != 0 && id < m->ctl.next ? m->ctl.first_seg : 0;
-	uint32_t n;
+	struct backlog c;
+	int r;
 
 	*item = (struct item){ .id = id };
 	*status = STATE_DONE;
-	for (; at != 0 && at <= id; at = mbox_seg_next(m)) {
-		if (mbox_seg(m, at) == -1)
-			return -1;
-		n = mbox_seg_n(m);
-		item->pos = seg_find(&m->seg, n, id);
-		if (item->pos == n)
-			continue;
-		if (seg_id(&m->seg, item->pos) != id)
-			return 0;
-		if (seg_read_states(&m->seg, item->pos, 1, &state) == -1
-		    || seg_read_slots(&m->seg, item->pos, 1, &item->slot) == -1)
-			return -1;
-		item->tries = state_tries(state);
-		*status = state_status(state);
-		return *status < STATE_DONE;
-	}
-	return 0;
+	backlog_begin(&c, m, id, id + 1, BACKLOG_ANY);
+	r = id == 0 ? 0 : backlog_next(&c);
+	if (r != 1 || backlog_slot(&c) == -1)
+		return r == 1 ? -1 : r;
+	item->slot = c.slot;
+	item->pos = c.pos;
+	item->tries = state_tries(c.state);
+	*status = state_status(c.state);
+	return *status < STATE_DONE;
 }
 
 int

@@ -44,7 +44,7 @@ backlog_ends(struct backlog *c)
 
 	for (; c->i < c->n && c->m->seg.h.first == c->first; c->i++) {
 		status = state_status(c->states[c->i]);
-		if (status < STATE_DONE && c->wanted & 1U << status)
+		if (status <= STATE_DROPPED && c->wanted & 1U << status)
 			return false;
 	}
 	return true;

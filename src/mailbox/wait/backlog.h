@@ -19,12 +19,13 @@ enum { BACKLOG_BLOCK = 256 };           /* messages read at a time */
 /* A cursor needs much stack.  Each page of a frame that the compiler probes costs a one-shot a page fault: out of line. */
 #define OUT_OF_LINE __attribute__((noinline))
 
-/* States to stop at, as bits: those of messages that are in the mailbox. */
+/* States to stop at, as bits. */
 enum {
 	BACKLOG_READY = 1 << STATE_READY,
 	BACKLOG_CLAIMED = 1 << STATE_CLAIMED,
 	BACKLOG_DELAYED = 1 << STATE_DELAYED,
 	BACKLOG_LIVE = BACKLOG_READY | BACKLOG_CLAIMED | BACKLOG_DELAYED,
+	BACKLOG_ANY = BACKLOG_LIVE | 1 << STATE_DONE | 1 << STATE_DROPPED,
 };
 
 struct backlog {

@@ -96,23 +96,16 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	return 0;
 }
 
-/* stop_listening -- another waiter is to listen for drops.  Returns 0, or -1. */
-static int
-stop_listening(struct mbox *m)
-{
-	if (m->listen.bell_fd == -1)
-		return 0;
-	listen_leave(m);
-	return m->ctl.wants == 0 ? 0 : wake_listener(m);
-}
-
 int
 wait_awake(struct mbox *m)
 {
 	struct want w;
 
-	if (stop_listening(m) == -1)
-		return -1;
+	if (m->listen.bell_fd != -1) {
+		listen_leave(m);
+		if (wake_listener(m) == -1)
+			return -1;
+	}
 	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
 		return 0;
 	if (want_read_head(m->want_fd, m->waiter.index, &w) == -1)
