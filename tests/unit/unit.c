@@ -33,6 +33,7 @@
 #include "mailbox/send/append.h"
 #include "mailbox/send/completion.h"
 #include "mailbox/send/spool.h"
+#include "mailbox/wait/wait.h"
 #include "stream/open.h"
 #include "stream/reader.h"
 #include "stream/writer.h"

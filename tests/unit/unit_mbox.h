@@ -177,7 +177,7 @@ send_one(struct mbox *m)
 	if (batch_head(&b, &plain) != 1 || batch_put(&b, "x", 1) != 1 || append_batch(&p, &b, CLOCK_NEVER) == -1
 	    || txn_lock(m, CLOCK_NEVER) == -1)
 		return -1;
-	r = completion_post(m, p.last_id) == 0 && m->waiter.posted ? txn_commit(m) : -1;
+	r = wait_post(m, WANT_END, NULL, p.last_id) == 0 && m->waiter.posted ? txn_commit(m) : -1;
 	txn_unlock(m);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* offer: a crash in it leaves a mailbox that is busy: recount removes a FIFO that no message names. */
+/* offer: a crash in it leaves the mailbox busy: recovery (recover.h) removes a FIFO that no message names. */
 #include "mailbox/queue/offer.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ offer_make(struct mbox *m, uint32_t pos, uint64_t id)
 	if (txn_begin(m) == -1 || seg_write_due(&m->seg, pos, m->number) == -1)
 		return -1;
 	in = safefile_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
-	/* what a call that failed half-way has left */
+	/* one that a call which failed half-way has left */
 	if (in == -1 && errno == EEXIST && unlinkat(m->dir_fd, name, 0) == 0)
 		in = safefile_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
 	if (in == -1)
@@ -39,7 +39,7 @@ offer_make(struct mbox *m, uint32_t pos, uint64_t id)
 	return out;
 }
 
-/* to_sender -- an offer is claimed by its sender, who is told. */
+/* to_sender -- an offer goes to its sender: it is claimed by it, and the sender is woken.  Returns 0, or -1. */
 static int
 to_sender(struct mbox *m, const struct item *item, uint64_t sender, bool tried)
 {
@@ -62,15 +62,12 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 	if (txn_begin(m) == -1 || seg_read_due(&m->seg, item->pos, &sender) == -1)
 		return -1;
 	lives = !expired && mbox_lives(m, sender);
-	if (lives) {
+	if (lives)
 		*fd = safefile_open_fifo(m->dir_fd, name, O_RDONLY);
-		if (*fd == -1 && errno != ENOENT)
-			return -1;
-	}
-	if (*fd != -1) {
+	if (*fd != -1)
 		m->ctl.orphans |= safefile_remove(m->dir_fd, name) == -1;
-		return 1;
-	}
+	if (lives && (*fd != -1 || errno != ENOENT))
+		return *fd != -1 ? 1 : -1;
 	if (!lives)
 		return settle_gone(m, item, 1, STATE_READY, STATE_DROPPED, KEEP);
 	/* a receiver was killed between these two calls: its sender makes a new one */
@@ -78,16 +75,22 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 	return to_sender(m, item, sender, false);
 }
 
+/* find_sender -- the sender of an offer that is claimed.  Returns 1 it lives, 0 it is dead, and the offer dropped, or -1. */
+static int
+find_sender(struct mbox *m, const struct item *item, uint64_t *sender)
+{
+	if (seg_read_due(&m->seg, item->pos, sender) == -1)
+		return -1;
+	return mbox_lives(m, *sender) ? 1 : settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP);
+}
+
 int
 offer_back(struct mbox *m, const struct item *item, bool tried)
 {
 	uint64_t sender;
+	int r = find_sender(m, item, &sender);
 
-	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
-		return -1;
-	if (!mbox_lives(m, sender))
-		return settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP);
-	return to_sender(m, item, sender, tried);
+	return r == 1 ? to_sender(m, item, sender, tried) : r;
 }
 
 int
@@ -95,9 +98,7 @@ offer_redeliver(struct mbox *m, const struct item *item)
 {
 	uint64_t sender;
 
-	if (seg_read_due(&m->seg, item->pos, &sender) == -1)
-		return -1;
-	return mbox_lives(m, sender) ? 0 : settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP);
+	return find_sender(m, item, &sender) == -1 ? -1 : 0;
 }
 
 int

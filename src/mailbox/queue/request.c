@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* call: reads, but for the withdrawal, which is one change. */
+/* request: reads, but for taking a message back, which is one change. */
 #include "mailbox/queue/request.h"
 
 #include "base/clock.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/want.h"
-
-enum { BLOCK = 256 };           /* states read at a time */
+#include "mailbox/wait/backlog.h"
 
 #define LOCK_NS UINT64_C(1000000000)
 
-/* is_offerer -- whether who has claimed the message at place pos is its sender: an offer that he has back. */
+/* is_offerer -- whether owner, which has claimed the message at place pos, is its sender: an offer that was put back. */
 static bool
 is_offerer(const struct mbox *m, uint32_t pos, uint64_t owner)
 {
@@ -19,32 +18,24 @@ is_offerer(const struct mbox *m, uint32_t pos, uint64_t owner)
 	return m->ctl.cap_messages == 0 && seg_read_due(&m->seg, pos, &sender) == 0 && sender == owner;
 }
 
-/* has_claimer -- whether somebody alive has claimed a message, this one or another.  Returns 1, 0 or -1. */
-static int
+/* has_claimer -- whether a living process has claimed a message, this one or another.  Returns 1, 0 or -1. */
+static OUT_OF_LINE int
 has_claimer(struct mbox *m)
 {
-	uint64_t states[BLOCK], left = m->ctl.claimed, at, dead = 0;
-	uint32_t n, step;
+	uint64_t left = m->ctl.claimed, dead = 0, owner;
+	struct backlog c;
+	int r;
 
-	for (at = m->ctl.first_seg; at != 0 && left > 0; at = mbox_seg_next(m)) {
-		if (mbox_seg(m, at) == -1)
+	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_CLAIMED);
+	for (; left > 0 && (r = backlog_next(&c)) != 0; left--) {
+		if (r == -1)
 			return -1;
-		n = mbox_seg_n(m);
-		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0; pos += step) {
-			step = n - pos < BLOCK ? n - pos : BLOCK;
-			if (seg_read_states(&m->seg, pos, step, states) == -1)
-				return -1;
-			for (uint32_t i = 0; i < step; i++) {
-				if (state_status(states[i]) != STATE_CLAIMED)
-					continue;
-				left--;
-				if (state_owner(states[i]) == dead || is_offerer(m, pos + i, state_owner(states[i])))
-					continue;
-				if (mbox_lives(m, state_owner(states[i])))
-					return 1;
-				dead = state_owner(states[i]);
-			}
-		}
+		owner = state_owner(c.state);
+		if (owner == dead || is_offerer(m, c.pos, owner))
+			continue;
+		if (mbox_lives(m, owner))
+			return 1;
+		dead = owner;
 	}
 	return 0;
 }
@@ -64,7 +55,7 @@ request_served(struct mbox *m, struct slice tag, struct slice source)
 	return has_claimer(m);
 }
 
-/* find -- find message id.  lost: gets whether its claimer is dead.  Returns as settle_find. */
+/* find -- settle_find.  lost: gets whether the claimer of the message is dead. */
 static int
 find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status, bool *lost)
 {
@@ -80,41 +71,39 @@ find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status, 
 	return 1;
 }
 
-/* drop -- the message has left the mailbox, unreceived. */
+/* drop -- the message leaves the mailbox, unreceived.  Returns 0, or -1. */
 static int
 drop(struct mbox *m, const struct item *item, enum state_status was)
 {
-	if (txn_begin(m) == -1 || settle_gone(m, item, 1, was, STATE_DROPPED, 0) == -1)
-		return -1;
-	return txn_commit(m);
+	return txn_begin(m) == -1 ? -1 : settle_gone(m, item, 1, was, STATE_DROPPED, 0);
+}
+
+/* look -- request_find, with the lock held; the caller commits. */
+static int
+look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
+{
+	struct item item;
+	enum state_status status;
+	bool lost;
+	int r = find(m, id, &item, &status, &lost);
+
+	if (r != 1)
+		return r == -1 ? -1 : REQUEST_GONE;
+	if (!lost && (status == STATE_CLAIMED || item.tries == 0))
+		return REQUEST_WAITS;
+	r = request_served(m, tag, source);
+	if (r != 0)
+		return r == -1 ? -1 : REQUEST_WAITS;
+	/* looking for other receivers may have moved m->seg */
+	return find(m, id, &item, &status, &lost) != 1 || drop(m, &item, status) == -1 ? -1 : REQUEST_LOST;
 }
 
 int
 request_find(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 {
-	struct item item;
-	enum state_status status;
-	bool lost;
-	int r, found;
-
 	if (txn_lock(m, clock_after(LOCK_NS)) == -1)
 		return -1;
-	r = found = find(m, id, &item, &status, &lost);
-	if (found == 0) {
-		r = REQUEST_GONE;
-	} else if (found == 1 && (lost || (status != STATE_CLAIMED && item.tries > 0))) {
-		r = request_served(m, tag, source);
-		if (r == 0) {
-			/* looking for others may have moved m->seg */
-			r = find(m, id, &item, &status, &lost) != 1 || drop(m, &item, status) == -1 ? -1 : REQUEST_LOST;
-		} else if (r == 1) {
-			r = REQUEST_WAITS;
-		}
-	} else if (found == 1) {
-		r = REQUEST_WAITS;
-	}
-	txn_unlock(m);
-	return r;
+	return txn_end(m, look(m, id, tag, source));
 }
 
 int
@@ -132,6 +121,5 @@ request_take_back(struct mbox *m, uint64_t id)
 		r = 0;
 	if (r == 1 && drop(m, &item, status) == -1)
 		r = -1;
-	txn_unlock(m);
-	return r;
+	return txn_end(m, r);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* call: what has become of a request, as its sender may see it in the mailbox. */
+/* request: what has become of a request, as far as its sender can see that in the mailbox. */
 #ifndef MAILBOX_QUEUE_REQUEST_H
 #define MAILBOX_QUEUE_REQUEST_H
 
@@ -12,12 +12,12 @@
 int request_find(struct mbox *m, uint64_t id, struct slice tag, struct slice source);
 
 /*
- * request_served -- with the lock held: whether somebody alive waits for such a request, or is at work on another.
+ * request_served -- with the lock held: whether a living receiver waits for such a request, or is at work on another.
  * Returns 1, 0 or -1.
  */
 int request_served(struct mbox *m, struct slice tag, struct slice source);
 
-/* request_take_back -- take message id back, unless somebody alive has it.  Returns 1, 0 somebody has it, or -1. */
+/* request_take_back -- take message id back, unless a living process has it.  Returns 1, 0 a process has it, or -1. */
 int request_take_back(struct mbox *m, uint64_t id);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* settle: states first, then the counts in ctl.  A kill in between is mended by recount. */
+/* settle: states first, then the counts in ctl.  A crash in between is made whole by recovery (recover.h). */
 #include "mailbox/queue/settle.h"
 
 #include <errno.h>
@@ -10,21 +10,34 @@
 #include "mailbox/box/compact.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/wait/backlog.h"
 #include "mailbox/wait/wake.h"
 
-#define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is not given for 0.1 s x 2^tries */
+#define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is kept back for 0.1 s x 2^tries */
 
-/* set_states -- write the items' states, neighbours at one stroke. */
+/* neighbours -- how many of n items, from the first on, stand side by side. */
+static uint32_t
+neighbours(const struct item *items, uint32_t n)
+{
+	uint32_t i = 1;
+
+	while (i < n && items[i].pos - items[0].pos == i)
+		i++;
+	return i;
+}
+
+/* set_states -- write the items' states, neighbours in one write.  Returns 0, or -1. */
 static int
 set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries)
 {
-	static uint64_t states[SETTLE_MAX];     /* no stack: each page of it that is probed is a fault in a one-shot */
+	static uint64_t states[SETTLE_MAX];     /* static: each stack page touched costs a one-shot a page fault */
 	uint64_t owner = status == STATE_CLAIMED ? m->number : 0;
 
-	for (uint32_t i = 0, j; i < n; i = j) {
-		for (j = i; j < n && items[j].pos - items[i].pos == j - i; j++)
-			states[j - i] = state_make(status, items[j].tries + more_tries, owner);
-		if (seg_write_states(&m->seg, items[i].pos, j - i, states) == -1)
+	for (uint32_t i = 0, step; i < n; i += step) {
+		step = neighbours(items + i, n - i);
+		for (uint32_t j = 0; j < step; j++)
+			states[j] = state_make(status, items[i + j].tries + more_tries, owner);
+		if (seg_write_states(&m->seg, items[i].pos, step, states) == -1)
 			return -1;
 	}
 	return 0;
@@ -51,15 +64,14 @@ settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 	static uint64_t states[SETTLE_MAX];
 	uint32_t ours = 0;
 
-	for (uint32_t i = 0, j; i < n; i = j) {
-		for (j = i; j < n && items[j].pos - items[i].pos == j - i; j++)
-			;
-		if (seg_read_states(&m->seg, items[i].pos, j - i, states) == -1)
+	for (uint32_t i = 0, step; i < n; i += step) {
+		step = neighbours(items + i, n - i);
+		if (seg_read_states(&m->seg, items[i].pos, step, states) == -1)
 			return -1;
-		for (uint32_t k = i; k < j; k++)
-			if (state_status(states[k - i]) == STATE_CLAIMED && state_owner(states[k - i]) == m->number
-			    && (!m->seg.h.sparse || seg_id(&m->seg, items[k].pos) == items[k].id))
-				items[ours++] = items[k];
+		for (uint32_t j = 0; j < step; j++)
+			if (state_status(states[j]) == STATE_CLAIMED && state_owner(states[j]) == m->number
+			    && (!m->seg.h.sparse || seg_id(&m->seg, items[i + j].pos) == items[i + j].id))
+				items[ours++] = items[i + j];
 	}
 	return ours;
 }
@@ -70,7 +82,7 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 	uint64_t due = clock_wall_us() + delay_us;
 
 	if (n > m->ctl.claimed) {
-		errno = EBADMSG;        /* as of settle_gone */
+		errno = EBADMSG;        /* as in settle_gone */
 		return txn_fail(m);
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -88,49 +100,22 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 	return 0;
 }
 
-/* end -- what goes with a message that is more than a frame when it leaves. */
+/* discount -- take n messages out of the counts, and remove the files of those that have one. */
 static void
-end(struct mbox *m, const struct item *item)
+discount(struct mbox *m, const struct item *items, uint32_t n)
 {
+	struct ctl *c = &m->ctl;
 	char file[SEG_NAME_BYTES];
 
-	if (item->slot.flags & (SLOT_BIG | SLOT_OFFER)) {
-		seg_file(file, item->id, 0, item->slot.flags & SLOT_BIG ? "big" : "meet");
-		m->ctl.orphans |= safefile_remove(m->dir_fd, file) == -1;
-	}
-}
-
-/* end_all -- take n messages out of the counts, and what goes with them. */
-static void
-end_all(struct mbox *m, const struct item *items, uint32_t n)
-{
-	uint64_t first = m->ctl.first, head = m->ctl.head, bytes = 0;
-
 	for (uint32_t i = 0; i < n; i++) {
-		bytes += batch_cost(items[i].slot.len);
-		first += first == items[i].id;
-		head += head == items[i].id;
-		if (items[i].slot.flags & (SLOT_BIG | SLOT_OFFER))
-			end(m, &items[i]);
+		c->live_bytes -= batch_cost(items[i].slot.len);
+		c->first += c->first == items[i].id;
+		c->head += c->head == items[i].id;
+		if (items[i].slot.flags & (SLOT_BIG | SLOT_OFFER)) {
+			seg_file(file, items[i].id, 0, items[i].slot.flags & SLOT_BIG ? "big" : "meet");
+			c->orphans |= safefile_remove(m->dir_fd, file) == -1;
+		}
 	}
-	m->ctl.first = first;
-	m->ctl.head = head;
-	m->ctl.live_bytes -= bytes;
-}
-
-/*
- * announce -- say which message is about to be dropped: where we are killed before we have counted it, recount does.
- * No other change has it that a count of what is there does not tell.
- */
-static int
-announce(struct mbox *m, const struct item *items, uint32_t n)
-{
-	if (n != 1) {
-		errno = EINVAL;
-		return -1;
-	}
-	m->ctl.leaving = items[0].id;
-	return txn_note(m);
 }
 
 int
@@ -140,18 +125,21 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	struct ctl *c = &m->ctl;
 
 	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_DELAYED && n > c->delayed)) {
-		errno = EBADMSG;        /* what counts nothing else than these has been changed by somebody else */
+		errno = EBADMSG;        /* the counts cannot be right */
 		return txn_fail(m);
 	}
-	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && announce(m, items, n) == -1))
+	/* a drop is not counted by what is there: ctl names it first, for recovery to count where we are killed before */
+	if (now == STATE_DROPPED)
+		c->leaving = items[0].id;
+	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && txn_note(m) == -1))
 		return txn_fail(m);
-	/* who waits for an end must be told before there is a state that recount, after a kill, removes with its segment */
+	/* before the state is written: after a kill, recovery may remove the segment, and so the one record of the outcome */
 	for (uint32_t i = 0; i < n; i++)
 		if ((items[i].slot.flags & SLOT_SYNC) && wake_end(m, items[i].id, now) == -1)
 			return txn_fail(m);
 	if (set_states(m, items, n, now, 0) == -1)
 		return txn_fail(m);
-	end_all(m, items, n);
+	discount(m, items, n);
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
 	c->delayed -= was == STATE_DELAYED ? n : 0;
@@ -168,40 +156,28 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 uint64_t
 mailbox_retry_us(unsigned tries)
 {
-	uint64_t delay = RETRY_FIRST_US;
+	uint64_t delay = RETRY_FIRST_US << (tries < 10 ? tries : 10);
 
-	for (unsigned i = 0; i < tries && delay < SETTLE_DELAY_MAX_US; i++)
-		delay *= 2;
 	return delay < SETTLE_DELAY_MAX_US ? delay : SETTLE_DELAY_MAX_US;
 }
 
 int
 settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status)
 {
-	uint64_t state, at = m->ctl.first_seg;
-	uint32_t n, pos;
+	struct backlog c;
+	int r;
 
 	*item = (struct item){ .id = id };
 	*status = STATE_DONE;
-	if (id == 0 || id >= m->ctl.next)
-		return 0;
-	for (; at != 0 && at <= id; at = mbox_seg_next(m)) {
-		if (mbox_seg(m, at) == -1)
-			return -1;
-		n = mbox_seg_n(m);
-		pos = seg_find(&m->seg, n, id);
-		if (pos == n)
-			continue;
-		if (seg_id(&m->seg, pos) != id)
-			return 0;
-		item->pos = pos;
-		if (seg_read_states(&m->seg, pos, 1, &state) == -1 || seg_read_slots(&m->seg, pos, 1, &item->slot) == -1)
-			return -1;
-		item->tries = state_tries(state);
-		*status = state_status(state);
-		return *status < STATE_DONE;
-	}
-	return 0;
+	backlog_begin(&c, m, id, id + 1, BACKLOG_ANY);
+	r = id == 0 ? 0 : backlog_next(&c);
+	if (r != 1 || backlog_slot(&c) == -1)
+		return r == 1 ? -1 : r;
+	item->slot = c.slot;
+	item->pos = c.pos;
+	item->tries = state_tries(c.state);
+	*status = state_status(c.state);
+	return *status < STATE_DONE;
 }
 
 int

@@ -27,28 +27,28 @@ int settle_claim(struct mbox *m, const struct item *items, uint32_t n);
 
 /*
  * settle_ours -- keep of n items those that this process has claimed, in their order: after a call that failed half-way
- * nobody knows which those are.  Returns how many, or -1.
+ * that cannot be told otherwise.  Returns how many, or -1.
  */
 long settle_ours(const struct mbox *m, struct item *items, uint32_t n);
 
 /*
  * settle_ready -- n items, claimed until now, are ready again, in their places.
- * tried: with a try counted; delay_us: not to be given before so long from now (0: at once).
- * Wakes nobody.  Returns 0, or -1.
+ * tried: with a try counted; delay_us: kept back for so long from now (0: ready at once).
+ * Wakes no receiver.  Returns 0, or -1.
  */
 int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us);
 
 /*
  * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED.
  * was: their status until now.  keep: as of compact_spent.
- * Wakes who waits for room, or for the end of one of them.  Returns 0, or -1.
+ * Wakes the senders that wait for room, or for the end of one of them.  Returns 0, or -1.
  */
 int settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_status was, enum state_status now,
     uint64_t keep);
 
 /*
- * settle_find -- make m->seg the segment of message id, and fill its item and its status.
- * Returns 1, 0 where it is not in the mailbox any more (it is dropped, or done, or nothing tells), or -1.
+ * settle_find -- make m->seg the segment of message id, and get its item and its status.
+ * Returns 1, 0 where it is not in the mailbox any more (status: STATE_DROPPED, or done, or not known), or -1.
  */
 int settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * snapshot: what is in a mailbox and what waits there.  Changes nothing; a crash in it leaves nothing, for a lock goes with
- * its process.
+ * snapshot: what is in a mailbox and what waits there.  It only reads, so a crash in it leaves nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,14 +10,15 @@
 #include "mailbox/box/mbox.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/wait/backlog.h"
 
 #define LOCK_NS UINT64_C(1000000000)    /* how long the mailbox may be locked by others */
 
+/* Without the lock: */
 enum {
-	BLOCK = 1024,                           /* slots and states read at a time */
-	LOOKS_ENOUGH = 16,                      /* without the lock: so often is it looked again where all has changed, */
-	LOOKS = 100,                            /* and so often where it makes no sense, */
-	LOOK_NAP_MS = 20,                       /* with at most such a pause */
+	LOOKS_ENOUGH = 16,                      /* looks, where things change each time, */
+	LOOKS = 100,                            /* and where what is read makes no sense; */
+	LOOK_NAP_MS = 20,                       /* the longest pause between two */
 };
 
 /* ---- tags ---- */
@@ -38,7 +38,7 @@ add(struct snapshot_tag *to, const struct snapshot_tag *from)
 		to->oldest_us = from->oldest_us;
 }
 
-/* merge_tags -- sort the tags, and make one of those that are the same. */
+/* merge_tags -- sort the tags, and merge equal ones. */
 static void
 merge_tags(struct snapshot *s)
 {
@@ -81,72 +81,60 @@ keep_tag(struct snapshot *s, const struct snapshot_tag *t, struct slice tag)
 
 /* ---- messages ---- */
 
-/*
- * count_segment -- go through the segment m->seg from the first message that waits.
- * tally: one for each name in its table; NULL: the oldest message is all that is looked for.
- * Returns 0, or -1.
- */
-static int
-count_segment(struct mbox *m, struct snapshot *s, struct snapshot_tag *tally)
+/* find_oldest -- when the oldest message was sent. */
+static OUT_OF_LINE int
+find_oldest(struct mbox *m, struct snapshot *s)
 {
-	struct slot slots[BLOCK];
-	uint64_t states[BLOCK];
-	uint32_t n = mbox_seg_n(m), step;
+	struct backlog c;
+	int r;
 
-	for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n; pos += step) {
-		step = n - pos < BLOCK ? n - pos : BLOCK;
-		if (seg_read_states(&m->seg, pos, step, states) == -1 || seg_read_slots(&m->seg, pos, step, slots) == -1)
-			return -1;
-		for (uint32_t i = 0; i < step; i++) {
-			struct snapshot_tag one = { NULL, 1, batch_cost(slots[i].len), slots[i].time_us };
-
-			if (state_status(states[i]) >= STATE_DONE)
-				continue;
-			if (s->oldest_us == SNAPSHOT_EMPTY)
-				s->oldest_us = one.oldest_us;
-			if (tally == NULL)
-				return 0;
-			if (slots[i].tag < SEG_NAMES)
-				add(&tally[slots[i].tag], &one);
-		}
-	}
+	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_LIVE);
+	r = backlog_next(&c);
+	if (r != 1 || backlog_slot(&c) == -1)
+		return r == 1 ? -1 : r;
+	s->oldest_us = c.slot.time_us;
 	return 0;
 }
 
-/* count_tags -- one segment's messages by tag. */
+/* keep_tally -- add what a segment's messages come to, by its names; and clear the tally for the next segment. */
 static int
+keep_tally(struct snapshot *s, struct snapshot_tag *tally, const struct names *names)
+{
+	for (uint32_t i = 0; i < names->n; i++)
+		if (tally[i].messages > 0 && keep_tag(s, &tally[i], names_get(names, i)) == -1)
+			return -1;
+	for (size_t i = 0; i < SEG_NAMES; i++)
+		tally[i] = (struct snapshot_tag){ .oldest_us = SNAPSHOT_EMPTY };
+	return 0;
+}
+
+/* count_tags -- all messages by tag. */
+static OUT_OF_LINE int
 count_tags(struct mbox *m, struct snapshot *s)
 {
 	struct snapshot_tag tally[SEG_NAMES];
 	struct names names;
-	uint32_t n, len;
+	struct backlog c;
+	uint64_t seg = 0;
+	int r;
 
-	for (size_t i = 0; i < SEG_NAMES; i++)
-		tally[i] = (struct snapshot_tag){ .oldest_us = SNAPSHOT_EMPTY };
-	names.n = names.len = 0;
-	mbox_seg_names(m, &n, &len);
-	if (names_read(&names, &m->seg, n, len) == -1 || count_segment(m, s, tally) == -1)
-		return -1;
-	for (uint32_t i = 0; i < names.n; i++)
-		if (tally[i].messages > 0 && keep_tag(s, &tally[i], names_get(&names, i)) == -1)
+	names.n = 0;
+	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_LIVE);
+	do {
+		r = backlog_next(&c);
+		if (r == -1 || ((r == 0 || c.first != seg) && keep_tally(s, tally, &names) == -1))
 			return -1;
-	return 0;
-}
-
-/* look_at_messages -- when the oldest was sent; with tags: all of them by tag. */
-static int
-look_at_messages(struct mbox *m, struct snapshot *s, bool tags)
-{
-	uint64_t seg = m->ctl.live > 0 ? m->ctl.first_seg : 0;
-
-	for (; seg != 0 && (tags || s->oldest_us == SNAPSHOT_EMPTY); seg = mbox_seg_next(m))
-		if (mbox_seg(m, seg) == -1 || (tags ? count_tags(m, s) : count_segment(m, s, NULL)) == -1)
+		seg = c.first;
+		if (r == 1 && (backlog_slot(&c) == -1 || backlog_names(&c, &names) == -1))
 			return -1;
+		if (r == 1 && c.slot.tag < SEG_NAMES)
+			add(&tally[c.slot.tag], &(struct snapshot_tag){ NULL, 1, batch_cost(c.slot.len), c.slot.time_us });
+	} while (r == 1);
 	merge_tags(s);
 	return 0;
 }
 
-/* look_at_wants -- which processes live and sleep until something comes. */
+/* look_at_wants -- which living processes sleep, and for what. */
 static int
 look_at_wants(struct mbox *m, struct snapshot *s)
 {
@@ -206,9 +194,11 @@ look_once(struct snapshot *s, struct mbox *m, bool tags)
 	copy_counts(s, &m->ctl);
 	s->now_us = clock_wall_us();
 	s->now_ns = clock_mono_ns();
-	r = look_at_wants(m, s) == 0 ? look_at_messages(m, s, tags) : -1;
+	r = look_at_wants(m, s);
+	if (r == 0 && m->ctl.live > 0)
+		r = find_oldest(m, s) == -1 || (tags && count_tags(m, s) == -1) ? -1 : 0;
 	txn_unlock(m);
-	/* without the lock: others may have left very many */
+	/* without the lock: there may be very many */
 	if (r == 0 && m->drops)
 		r = mbox_drop(m) == -1 ? -1 : dropdir_count(m->drop_fd, m->ctl.taken, &s->outside);
 	return r;
@@ -218,7 +208,7 @@ int
 snapshot_look(struct snapshot *s, const char *path, bool tags)
 {
 	struct mbox m;
-	int r, ms = 1, err;
+	int r, ms = 1;
 
 	forget(s);
 	if (mbox_open_any(&m, path) == -1)
@@ -226,13 +216,8 @@ snapshot_look(struct snapshot *s, const char *path, bool tags)
 	/* without the lock: again while things change, but not for ever */
 	for (int i = 1; (r = look_once(s, &m, tags)) == -1 ? m.look : !txn_still(&m); i++) {
 		seg_close(&m.seg);
-		err = errno;
-		if ((r == 0 && i >= LOOKS_ENOUGH) || (r == -1 && (err == EIDRM || i == LOOKS)))
-			break;
-		if (io_nap(CLOCK_NEVER, &ms, LOOK_NAP_MS) == -1)
-			err = errno;
-		errno = err;
-		if (io_stop)
+		if ((r == 0 && i >= LOOKS_ENOUGH) || (r == -1 && (errno == EIDRM || i == LOOKS))
+		    || io_nap(CLOCK_NEVER, &ms, LOOK_NAP_MS) == -1)
 			break;
 	}
 	s->damage = m.damage;

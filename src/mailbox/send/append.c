@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* post: append under the lock, payloads too large for that gathered outside it. */
+/*
+ * append: messages are appended under the lock; a payload too large for that is gathered outside it (spool.h).
+ * What a crash leaves is in append.h and spool.h.
+ */
 #include "mailbox/send/append.h"
 
 #include <errno.h>
@@ -45,10 +48,7 @@ admitted(const struct ctl *c, const struct batch *b)
 	uint64_t live = c->live, bytes = c->live_bytes;
 	uint32_t i;
 
-	/* a policy makes room by and by, but not by taking what somebody has */
-	if (c->policy == MAILBOX_LATEST)
-		return b->n - b->from;
-	if (c->cap_messages == MAILBOX_UNBOUNDED && c->cap_bytes == MAILBOX_UNBOUNDED)
+	if (c->policy == MAILBOX_LATEST || (c->cap_messages == MAILBOX_UNBOUNDED && c->cap_bytes == MAILBOX_UNBOUNDED))
 		return b->n - b->from;
 	for (i = b->from; i < b->n; i++) {
 		if (live > 0 && (live >= c->cap_messages || bytes + batch_cost(b->slots[i].len) > c->cap_bytes))
@@ -59,10 +59,7 @@ admitted(const struct ctl *c, const struct batch *b)
 	return i - b->from;
 }
 
-/*
- * make_room -- with the lock held, nobody before us: drop what the batch's next message takes the place of.
- * Returns as displace; e: as of evict_expired.
- */
+/* make_room -- with the lock held: drop what the batch's next message takes the place of.  Returns as evict; e: its. */
 static int
 make_room(struct mbox *m, const struct batch *b, struct expiring *e)
 {
@@ -73,7 +70,7 @@ make_room(struct mbox *m, const struct batch *b, struct expiring *e)
 }
 
 /*
- * wait_for_room -- post our want for room and sleep; with the lock held, which it lets go.
+ * wait_for_room -- post our want for room, unlock, and sleep.
  * Returns 0: lock and look again; or -1: EAGAIN, ETIMEDOUT, EINTR, EIDRM or errno, our want taken down.
  */
 static int
@@ -102,11 +99,48 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 
 /* ---- append ---- */
 
-/* is_offer -- whether what is sent there is not kept, but handed over. */
+/* is_offer -- whether messages are not kept there, but handed over. */
 static bool
 is_offer(const struct mbox *m)
 {
 	return m->ctl.cap_messages == 0;
+}
+
+/* set_extent -- have the header of m->seg, the newest segment, say how much of it is in use. */
+static void
+set_extent(struct mbox *m)
+{
+	m->seg.h.n = mbox_seg_n(m);
+	m->seg.h.names = m->ctl.names;
+	m->seg.h.names_len = m->ctl.names_len;
+	m->seg.h.log_len = m->ctl.log_len;
+}
+
+/* link_newest -- have fresh, which was made, follow m->seg in the chain and be m->seg from now on.  Returns 0, or -1. */
+static int
+link_newest(struct mbox *m, const struct seg *fresh)
+{
+	struct ctl *c = &m->ctl;
+
+	if (c->last_seg == 0) {
+		c->first_seg = c->next;
+	} else {
+		set_extent(m);
+		m->seg.h.next = c->next;
+		if (seg_read_links(&m->seg) == -1 || seg_write_header(&m->seg) == -1)
+			return -1;
+	}
+	c->last_seg = c->next;
+	c->log_len = c->names = c->names_len = 0;
+	c->layout++;
+	/* the old one may go only once ctl knows the new one */
+	if (txn_note(m) == -1 || (m->seg.h.first != 0 && compact_spent(&m->seg, c, 0) == -1))
+		return -1;
+	compact_sparse(&m->seg, c);
+	seg_close(&m->seg);
+	m->seg = *fresh;
+	m->layout = c->layout;
+	return 0;
 }
 
 /*
@@ -120,42 +154,19 @@ newest_segment(struct append *p)
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
 	struct seg fresh;
-	bool full;
 
 	if (c->last_seg == 0)
-		seg_close(&m->seg);     /* what we hold was removed */
+		seg_close(&m->seg);     /* the one that was open has been removed */
 	else if (mbox_seg(m, c->last_seg) == -1)
 		return -1;
-	full = c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX
-	    || c->names > SEG_NAMES - 2 || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1);
-	if (full) {
+	if (c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX || c->names > SEG_NAMES - 2
+	    || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1)) {
 		if (txn_begin(m) == -1 || seg_create(&fresh, m->dir_fd, c->next, c->last_seg, c->mode) == -1)
 			return -1;
-		if (c->last_seg != 0) {
-			m->seg.h.n = mbox_seg_n(m);
-			m->seg.h.names = c->names;
-			m->seg.h.names_len = c->names_len;
-			m->seg.h.log_len = c->log_len;
-			m->seg.h.next = c->next;
-			if (seg_read_links(&m->seg) == -1 || seg_write_header(&m->seg) == -1) {
-				seg_close(&fresh);
-				return -1;
-			}
-		} else {
-			c->first_seg = c->next;
-		}
-		c->last_seg = c->next;
-		c->log_len = c->names = c->names_len = 0;
-		c->layout++;
-		/* the old one may go only once ctl knows the new one */
-		if (txn_note(m) == -1 || (m->seg.h.first != 0 && compact_spent(&m->seg, c, 0) == -1)) {
+		if (link_newest(m, &fresh) == -1) {
 			seg_close(&fresh);
 			return -1;
 		}
-		compact_sparse(&m->seg, c);
-		seg_close(&m->seg);
-		m->seg = fresh;
-		m->layout = c->layout;
 	}
 	if (p->names_of != c->last_seg || p->names.n > c->names)
 		p->names.n = p->names.len = 0;
@@ -163,12 +174,20 @@ newest_segment(struct append *p)
 	return names_read(&p->names, &m->seg, c->names, c->names_len);
 }
 
-/* number_names -- find the numbers of n messages' names, new ones added.  Returns for how many there is place. */
+/* number_name -- have the number of a batch's name in p->number.  Returns whether there is room for it. */
+static bool
+number_name(struct append *p, const struct batch *b, uint16_t name)
+{
+	if (p->number[name] == -1)
+		p->number[name] = (int32_t)names_add(&p->names, b->name[name]);
+	return p->number[name] != -1;
+}
+
+/* number_names -- number_name, for n messages.  Returns for how many there is room. */
 static uint32_t
 number_names(struct append *p, const struct batch *b, uint32_t n)
 {
 	const struct slot *s = b->slots + b->from, *known = NULL;
-	long got;
 
 	for (uint32_t i = 0; i < b->names; i++)
 		p->number[i] = -1;
@@ -176,23 +195,15 @@ number_names(struct append *p, const struct batch *b, uint32_t n)
 		/* neighbours mostly have the same */
 		if (known != NULL && s->tag == known->tag && s->source == known->source)
 			continue;
-		for (int k = 0; k < 2; k++) {
-			uint16_t name = k == 0 ? s->tag : s->source;
-
-			if (p->number[name] != -1)
-				continue;
-			got = names_add(&p->names, b->name[name]);
-			if (got == -1)
-				return i;
-			p->number[name] = (int32_t)got;
-		}
+		if (!number_name(p, b, s->tag) || !number_name(p, b, s->source))
+			return i;
 	}
 	return n;
 }
 
 /*
  * write_slots -- write the slots of n messages of b from place pos of the segment on, with their places in the log and
- * the numbers of their names.  bytes: gets what they cost.  Returns 0, or -1.
+ * the numbers of their names; and their expiries.  bytes: gets what they cost.  Returns 0, or -1.
  */
 static int
 write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
@@ -218,22 +229,14 @@ write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, u
 			if (s->time_us == 0)
 				s->time_us = now != 0 ? now : (now = clock_wall_us());
 			*bytes += batch_cost(s->len);
+			if (!(s->flags & SLOT_EXPIRES))
+				continue;
+			p->m->ctl.expires = 1;
+			if (seg_write_expiry(&p->m->seg, pos + i + j, b->expiries[b->from + i + j]) == -1)
+				return -1;
 		}
 		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
 			return -1;
-	}
-	return 0;
-}
-
-static int
-write_expiries(struct mbox *m, uint32_t pos, uint32_t n, const struct batch *b)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		if (!(b->slots[b->from + i].flags & SLOT_EXPIRES))
-			continue;
-		if (seg_write_expiry(&m->seg, pos + i, b->expiries[b->from + i]) == -1)
-			return -1;
-		m->ctl.expires = 1;
 	}
 	return 0;
 }
@@ -243,14 +246,14 @@ static int
 finish_append(struct append *p)
 {
 	struct mbox *m = p->m;
+	bool waits = p->sync || is_offer(m);
 
 	/* we are admitted: the next in the queue may fit as well */
-	if ((m->waiter.posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1)
+	if ((m->waiter.posted && p->drop == NULL ? wait_awake(m) : wake_room(m)) == -1
+	    || (waits && wait_post(m, WANT_END, NULL, m->ctl.next - 1) == -1))
 		return -1;
-	if ((p->sync || is_offer(m)) && completion_post(m, m->ctl.next - 1) == -1)
-		return -1;
-	if ((p->sync || is_offer(m)) && !m->waiter.posted) {
-		errno = ENOSPC;         /* nobody could tell us how it ended */
+	if (waits && !m->waiter.posted) {
+		errno = ENOSPC;         /* without our want no process could tell us how it ended */
 		return -1;
 	}
 	m->ctl.from_drop = p->drop != NULL;
@@ -259,18 +262,7 @@ finish_append(struct append *p)
 	return txn_commit(m);
 }
 
-/* write_extent -- after loss of power the index tells how much of it counts: ctl is not synced. */
-static int
-write_extent(struct mbox *m)
-{
-	m->seg.h.n = mbox_seg_n(m);
-	m->seg.h.names = m->ctl.names;
-	m->seg.h.names_len = m->ctl.names_len;
-	m->seg.h.log_len = m->ctl.log_len;
-	return seg_write_extent(&m->seg);
-}
-
-/* append -- write n messages of b beyond the end, wake who wants them, and commit. */
+/* append -- write n messages of b beyond the end, wake receivers for them, and commit. */
 static int
 append(struct append *p, struct batch *b, uint32_t n)
 {
@@ -282,13 +274,13 @@ append(struct append *p, struct batch *b, uint32_t n)
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
 	if (p->sync || is_offer(m) || c->policy != MAILBOX_BLOCK)
-		n = 1;          /* each waits, or displaces, for itself */
+		n = 1;          /* each waits, or evicts, for itself */
 	p->names_of = 0;        /* until what is added to them counts */
 	n = number_names(p, b, n);
 	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
 	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
 	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1) || write_expiries(m, pos, n, b) == -1
+	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1)
 	    || write_slots(p, b, pos, n, &bytes) == -1
 	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
@@ -301,7 +293,10 @@ append(struct append *p, struct batch *b, uint32_t n)
 	c->log_len += end - from;
 	c->names = p->names.n;
 	c->names_len = p->names.len;
-	if ((c->durable && write_extent(m) == -1) || finish_append(p) == -1)
+	/* after loss of power the index tells how much of it counts: ctl is not synced */
+	if (c->durable)
+		set_extent(m);
+	if ((c->durable && seg_write_extent(&m->seg) == -1) || finish_append(p) == -1)
 		return -1;
 	b->from += n;
 	p->names_of = c->last_seg;
@@ -309,7 +304,7 @@ append(struct append *p, struct batch *b, uint32_t n)
 	return 0;
 }
 
-/* lock_deadline -- how long to wait for the lock: a second for who would not wait at all. */
+/* lock_deadline -- how long to wait for the lock: a second where the append is not to wait. */
 static uint64_t
 lock_deadline(uint64_t deadline_ns)
 {
@@ -317,7 +312,7 @@ lock_deadline(uint64_t deadline_ns)
 }
 
 /*
- * come_in -- with the lock held: whether others wait for room; where nobody does, what the batch's next message takes the
+ * come_in -- with the lock held: whether others wait for room; where none does, what the batch's next message takes the
  * place of goes, in pieces.  Returns as wake_ahead; where it fails the mailbox may be unlocked.
  */
 static int
@@ -348,22 +343,20 @@ enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	uint32_t n;
-	int ahead, err;
+	int r;
 
 	for (;;) {
 		if (txn_lock(m, lock_deadline(deadline_ns)) == -1)
 			return -1;
-		ahead = come_in(m, b, deadline_ns);
-		n = ahead == 0 ? admitted(&m->ctl, b) : 0;
-		if (ahead != -1 && n > 0 && newest_segment(p) == 0)
-			return n;
-		if (ahead == -1 || n > 0) {
-			err = errno;
+		r = come_in(m, b, deadline_ns);
+		n = r == 0 ? admitted(&m->ctl, b) : 0;
+		if (r == -1 || (n > 0 && newest_segment(p) == -1)) {
 			txn_unlock(m);
 			wait_leave(m);
-			errno = err;
 			return -1;
 		}
+		if (n > 0)
+			return n;
 		if (wait_for_room(m, batch_cost(b->slots[b->from].len), deadline_ns) == -1)
 			return -1;
 	}
@@ -396,73 +389,64 @@ append_offer(struct append *p, struct batch *b, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	const struct slot *slot = &b->slots[b->from];
-	int r;
+	int wanted = 1, r;
 
 	p->offer_fd = -1;
 	if (txn_lock(m, lock_deadline(deadline_ns)) == -1)
 		return -1;
-	r = deadline_ns == APPEND_NOW ? wake_wanted(m, b->name[slot->tag], b->name[slot->source]) : 1;
-	if (r == 0)
+	if (deadline_ns == APPEND_NOW)
+		wanted = wake_wanted(m, b->name[slot->tag], b->name[slot->source]);
+	if (wanted == 0)
 		errno = EAGAIN;
-	if (r == 1)
-		r = mbox_number(m) == -1 || txn_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
-	else
-		r = -1;
+	r = wanted != 1 || mbox_number(m) == -1 || txn_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
 	txn_unlock(m);
-	if (r == -1 && p->offer_fd != -1)
-		close(p->offer_fd);
+	if (r == -1)
+		io_close(p->offer_fd);
 	return r;
 }
 
 /* ---- large payloads ---- */
 
-/* adopt -- give the spool the name of the message to come.  A kill after it is mended by recount: ctl is busy. */
+/* append_spooled -- append one message; big: whose payload in the spool gets its name, ID.big.  Returns 0, or -1. */
 static int
-adopt(struct append *p, struct batch *b)
+append_spooled(struct append *p, struct batch *b, bool big)
 {
 	struct mbox *m = p->m;
-	char spool[WAKEFIFO_NAME_MAX], big[SEG_NAME_BYTES];
+	char spool[WAKEFIFO_NAME_MAX], file[SEG_NAME_BYTES];
 
-	wakefifo_spool_name(spool, m->number);
-	seg_file(big, m->ctl.next, 0, "big");
-	batch_big_id(b, m->ctl.next);
-	if (txn_begin(m) == -1)
-		return -1;
-	return renameat(m->dir_fd, spool, m->dir_fd, big);
+	if (big) {
+		wakefifo_spool_name(spool, m->number);
+		seg_file(file, m->ctl.next, 0, "big");
+		batch_big_id(b, m->ctl.next);
+		if (txn_begin(m) == -1 || renameat(m->dir_fd, spool, m->dir_fd, file) == -1)
+			return -1;
+	}
+	if (append(p, b, 1) == 0)
+		return 0;
+	if (big)                /* should that fail, or be too late, recovery removes it: ctl is busy */
+		unlinkat(m->dir_fd, file, 0);
+	return -1;
 }
 
 int
 append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
-	char big[SEG_NAME_BYTES];
-	int r = -1;
 
 	batch_put_big(b, len, sum);
-	/* the payload first: it takes long, and nobody need wait for it */
-	if ((m->ctl.durable && io_sync_data(fd) == -1) || enter(p, b, deadline_ns) == -1) {
+	/* synced first: it takes long, and no other need wait for it */
+	if ((m->ctl.durable && io_sync_data(fd) == -1) || enter(p, b, deadline_ns) == -1
+	    || append_spooled(p, b, true) == -1) {
+		txn_unlock(m);
 		spool_drop(m, fd);
 		return -1;
 	}
-	seg_file(big, m->ctl.next, 0, "big");
-	if (adopt(p, b) == 0) {
-		r = append(p, b, 1);
-		if (r == -1)            /* should that fail, the change that was begun is left to recount */
-			unlinkat(m->dir_fd, big, 0);
-	}
-	if (r == 0) {
-		/* the message is in: should this fail, what is left of the want goes with its owner */
-		if (!p->sync && wait_down(m) == 0 && m->txn.changing)
-			txn_commit(m);
-		close(fd);
-		txn_unlock(m);
-		if (m->ctl.durable && groupsync_wait(m, p->last_id, p->last_id, true) == -1)
-			return -1;
-		return p->sync ? completion_await(p->m, p->last_id, deadline_ns) : 0;
-	}
-	txn_unlock(m);
-	spool_drop(m, fd);
-	return -1;
+	/* the message is in: should this fail, the want goes once we are dead */
+	(void)txn_end(m, p->sync ? 0 : wait_down(m));
+	close(fd);
+	if (m->ctl.durable && groupsync_wait(m, p->last_id, p->last_id, true) == -1)
+		return -1;
+	return p->sync ? completion_await(m, p->last_id, deadline_ns) : 0;
 }
 
 /* ---- what was left in drop/ ---- */
@@ -471,7 +455,6 @@ int
 append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e)
 {
 	struct mbox *m = p->m;
-	char file[SEG_NAME_BYTES];
 	int ahead = wake_ahead(m), r;
 
 	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
@@ -481,15 +464,10 @@ append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool b
 		return r == 1 ? POST_PIECE : -1;
 	if (admitted(&m->ctl, b) == 0)
 		return 0;
-	if (newest_segment(p) == -1 || (big && adopt(p, b) == -1))
+	if (newest_segment(p) == -1)
 		return -1;
-	seg_file(file, m->ctl.next, 0, "big");
 	p->drop = drop;
-	r = append(p, b, 1);
+	r = append_spooled(p, b, big);
 	p->drop = NULL;
-	if (r == 0)
-		return 1;
-	if (big)
-		unlinkat(m->dir_fd, file, 0);
-	return -1;
+	return r == 0 ? 1 : -1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * post: messages into a mailbox: room, append, wake.
+ * append: messages into a mailbox: room, append, wake.
  *
  * Invariant: an append writes frames, names and slots beyond what is in use, then ctl, which makes them exist; so a
  * kill leaves all of its messages or none.
@@ -12,26 +12,26 @@
 #include "mailbox/disk/batch.h"
 #include "mailbox/queue/evict.h"
 
-enum { APPEND_SLOTS = 1024 };             /* slots written at a time */
+enum { APPEND_SLOTS = 1024 };           /* slots written at a time */
 
 struct append {
 	struct mbox *m;
 	uint64_t names_of;                      /* the segment whose names are held; 0 none */
 	uint64_t last_id;                       /* of the message appended last */
 	bool sync;                              /* return only when a message has been received */
-	const unsigned char *drop;              /* the drop that is being taken in; NULL none */
+	const unsigned char *drop;              /* the drop that is being taken; NULL none */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
 	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
-	struct slot slots[APPEND_SLOTS];          /* as they go to disk: not on the stack, whose pages are touched one by one */
+	struct slot slots[APPEND_SLOTS];        /* as they go to disk; not on the stack, each page of which costs a fault */
 	struct names names;
 };
 
 /* append_init -- begin to send to m. */
 void append_init(struct append *p, struct mbox *m);
 
-enum { POST_PIECE = 2 };                /* append_drop: again, after the end of a piece (piece.h) */
+enum { POST_PIECE = 2 };                /* of append_drop: call again after the end of a piece (piece.h) */
 
-#define APPEND_NOW 0                      /* a deadline: do not wait for room */
+#define APPEND_NOW 0                    /* a deadline: do not wait for room */
 
 /*
  * append_batch -- append the messages of b that have room, waiting until there is room for at least one.
@@ -59,8 +59,8 @@ int append_offer(struct append *p, struct batch *b, uint64_t deadline_ns);
 int append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
 
 /*
- * append_drop -- append the message of b, which was left in drop/ by this name (DROPDIR_ID bytes), if there is room now; with
- * the lock held.  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
+ * append_drop -- append the message of b, the drop of this name (DROPDIR_ID bytes), if there is room now; with the lock held.
+ *  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
  * Where others wait for room, one drop at most goes before each of them.
  * e: as of evict_expired.
  * Returns 1, 0 no room, POST_PIECE, or -1; the caller commits what has been begun, and unlocks.

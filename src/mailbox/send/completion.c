@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sync: the sender's want for the end of its message.  A crash in it leaves the message to be received. */
+/* completion: the sender's want for the end of its message.  A crash in it leaves the message to be received. */
 #include "mailbox/send/completion.h"
 
 #include <errno.h>
@@ -14,13 +14,7 @@
 
 enum { KEEP = 4096 };                           /* bytes of log that stay when it was the last message */
 
-int
-completion_post(struct mbox *m, uint64_t id)
-{
-	return wait_post(m, WANT_END, NULL, id);
-}
-
-/* claimed_state -- what it means that somebody has claimed the message.  Returns as completion_state. */
+/* claimed_state -- completion_state of a message that is claimed. */
 static int
 claimed_state(const struct mbox *m, const struct item *item)
 {
@@ -29,7 +23,7 @@ claimed_state(const struct mbox *m, const struct item *item)
 	if (seg_read_states(&m->seg, item->pos, 1, &state) == -1)
 		return -1;
 	if (!(item->slot.flags & SLOT_OFFER))
-		return COMPLETION_TAKEN;      /* whoever looks next makes it ready again, should its claimer be dead */
+		return COMPLETION_TAKEN;        /* should its claimer be dead, the next receiver that looks makes it ready */
 	if (state_owner(state) == m->number)
 		return COMPLETION_BACK;
 	return mbox_lives(m, state_owner(state)) ? COMPLETION_TAKEN : COMPLETION_LOST;
@@ -49,10 +43,10 @@ completion_state(struct mbox *m, uint64_t id, struct item *item)
 	there = settle_find(m, id, item, &status);
 	if (there == -1)
 		return -1;
-	/* gone; without a word where our want has found no place */
+	/* gone; the mark says nothing where our want has found no place */
 	if (there == 0)
 		return w.mark == STATE_DROPPED || status == STATE_DROPPED ? COMPLETION_DROPPED : COMPLETION_RECEIVED;
-	/* there: whatever the mark says, whoever was to drop it was killed before he did */
+	/* there, whatever the mark says: the process that was to drop it was killed before it did */
 	return status == STATE_CLAIMED ? claimed_state(m, item) : COMPLETION_WAITS;
 }
 
@@ -70,15 +64,6 @@ completion_withdraw(struct mbox *m, uint64_t id)
 	return settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP);
 }
 
-int
-completion_end(struct mbox *m)
-{
-	int r = wait_down(m) == -1 || (m->txn.changing && txn_commit(m) == -1) ? -1 : 0;
-
-	txn_unlock(m);
-	return r;
-}
-
 uint64_t
 completion_lock_deadline(uint64_t deadline_ns)
 {
@@ -87,8 +72,9 @@ completion_lock_deadline(uint64_t deadline_ns)
 	return deadline_ns > second_ns ? deadline_ns : second_ns;
 }
 
-int
-sync_expire(struct mbox *m, uint64_t deadline_ns)
+/* drop_expired -- with the lock held: drop what has expired, in pieces.  Returns 0, or -1 with the mailbox unlocked. */
+static int
+drop_expired(struct mbox *m, uint64_t deadline_ns)
 {
 	struct expiring e = { .from = 0 };
 	int r;
@@ -98,9 +84,19 @@ sync_expire(struct mbox *m, uint64_t deadline_ns)
 			return -1;
 	if (r != -1)
 		return 0;
-	/* what it left half done is mended by the next lock, and we wait on */
+	/* no failure of the wait: the next lock makes whole what is half done, and we wait on */
 	txn_unlock(m);
 	return txn_lock(m, completion_lock_deadline(0));
+}
+
+int
+completion_look(struct mbox *m, uint64_t id, int slept, uint64_t deadline_ns, struct item *item, int *why)
+{
+	*why = slept == 0 ? ETIMEDOUT : errno;
+	if ((slept == -1 && *why == EIDRM) || txn_lock(m, completion_lock_deadline(slept == 1 ? deadline_ns : 0)) == -1
+	    || drop_expired(m, deadline_ns) == -1)
+		return -1;
+	return completion_state(m, id, item);
 }
 
 int
@@ -112,25 +108,19 @@ completion_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 	io_catch_stop();
 	for (;;) {
 		r = wait_sleep(m, deadline_ns);
-		why = r == 0 ? ETIMEDOUT : errno;
-		if ((r == -1 && why == EIDRM) || txn_lock(m, completion_lock_deadline(r == 1 ? deadline_ns : 0)) == -1)
+		state = completion_look(m, id, r, deadline_ns, &item, &why);
+		if (state == -1 && !m->txn.locked)
 			return -1;
-		if (sync_expire(m, deadline_ns) == -1)
-			return -1;
-		state = completion_state(m, id, &item);
 		if (state == -1 || state > COMPLETION_TAKEN || r != 1)
 			break;
-		if (completion_post(m, id) == -1 || (m->txn.changing && txn_commit(m) == -1)) {
-			txn_unlock(m);
+		if (txn_end(m, wait_post(m, WANT_END, NULL, id)) == -1)
 			return -1;
-		}
-		txn_unlock(m);
 	}
 	if (state == COMPLETION_RECEIVED || state == COMPLETION_DROPPED)
 		why = state == COMPLETION_RECEIVED ? 0 : ECANCELED;
 	else if (state == -1 || completion_withdraw(m, id) == -1)
 		why = errno;
-	if (completion_end(m) == -1 && why != 0)
+	if (txn_end(m, wait_down(m)) == -1 && why != 0)
 		why = errno;
 	errno = why;
 	return why == 0 ? 0 : -1;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stable: what was sent to a durable mailbox is on stable storage before its sender says so.
+ * groupsync: what was sent to a durable mailbox is on stable storage before its sender says so.
  *
  * A message is appended under the mailbox lock, and synced without it.  Senders that wait at the same time share a
  * sync: one of them holds the sync lock, a byte of `lock`, and syncs for all whose messages were appended before it
  * began; the next one to get that lock finds in a word behind the copies of ctl that its own are among them.
  *
- * The word says of a segment: the messages with these numbers are on the disk, and the names of these.  Each syncs by
- * descriptors that it had open before it appended, and vouches for no message before its own: since an error is told
- * once to each descriptor that was open then, and after that the pages pass for written, a sender that came later
+ * The word says of a segment: the messages with these numbers are on the disk, and the names of these.  Each sender syncs
+ * by descriptors that it had open before it appended, and vouches for no message before its own: an error is reported
+ * once to each descriptor that was open then, and after that the pages pass for written, so a sender that came later
  * must not vouch for those whose pages were lost (tests/model/stable.pml).
  */
 #ifndef MAILBOX_SEND_GROUPSYNC_H
@@ -19,7 +19,7 @@
 /*
  * groupsync_wait -- wait until messages first to last, which we have just appended to m->seg, are on stable storage.
  * Without the lock, m->seg as it was for the append.  named: their payload was given its name besides.
- * Who has the sync lock and does not let it go keeps nobody: after a second we sync for ourselves.
+ * Where another process has kept the sync lock for a second we sync for ourselves.
  * Returns 0, or -1 with errno of fdatasync(2): whether they are on the disk cannot be told.
  */
 int groupsync_wait(struct mbox *m, uint64_t first, uint64_t last, bool named);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* meet: an offer, then a stream.  A crash leaves an offer of the dead, or a stream that ends too soon. */
+/* handover: an offer, then a stream.  A crash leaves an offer of a dead process, or a stream that ends too soon. */
 #include "mailbox/send/handover.h"
 
 #include <errno.h>
@@ -21,24 +21,15 @@
 static void
 close_fifo(struct handover *t)
 {
-	int err = errno;
-
 	io_close(t->fd);
 	t->fd = -1;
-	errno = err;
 }
 
-/* keep_waiting -- with the lock held: our want is posted anew, and we shall sleep.  Commits and unlocks.  0, or -1. */
+/* keep_waiting -- with the lock held: post our want anew, commit and unlock.  Returns 0, or -1. */
 static int
 keep_waiting(struct handover *t)
 {
-	struct mbox *m = t->post->m;
-	int r = completion_post(m, t->post->last_id);
-
-	if (r == 0 && m->txn.changing)
-		r = txn_commit(m);
-	txn_unlock(m);
-	return r;
+	return txn_end(t->post->m, wait_post(t->post->m, WANT_END, NULL, t->post->last_id));
 }
 
 /* over -- with the lock held: the offer has ended, or is given up.  Commits and unlocks.  err: errno afterwards. */
@@ -47,13 +38,13 @@ over(struct handover *t, int err)
 {
 	t->offered = t->back = false;
 	close_fifo(t);
-	if (completion_end(t->post->m) == -1)
+	if (txn_end(t->post->m, wait_down(t->post->m)) == -1)
 		err = errno;
 	errno = err;
 	return -1;
 }
 
-/* give_up -- with the lock held: nobody has the offer, or we have: it is withdrawn.  As over. */
+/* give_up -- with the lock held: no receiver has the offer: it is withdrawn.  As over. */
 static int
 give_up(struct handover *t, int err)
 {
@@ -62,23 +53,14 @@ give_up(struct handover *t, int err)
 	return over(t, err);
 }
 
-/* ended -- with the lock held: the offer was received, or dropped.  As over, but 0 where it was received. */
-static int
-ended(struct handover *t, int state)
-{
-	t->done = state == COMPLETION_RECEIVED;
-	over(t, ECANCELED);
-	return t->done ? 0 : -1;
-}
-
-/* ours_again -- with the lock held: take note that the offer is in our hands, and of what it was put back for. */
+/* ours_again -- with the lock held: note that we have the offer again, and why it was put back.  Returns 0, or -1. */
 static int
 ours_again(struct handover *t, int state, struct item *item)
 {
 	close_fifo(t);
 	if (state == COMPLETION_LOST && offer_ours(t->post->m, item) == -1)
 		return -1;
-	/* a try was counted, and nobody died: its command has failed, and is not to fail again at once */
+	/* a try was counted, and no receiver died: its command has failed, and is not to fail again at once */
 	if (!t->back && state == COMPLETION_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
 		t->pause_ns = clock_after(mailbox_retry_us(item->tries) * 1000);
 	t->tries = item->tries;
@@ -86,25 +68,45 @@ ours_again(struct handover *t, int state, struct item *item)
 	return 0;
 }
 
-/* may_stay -- with the lock held: whether to wait for a receiver.  Returns 1, 0 or -1. */
+/*
+ * note -- with the lock held: take note of what has become of the offer.
+ * Returns state, COMPLETION_LOST as COMPLETION_BACK; unlocked: COMPLETION_RECEIVED, or -1 (ECANCELED where it was dropped).
+ */
 static int
-may_stay(struct handover *t)
+note(struct handover *t, int state, struct item *item)
 {
-	return t->tries == 0 || !t->while_served ? 1 : request_served(t->post->m, t->tag, t->source);
+	if (state == COMPLETION_WAITS || state == COMPLETION_TAKEN)
+		return state;
+	if (state == COMPLETION_BACK || state == COMPLETION_LOST)
+		return ours_again(t, state, item) == -1 ? over(t, errno) : COMPLETION_BACK;
+	if (state == -1)
+		return t->post->m->txn.locked ? over(t, errno) : -1;
+	t->done = state == COMPLETION_RECEIVED;
+	over(t, ECANCELED);
+	return t->done ? COMPLETION_RECEIVED : -1;
 }
 
-/* offer_anew -- with the lock held, the offer in our hands: it is ready again.  Unlocks.  Returns 0, or -1. */
+/* unserved -- with the lock held: why not to wait for a receiver, as errno; 0: wait. */
+static int
+unserved(struct handover *t)
+{
+	int served = t->tries == 0 || !t->while_served ? 1 : request_served(t->post->m, t->tag, t->source);
+
+	return served == 1 ? 0 : served == 0 ? EOWNERDEAD : errno;
+}
+
+/* offer_anew -- with the lock held, and the offer ours: it is ready again.  Unlocks.  Returns 0, or -1. */
 static int
 offer_anew(struct handover *t)
 {
 	struct mbox *m = t->post->m;
 	struct item item;
-	int state = completion_state(m, t->post->last_id, &item), stay = may_stay(t);
+	int why = unserved(t), state;
 
-	if (stay != 1)
-		return give_up(t, stay == 0 ? EOWNERDEAD : errno);
-	/* may_stay may have gone to another segment */
-	if (state != COMPLETION_BACK || completion_state(m, t->post->last_id, &item) != COMPLETION_BACK)
+	if (why != 0)
+		return give_up(t, why);
+	state = completion_state(m, t->post->last_id, &item);
+	if (state != COMPLETION_BACK)
 		return over(t, state == -1 ? errno : ECANCELED);
 	t->fd = offer_again(m, &item);
 	if (t->fd == -1)
@@ -121,40 +123,24 @@ static int
 look(struct handover *t, int r)
 {
 	struct mbox *m = t->post->m;
-	int why = r == 0 ? ETIMEDOUT : errno, state, stay;
 	struct item item;
+	int why, state = completion_look(m, t->post->last_id, r, t->deadline_ns, &item, &why);
 
-	if ((r == -1 && why == EIDRM) || txn_lock(m, completion_lock_deadline(r == 1 ? t->deadline_ns : 0)) == -1)
-		return -1;
-	if (sync_expire(m, t->deadline_ns) == -1)
-		return -1;
-	state = completion_state(m, t->post->last_id, &item);
-	switch (state) {
-	case COMPLETION_TAKEN:
-		/* what had expired is gone */
-		state = m->txn.changing ? txn_commit(m) : 0;
-		txn_unlock(m);
+	state = note(t, state, &item);
+	if (state == COMPLETION_TAKEN)
+		return txn_end(m, 1);           /* what had expired is gone */
+	if (state == COMPLETION_RECEIVED || state == -1)
 		return state == -1 ? -1 : 1;
-	case COMPLETION_RECEIVED: case COMPLETION_DROPPED:
-		return ended(t, state) == 0 ? 1 : -1;
-	case COMPLETION_BACK: case COMPLETION_LOST:
-		/* taken and put back: nothing of it has been read, and we still have it all */
-		if (ours_again(t, state, &item) == -1)
-			return over(t, errno);
-		if (r != 1)
-			return give_up(t, why);
+	if (r != 1)
+		return give_up(t, why);
+	/* taken and put back: nothing of it has been read, and we still have it all */
+	if (state == COMPLETION_BACK)
 		return clock_mono_ns() < t->pause_ns ? keep_waiting(t) : offer_anew(t);
-	case COMPLETION_WAITS:
-		stay = may_stay(t);
-		if (r != 1 || stay != 1)
-			return give_up(t, r != 1 ? why : stay == 0 ? EOWNERDEAD : errno);
-		return keep_waiting(t);
-	default:
-		return over(t, errno);
-	}
+	why = unserved(t);
+	return why != 0 ? give_up(t, why) : keep_waiting(t);
 }
 
-/* await_taken -- sleep until the offer, which stands or is in our hands, is taken.  Returns 0, or -1. */
+/* await_taken -- sleep until the offer, which stands or is ours again, is taken.  Returns 0, or -1. */
 static int
 await_taken(struct handover *t)
 {
@@ -165,7 +151,7 @@ await_taken(struct handover *t)
 	do {
 		until = t->back && t->pause_ns < t->deadline_ns ? t->pause_ns : t->deadline_ns;
 		r = wait_sleep(t->post->m, until);
-		/* the end of the pause is no end of patience */
+		/* the end of the pause is not the deadline */
 		r = look(t, r == 0 && until < t->deadline_ns ? 1 : r);
 	} while (r == 0);
 	if (r == -1)
@@ -184,7 +170,7 @@ begin_writing(struct handover *t, const struct message *head)
 		return 0;
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
-	t->writer->kind = WRITER_PIPE;          /* it is ours alone */
+	t->writer->kind = WRITER_PIPE;          /* no other process writes to it */
 	t->writer->deadline_ns = t->end_ns != 0 ? t->end_ns : CLOCK_NEVER;
 	return writer_begin(t->writer, head);
 }
@@ -208,7 +194,7 @@ handover_begin(struct handover *t, struct batch *b, const struct message *head, 
 	t->done = t->back = false;
 	t->tries = 0;
 	t->pause_ns = 0;
-	/* APPEND_NOW: somebody was there to be woken; if he leaves all the same, nobody was */
+	/* APPEND_NOW: a receiver was there to be woken; should it go away all the same, none was */
 	t->now = deadline_ns == APPEND_NOW;
 	t->deadline_ns = t->now ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 	return await_taken(t) == -1 ? -1 : begin_writing(t, head);
@@ -226,7 +212,7 @@ handover_again(struct handover *t, const struct message *head)
 
 /*
  * hear -- once it was taken: see how the offer stands.
- * Returns 1 its receiver has it, 0 it has been received, or -1: EPIPE it is in our hands again, ECANCELED, or errno.
+ * Returns 1 its receiver has it, 0 it has been received, or -1: EPIPE it is ours again, ECANCELED, or errno.
  */
 static int
 hear(struct handover *t)
@@ -237,25 +223,17 @@ hear(struct handover *t)
 
 	if (txn_lock(m, t->end_ns != 0 ? completion_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
 		return -1;
-	state = completion_state(m, t->post->last_id, &item);
-	switch (state) {
-	case COMPLETION_TAKEN:
+	state = note(t, completion_state(m, t->post->last_id, &item), &item);
+	if (state == COMPLETION_RECEIVED)
+		return 0;
+	if (state == COMPLETION_TAKEN)
 		return keep_waiting(t) == -1 ? -1 : 1;
-	case COMPLETION_RECEIVED: case COMPLETION_DROPPED:
-		return ended(t, state);
-	case COMPLETION_BACK: case COMPLETION_LOST:
-		if (ours_again(t, state, &item) == -1)
-			return over(t, errno);
-		if (keep_waiting(t) == -1)
-			return -1;
+	if (state == COMPLETION_BACK && keep_waiting(t) == 0)
 		errno = EPIPE;
-		return -1;
-	default:
-		return over(t, errno);
-	}
+	return state == COMPLETION_WAITS ? over(t, EPIPE) : -1;
 }
 
-/* written -- what became of a write: a broken pipe may be the end of a receiver that is done, or wants no more. */
+/* written -- what became of a write, r: a broken pipe may be the end of a receiver that is done, or wants no more. */
 static int
 written(struct handover *t, int r)
 {
@@ -268,7 +246,7 @@ written(struct handover *t, int r)
 int
 handover_data(struct handover *t, const char *data, size_t len)
 {
-	/* nobody reads it any more: what becomes of it is told in the end */
+	/* it has no reader any more: handover_end tells what becomes of it */
 	if (t->done || t->fd == -1)
 		return 0;
 	if (writer_data(t->writer, data, len) == -1)
@@ -301,7 +279,7 @@ handover_end(struct handover *t)
 			errno = ms == 0 ? ETIMEDOUT : EINTR;
 			return -1;
 		}
-		/* the bell says that it has ended, the FIFO that its reader has gone; the look is for what was missed */
+		/* our wake FIFO says that it has ended, its own that its reader has gone; the look is for what was missed */
 		if (poll(polled, 2, ms) == -1 && errno != EINTR)
 			return -1;
 		if (polled[1].revents & POLLERR)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * meet: the sending end of a rendezvous, in a mailbox of capacity 0.
+ * handover: the sending end of a rendezvous, in a mailbox of capacity 0.
  *
  * A message is an offer (offer.h).  Once it is taken, the message goes through its FIFO as a frame.  The receiver marks
  * the offer done after it has delivered the last byte, and only then has the sender succeeded.
  *
- * A sender that dies leaves the receiver with a frame cut short.  A receiver that puts the offer back, or dies, leaves
- * it in the sender's hands (EPIPE, t->back): whoever has the payload still, offers it again, under the same number.
+ * A sender that dies leaves the receiver with a frame cut short.  A receiver that puts the offer back, or dies, gives it
+ * back to the sender (EPIPE, t->back): a caller that still has the payload offers it again, under the same number.
  */
 #ifndef MAILBOX_SEND_HANDOVER_H
 #define MAILBOX_SEND_HANDOVER_H
@@ -17,16 +17,16 @@
 struct handover {
 	struct append *post;
 	struct writer *writer;
-	int fd;                         /* the FIFO; -1: none, or nobody reads it any more */
+	int fd;                         /* the FIFO; -1: none, or none reads it any more */
 	uint64_t sent;                  /* payload bytes that went into it */
-	uint64_t deadline_ns;           /* to be taken */
+	uint64_t deadline_ns;           /* until when it is to be taken */
 	uint64_t pause_ns;              /* not to be offered again before that */
 	uint64_t end_ns;                /* set by the caller: handover_end waits no longer; 0: for ever */
 	unsigned tries;                 /* receivers that failed at it */
 	bool now;                       /* only if a receiver is there already */
 	bool offered;                   /* our offer stands in the mailbox */
-	bool done;                      /* it has been received: what there is more of the payload, nobody wants */
-	bool back;                      /* it is in our hands again */
+	bool done;                      /* it has been received: the rest of the payload is not wanted */
+	bool back;                      /* it is ours again */
 	struct slice tag, source;       /* of the message */
 	bool while_served;              /* set by the caller: where a receiver has failed, wait only if another serves */
 };
@@ -34,19 +34,18 @@ struct handover {
 /*
  * handover_begin -- offer a message and wait until it is taken.
  * b: empty, with its head set; head: the same.  deadline_ns: as of append_batch.
- * Returns 0, or -1: EAGAIN nobody waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
+ * Returns 0, or -1: EAGAIN no receiver waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
  * EOWNERDEAD (a receiver has failed, and there is no other: while_served), or errno.
  */
 int handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
 
-/* handover_data -- the payload's next bytes.  Returns 0, or -1: as handover_end. */
-int handover_data(struct handover *t, const char *data, size_t len);
-
 /*
+ * handover_data -- the payload's next bytes.  handover_feed: all that the descriptor in still has; returns as feed_stream.
  * handover_end -- the payload is complete: wait until it has been received.
- * Returns 0, or -1: EPIPE its receiver has failed (t->back), ECANCELED it was refused, EINTR and ETIMEDOUT (t->end_ns):
- * its receiver has it, and what becomes of it nobody knows; or errno.
+ * Return 0, or -1: EPIPE its receiver has failed (t->back), ECANCELED it was refused, EINTR and ETIMEDOUT (t->end_ns):
+ * its receiver has it, and what becomes of it cannot be told; or errno.
  */
+int handover_data(struct handover *t, const char *data, size_t len);
 int handover_feed(struct handover *t, int in);
 int handover_end(struct handover *t);
 

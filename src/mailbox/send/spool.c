@@ -15,21 +15,19 @@
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
 
-/* want_spool -- post the want that tells whose file the spool is, should we die; it comes before the file. */
+/* want_spool -- post the want that tells whose file the spool is, should we die: before the file.  name: gets its name. */
 static int
 want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
 {
-	int r = -1;
+	int r;
 
 	if (txn_lock(m, deadline_ns == 0 ? clock_after(WAKE_LOOK_NS) : deadline_ns) == -1)
 		return -1;
-	if (mbox_number(m) == 0 && wait_post(m, WANT_SPOOL, NULL, 0) == 0)
-		r = m->txn.changing ? txn_commit(m) : 0;
+	r = txn_end(m, mbox_number(m) == -1 ? -1 : wait_post(m, WANT_SPOOL, NULL, 0));
 	if (r == 0 && !m->waiter.posted) {
-		errno = ENOSPC;         /* nobody could tell whose file it is */
+		errno = ENOSPC;         /* without it nothing would tell whose file that is */
 		r = -1;
 	}
-	txn_unlock(m);
 	wakefifo_spool_name(name, m->number);
 	return r;
 }

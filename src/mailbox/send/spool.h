@@ -10,15 +10,14 @@
 #include "mailbox/box/mbox.h"
 
 /*
- * spool_open -- begin a payload too large for a batch: a file to write it to.
- * deadline_ns: for the lock; 0: a second.
- * Returns its descriptor, or -1.  A crash leaves a file that goes with the want of its owner.
+ * spool_open -- make a spool.  deadline_ns: for the lock; 0: a second.
+ * Returns its descriptor, or -1.
  */
 int spool_open(struct mbox *m, uint64_t deadline_ns);
 
 /*
- * spool_link -- begin a payload that is the same as from's spool, which fd is and which is whole: the same file.
- * Nobody ever writes to one that has been sent, so two mailboxes may share it.
+ * spool_link -- make a spool that is the same file as from's, which fd is and which is whole.
+ * A payload that has been sent is never written to, so two mailboxes may share it.
  * Returns its descriptor, or -1: EPERM where the mailboxes' owners, groups or modes differ, or errno of link(2) (EXDEV, EMLINK, EPERM).
  */
 int spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns);

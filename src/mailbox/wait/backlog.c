@@ -1,66 +1,155 @@
 /* SPDX-License-Identifier: ISC */
-/* ready: reads only. */
+/* backlog: see backlog.h.  It only reads, so a crash in it leaves nothing. */
 #include "mailbox/wait/backlog.h"
 
-enum { BLOCK = 64 };                    /* states and slots read at a time */
-
-/* in_segment -- backlog_first in one segment. */
-static bool
-in_segment(const struct mbox *m, const struct seg *seg, uint64_t from, uint64_t below, const struct filter *filter,
-    struct backlog *found)
+void
+backlog_begin(struct backlog *c, struct mbox *m, uint64_t from, uint64_t below, unsigned wanted)
 {
-	const struct names *names = &found->names;
-	bool newest = seg->h.first == m->ctl.last_seg;
-	uint32_t n = newest ? (uint32_t)(m->ctl.next - seg->h.first) : seg->h.n, step;
-	int tag = -1, source = -1;      /* of a message that is not wanted: mostly there are long runs of one */
-	struct slot slots[BLOCK];
-	uint64_t states[BLOCK];
+	bool held = m->seg.idx_fd != -1 && m->layout == m->ctl.layout && m->seg.h.first <= from;
 
-	found->names.n = found->names.len = 0;
-	for (uint32_t pos = seg_find(seg, n, from); pos < n; pos += step) {
-		step = n - pos < BLOCK ? n - pos : BLOCK;
-		if (seg_id(seg, pos) >= below || seg_read_states(seg, pos, step, states) == -1
-		    || seg_read_slots(seg, pos, step, slots) == -1)
-			return false;
-		for (uint32_t i = 0; i < step; i++) {
-			if (state_status(states[i]) != STATE_READY || (slots[i].tag == tag && slots[i].source == source))
-				continue;
-			/* kept once they have been read */
-			if (names_read(&found->names, seg, newest ? m->ctl.names : seg->h.names,
-			    newest ? m->ctl.names_len : seg->h.names_len) == -1)
-				return false;
-			tag = slots[i].tag;
-			source = slots[i].source;
-			if (slots[i].tag < names->n && slots[i].source < names->n
-			    && filter_match(filter, names_get(names, slots[i].tag), names_get(names, slots[i].source))) {
-				found->slot = slots[i];
-				found->id = seg_id(seg, pos + i);
-				return found->id < below;
-			}
-		}
-	}
-	return false;
+	c->m = m;
+	c->from = from;
+	c->below = below;
+	c->wanted = wanted;
+	c->keep_fd = -1;
+	/* mostly it stands in the segment that is open */
+	c->next = held ? m->seg.h.first : m->ctl.first_seg;
+	c->first = c->names_of = c->looked = 0;
+	c->block = c->n = c->i = c->end = 0;
+}
+
+/* enter -- go to the segment c->next.  Returns 0, or -1. */
+static int
+enter(struct backlog *c)
+{
+	struct mbox *m = c->m;
+	uint32_t n;
+
+	if (m->seg.h.first != c->next && m->seg.idx_fd == c->keep_fd)
+		m->seg = (struct seg)SEG_CLOSED;
+	if (mbox_seg(m, c->next) == -1)
+		return -1;
+	c->first = c->next;
+	c->next = mbox_seg_next(m);
+	n = mbox_seg_n(m);
+	c->block = seg_find(&m->seg, n, c->from);
+	c->end = c->below == UINT64_MAX ? n : seg_find(&m->seg, n, c->below);
+	return 0;
 }
 
 bool
-backlog_first(const struct mbox *m, uint64_t from, uint64_t below, const struct filter *filter, struct backlog *found)
+backlog_ends(struct backlog *c)
 {
-	uint64_t at = m->ctl.first_seg;
-	struct seg s;
-	bool hit;
+	enum state_status status;
 
-	/* mostly it stands in the segment that we hold */
-	if (m->seg.idx_fd != -1 && m->layout == m->ctl.layout && m->seg.h.first <= from) {
-		if (in_segment(m, &m->seg, from, below, filter, found))
-			return true;
-		at = mbox_seg_next(m);
+	for (; c->i < c->n && c->m->seg.h.first == c->first; c->i++) {
+		status = state_status(c->states[c->i]);
+		if (status <= STATE_DROPPED && c->wanted & 1U << status)
+			return false;
 	}
-	while (at != 0 && at < below && seg_open(&s, m->dir_fd, at, seg_access(m->ctl.mode)) == 0) {
-		hit = in_segment(m, &s, from, below, filter, found);
-		at = s.h.first == m->ctl.last_seg ? 0 : s.h.next;
-		seg_close(&s);
-		if (hit)
-			return true;
+	return true;
+}
+
+int
+backlog_next(struct backlog *c)
+{
+	while (backlog_ends(c)) {
+		c->block += c->n;
+		c->n = c->i = 0;
+		c->slots = c->expiries = false;
+		/* with its last message a segment goes */
+		while (c->block >= c->end || c->m->seg.h.first != c->first) {
+			if (c->next == 0 || c->next >= c->below)
+				return 0;
+			if (enter(c) == -1)
+				return -1;
+		}
+		c->n = c->end - c->block < BACKLOG_BLOCK ? c->end - c->block : BACKLOG_BLOCK;
+		if (seg_read_states(&c->m->seg, c->block, c->n, c->states) == -1)
+			return -1;
+		c->looked += c->n;
 	}
-	return false;
+	c->pos = c->block + c->i;
+	c->state = c->states[c->i++];
+	return 1;
+}
+
+uint64_t
+backlog_id(const struct backlog *c)
+{
+	return seg_id(&c->m->seg, c->pos);
+}
+
+int
+backlog_slot(struct backlog *c)
+{
+	if (!c->slots && seg_read_slots(&c->m->seg, c->block, c->n, c->slot_of) == -1)
+		return -1;
+	c->slots = true;
+	c->slot = c->slot_of[c->pos - c->block];
+	return 0;
+}
+
+int
+backlog_expiry(struct backlog *c, uint64_t *expiry_us)
+{
+	uint32_t known = c->n;
+
+	*expiry_us = UINT64_MAX;
+	if (!(c->slot.flags & SLOT_EXPIRES))
+		return 0;
+	/* behind the last that expires the file may end */
+	while (!(c->slot_of[known - 1].flags & SLOT_EXPIRES))
+		known--;
+	if (!c->expiries && seg_read_expiry(&c->m->seg, c->block, known, c->expiry) == -1)
+		return -1;
+	c->expiries = true;
+	*expiry_us = c->expiry[c->pos - c->block];
+	return 0;
+}
+
+int
+backlog_names(struct backlog *c, struct names *t)
+{
+	uint32_t n, len;
+
+	if (c->names_of == c->first)
+		return 0;
+	t->n = t->len = 0;
+	mbox_seg_names(c->m, &n, &len);
+	if (names_read(t, &c->m->seg, n, len) == -1)
+		return -1;
+	c->names_of = c->first;
+	return 0;
+}
+
+uint64_t
+backlog_first(struct backlog *c, struct names *names, struct mbox *m, uint64_t from, uint64_t below,
+    const struct filter *filter)
+{
+	struct slot last = { .len = 0 };        /* that did not match: mostly there are long runs of one tag and source */
+	struct seg held = m->seg;
+	uint64_t seg = 0, layout = m->layout, id = 0;
+
+	if (layout != m->ctl.layout)
+		m->seg = (struct seg)SEG_CLOSED;
+	backlog_begin(c, m, from, below, BACKLOG_READY);
+	c->keep_fd = held.idx_fd;
+	while (id == 0 && backlog_next(c) == 1 && backlog_slot(c) == 0) {
+		if (c->first == seg && c->slot.tag == last.tag && c->slot.source == last.source)
+			continue;
+		if (backlog_names(c, names) == -1)
+			break;
+		seg = c->first;
+		last = c->slot;
+		if (last.tag < names->n && last.source < names->n
+		    && filter_match(filter, names_get(names, last.tag), names_get(names, last.source)))
+			id = backlog_id(c);
+	}
+	if (m->seg.idx_fd != held.idx_fd) {
+		seg_close(&m->seg);
+		m->seg = held;
+		m->layout = layout;
+	}
+	return id;
 }

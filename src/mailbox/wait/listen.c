@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* door: see listen.h.  A crash lets go of the lock, and of the bell. */
+/* listen: see listen.h.  A crash releases the lock and closes the FIFO. */
 #include "mailbox/wait/listen.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/safefile.h"
 #include "mailbox/disk/dropdir.h"
 
-enum { VAIN = 16 };                     /* rings for nothing that are heard in a second */
+enum { VAIN = 16 };                     /* looks in a second that may find nothing */
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -22,7 +22,7 @@ listen_keep(struct mbox *m)
 	if (m->listen.bell_fd != -1 || mbox_drop(m) == -1 || reclock_try(m->lock_fd, MBOX_LISTEN) == -1)
 		return 0;
 	m->listen.bell_fd = safefile_open_fifo(m->drop_fd, "bell", O_RDONLY);
-	/* with a writing end of our own the bell never hangs up, whoever comes and goes */
+	/* a writing end of our own: it never hangs up, whatever senders come and go */
 	if (m->listen.bell_fd != -1)
 		m->listen.own_fd = safefile_open_fifo(m->drop_fd, "bell", O_WRONLY);
 	if (m->listen.own_fd != -1)
@@ -37,8 +37,7 @@ listen_leave(struct mbox *m)
 	int err = errno;
 
 	io_close(m->listen.own_fd);
-	if (m->listen.bell_fd != -1)
-		close(m->listen.bell_fd);
+	io_close(m->listen.bell_fd);
 	m->listen.own_fd = m->listen.bell_fd = -1;
 	reclock_free(m->lock_fd, MBOX_LISTEN);
 	errno = err;
@@ -63,7 +62,7 @@ listen_heard(struct mbox *m)
 {
 	char rings[4096];
 
-	/* once: who rings all the time is not read all the time */
+	/* once: a process that writes all the time is not read all the time */
 	return m->listen.bell_fd != -1 && read(m->listen.bell_fd, rings, sizeof rings) > 0;
 }
 

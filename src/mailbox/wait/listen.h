@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * door: which receiver listens to drop/bell.
+ * listen: which receiver listens for drops, on the FIFO drop/bell.
  *
- * One that sleeps keeps the door: it holds the record lock on byte MBOX_LISTEN, and sleeps on drop/bell besides its own
- * bell.  When it wakes it hands the door on, to one that still sleeps (wake.h); so a drop wakes one process, however
- * many wait.  Whoever keeps the door looks into drop/ after it has opened the bell, and whoever leaves a message rings
- * after that message is in place: no ring is missed.  What a crash loses is found by the look that each makes once a
- * second.
+ * One receiver that sleeps listens: it holds the record lock on byte MBOX_LISTEN, and polls drop/bell besides its own
+ * wake FIFO.  When it wakes it passes that on to one that still sleeps (wake.h); so a drop wakes one process, however
+ * many wait.  The listener looks into drop/ after it has opened the FIFO, and a sender writes to the FIFO after its drop
+ * is in place: no drop is missed.  What a crash loses is found by the look that each waiter makes once a second.
  */
 #ifndef MAILBOX_WAIT_LISTEN_H
 #define MAILBOX_WAIT_LISTEN_H
 
 #include "mailbox/box/mbox.h"
 
-/* listen_keep -- keep the door, where nobody does.  Returns 1 it is ours from now on, 0 it was before, or is another's. */
+/* listen_keep -- listen, where none does.  Returns 1 we do from now on, 0 we did before, or another does, or we cannot. */
 int listen_keep(struct mbox *m);
 
-/* listen_leave -- keep it no longer. */
+/* listen_leave -- stop listening.  errno stays. */
 void listen_leave(struct mbox *m);
 
-/* listen_kept -- whether anybody keeps it, ourselves included. */
+/* listen_kept -- whether any process listens, ourselves included. */
 bool listen_kept(const struct mbox *m);
 
-/* listen_fd -- what to poll for a ring; -1: nothing, at present. */
+/* listen_fd -- what to poll for POLLIN; -1: nothing, at present. */
 int listen_fd(const struct mbox *m);
 
 /*
- * listen_heard -- take the rings off the bell, before drop/ is looked into.  Returns whether it had rung.
- * listen_vain -- that look found nothing: who rings for nothing is not listened to for the rest of the second.
+ * listen_heard -- empty the FIFO, before drop/ is looked into.  Returns whether anything was in it.
+ * listen_vain -- that look found nothing: after VAIN such looks the FIFO is left alone for the rest of the second.
  */
 bool listen_heard(struct mbox *m);
 void listen_vain(struct mbox *m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* wait: a crash leaves our want, our bell and our spool, which whoever meets them removes. */
+/* wait: a crash leaves our want, our wake FIFO and our spool, which the next process that meets the want removes. */
 #include "mailbox/wait/wait.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "mailbox/wait/listen.h"
 #include "mailbox/wait/wake.h"
 
-/* clear_dead -- remove the wants of the dead, before a new one is added. */
+/* clear_dead -- remove the wants of dead processes, before a new one is added. */
 static int
 clear_dead(struct mbox *m)
 {
@@ -45,10 +45,8 @@ add_want(struct mbox *m)
 	if (place >= WANT_MAX && m->waiter.cleared && clear_dead(m) == 0)
 		place = want_free_place(m->want_fd, m->ctl.wants);
 	m->waiter.cleared = true;
-	if (place == -1)
-		return -1;
-	if (place >= WANT_MAX)
-		return 0;
+	if (place == -1 || place >= WANT_MAX)
+		return place == -1 ? -1 : 0;
 	m->waiter.index = (uint32_t)place;
 	m->waiter.want.owner = m->number;
 	m->waiter.want.ticket = ++m->ctl.ticket;
@@ -61,19 +59,17 @@ int
 wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
 {
 	bool had_bell = m->waiter.bell_fd != -1;
+	int added;
 
 	if (m->look)
 		return 0;
 	if (!m->waiter.posted) {
 		m->waiter.want = (struct want){ .kind = (uint32_t)kind };
-		switch (add_want(m)) {
-		case -1:
-			return -1;
-		case 0:
-			return 0;
-		}
+		added = add_want(m);
+		if (added != 1)
+			return added;
 	} else if (m->waiter.want.mark == WANT_AWAKE || (kind == WANT_ROOM && m->waiter.want.kind != WANT_ROOM)) {
-		/* it got what it waited for, or did not wait in this queue: it queues anew */
+		/* we got what we waited for, or did not wait in this queue: we queue anew */
 		if (txn_begin(m) == -1)
 			return -1;
 		m->waiter.want.ticket = ++m->ctl.ticket;
@@ -90,8 +86,7 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	if (want_write(m->want_fd, m->waiter.index, &m->waiter.want) == -1) {
 		if (m->waiter.posted || (errno != ENOSPC && errno != EDQUOT))
 			return -1;
-		m->ctl.wants = (uint32_t)want_used(m->want_fd, m->ctl.wants);
-		return 0;
+		return wake_count(m);
 	}
 	m->waiter.posted = true;
 	if (had_bell)
@@ -101,23 +96,16 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	return 0;
 }
 
-/* leave_door -- keep the door no longer; somebody else is to. */
-static int
-leave_door(struct mbox *m)
-{
-	if (m->listen.bell_fd == -1)
-		return 0;
-	listen_leave(m);
-	return m->ctl.wants == 0 ? 0 : wake_listener(m);
-}
-
 int
 wait_awake(struct mbox *m)
 {
 	struct want w;
 
-	if (leave_door(m) == -1)
-		return -1;
+	if (m->listen.bell_fd != -1) {
+		listen_leave(m);
+		if (wake_listener(m) == -1)
+			return -1;
+	}
 	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
 		return 0;
 	if (want_read_head(m->want_fd, m->waiter.index, &w) == -1)
@@ -140,9 +128,7 @@ wait_down(struct mbox *m)
 {
 	if (!m->waiter.posted)
 		return 0;
-	if (txn_begin(m) == -1 || wait_awake(m) == -1)
-		return -1;
-	if (wake_remove(m, m->waiter.index, m->number) == -1)
+	if (txn_begin(m) == -1 || wait_awake(m) == -1 || wake_remove(m, m->waiter.index, m->number) == -1)
 		return -1;
 	m->waiter.posted = false;
 	io_close(m->waiter.bell_fd);
@@ -155,11 +141,8 @@ wait_leave(struct mbox *m)
 {
 	int err = errno;
 
-	if ((m->waiter.posted || m->listen.bell_fd != -1) && txn_lock(m, clock_after(WAKE_LOOK_NS)) == 0) {
-		if ((m->waiter.posted ? wait_down(m) : wait_awake(m)) == 0 && m->txn.changing)
-			txn_commit(m);
-		txn_unlock(m);
-	}
+	if ((m->waiter.posted || m->listen.bell_fd != -1) && txn_lock(m, clock_after(WAKE_LOOK_NS)) == 0)
+		(void)txn_end(m, m->waiter.posted ? wait_down(m) : wait_awake(m));
 	errno = err;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* wake: a crash leaves wants of the dead, which whoever meets them removes. */
+/* wake: see wake.h.  A crash leaves wants of a dead process, which the next process that meets them removes. */
 #include "mailbox/wait/wake.h"
 
 #include <errno.h>
@@ -11,47 +11,87 @@
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/wait/backlog.h"
 
+/* The wants of one kind, in the order of their tickets, and the one at hand. */
+struct queue {
+	struct want_place place[WANT_MAX];
+	int n, next;                    /* n: -1 where they could not be read */
+	uint32_t index;
+	struct want w;
+};
+
 /*
- * What queues wants, or looks for what is ready, needs much room on the stack: such functions are kept out of line and
- * called only where there are wants, for every page of a frame that the compiler probes is a page fault in a one-shot.
+ * queue_begin -- queue the wants of a kind; asleep: only those without a mark.
+ * The table is not read again in one locked section for a kind that it does not have.
+ * Returns the queue, valid until the next call.
  */
-#define OUT_OF_LINE __attribute__((noinline))
+static struct queue *
+queue_begin(struct mbox *m, enum want_kind kind, bool asleep)
+{
+	static struct queue q;          /* static, and so no stack */
+
+	q.n = q.next = 0;
+	if (m->ctl.wants == 0 || (m->waiter.kinds_known && (m->waiter.crowd.kinds & 1U << kind) == 0))
+		return &q;
+	q.n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, q.place, &m->waiter.crowd);
+	m->waiter.kinds_known = q.n != -1;
+	return &q;
+}
+
+/* queue_next -- go to the next want.  Returns 1 with q->w and q->index, 0 at the end, or -1. */
+static int
+queue_next(const struct mbox *m, struct queue *q)
+{
+	if (q->next >= q->n)
+		return q->n == -1 ? -1 : 0;
+	q->index = q->place[q->next++].index;
+	return want_read(m->want_fd, q->index, &q->w) == -1 ? -1 : 1;
+}
 
 int
-wake_remove(struct mbox *m, uint32_t index, uint64_t owner)
+wake_count(struct mbox *m)
 {
-	char spool[WAKEFIFO_NAME_MAX];
-	int used;
+	int used = want_used(m->want_fd, m->ctl.wants);
 
-	if (txn_begin(m) == -1 || want_void(m->want_fd, index) == -1)
-		return -1;
-	wakefifo_spool_name(spool, owner);
-	m->ctl.orphans |= wakefifo_remove(m->dir_fd, owner) == -1
-	    || (owner != m->number && safefile_remove(m->dir_fd, spool) == -1);
-	used = want_used(m->want_fd, m->ctl.wants);
 	if (used == -1)
 		return -1;
 	m->ctl.wants = (uint32_t)used;
 	return 0;
 }
 
-/* ring -- open a waiter's bell and mark its want.  Returns 1, 0 where it turned out dead, or -1. */
-static int
-ring(struct mbox *m, uint32_t index, const struct want *w, uint64_t mark)
+int
+wake_remove(struct mbox *m, uint32_t index, uint64_t owner)
 {
-	int fd = wakefifo_ring_open(m->dir_fd, w->owner), err;
+	char spool[WAKEFIFO_NAME_MAX];
 
+	if (txn_begin(m) == -1 || want_void(m->want_fd, index) == -1)
+		return -1;
+	wakefifo_spool_name(spool, owner);
+	m->ctl.orphans |= wakefifo_remove(m->dir_fd, owner) == -1
+	    || (owner != m->number && safefile_remove(m->dir_fd, spool) == -1);
+	return wake_count(m);
+}
+
+/* ring -- open the wake FIFO of the waiter at hand and mark its want.  Returns 1; 0: it is our own, or dead; or -1. */
+static int
+ring(struct mbox *m, const struct queue *q, uint64_t mark)
+{
+	uint64_t owner = q->w.owner;
+	int fd, r;
+
+	if (owner == m->number)
+		return 0;
+	fd = wakefifo_ring_open(m->dir_fd, owner);
 	if (fd == -1) {
 		if (errno != ENXIO && errno != ENOENT)
 			return -1;
-		/* its owner may be alive and without a bell: it looks by itself */
-		return mbox_lives(m, w->owner) || wake_remove(m, index, w->owner) == 0 ? 0 : -1;
+		/* an owner that lives and has no wake FIFO looks by itself */
+		return mbox_lives(m, owner) || wake_remove(m, q->index, owner) == 0 ? 0 : -1;
 	}
-	/* marked before it may ring */
-	err = w->kind == WANT_RECEIVE ? want_wake(m->want_fd, index, mark, clock_mono_ns())
-	    : want_mark(m->want_fd, index, mark);
+	/* marked before the FIFO may be closed */
+	r = q->w.kind == WANT_RECEIVE ? want_wake(m->want_fd, q->index, mark, clock_mono_ns())
+	    : want_mark(m->want_fd, q->index, mark);
 	txn_ring(m, fd);
-	return err == -1 ? -1 : 1;
+	return r == -1 ? -1 : 1;
 }
 
 /* first_match -- the first of n messages not yet given to a waiter that w wants, n for none. */
@@ -76,22 +116,9 @@ first_match(const struct want *w, uint32_t n, const struct slot *slots, const st
 }
 
 /*
- * queue -- want_queue; but the table is not looked through again in one locked section for a kind that it has not.
- * places: room for WANT_MAX.
+ * will_see -- after queue_begin: whether the receiver woken last has the filter of this sum, and is about to look and to
+ * see message id.
  */
-static int
-queue(struct mbox *m, enum want_kind kind, bool asleep, struct want_place *places)
-{
-	int n;
-
-	if (m->waiter.kinds_known && (m->waiter.crowd.kinds & 1U << kind) == 0)
-		return 0;
-	n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, places, &m->waiter.crowd);
-	m->waiter.kinds_known = n != -1;
-	return n;
-}
-
-/* will_see -- after queue: whether who was woken last has the filter of this sum, and is about to look, and see message id. */
 static bool
 will_see(const struct mbox *m, uint32_t filter_sum, uint64_t id)
 {
@@ -101,39 +128,33 @@ will_see(const struct mbox *m, uint32_t filter_sum, uint64_t id)
 	    && clock_mono_ns() - w->woken_ns < WAKE_SOON_NS && mbox_lives(m, w->owner);
 }
 
-/* wake_kind -- wake the sleeping wants of one kind; takers have a message each, peekers need not. */
+/* wake_kind -- wake the sleeping wants of one kind: receivers for a message each, those that peek for any. */
 static OUT_OF_LINE int
 wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, const struct slot *slots,
     const struct slice *names)
 {
-	struct want_place places[WANT_MAX];
+	const struct want_crowd *crowd = &m->waiter.crowd;
 	bool given[BATCH_MESSAGES] = { false };
-	struct want w;
 	uint32_t j, left = n;
-	int waiting = queue(m, kind, true, places), rung;
+	struct queue *q = queue_begin(m, kind, true);
+	int r = 0;
 
-	if (waiting == -1)
-		return -1;
 	/* where all that sleep are alike, the one that is about to look sees all that they want, and wakes the next */
-	if (kind == WANT_RECEIVE && waiting > 0 && m->waiter.crowd.alike && will_see(m, m->waiter.crowd.filter_sum, first_id))
+	if (kind == WANT_RECEIVE && q->n > 0 && crowd->alike && will_see(m, crowd->filter_sum, first_id))
 		return 0;
-	for (int i = 0; i < waiting && left > 0; i++) {
-		if (want_read(m->want_fd, places[i].index, &w) == -1)
-			return -1;
-		if (w.owner == m->number)
-			continue;
-		j = first_match(&w, n, slots, names, given);
+	while (left > 0 && (r = queue_next(m, q)) == 1) {
+		j = first_match(&q->w, n, slots, names, given);
 		if (j == n)
 			continue;
-		rung = ring(m, places[i].index, &w, first_id + j);
-		if (rung == -1)
+		r = ring(m, q, first_id + j);
+		if (r == -1)
 			return -1;
-		if (rung == 1 && kind == WANT_RECEIVE) {
+		if (r == 1 && kind == WANT_RECEIVE) {
 			given[j] = true;
-			left = m->waiter.crowd.alike ? 0 : left - 1;
+			left = crowd->alike ? 0 : left - 1;
 		}
 	}
-	return 0;
+	return r == -1 ? -1 : 0;
 }
 
 int
@@ -149,189 +170,131 @@ wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot 
 int
 wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 {
-	struct want_place places[WANT_MAX];
-	struct want w;
-	int waiting = queue(m, WANT_RECEIVE, true, places);
+	struct queue *q = queue_begin(m, WANT_RECEIVE, true);
+	int r;
 
-	for (int i = 0; i < waiting; i++) {
-		if (want_read(m->want_fd, places[i].index, &w) == -1)
-			return -1;
-		if (filter_match(&w.filter, tag, source) && mbox_lives(m, w.owner))
-			return 1;
-	}
-	return waiting == -1 ? -1 : 0;
+	while ((r = queue_next(m, q)) == 1)
+		if (filter_match(&q->w.filter, tag, source) && mbox_lives(m, q->w.owner))
+			break;
+	return r;
 }
 
 int
 wake_end(struct mbox *m, uint64_t id, enum state_status status)
 {
-	struct want_place places[WANT_MAX];
-	struct want w;
-	int waiting = queue(m, WANT_END, false, places), rung;
+	struct queue *q = queue_begin(m, WANT_END, false);
+	int r;
 
-	for (int i = 0; i < waiting; i++) {
-		if (want_read(m->want_fd, places[i].index, &w) == -1)
-			return -1;
-		if (w.object != id)
-			continue;
-		/* the mark tells; the bell only says when to look, and may be missing */
-		if (w.owner != m->number && (rung = ring(m, places[i].index, &w, (uint64_t)status)) != 0)
-			return rung == -1 ? -1 : 0;
-		return mbox_lives(m, w.owner) ? want_mark(m->want_fd, places[i].index, (uint64_t)status) : 0;
-	}
-	return waiting == -1 ? -1 : 0;
-}
-
-/* wake_queued -- wake_room where there are wants. */
-static OUT_OF_LINE int
-wake_queued(struct mbox *m)
-{
-	struct want_place places[WANT_MAX];
-	struct want w;
-	int waiting, rung;
-
-	waiting = queue(m, WANT_ROOM, false, places);
-	if (waiting == -1)
-		return -1;
-	for (int i = 0; i < waiting; i++) {
-		if (want_read(m->want_fd, places[i].index, &w) == -1)
-			return -1;
-		if (w.mark == WANT_AWAKE || w.owner == m->number)
-			continue;
-		if (w.mark == 0 && !mbox_fits(&m->ctl, w.object))
-			return 0;
-		if (w.mark == 0) {
-			rung = ring(m, places[i].index, &w, 1);
-			if (rung != 0)
-				return rung == -1 ? -1 : 0;
-		} else if (mbox_lives(m, w.owner)) {
-			return 0;
-		} else if (wake_remove(m, places[i].index, w.owner) == -1) {
-			return -1;
-		}
-	}
-	return 0;
+	while ((r = queue_next(m, q)) == 1 && q->w.object != id)
+		;
+	if (r != 1)
+		return r;
+	r = ring(m, q, (uint64_t)status);
+	/* the mark tells how it ended; the FIFO says only when to look, and may be missing */
+	if (r == 0 && mbox_lives(m, q->w.owner))
+		r = want_mark(m->want_fd, q->index, (uint64_t)status);
+	return r == -1 ? -1 : 0;
 }
 
 int
 wake_room(struct mbox *m)
 {
-	return m->ctl.wants == 0 ? 0 : wake_queued(m);
-}
+	struct queue *q = queue_begin(m, WANT_ROOM, false);
+	int r;
 
-/* queued_ahead -- wake_ahead where there are wants. */
-static OUT_OF_LINE int
-queued_ahead(struct mbox *m)
-{
-	struct want_place places[WANT_MAX];
-	struct want w;
-	uint64_t now;
-	int waiting;
-
-	waiting = queue(m, WANT_ROOM, false, places);
-	if (waiting == -1)
-		return -1;
-	now = waiting > 0 ? clock_mono_ns() : 0;
-	for (int i = 0; i < waiting; i++) {
-		if (want_read(m->want_fd, places[i].index, &w) == -1)
-			return -1;
-		if (w.mark == WANT_AWAKE)
+	while ((r = queue_next(m, q)) == 1) {
+		if (q->w.mark == WANT_AWAKE || q->w.owner == m->number)
 			continue;
-		if (w.owner == m->number)
-			return 0;
-		if (!mbox_lives(m, w.owner)) {
-			if (wake_remove(m, places[i].index, w.owner) == -1)
-				return -1;
-		} else if (w.looked_ns > now || now - w.looked_ns < WAKE_STOPPED_NS) {
-			/* who stood before it may have been killed with the room that it was woken for */
-			return w.mark == 0 && mbox_fits(&m->ctl, w.object) && ring(m, places[i].index, &w, 1) == -1 ? -1 : 1;
+		if (q->w.mark == 0) {
+			if (!mbox_fits(&m->ctl, q->w.object) || (r = ring(m, q, 1)) != 0)
+				break;
+		} else if (mbox_lives(m, q->w.owner)) {
+			break;
+		} else if (wake_remove(m, q->index, q->w.owner) == -1) {
+			return -1;
 		}
 	}
-	return 0;
+	return r == -1 ? -1 : 0;
 }
 
 int
 wake_ahead(struct mbox *m)
 {
-	return m->ctl.wants == 0 ? 0 : queued_ahead(m);
+	struct queue *q = queue_begin(m, WANT_ROOM, false);
+	uint64_t now = q->n > 0 ? clock_mono_ns() : 0;
+	int r;
+
+	while ((r = queue_next(m, q)) == 1) {
+		if (q->w.mark == WANT_AWAKE)
+			continue;
+		if (q->w.owner == m->number)
+			return 0;
+		if (!mbox_lives(m, q->w.owner)) {
+			if (wake_remove(m, q->index, q->w.owner) == -1)
+				return -1;
+		} else if (q->w.looked_ns > now || now - q->w.looked_ns < WAKE_STOPPED_NS) {
+			/* a process before it may have been killed with the room that it was woken for */
+			return q->w.mark == 0 && mbox_fits(&m->ctl, q->w.object) && ring(m, q, 1) == -1 ? -1 : 1;
+		}
+	}
+	return r;
 }
 
-/* wake_for -- wake a receiver for one message that is ready. */
+/* wake_one -- wake the first that sleeps of one kind; alike: with a filter like ours.  Returns 1, 0 there is none, or -1. */
 static int
-wake_for(struct mbox *m, const struct backlog *r)
+wake_one(struct mbox *m, enum want_kind kind, bool alike, uint64_t mark)
 {
-	const struct slice two[2] = { names_get(&r->names, r->slot.tag), names_get(&r->names, r->slot.source) };
-	struct slot slot = r->slot;
+	uint32_t sum = m->waiter.want.filter_sum;
+	struct queue *q = queue_begin(m, kind, true);
+	int r;
 
-	slot.tag = 0;
-	slot.source = 1;
-	return wake_receivers(m, r->id, 1, &slot, two);
+	if (alike && q->n > 0 && will_see(m, sum, mark))
+		return 1;
+	while ((r = queue_next(m, q)) == 1)
+		if ((!alike || q->w.filter_sum == sum) && (r = ring(m, q, mark)) != 0)
+			break;
+	return r;
+}
+
+/* wake_for -- wake a receiver for message id, which is ready. */
+static int
+wake_for(struct mbox *m, uint64_t id, const struct slot *slot, const struct names *names)
+{
+	const struct slice two[2] = { names_get(names, slot->tag), names_get(names, slot->source) };
+
+	return wake_receivers(m, id, 1, &(struct slot){ .tag = 0, .source = 1 }, two);
 }
 
 OUT_OF_LINE int
 wake_ready(struct mbox *m, uint64_t id)
 {
 	static const struct filter every = { .len = 0 };
-	struct backlog r;
+	struct backlog c;
+	struct names names;
 
-	return backlog_first(m, id, id + 1, &every, &r) ? wake_for(m, &r) : 0;
-}
-
-/* wake_alike -- wake the first that sleeps with a filter like ours, for message id, unless one is about to look. */
-static OUT_OF_LINE int
-wake_alike(struct mbox *m, uint64_t id)
-{
-	struct want_place places[WANT_MAX];
-	struct want w;
-	int waiting = queue(m, WANT_RECEIVE, true, places), rung;
-
-	if (waiting > 0 && will_see(m, m->waiter.want.filter_sum, id))
-		return 0;
-	for (int i = 0; i < waiting; i++) {
-		if (want_read_head(m->want_fd, places[i].index, &w) == -1)
-			return -1;
-		if (w.owner == m->number || w.filter_sum != m->waiter.want.filter_sum)
-			continue;
-		rung = ring(m, places[i].index, &w, id);
-		if (rung != 0)
-			return rung == -1 ? -1 : 0;
-	}
-	return waiting == -1 ? -1 : 0;
+	return backlog_first(&c, &names, m, id, id + 1, &every) != 0 ? wake_for(m, id, &c.slot, &names) : 0;
 }
 
 OUT_OF_LINE int
 wake_next(struct mbox *m, uint64_t mark)
 {
-	struct backlog r;
+	struct backlog c;
+	struct names names;
+	uint64_t id = backlog_first(&c, &names, m, mark, UINT64_MAX, &m->waiter.want.filter);
 
-	if (!backlog_first(m, mark, UINT64_MAX, &m->waiter.want.filter, &r))
+	if (id == 0)
 		return 0;
-	if (r.id == mark && wake_for(m, &r) == -1)
+	if (id == mark && wake_for(m, id, &c.slot, &names) == -1)
 		return -1;
-	return wake_alike(m, r.id);
+	return wake_one(m, WANT_RECEIVE, true, id) == -1 ? -1 : 0;
 }
 
-OUT_OF_LINE int
+int
 wake_listener(struct mbox *m)
 {
-	static const enum want_kind kinds[] = { WANT_RECEIVE, WANT_PEEK };
-	struct want_place places[WANT_MAX];
-	struct want w;
-	int waiting, rung;
+	int r = wake_one(m, WANT_RECEIVE, false, WANT_LISTEN);
 
-	for (int k = 0; k < 2; k++) {
-		waiting = queue(m, kinds[k], true, places);
-		if (waiting == -1)
-			return -1;
-		for (int i = 0; i < waiting; i++) {
-			if (want_read(m->want_fd, places[i].index, &w) == -1)
-				return -1;
-			if (w.owner == m->number)
-				continue;
-			rung = ring(m, places[i].index, &w, WANT_LISTEN);
-			if (rung != 0)
-				return rung == -1 ? -1 : 0;
-		}
-	}
-	return 0;
+	if (r == 0)
+		r = wake_one(m, WANT_PEEK, false, WANT_LISTEN);
+	return r == -1 ? -1 : 0;
 }

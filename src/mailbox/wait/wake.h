@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * wake: who waits, and who wakes whom.
+ * wake: which waiter is woken for what.
  *
  * The rules, each of which a counterexample asked for (tests/model):
- *   - A waiter looks and posts its want in one locked section, its bell open before the unlock.
- *   - Whoever makes a message ready opens, under the lock and before its commit, the bell of the first waiter that
- *     wants it and is asleep, and marks that want with the message; the close after the unlock is the wake.
+ *   - A waiter looks and posts its want in one locked section, its wake FIFO open before the unlock.
+ *   - A process that makes a message ready opens, under the lock and before its commit, the wake FIFO of the first
+ *     waiter that wants it and is asleep, and marks that want with the message; the close after the unlock is the wake.
  *     (Where one change wakes very many, some are closed before: they wait for the lock.)
  *   - A waiter that is woken looks, and takes the first match whatever its mark says.  If the message that it was
  *     woken for is still ready, it wakes the next one for it; and if any from that one on is that it wants, the next
  *     that sleeps with the same filter.
  *   - So where all that sleep have one filter, and one with that filter was woken a moment ago and has not looked yet,
- *     nobody is woken besides it: a burst wakes as many as take part in it, not as many as there are messages.
+ *     no other is woken: a burst wakes as many as take part in it, not as many as there are messages.
  *   - A want is asleep only while its owner sleeps.
- *   - Who keeps the door (listen.h) and wakes, or was woken to keep it and does not, wakes the next that sleeps for it.
+ *   - A waiter that listens for drops (listen.h) and wakes, or was woken to listen and does not, wakes the next that
+ *     sleeps to do it.
  * All functions are called with the mailbox locked; those that change it begin the change, the caller commits.
  */
 #ifndef MAILBOX_WAIT_WAKE_H
@@ -27,8 +28,8 @@
 
 /*
  * wake_receivers -- wake a receiver for each of n messages that became ready, first_id and following.
- * slots: their slots; names: what slot.tag and slot.source are places in.
- * Returns 0, or -1: a bell could not be opened, nothing is to be committed.
+ * slots: their slots; names: what slot.tag and slot.source are numbers in.
+ * Returns 0, or -1: a wake FIFO could not be opened, nothing is to be committed.
  */
 int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot *slots, const struct slice *names);
 
@@ -36,8 +37,8 @@ int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct s
 int wake_ready(struct mbox *m, uint64_t id);
 
 /*
- * wake_next -- we were woken for message mark, and look no more: what we leave of it and of what came after it, which
- * nobody else may have been woken for, is for the next.  Returns 0, or -1.
+ * wake_next -- we were woken for message mark, and look no more: wake the next for what remains of it and of what came
+ * after it, for which no other may have been woken.  Returns 0, or -1.
  */
 int wake_next(struct mbox *m, uint64_t mark);
 
@@ -48,9 +49,9 @@ int wake_next(struct mbox *m, uint64_t mark);
 int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
 
 /*
- * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: tell the sender that waits for it.  STATE_CLAIMED: an
- * offer was taken or put back, and its sender is to look.
- * Its want's mark becomes that status.  Returns 0, or -1.
+ * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: wake the sender that waits for that.  STATE_CLAIMED:
+ * an offer was taken or put back, and its sender is to look.
+ * The mark of the sender's want becomes that status.  Returns 0, or -1.
  */
 int wake_end(struct mbox *m, uint64_t id, enum state_status status);
 
@@ -64,10 +65,16 @@ int wake_room(struct mbox *m);
  */
 int wake_ahead(struct mbox *m);
 
-/* wake_listener -- nobody keeps the door: wake the first receiver that sleeps, one that only looks last.  Returns 0, or -1. */
+/*
+ * wake_listener -- none listens for drops: wake the first receiver that sleeps to do it, or else one that peeks.
+ * Returns 0, or -1.
+ */
 int wake_listener(struct mbox *m);
 
-/* wake_remove -- take down a want, ours or a dead process's, with what its owner left in the directory.  0, or -1. */
+/* wake_remove -- take down a want, ours or a dead process's, with the owner's files in the mailbox.  Returns 0, or -1. */
 int wake_remove(struct mbox *m, uint32_t index, uint64_t owner);
+
+/* wake_count -- have ctl.wants end with the last want that stands.  Returns 0, or -1. */
+int wake_count(struct mbox *m);
 
 #endif
