@@ -46,8 +46,9 @@ select_add(struct select *s, const char *name, const char *path)
 static int
 park(struct select *s, const struct inlet *but)
 {
-	for EACH(s, one)
-		if (one != but && one->kind == CHANNEL_MAILBOX && receiver_park(&one->receiver) == -1)
+	for (uint32_t i = 0; i < s->n; i++)
+		if (&s->list[i] != but && s->list[i].kind == CHANNEL_MAILBOX
+		    && receiver_park(&s->list[i].receiver) == -1)
 			return -1;
 	return 0;
 }
