@@ -32,10 +32,10 @@ by_tag(const void *a, const void *b)
 static void
 add(struct snapshot_tag *to, const struct snapshot_tag *from)
 {
+	if (to->messages == 0 || from->oldest_us < to->oldest_us)
+		to->oldest_us = from->oldest_us;
 	to->messages += from->messages;
 	to->bytes += from->bytes;
-	if (from->oldest_us < to->oldest_us)
-		to->oldest_us = from->oldest_us;
 }
 
 /* merge_tags -- sort the tags, and merge equal ones. */
@@ -103,8 +103,7 @@ keep_tally(struct snapshot *s, struct snapshot_tag *tally, const struct names *n
 	for (uint32_t i = 0; i < names->n; i++)
 		if (tally[i].messages > 0 && keep_tag(s, &tally[i], names_get(names, i)) == -1)
 			return -1;
-	for (size_t i = 0; i < SEG_NAMES; i++)
-		tally[i] = (struct snapshot_tag){ .oldest_us = SNAPSHOT_EMPTY };
+	memset(tally, 0, SEG_NAMES * sizeof *tally);
 	return 0;
 }
 
@@ -112,17 +111,16 @@ keep_tally(struct snapshot *s, struct snapshot_tag *tally, const struct names *n
 static OUT_OF_LINE int
 count_tags(struct mbox *m, struct snapshot *s)
 {
-	struct snapshot_tag tally[SEG_NAMES];
+	struct snapshot_tag tally[SEG_NAMES] = { 0 };
 	struct names names;
 	struct backlog c;
 	uint64_t seg = 0;
 	int r;
 
-	names.n = 0;
 	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_LIVE);
 	do {
 		r = backlog_next(&c);
-		if (r == -1 || ((r == 0 || c.first != seg) && keep_tally(s, tally, &names) == -1))
+		if (r == -1 || (seg != 0 && (r == 0 || c.first != seg) && keep_tally(s, tally, &names) == -1))
 			return -1;
 		seg = c.first;
 		if (r == 1 && (backlog_slot(&c) == -1 || backlog_names(&c, &names) == -1))
