@@ -537,3 +537,25 @@ everything='
 		done
 	done
 }
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "an error of the disk while a kill is mended takes no message, nor its payload, for gone" {
+	mkmbox -b inf box
+	head -c 100000 /dev/urandom >big
+	msend -t keep box <big
+	# the segment of the one that stays is rewritten: its numbers stand in the index then
+	seq 66000 | msend -l -t go box
+	mrecv -a -t go box | cmp - <(seq 66000)
+	msend -t go box last
+	local status nth hit=1
+	for ((nth = 1; hit > 0 && nth < 100; nth++)); do
+		# killed in the middle of a change; then the nth read of the one that mends it fails
+		(exec -a mrecv strace -qq -o /dev/null -e inject=pwrite64:signal=KILL:when=2 mrecv -t go box) >/dev/null 2>&1 || :
+		status=0
+		timeout "$LIMIT" strace -qq -o trace -e inject=pread64:error=EIO:when=$nth mstat box >out 2>err || status=$?
+		hit=$(grep -c INJECTED trace || :)
+		[ "$hit" -eq 0 ] || { [ "$status" -eq 74 ] && [ -s err ]; } || { echo "read $nth: status $status"; return 1; }
+	done
+	[ "$nth" -gt 10 ]
+	mrecv -n -t keep box | cmp - big
+}

@@ -119,7 +119,10 @@ keep_message(struct rewriting *w)
 	slot->source = (uint16_t)names_add(&w->to, names_get(&w->from, slot->source));
 	w->slots[w->n] = *slot;
 	w->states[w->n] = w->at.state;
-	w->ids[w->n++] = seg_id(w->s, pos);
+	w->ids[w->n] = seg_id(w->s, pos);
+	if (w->ids[w->n] == 0)
+		return -1;
+	w->n++;
 	w->used += len;
 	return 0;
 }

@@ -88,6 +88,8 @@ count_messages(struct ctl *c, struct seg *s)
 			continue;
 		}
 		id = seg_id(s, at.pos);
+		if (id == 0)
+			return -1;
 		if (c->live++ == 0)
 			c->first = id;
 		if (status != STATE_CLAIMED && c->head > id)
@@ -177,7 +179,7 @@ static int
 message_waits(const struct mbox *m, const struct recover_list *ids, uint64_t id)
 {
 	struct seg s;
-	uint64_t state = 0;
+	uint64_t state = 0, at;
 	uint32_t n, pos;
 	int waits = 0;
 
@@ -187,8 +189,11 @@ message_waits(const struct mbox *m, const struct recover_list *ids, uint64_t id)
 		if (seg_open(&s, m->dir_fd, ids->seg[i].id, seg_access(m->ctl.mode)) == -1)
 			return -1;
 		n = messages(&m->ctl, &s);
-		pos = seg_find(&s, n, id);
-		if (pos < n && seg_id(&s, pos) == id)
+		/* what cannot be read is not taken for missing */
+		at = seg_find(&s, n, id, &pos) == -1 ? 0 : pos < n ? seg_id(&s, pos) : UINT64_MAX;
+		if (at == 0)
+			waits = -1;
+		else if (at == id)
 			waits = seg_read_states(&s, pos, 1, &state) == -1 ? -1 : state_status(state) < STATE_DONE;
 		seg_close(&s);
 		return waits;

@@ -350,21 +350,26 @@ seg_id(const struct seg *s, uint32_t pos)
 	return seg_read(s, SEG_IDS, pos, 1, &id) == 0 ? id : 0;
 }
 
-uint32_t
-seg_find(const struct seg *s, uint32_t n, uint64_t id)
+int
+seg_find(const struct seg *s, uint32_t n, uint64_t id, uint32_t *pos)
 {
 	uint32_t low = 0, high = n, mid;
+	uint64_t at;
 
 	if (!s->h.sparse)
-		return id <= s->h.first ? 0 : id - s->h.first < n ? (uint32_t)(id - s->h.first) : n;
-	while (low < high) {
+		low = id <= s->h.first ? 0 : id - s->h.first < n ? (uint32_t)(id - s->h.first) : n;
+	while (s->h.sparse && low < high) {
 		mid = low + (high - low) / 2;
-		if (seg_id(s, mid) < id)
+		at = seg_id(s, mid);
+		if (at == 0)
+			return -1;
+		if (at < id)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low;
+	*pos = low;
+	return 0;
 }
 
 int

@@ -229,8 +229,8 @@ int seg_reserve(const struct seg *s, uint32_t pos, uint32_t n);
 /* seg_id -- the id of the message at place pos.  Returns 0 on error. */
 uint64_t seg_id(const struct seg *s, uint32_t pos);
 
-/* seg_find -- the first place, of n, whose id is not below id; n where there is none. */
-uint32_t seg_find(const struct seg *s, uint32_t n, uint64_t id);
+/* seg_find -- pos: gets the first place, of n, whose id is not below id; n where there is none.  Returns 0, or -1. */
+int seg_find(const struct seg *s, uint32_t n, uint64_t id, uint32_t *pos);
 
 /* seg_file -- the name of a segment's file.  variant: see seg_header; suffix: "log", ...; name: SEG_NAME_BYTES. */
 void seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix);

@@ -16,7 +16,7 @@ drop(struct backlog *c)
 {
 	struct item item = { .id = backlog_id(c), .slot = c->slot, .pos = c->pos, .tries = state_tries(c->state) };
 
-	if (txn_begin(c->m) == -1)
+	if (item.id == 0 || txn_begin(c->m) == -1)
 		return -1;
 	return settle_gone(c->m, &item, 1, state_status(c->state), STATE_DROPPED, KEEP);
 }

@@ -191,6 +191,7 @@ settle_places(struct mbox *m, uint64_t seg, uint64_t layout, struct item *items,
 		return 0;
 	in_seg = mbox_seg_n(m);
 	for (uint32_t i = 0; i < n; i++)
-		items[i].pos = seg_find(&m->seg, in_seg, items[i].id);
+		if (seg_find(&m->seg, in_seg, items[i].id, &items[i].pos) == -1)
+			return -1;
 	return 0;
 }

@@ -93,6 +93,8 @@ look_at_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, u
 		if (!owner_lives(&c->m, known, state_owner(states[i])))
 			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i,
 				.tries = state_tries(states[i]) };
+		if (dead > 0 && items[dead - 1].id == 0)
+			return -1;
 	}
 	if (dead == 0)
 		return 0;
@@ -110,15 +112,16 @@ redeliver_dead(struct claim *c)
 	struct mbox *m = &c->m;
 	struct owners known = { .n = 0 };
 	uint64_t left = m->ctl.claimed, at, next;
-	uint32_t n, step, requeued = 0;
+	uint32_t n, pos, step, requeued = 0;
 
 	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
 		next = mbox_seg_next(m);
 		n = mbox_seg_n(m);
-		for (uint32_t pos = seg_find(&m->seg, n, m->ctl.first); pos < n && left > 0 && m->seg.h.first == at;
-		    pos += step) {
+		if (seg_find(&m->seg, n, m->ctl.first, &pos) == -1)
+			return -1;
+		for (; pos < n && left > 0 && m->seg.h.first == at; pos += step) {
 			/* all of them before anything is received: what was sent later comes after them */
 			if (requeued >= PIECE_LOOKS)
 				return 1;

@@ -235,6 +235,8 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 		if (status != STATE_READY && status != STATE_DELAYED)
 			continue;
 		id = seg->h.sparse ? seg_id(seg, pos + i) : seg->h.first + pos + i;
+		if (id == 0)
+			return -1;
 		taken = 0;
 		if (id >= s->c->below)
 			s->full = true;
@@ -259,9 +261,8 @@ search_segment(struct search *s, uint64_t from)
 	struct mbox *m = &s->c->m;
 	uint32_t n = mbox_seg_n(m), step, pos, known;
 
-	if (search_names(s->c) == -1)
+	if (search_names(s->c) == -1 || seg_find(&m->seg, n, from, &pos) == -1)
 		return -1;
-	pos = seg_find(&m->seg, n, from);
 	if (pos < n && !has_rank(s)) {
 		if (s->ready == 0)
 			s->ready = seg_id(&m->seg, pos);

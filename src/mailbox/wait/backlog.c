@@ -32,9 +32,10 @@ enter(struct backlog *c)
 	c->first = c->next;
 	c->next = mbox_seg_next(m);
 	n = mbox_seg_n(m);
-	c->block = seg_find(&m->seg, n, c->from);
-	c->end = c->below == UINT64_MAX ? n : seg_find(&m->seg, n, c->below);
-	return 0;
+	c->end = n;
+	if (c->below != UINT64_MAX && seg_find(&m->seg, n, c->below, &c->end) == -1)
+		return -1;
+	return seg_find(&m->seg, n, c->from, &c->block);
 }
 
 bool
