@@ -240,6 +240,27 @@ flow()
 	[ "$(<err)" = "mrecv: jobs is locked by process $holder (perl), which is stopped: timed out" ]
 }
 
+# gave_up_once -- the receiver traced has read a header from the pipe, and then waited for the lock in vain.
+gave_up_once()
+{
+	awk '/^read\(.*M1 2 t/ { read = 1 } read && /F_SETLKW.*(EINTR|ERESTART)/ { n++ } END { exit n < 1 }' trace
+}
+
+# bats test_tags=no-sanitize
+@test "a message of a named pipe that has begun is waited for to its end, a lock of another channel or not" {
+	mkfifo pipe
+	exec 5<>pipe
+	in_background strace -qq -o trace mrecv -f -w 2 pipe jobs >got 2>err 5>&-
+	receiver=$child
+	until_waiting jobs
+	holder jobs
+	printf 'M1 2 t s\n' >&5
+	until_true gave_up_once
+	printf 'hi\n' >&5
+	ended_with 124 "$receiver"
+	[ "$(<got)" = hi ]
+}
+
 @test "what is locked is named, and nothing else" {
 	head -c 300000 /dev/zero | msend other
 	stuck mrecv -c 1 -w 0.1 jobs other 2>err
