@@ -139,7 +139,7 @@ size_t
 io_read_proc(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = io_read(fd, text, size - 1);
+	ssize_t n = fd == -1 ? -1 : io_read(fd, text, size - 1);
 
 	io_close(fd);
 	n = n == -1 ? 0 : n;

@@ -52,7 +52,7 @@ ssize_t io_read(int fd, void *buf, size_t n);
 
 /*
  * io_read_proc -- read a file of /proc as a C string, at most its first size - 1 bytes.
- * Returns the length; 0 for a file that cannot be read.
+ * Returns the length; 0 with errno for a file that cannot be read.
  */
 size_t io_read_proc(const char *path, char *text, size_t size);
 

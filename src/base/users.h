@@ -18,4 +18,10 @@ enum { USERS_ALL_KNOWN = -1 };
  */
 int64_t users_unknown(void);
 
+/*
+ * users_learn -- the same, for a caller that can try again.
+ * Returns 0 with *unknown, or -1 with errno: /proc is there and could not be read, and *unknown is a guess.
+ */
+int users_learn(int64_t *unknown);
+
 #endif

@@ -242,10 +242,11 @@ look_at() {
 	[ "$value" = 0 ] || bad "$1: $value are claimed, and nobody lives"
 }
 
-# drain BOX -- take all that is there; the names go to ../left.BOX.
+# drain BOX -- take all that is there; the names go to ../left.BOX, and the last of them, which no back-off hid, to $last.
 drain() {
 	within mrecv -a "$1" || [ "$said" -eq 1 ] || bad "mrecv -a $1: status $said: $(cat ../said.err)"
 	names ../said >"../left.$1"
+	last=$(tail -n 1 "../left.$1")
 	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
 	field messages
 	if [ "${value:-0}" -gt 0 ]; then
@@ -297,8 +298,8 @@ afterwards() {
 	drain "$box"
 	counters "$box"
 	if [ -n "$later" ]; then
-		[ "$(tail -n 1 "../left.$box")" = later1 ] || bad "$box: the message sent later is not the last"
-		sed -i '$d' "../left.$box"
+		[ "$last" = later1 ] || bad "$box: the message sent later is not the last"
+		sed -i '/^later1$/d' "../left.$box"
 	fi
 	sends_on "$box"
 	within mrecv -w 0.01 -t no-such-tag "$box"

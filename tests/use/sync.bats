@@ -58,14 +58,15 @@ hold='echo $$ >started.new; mv started.new started; until [ -e go ]; do sleep 0.
 }
 
 @test "-S returns only after the payload has been written in full" {
-	pattern 300000 >big
+	# more than a pipe that mrecv has widened holds
+	pattern 3000000 >big
 	mkfifo stuck
 	exec 6<>stuck
 	in_background mrecv box >&6 6>&-
 	in_background msend -S box <big 6>&-
 	[ "$(head -c 100000 <&6 | cksum)" = "$(head -c 100000 big | cksum)" ]
 	waits "$child"
-	[ "$(head -c 200000 <&6 | cksum)" = "$(tail -c 200000 big | cksum)" ]
+	[ "$(head -c 2900000 <&6 | cksum)" = "$(tail -c 2900000 big | cksum)" ]
 	ended_with 0 "$child"
 }
 

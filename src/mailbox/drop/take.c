@@ -382,8 +382,7 @@ open_drop(struct take *in)
 {
 	if (in->address.len > 0)
 		return 0;
-	in->queue.unknown = users_unknown();
-	if (mbox_drop(in->m) == -1 || txn_lock(in->m, in->deadline_ns) == -1)
+	if (users_learn(&in->queue.unknown) == -1 || mbox_drop(in->m) == -1 || txn_lock(in->m, in->deadline_ns) == -1)
 		return -1;
 	return txn_end(in->m, address_learn(&in->address, in->m));
 }
