@@ -21,7 +21,9 @@ size_t splice_widen(int fd);
 /* splice_pipe -- make a pipe, close-on-exec: ends[0] to read.  n: bytes that it holds, 0 any.  Returns 0, or -1. */
 int splice_pipe(int ends[2], size_t n);
 
-/* splice_tee -- the first n bytes in the pipe in to the pipe out, by reference, and leave them there.  As splice_move. */
+/*
+ * splice_tee -- the first n bytes in the pipe in to the pipe out, by reference, and leave them there.  As splice_move.
+ */
 ssize_t splice_tee(int in, int out, size_t n);
 
 /*

@@ -30,7 +30,7 @@ enum {
 static bool
 is_mailbox(const struct fan_channel *c)
 {
-	return sink_is_mailbox(&c->sink) && !sink_leaves(&c->sink);
+	return sink_is_mailbox(&c->sink) && !sink_sends_only(&c->sink);
 }
 
 /* is_full -- whether a call failed for lack of room; without nonblock a lock that was held may be free later. */

@@ -357,7 +357,7 @@ put_frame(struct input *in, struct message *m, off_t base)
 	m->uid = -1;
 	if (m->data != NULL && (m->len <= MAILBOX_INLINE || sink_hands_over(in->sink)))
 		return put(in, m, m->data, (size_t)m->len);
-	if (sink_is_mailbox(in->sink) && !sink_leaves(in->sink)
+	if (sink_is_mailbox(in->sink) && !sink_sends_only(in->sink)
 	    && (n = read_full(in, m, MAILBOX_INLINE + 1)) <= MAILBOX_INLINE) {
 		m->len = (uint64_t)n;
 		return n == -1 ? cannot_read(in) : put(in, m, in->buf, (size_t)n);

@@ -37,7 +37,7 @@ sink_is_mailbox(const struct sink *s)
 	return s->kind == CHANNEL_MAILBOX;
 }
 
-/* sink_hands_over, sink_leaves, sink_keeps -- whether it is a mailbox, and one of that kind (enum sender_kind). */
+/* sink_hands_over, sink_sends_only, sink_keeps -- whether it is a mailbox, and one of that kind (enum sender_kind). */
 static inline bool
 sink_hands_over(const struct sink *s)
 {
@@ -45,9 +45,9 @@ sink_hands_over(const struct sink *s)
 }
 
 static inline bool
-sink_leaves(const struct sink *s)
+sink_sends_only(const struct sink *s)
 {
-	return sink_is_mailbox(s) && s->sender.kind == SENDER_LEAVES;
+	return sink_is_mailbox(s) && s->sender.kind == SENDER_SENDS_ONLY;
 }
 
 static inline bool

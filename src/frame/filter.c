@@ -76,7 +76,7 @@ glob_match(const char *pattern, size_t len, struct slice name)
 
 /* rank -- filter_rank_tag and filter_rank_source: by the patterns of kind want, without those of kind exclude. */
 static unsigned char
-rank(const struct filter *f, char want, char exclude, struct slice name)
+preference(const struct filter *f, char want, char exclude, struct slice name)
 {
 	size_t at = 0, len;
 	unsigned wanted = 0, found = FILTER_NO_MATCH;
@@ -98,13 +98,13 @@ rank(const struct filter *f, char want, char exclude, struct slice name)
 unsigned char
 filter_rank_tag(const struct filter *f, struct slice tag)
 {
-	return f->len == 0 ? 0 : rank(f, 't', 'T', tag);
+	return f->len == 0 ? 0 : preference(f, 't', 'T', tag);
 }
 
 unsigned char
 filter_rank_source(const struct filter *f, struct slice source)
 {
-	return f->len == 0 ? 0 : rank(f, 's', 'S', source);
+	return f->len == 0 ? 0 : preference(f, 's', 'S', source);
 }
 
 bool

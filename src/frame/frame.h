@@ -48,7 +48,9 @@ int frame_parse(struct frame *f, const char *line, size_t len, size_t *bad);
  */
 int frame_next_header(struct slice *rest, struct slice *key, struct slice *value);
 
-/* frame_header -- find a header by its key.  Returns 1 with its value (undecoded), or 0 with an empty one: not there. */
+/*
+ * frame_header -- find a header by its key.  Returns 1 with its value (undecoded), or 0 with an empty one: not there.
+ */
 int frame_header(struct slice extra, const char *key, struct slice *value);
 
 /*

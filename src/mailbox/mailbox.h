@@ -105,7 +105,7 @@ uint64_t mailbox_retry_us(unsigned tries);
 enum sender_kind {
 	SENDER_KEEPS,                   /* the mailbox keeps messages until they are received */
 	SENDER_HANDS_OVER,              /* its capacity is 0: a message goes straight from its sender to its receiver */
-	SENDER_LEAVES,                  /* we may only send, through drop/: nothing tells ids, or whether there is room */
+	SENDER_SENDS_ONLY,                  /* we may only send, through drop/: nothing tells ids, or whether there is room */
 };
 
 /* One mailbox to send to.  Zeros, but for what the caller sets before sender_open. */
@@ -373,7 +373,7 @@ enum request_state {
 };
 
 /*
- * request_look -- see what has become of s's last message, whose tag and source these are; not of SENDER_LEAVES.
+ * request_look -- see what has become of s's last message, whose tag and source these are; not of SENDER_SENDS_ONLY.
  * Returns an enum request_state, or -1.
  */
 int request_look(struct sender *s, struct slice tag, struct slice source);

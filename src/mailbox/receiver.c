@@ -205,7 +205,7 @@ receiver_changed(struct receiver *r)
 void
 receiver_watch(const struct receiver *r, int *fds)
 {
-	fds[0] = r->in->m.waiter.bell_fd;
+	fds[0] = r->in->m.waiter.fifo_fd;
 	fds[1] = r->in->take != NULL ? listen_fd(&r->in->m) : -1;
 }
 

@@ -28,7 +28,7 @@ struct sending {
 	uint64_t spooled;               /* bytes in it */
 	struct hash sum;                /* of those */
 	struct handover handover;       /* SENDER_HANDS_OVER */
-	struct put put;                 /* SENDER_LEAVES */
+	struct put put;                 /* SENDER_SENDS_ONLY */
 	struct writer *writer;          /* of these two */
 	struct mbox m;
 	struct append append;
@@ -46,7 +46,7 @@ open_put(struct sender *s, const char *path)
 			errno = EACCES;         /* it has no drop/ */
 		return -1;
 	}
-	s->kind = SENDER_LEAVES;
+	s->kind = SENDER_SENDS_ONLY;
 	s->dir_fd = s->in->put.dir_fd;
 	return 0;
 }
@@ -89,7 +89,7 @@ sender_open(struct sender *s, const char *path)
 	if (r == -1 || s->kind == SENDER_KEEPS)
 		return r;
 	in->writer = memory_new(sizeof *in->writer);
-	in->handover = (struct handover){ .post = &in->append, .writer = in->writer, .fd = -1 };
+	in->handover = (struct handover){ .append = &in->append, .writer = in->writer, .fd = -1 };
 	return in->writer == NULL ? -1 : 0;
 }
 
@@ -101,7 +101,7 @@ sender_close(struct sender *s)
 	sender_abort(s);
 	if (in == NULL)
 		return;
-	if (s->kind == SENDER_LEAVES)
+	if (s->kind == SENDER_SENDS_ONLY)
 		put_close(&in->put);
 	wait_leave(&in->m);
 	mbox_close(&in->m);
@@ -258,7 +258,7 @@ sender_begin(struct sender *s, const struct message *head)
 {
 	struct sending *in = s->in;
 
-	if (s->kind == SENDER_LEAVES)
+	if (s->kind == SENDER_SENDS_ONLY)
 		return put_begin(&in->put, writer(s), head);
 	if (sender_head(s, head) == -1)
 		return -1;
@@ -277,7 +277,7 @@ sender_data(struct sender *s, const char *data, size_t len)
 
 	if (s->kind == SENDER_HANDS_OVER)
 		return handover_data(&in->handover, data, len);
-	if (s->kind == SENDER_LEAVES)
+	if (s->kind == SENDER_SENDS_ONLY)
 		return writer_data(writer(s), data, len);
 	if (io_pwrite(in->fd, data, len, in->spooled) == -1)
 		return -1;
@@ -322,7 +322,7 @@ sender_end(struct sender *s)
 	struct sending *in = s->in;
 	int r, fd = in->fd;
 
-	if (s->kind == SENDER_LEAVES)
+	if (s->kind == SENDER_SENDS_ONLY)
 		return put_end(&in->put, writer(s));
 	if (s->kind == SENDER_HANDS_OVER) {
 		r = handover_end(&in->handover);
@@ -354,7 +354,7 @@ sender_abort(struct sender *s)
 	in->fd = -1;
 	if (s->kind == SENDER_HANDS_OVER)
 		handover_abort(&in->handover);
-	if (s->kind == SENDER_LEAVES && in->put.fd != -1)
+	if (s->kind == SENDER_SENDS_ONLY && in->put.fd != -1)
 		put_abort(&in->put, in->writer);
 }
 
@@ -379,8 +379,8 @@ sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *r
 	const struct ctl *c = &m->ctl;
 	bool hands_over = s->kind == SENDER_HANDS_OVER;
 
-	*room = s->kind == SENDER_LEAVES ? UINT64_MAX : 0;
-	if (s->kind == SENDER_LEAVES)
+	*room = s->kind == SENDER_SENDS_ONLY ? UINT64_MAX : 0;
+	if (s->kind == SENDER_SENDS_ONLY)
 		return 0;
 	if (txn_lock(m, clock_after(WAKE_LOOK_NS)) == -1)
 		return -1;
@@ -401,5 +401,5 @@ request_look(struct sender *s, struct slice tag, struct slice source)
 int
 request_withdraw(struct sender *s)
 {
-	return s->kind == SENDER_LEAVES ? put_withdraw(&s->in->put) : request_take_back(&s->in->m, s->last_id);
+	return s->kind == SENDER_SENDS_ONLY ? put_withdraw(&s->in->put) : request_take_back(&s->in->m, s->last_id);
 }

@@ -32,7 +32,9 @@ close_pipes(struct spread *to, unsigned n)
 	}
 }
 
-/* open_pipes -- a pipe for each channel.  Returns the bytes that every pipe on the way holds; 0 where there are none. */
+/*
+ * open_pipes -- a pipe for each channel.  Returns the bytes that every pipe on the way holds; 0 where there are none.
+ */
 static size_t
 open_pipes(struct spread *to, unsigned n)
 {

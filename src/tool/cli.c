@@ -68,7 +68,9 @@ escape(char *out, const char *s, size_t len)
 	return used;
 }
 
-/* print_line -- write "TOOL: MESSAGE\n", then tail unescaped, to standard error.  Failure has nowhere to be reported. */
+/*
+ * print_line -- write "TOOL: MESSAGE\n", then tail unescaped, to standard error.  Failure has nowhere to be reported.
+ */
 static void __attribute__((format(printf, 2, 0)))
 print_line(const char *tail, const char *format, va_list args)
 {

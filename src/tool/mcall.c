@@ -142,7 +142,9 @@ listen_for(struct caller *c, uint64_t timeout_ns)
 	return r == 0 ? -1 : own_failure("receive from", c->box.path);
 }
 
-/* end_of_wait -- the request is gone, or its server died: look for an answer one last time.  Returns the exit status. */
+/*
+ * end_of_wait -- the request is gone, or its server died: look for an answer one last time.  Returns the exit status.
+ */
 static int
 end_of_wait(struct caller *c, const char *why)
 {
@@ -169,7 +171,7 @@ await_answer(struct caller *c)
 			return status;
 		if (left <= LOOK_NS)
 			return request_withdraw(&c->sink.sender) == -1 ? own_failure("withdraw from", c->name) : CLI_TIMEOUT;
-		if (sink_leaves(&c->sink))
+		if (sink_sends_only(&c->sink))
 			continue;       /* send-only access does not show the request */
 		look = request_look(s, c->input.head.tag, c->input.head.source);
 		if (look == REQUEST_LOST)

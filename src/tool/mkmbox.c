@@ -53,7 +53,10 @@ parse_policy(const struct args *a)
 	cli_usage("%s: '%s' is not block, oldest or latest", a->option, a->value);
 }
 
-/* same -- whether a mailbox with these settings is at path, which the user calls name.  Returns 1, 0, or -1: EBUSY, EACCES. */
+/*
+ * same -- whether a mailbox with these settings is at path, which the user calls name.  Returns 1, 0, or -1: EBUSY,
+ * EACCES.
+ */
 static int
 same(const char *name, const char *path, const struct mailbox_settings *want)
 {

@@ -164,7 +164,7 @@ main(int argc, char **argv)
 		cli_usage("-S: %s is not a mailbox", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (sink_leaves(&s.sink) && (s.sync || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
+	if (sink_sends_only(&s.sink) && (s.sync || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
 		return cli_only_sends(name, s.sync ? 'S' : 'n');
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	cli_damage(name, s.sink.sender.damage);

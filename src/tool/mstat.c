@@ -39,7 +39,9 @@ struct stats {
 	bool broken;                    /* standard output failed */
 };
 
-/* look_at -- show one mailbox.  listed: it was there a moment ago.  Returns the exit status; a new failure is reported. */
+/*
+ * look_at -- show one mailbox.  listed: it was there a moment ago.  Returns the exit status; a new failure is reported.
+ */
 static int
 look_at(struct stats *t, char *name, bool listed)
 {

@@ -157,7 +157,7 @@ open_all(struct tee *t)
 		if (cli_path(path, t->routes[i].name) == -1
 		    || fan_open(&t->fan, t->routes[i].name, path, !t->append, &t->routes[i].channel) == -1)
 			return cli_fail("open", t->routes[i].name);
-		else if (t->fan.nonblock && sink_leaves(&t->fan.channels[t->routes[i].channel].sink))
+		else if (t->fan.nonblock && sink_sends_only(&t->fan.channels[t->routes[i].channel].sink))
 			return cli_only_sends(t->routes[i].name, 'n');
 	return CLI_OK;
 }

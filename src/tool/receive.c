@@ -87,7 +87,7 @@ open_dead(struct receive *r)
 			cli_usage("-d: %s is one of the channels to receive from", r->dead_name);
 		cannot(r, "open", r->dead_name);
 	}
-	if (!sink_is_mailbox(&r->dead) || sink_leaves(&r->dead))
+	if (!sink_is_mailbox(&r->dead) || sink_sends_only(&r->dead))
 		cli_usage("-d: %s is not a mailbox", r->dead_name);
 	r->deliver.dead = &r->dead;
 }

@@ -11,7 +11,9 @@
 
 #include "deliver/jobs.h"
 
-/* Small members first, large ones behind them: each page that a one-shot touches costs it as much as ten system calls. */
+/*
+ * Small members first, large ones behind them: each page that a one-shot touches costs it as much as ten system calls.
+ */
 struct receive {
 	uint64_t count;                 /* messages to receive; UINT64_MAX: no bound */
 	bool counted, all, follow, now; /* -c, -a, -f, -n */

@@ -29,7 +29,9 @@ void show_begin(struct show *show);
 /* show_mailbox -- add a mailbox to the block. */
 void show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates);
 
-/* show_end -- print the block.  headings: even without a mailbox.  Returns 0, or -1 with errno of write(2), or ENOMEM. */
+/*
+ * show_end -- print the block.  headings: even without a mailbox.  Returns 0, or -1 with errno of write(2), or ENOMEM.
+ */
 int show_end(struct show *show, bool headings);
 
 #endif

@@ -46,7 +46,7 @@ struct sent {
 static struct {
 	struct claim in;
 	struct receiver receiver;
-	struct append post;
+	struct append append;
 	struct batch batch;
 	struct run run;
 	struct inflight hold;
@@ -144,17 +144,17 @@ step_send(struct bytes *b)
 		fill(payload, lens[i], seed + i);
 		MUST(batch_put(&box.batch, payload, lens[i]) == 1);
 	}
-	box.post.sync = seed == 255;
+	box.append.sync = seed == 255;
 	while (box.batch.from < box.batch.n) {
 		before = box.batch.from;
-		if (!did(append_batch(&box.post, &box.batch, APPEND_NOW)) && box.batch.from == before)
+		if (!did(append_batch(&box.append, &box.batch, APPEND_NOW)) && box.batch.from == before)
 			break;
-		for (uint32_t i = before; i < box.batch.from && !box.post.sync; i++)
-			remember(box.post.last_id + 1 - (box.batch.from - i), lens[i], seed + i, tag, expires, false);
-		if (box.post.sync)
+		for (uint32_t i = before; i < box.batch.from && !box.append.sync; i++)
+			remember(box.append.last_id + 1 - (box.batch.from - i), lens[i], seed + i, tag, expires, false);
+		if (box.append.sync)
 			break;          /* it was withdrawn */
 	}
-	box.post.sync = false;
+	box.append.sync = false;
 }
 
 static void
@@ -180,8 +180,8 @@ step_send_big(struct bytes *b)
 	}
 	hash_begin(&sum);
 	hash_add(&sum, payload, len);
-	if (did(append_big(&box.post, &box.batch, fd, len, hash_end(&sum), APPEND_NOW)))
-		remember(box.post.last_id, len, seed, tag, expires, true);
+	if (did(append_big(&box.append, &box.batch, fd, len, hash_end(&sum), APPEND_NOW)))
+		remember(box.append.last_id, len, seed, tag, expires, true);
 }
 
 static void
@@ -193,11 +193,11 @@ step_offer(struct bytes *b)
 
 	batch_clear(&box.batch);
 	MUST(batch_head(&box.batch, &h) == 1 && batch_put(&box.batch, "", 0) == 1);
-	if (!did(append_offer(&box.post, &box.batch, clock_after(1000000))))
+	if (!did(append_offer(&box.append, &box.batch, clock_after(1000000))))
 		return;
-	close(box.post.offer_fd);
+	close(box.append.offer_fd);
 	if (bytes_byte(b) % 2 == 0)
-		did(completion_await(&box.in.m, box.post.last_id, 1));
+		did(completion_await(&box.in.m, box.append.last_id, 1));
 	else
 		wait_leave(&box.in.m);
 }
@@ -371,18 +371,18 @@ open_box(struct bytes *b)
 		MUST(filter_add(&f, 't', "t[12]") == 0);
 	if (which == 3)
 		MUST(filter_add(&f, 'T', "-") == 0 && filter_add(&f, 's', "f*") == 0);
-	memset(&box.post, 0, sizeof box.post);
+	memset(&box.append, 0, sizeof box.append);
 	memset(&box.in, 0, sizeof box.in);
 	MUST(run_make(&box.run) == 0);
 	box.in.offer_fd = -1;
 	box.receiver.in = &box.in;
 	box.run.n = 0;
 	inflight_drop(&box.hold);
-	box.run.in->offer_fd = box.post.offer_fd = -1;
+	box.run.in->offer_fd = box.append.offer_fd = -1;
 	for (size_t i = 0; i < box.n; i++)
 		box.sent[i].held = false;       /* who had it has died */
 	box.open = did(mbox_open(&box.in.m, BOX));
-	box.post.m = &box.in.m;
+	box.append.m = &box.in.m;
 	if (!box.open)
 		return;
 	box.receiver.filter = &f;

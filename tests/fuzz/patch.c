@@ -214,7 +214,7 @@ patch_state(struct seg *s, struct bytes *b)
 
 	if (bytes_byte(b) % 4 == 0)
 		state = bytes_number(b);
-	MUST(seg_write_states(s, pos, 1, &state) == 0);
+	MUST(seg_write(s, SEG_STATES, pos, 1, &state) == 0);
 }
 
 static void
@@ -260,12 +260,12 @@ patch_seg(int dir_fd, struct bytes *b)
 	case 6:
 		pos = bytes_below(b, POS_MAX);
 		number = bytes_number(b);
-		MUST(seg_write_due(&s, pos, number) == 0 && seg_write_expiry(&s, pos, number) == 0);
+		MUST(seg_write_one(&s, SEG_DUE, pos, number) == 0 && seg_write_one(&s, SEG_EXPIRY, pos, number) == 0);
 		break;
 	case 7:
 		pos = bytes_below(b, POS_MAX);
 		number = bytes_number(b);
-		MUST(seg_write_ids(&s, pos, 1, &number) == 0);
+		MUST(seg_write(&s, SEG_IDS, pos, 1, &number) == 0);
 		break;
 	default:
 		write_at(s.idx_fd, b, 80000);

@@ -76,7 +76,7 @@ count_message(struct found *f, struct seg *s, uint32_t pos, uint32_t *done)
 	struct slot slot;
 	uint64_t state, id = seg_id(s, pos);
 
-	if (seg_read_states(s, pos, 1, &state) == -1 || seg_read_slots(s, pos, 1, &slot) == -1) {
+	if (seg_read(s, SEG_STATES, pos, 1, &state) == -1 || seg_read_slots(s, pos, 1, &slot) == -1) {
 		complain("segment %" PRIu64 ": entry %" PRIu32 " is missing", s->h.first, pos);
 		return;
 	}

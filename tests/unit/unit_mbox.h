@@ -262,7 +262,7 @@ what_could_not_be_settled_twice_is_settled_once(void)
 	/* the disk fails when one of three is written, and once more when the others are */
 	CHECK(break_writes(m) == 0 && receiver_settle(&r, &run, 0, RECEIVER_DONE, 0) == -1);
 	CHECK(txn_lock(m, CLOCK_NEVER) == 0 && mbox_seg(m, m->ctl.first_seg) == 0
-	    && seg_write_states(&m->seg, 0, 1, &done) == 0);
+	    && seg_write(&m->seg, SEG_STATES, 0, 1, &done) == 0);
 	txn_unlock(m);
 	CHECK(break_writes(m) == 0 && receiver_settle(&r, &run, 0, RECEIVER_DONE, 0) == -1);
 	CHECK(receiver_settle(&r, &run, 0, RECEIVER_DONE, 0) == 0 && run.n == 0 && m->ctl.live == 0 && m->ctl.claimed == 0);

@@ -114,9 +114,9 @@ right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct fra
 	if (!(slot->flags & SLOT_EXPIRES) || frame_header(f->extra, "expire", &value) == 0
 	    || frame_parse_time(value, &expiry) == -1)
 		return 1;
-	if (seg_read_expiry(&a->s, pos, 1, &stands) == 0 && stands == expiry)
+	if (seg_read(&a->s, SEG_EXPIRY, pos, 1, &stands) == 0 && stands == expiry)
 		return 1;
-	return seg_write_expiry(&a->s, pos, expiry) == -1 ? -1 : 1;
+	return seg_write_one(&a->s, SEG_EXPIRY, pos, expiry) == -1 ? -1 : 1;
 }
 
 /* set_aside -- message id is damaged: keep what there is of it. */
@@ -156,11 +156,11 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 
 	if (state_status(state) == STATE_DONE || state_status(state) == STATE_DROPPED)
 		return 0;
-	if (state_status(state) > STATE_DROPPED && seg_write_states(&a->s, pos, 1, &ready) == -1)
+	if (state_status(state) > STATE_DROPPED && seg_write(&a->s, SEG_STATES, pos, 1, &ready) == -1)
 		return -1;
 	if (a->m->ctl.cap_messages == 0) {          /* an offer: the sender is dead */
 		a->m->ctl.dropped++;
-		return seg_write_states(&a->s, pos, 1, &gone);
+		return seg_write(&a->s, SEG_STATES, pos, 1, &gone);
 	}
 	if (place_id(a, pos, &id) == -1 || frame_at(a, slot, &frame, &len) == -1)
 		return -1;
@@ -168,7 +168,7 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 	if (r == 1)
 		r = right_entries(a, pos, slot, &f);
 	if (r == 0)
-		return set_aside(a, id, slot, frame, len) == -1 ? -1 : seg_write_states(&a->s, pos, 1, &gone);
+		return set_aside(a, id, slot, frame, len) == -1 ? -1 : seg_write(&a->s, SEG_STATES, pos, 1, &gone);
 	a->any |= r == 1;
 	return r == 1 ? 0 : -1;
 }
@@ -271,7 +271,7 @@ right_ids(struct audit *a, uint32_t n)
 			return -1;
 		if (id < before || id - a->s.h.first > SEG_MESSAGES)
 			id = before;
-		if (id == before && seg_write_ids(&a->s, pos, 1, &id) == -1)
+		if (id == before && seg_write(&a->s, SEG_IDS, pos, 1, &id) == -1)
 			return -1;
 		before = id;
 	}

@@ -85,8 +85,8 @@ flush(struct rewriting *w)
 	struct seg *t = w->t;
 
 	if (io_pwrite(t->log_fd, w->log, w->used, t->h.log_len) == -1 || seg_reserve(t, t->h.n, w->n) == -1
-	    || seg_write_slots(t, t->h.n, w->n, w->slots) == -1 || seg_write_states(t, t->h.n, w->n, w->states) == -1
-	    || seg_write_ids(t, t->h.n, w->n, w->ids) == -1)
+	    || seg_write_slots(t, t->h.n, w->n, w->slots) == -1 || seg_write(t, SEG_STATES, t->h.n, w->n, w->states) == -1
+	    || seg_write(t, SEG_IDS, t->h.n, w->n, w->ids) == -1)
 		return -1;
 	t->h.log_len += w->used;
 	t->h.n += w->n;
@@ -108,10 +108,10 @@ keep_message(struct rewriting *w)
 		return -1;
 	to = w->t->h.n + w->n;
 	if ((state_status(w->at.state) == STATE_DELAYED || (slot->flags & SLOT_OFFER))
-	    && (seg_read_due(w->s, pos, &due) == -1 || seg_write_due(w->t, to, due) == -1))
+	    && (seg_read(w->s, SEG_DUE, pos, 1, &due) == -1 || seg_write_one(w->t, SEG_DUE, to, due) == -1))
 		return -1;
 	if ((slot->flags & SLOT_EXPIRES)
-	    && (seg_read_expiry(w->s, pos, 1, &expiry) == -1 || seg_write_expiry(w->t, to, expiry) == -1))
+	    && (seg_read(w->s, SEG_EXPIRY, pos, 1, &expiry) == -1 || seg_write_one(w->t, SEG_EXPIRY, to, expiry) == -1))
 		return -1;
 	slot->off = (uint32_t)(w->t->h.log_len + w->used);
 	/* a subset of a table fits in a table */

@@ -111,7 +111,7 @@ mbox_close(struct mbox *m)
 	io_close(m->drop_fd);
 	io_close(m->listen.bell_fd);
 	io_close(m->listen.own_fd);
-	io_close(m->waiter.bell_fd);
+	io_close(m->waiter.fifo_fd);
 	io_close(m->want_fd);
 	io_close(m->ctl_fd);
 	io_close(m->lock_fd);

@@ -194,7 +194,7 @@ message_waits(const struct mbox *m, const struct recover_list *ids, uint64_t id)
 		if (at == 0)
 			waits = -1;
 		else if (at == id)
-			waits = seg_read_states(&s, pos, 1, &state) == -1 ? -1 : state_status(state) < STATE_DONE;
+			waits = seg_read(&s, SEG_STATES, pos, 1, &state) == -1 ? -1 : state_status(state) < STATE_DONE;
 		seg_close(&s);
 		return waits;
 	}

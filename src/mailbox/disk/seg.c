@@ -316,7 +316,7 @@ seg_next(const struct seg *s, struct seg_cursor *c)
 
 	if (n == 0)
 		return 0;
-	if (i == 0 && (seg_read_states(s, c->next, n, c->states) == -1
+	if (i == 0 && (seg_read(s, SEG_STATES, c->next, n, c->states) == -1
 	    || (c->raw ? read_slots : seg_read_slots)(s, c->next, n, c->slots) == -1))
 		return -1;
 	c->pos = c->next++;
@@ -334,7 +334,7 @@ seg_reserve(const struct seg *s, uint32_t pos, uint32_t n)
 
 	for (uint32_t step; from < to; from += step) {
 		step = to - from < SEG_MESSAGES / 16 ? to - from : SEG_MESSAGES / 16;
-		if (seg_write_states(s, from, step, zero) == -1)
+		if (seg_write(s, SEG_STATES, from, step, zero) == -1)
 			return -1;
 	}
 	return 0;

@@ -200,14 +200,6 @@ seg_write_one(const struct seg *s, enum seg_region region, uint32_t pos, uint64_
 int seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots);
 int seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots);
 
-#define seg_read_states(s, pos, n, states) seg_read(s, SEG_STATES, pos, n, states)
-#define seg_write_states(s, pos, n, states) seg_write(s, SEG_STATES, pos, n, states)
-#define seg_read_due(s, pos, due_us) seg_read(s, SEG_DUE, pos, 1, due_us)
-#define seg_write_due(s, pos, due_us) seg_write_one(s, SEG_DUE, pos, due_us)
-#define seg_read_expiry(s, pos, n, expiry_us) seg_read(s, SEG_EXPIRY, pos, n, expiry_us)
-#define seg_write_expiry(s, pos, expiry_us) seg_write_one(s, SEG_EXPIRY, pos, expiry_us)
-#define seg_write_ids(s, pos, n, ids) seg_write(s, SEG_IDS, pos, n, ids)
-
 /* Where seg_next is.  The caller sets n, and raw; the rest is zeros. */
 struct seg_cursor {
 	uint32_t n;                             /* messages of the segment */

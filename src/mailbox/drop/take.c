@@ -188,7 +188,7 @@ append(struct take *in, bool big)
 		if (st.st_ino != in->drop.ino)
 			return PASSED;  /* another receiver has taken it in, or its sender has taken it back */
 		r = append_drop(&in->append, &in->batch, in->drop.id, big, &e);
-	} while (r == POST_PIECE && (r = piece_end(m, in->deadline_ns)) == 0);
+	} while (r == APPEND_PIECE && (r = piece_end(m, in->deadline_ns)) == 0);
 	if (r == -1)
 		return failed();
 	if (r == 0)

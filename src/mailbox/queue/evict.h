@@ -14,7 +14,8 @@ struct expiring {
 
 /*
  * evict -- drop what the mailbox's policy drops for a message with this tag that counts cost bytes.
- * MAILBOX_LATEST: each message of its tag; MAILBOX_OLDEST: as many of the oldest as it takes for it to fit; MAILBOX_BLOCK: none.
+ * MAILBOX_LATEST: each message of its tag; MAILBOX_OLDEST: as many of the oldest as it takes for it to fit;
+ * MAILBOX_BLOCK: none.
  * Claimed messages stay.  With the lock held; begins the change where there is one.
  * Returns 0; 1 more are to go, with the same e, after the end of a piece; or -1.
  */

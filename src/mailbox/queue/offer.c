@@ -21,7 +21,7 @@ offer_make(struct mbox *m, uint32_t pos, uint64_t id)
 	int in, out;
 
 	seg_file(name, id, 0, "meet");
-	if (txn_begin(m) == -1 || seg_write_due(&m->seg, pos, m->number) == -1)
+	if (txn_begin(m) == -1 || seg_write_one(&m->seg, SEG_DUE, pos, m->number) == -1)
 		return -1;
 	in = safefile_make_fifo(m->dir_fd, name, mode_members(m->ctl.mode));
 	/* one that a call which failed half-way has left */
@@ -45,7 +45,7 @@ to_sender(struct mbox *m, const struct item *item, uint64_t sender, bool tried)
 {
 	uint64_t state = state_make(STATE_CLAIMED, item->tries + tried, sender);
 
-	if (seg_write_states(&m->seg, item->pos, 1, &state) == -1)
+	if (seg_write(&m->seg, SEG_STATES, item->pos, 1, &state) == -1)
 		return txn_fail(m);
 	return sender == m->number ? 0 : wake_end(m, item->id, STATE_CLAIMED);
 }
@@ -59,7 +59,7 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 
 	seg_file(name, item->id, 0, "meet");
 	*fd = -1;
-	if (txn_begin(m) == -1 || seg_read_due(&m->seg, item->pos, &sender) == -1)
+	if (txn_begin(m) == -1 || seg_read(&m->seg, SEG_DUE, item->pos, 1, &sender) == -1)
 		return -1;
 	lives = !expired && mbox_lives(m, sender);
 	if (lives)
@@ -75,11 +75,14 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 	return to_sender(m, item, sender, false);
 }
 
-/* find_sender -- the sender of an offer that is claimed.  Returns 1 it lives, 0 it is dead, and the offer dropped, or -1. */
+/*
+ * find_sender -- the sender of an offer that is claimed.  Returns 1 it lives, 0 it is dead, and the offer dropped, or
+ * -1.
+ */
 static int
 find_sender(struct mbox *m, const struct item *item, uint64_t *sender)
 {
-	if (seg_read_due(&m->seg, item->pos, sender) == -1)
+	if (seg_read(&m->seg, SEG_DUE, item->pos, 1, sender) == -1)
 		return -1;
 	return mbox_lives(m, *sender) ? 1 : settle_gone(m, item, 1, STATE_CLAIMED, STATE_DROPPED, KEEP);
 }

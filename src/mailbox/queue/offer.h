@@ -4,7 +4,8 @@
  * its payload will come through.
  *
  *     ready                   ID.meet is there, and its sender, whose number stands in the index, has its writing end
- *     claimed by a receiver   which has opened the reading end and removed the name: one FIFO has one reader in its life
+ *     claimed by a receiver   which has opened the reading end and removed the name: one FIFO has one reader in its
+ * life
  *     claimed by its sender   it was put back, or its receiver has died: the sender offers it again, in its place and
  *                             through a new FIFO, or drops it
  *
@@ -21,8 +22,8 @@
 int offer_make(struct mbox *m, uint32_t pos, uint64_t id);
 
 /*
- * offer_take -- receive an offer that is ready, or has expired: open the FIFO and remove its name.  The caller claims it.
- * fd: gets the reading end.
+ * offer_take -- receive an offer that is ready, or has expired: open the FIFO and remove its name.  The caller claims
+ * it. fd: gets the reading end.
  * Returns 1, 0 where it was not to be had (it was dropped, or is its sender's again), or -1.
  */
 int offer_take(struct mbox *m, const struct item *item, bool expired, int *fd);

@@ -9,13 +9,15 @@
 
 #define LOCK_NS UINT64_C(1000000000)
 
-/* is_offerer -- whether owner, which has claimed the message at place pos, is its sender: an offer that was put back. */
+/*
+ * is_offerer -- whether owner, which has claimed the message at place pos, is its sender: an offer that was put back.
+ */
 static bool
 is_offerer(const struct mbox *m, uint32_t pos, uint64_t owner)
 {
 	uint64_t sender;
 
-	return m->ctl.cap_messages == 0 && seg_read_due(&m->seg, pos, &sender) == 0 && sender == owner;
+	return m->ctl.cap_messages == 0 && seg_read(&m->seg, SEG_DUE, pos, 1, &sender) == 0 && sender == owner;
 }
 
 /* has_claimer -- whether a living process has claimed a message, this one or another.  Returns 1, 0 or -1. */
@@ -65,7 +67,7 @@ find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status, 
 	*lost = false;
 	if (r != 1 || *status != STATE_CLAIMED)
 		return r;
-	if (seg_read_states(&m->seg, item->pos, 1, &state) == -1)
+	if (seg_read(&m->seg, SEG_STATES, item->pos, 1, &state) == -1)
 		return -1;
 	*lost = !mbox_lives(m, state_owner(state));
 	return 1;

@@ -37,7 +37,7 @@ set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_stat
 		step = neighbours(items + i, n - i);
 		for (uint32_t j = 0; j < step; j++)
 			states[j] = state_make(status, items[i + j].tries + more_tries, owner);
-		if (seg_write_states(&m->seg, items[i].pos, step, states) == -1)
+		if (seg_write(&m->seg, SEG_STATES, items[i].pos, step, states) == -1)
 			return -1;
 	}
 	return 0;
@@ -50,7 +50,7 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 
 	if (m->ctl.delayed > 0)
 		for (uint32_t i = 0; i < n; i++) {
-			if (seg_read_states(&m->seg, items[i].pos, 1, &state) == -1)
+			if (seg_read(&m->seg, SEG_STATES, items[i].pos, 1, &state) == -1)
 				return txn_fail(m);
 			m->ctl.delayed -= state_status(state) == STATE_DELAYED;
 		}
@@ -66,7 +66,7 @@ settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 
 	for (uint32_t i = 0, step; i < n; i += step) {
 		step = neighbours(items + i, n - i);
-		if (seg_read_states(&m->seg, items[i].pos, step, states) == -1)
+		if (seg_read(&m->seg, SEG_STATES, items[i].pos, step, states) == -1)
 			return -1;
 		for (uint32_t j = 0; j < step; j++)
 			if (state_status(states[j]) == STATE_CLAIMED && state_owner(states[j]) == m->number
@@ -86,7 +86,7 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 		return txn_fail(m);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (delay_us > 0 && seg_write_due(&m->seg, items[i].pos, due) == -1)
+		if (delay_us > 0 && seg_write_one(&m->seg, SEG_DUE, items[i].pos, due) == -1)
 			return txn_fail(m);
 		if (m->ctl.head > items[i].id)
 			m->ctl.head = items[i].id;

@@ -138,7 +138,7 @@ drop_found(struct mbox *m, const struct run *run)
 {
 	uint64_t state;
 
-	if (seg_read_states(&m->seg, run->in->items[0].pos, 1, &state) == -1 || txn_begin(m) == -1)
+	if (seg_read(&m->seg, SEG_STATES, run->in->items[0].pos, 1, &state) == -1 || txn_begin(m) == -1)
 		return -1;
 	return settle_gone(m, run->in->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
 }

@@ -84,7 +84,7 @@ look_at_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, u
 	struct item items[BLOCK];
 	uint32_t dead = 0;
 
-	if (seg_read_states(seg, pos, n, states) == -1)
+	if (seg_read(seg, SEG_STATES, pos, n, states) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n && *left > 0; i++) {
 		if (state_status(states[i]) != STATE_CLAIMED)

@@ -39,7 +39,7 @@ struct search {
 	struct claim *c;
 	struct run *run;
 	const struct receiver_ask *ask;
-	struct rank rank;                       /* of the tags and of the sources that make it */
+	struct name_rank rank;                       /* of the tags and of the sources that make it */
 	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
 	uint64_t ready;                         /* the first message passed over that is ready; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
@@ -78,7 +78,7 @@ falls_due(struct claim *c, uint32_t pos)
 	uint64_t due, now = clock_wall_us();
 
 	/* a clock that was set back does not keep a message back */
-	if (seg_read_due(&c->m.seg, pos, &due) == -1 || due <= now || due - now > SETTLE_DELAY_MAX_US)
+	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > SETTLE_DELAY_MAX_US)
 		return true;
 	if (c->due_us == 0 || due < c->due_us)
 		c->due_us = due;
@@ -101,7 +101,7 @@ has_expired(struct search *s, uint32_t pos, const struct slot *slot)
 		/* the file may end behind the last that expires */
 		while (!(slot[n - 1].flags & SLOT_EXPIRES))
 			n--;
-		if (seg_read_expiry(&c->m.seg, pos, n, c->expiries + i) == -1)
+		if (seg_read(&c->m.seg, SEG_EXPIRY, pos, n, c->expiries + i) == -1)
 			return -1;
 		s->known = i + n;
 		s->now_us = clock_wall_us();
@@ -225,7 +225,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 	uint64_t id;
 	int taken;
 
-	if (slots == NULL || seg_read_states(seg, pos, n, c->states) == -1)
+	if (slots == NULL || seg_read(seg, SEG_STATES, pos, n, c->states) == -1)
 		return -1;
 	s->at = pos;
 	s->n = n;

@@ -34,7 +34,7 @@ struct run_body {
 };
 
 /* How soon a name is wanted (filter_rank_tag, filter_rank_source). */
-struct rank { unsigned char tag, source; };
+struct name_rank { unsigned char tag, source; };
 
 /* An open receiver: what it knows of the backlog.  Small things stand first: each page is a fault in a one-shot. */
 struct claim {
@@ -54,7 +54,7 @@ struct claim {
 	uint64_t slots_of, slots_layout;        /* the segment that slots are of; a slot once written stays so */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many there are */
 	uint32_t ranked;
-	struct rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
+	struct name_rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
 	struct names names;
 	uint64_t states[SEARCH_MESSAGES], expiries[SEARCH_MESSAGES];
 	struct slot slots[SEARCH_MESSAGES];

@@ -116,7 +116,9 @@ set_extent(struct mbox *m)
 	m->seg.h.log_len = m->ctl.log_len;
 }
 
-/* link_newest -- have fresh, which was made, follow m->seg in the chain and be m->seg from now on.  Returns 0, or -1. */
+/*
+ * link_newest -- have fresh, which was made, follow m->seg in the chain and be m->seg from now on.  Returns 0, or -1.
+ */
 static int
 link_newest(struct mbox *m, const struct seg *fresh)
 {
@@ -232,7 +234,7 @@ write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, u
 			if (!(s->flags & SLOT_EXPIRES))
 				continue;
 			p->m->ctl.expires = 1;
-			if (seg_write_expiry(&p->m->seg, pos + i + j, b->expiries[b->from + i + j]) == -1)
+			if (seg_write_one(&p->m->seg, SEG_EXPIRY, pos + i + j, b->expiries[b->from + i + j]) == -1)
 				return -1;
 		}
 		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
@@ -461,7 +463,7 @@ append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool b
 		return ahead == -1 ? -1 : 0;
 	r = make_room(m, b, e);
 	if (r != 0)
-		return r == 1 ? POST_PIECE : -1;
+		return r == 1 ? APPEND_PIECE : -1;
 	if (admitted(&m->ctl, b) == 0)
 		return 0;
 	if (newest_segment(p) == -1)

@@ -29,7 +29,7 @@ struct append {
 /* append_init -- begin to send to m. */
 void append_init(struct append *p, struct mbox *m);
 
-enum { POST_PIECE = 2 };                /* of append_drop: call again after the end of a piece (piece.h) */
+enum { APPEND_PIECE = 2 };                /* of append_drop: call again after the end of a piece (piece.h) */
 
 #define APPEND_NOW 0                    /* a deadline: do not wait for room */
 
@@ -59,11 +59,12 @@ int append_offer(struct append *p, struct batch *b, uint64_t deadline_ns);
 int append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
 
 /*
- * append_drop -- append the message of b, the drop of this name (DROPDIR_ID bytes), if there is room now; with the lock held.
+ * append_drop -- append the message of b, the drop of this name (DROPDIR_ID bytes), if there is room now; with the lock
+ * held.
  *  ctl then names it as taken.  big: its payload is in the spool (spool.h), which becomes the message's.
  * Where others wait for room, one drop at most goes before each of them.
  * e: as of evict_expired.
- * Returns 1, 0 no room, POST_PIECE, or -1; the caller commits what has been begun, and unlocks.
+ * Returns 1, 0 no room, APPEND_PIECE, or -1; the caller commits what has been begun, and unlocks.
  */
 int append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e);
 

@@ -20,7 +20,7 @@ claimed_state(const struct mbox *m, const struct item *item)
 {
 	uint64_t state;
 
-	if (seg_read_states(&m->seg, item->pos, 1, &state) == -1)
+	if (seg_read(&m->seg, SEG_STATES, item->pos, 1, &state) == -1)
 		return -1;
 	if (!(item->slot.flags & SLOT_OFFER))
 		return COMPLETION_TAKEN;        /* should its claimer be dead, the next receiver that looks makes it ready */

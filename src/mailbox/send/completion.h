@@ -2,7 +2,8 @@
 /*
  * completion: what becomes of a message whose sender waits for that.
  *
- * The sender's want (WANT_END) is posted in the section in which the message is appended.  The process that ends the message writes
+ * The sender's want (WANT_END) is posted in the section in which the message is appended.  The process that ends the
+ * message writes
  * how into the want's mark, before the state that says so, and so before the segment with that state can go.
  */
 #ifndef MAILBOX_SEND_COMPLETION_H
@@ -38,7 +39,10 @@ int completion_look(struct mbox *m, uint64_t id, int slept, uint64_t deadline_ns
 /* completion_withdraw -- with the lock held: drop message id, if it has not ended and no receiver has it.  0, or -1. */
 int completion_withdraw(struct mbox *m, uint64_t id);
 
-/* completion_lock_deadline -- how long to wait for the lock in a wait that ends at deadline_ns: no shorter than a second. */
+/*
+ * completion_lock_deadline -- how long to wait for the lock in a wait that ends at deadline_ns: no shorter than a
+ * second.
+ */
 uint64_t completion_lock_deadline(uint64_t deadline_ns);
 
 /*

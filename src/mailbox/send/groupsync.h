@@ -6,7 +6,8 @@
  * sync: one of them holds the sync lock, a byte of `lock`, and syncs for all whose messages were appended before it
  * began; the next one to get that lock finds in a word behind the copies of ctl that its own are among them.
  *
- * The word says of a segment: the messages with these numbers are on the disk, and the names of these.  Each sender syncs
+ * The word says of a segment: the messages with these numbers are on the disk, and the names of these.  Each sender
+ * syncs
  * by descriptors that it had open before it appended, and vouches for no message before its own: an error is reported
  * once to each descriptor that was open then, and after that the pages pass for written, so a sender that came later
  * must not vouch for those whose pages were lost (tests/model/stable.pml).

@@ -29,7 +29,7 @@ close_fifo(struct handover *t)
 static int
 keep_waiting(struct handover *t)
 {
-	return txn_end(t->post->m, wait_post(t->post->m, WANT_END, NULL, t->post->last_id));
+	return txn_end(t->append->m, wait_post(t->append->m, WANT_END, NULL, t->append->last_id));
 }
 
 /* over -- with the lock held: the offer has ended, or is given up.  Commits and unlocks.  err: errno afterwards. */
@@ -38,7 +38,7 @@ over(struct handover *t, int err)
 {
 	t->offered = t->back = false;
 	close_fifo(t);
-	if (txn_end(t->post->m, wait_down(t->post->m)) == -1)
+	if (txn_end(t->append->m, wait_down(t->append->m)) == -1)
 		err = errno;
 	errno = err;
 	return -1;
@@ -48,7 +48,7 @@ over(struct handover *t, int err)
 static int
 give_up(struct handover *t, int err)
 {
-	if (completion_withdraw(t->post->m, t->post->last_id) == -1)
+	if (completion_withdraw(t->append->m, t->append->last_id) == -1)
 		err = errno;
 	return over(t, err);
 }
@@ -58,7 +58,7 @@ static int
 ours_again(struct handover *t, int state, struct item *item)
 {
 	close_fifo(t);
-	if (state == COMPLETION_LOST && offer_ours(t->post->m, item) == -1)
+	if (state == COMPLETION_LOST && offer_ours(t->append->m, item) == -1)
 		return -1;
 	/* a try was counted, and no receiver died: its command has failed, and is not to fail again at once */
 	if (!t->back && state == COMPLETION_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
@@ -70,7 +70,8 @@ ours_again(struct handover *t, int state, struct item *item)
 
 /*
  * note -- with the lock held: take note of what has become of the offer.
- * Returns state, COMPLETION_LOST as COMPLETION_BACK; unlocked: COMPLETION_RECEIVED, or -1 (ECANCELED where it was dropped).
+ * Returns state, COMPLETION_LOST as COMPLETION_BACK; unlocked: COMPLETION_RECEIVED, or -1 (ECANCELED where it was
+ * dropped).
  */
 static int
 note(struct handover *t, int state, struct item *item)
@@ -80,7 +81,7 @@ note(struct handover *t, int state, struct item *item)
 	if (state == COMPLETION_BACK || state == COMPLETION_LOST)
 		return ours_again(t, state, item) == -1 ? over(t, errno) : COMPLETION_BACK;
 	if (state == -1)
-		return t->post->m->txn.locked ? over(t, errno) : -1;
+		return t->append->m->txn.locked ? over(t, errno) : -1;
 	t->done = state == COMPLETION_RECEIVED;
 	over(t, ECANCELED);
 	return t->done ? COMPLETION_RECEIVED : -1;
@@ -90,7 +91,7 @@ note(struct handover *t, int state, struct item *item)
 static int
 unserved(struct handover *t)
 {
-	int served = t->tries == 0 || !t->while_served ? 1 : request_served(t->post->m, t->tag, t->source);
+	int served = t->tries == 0 || !t->while_served ? 1 : request_served(t->append->m, t->tag, t->source);
 
 	return served == 1 ? 0 : served == 0 ? EOWNERDEAD : errno;
 }
@@ -99,13 +100,13 @@ unserved(struct handover *t)
 static int
 offer_anew(struct handover *t)
 {
-	struct mbox *m = t->post->m;
+	struct mbox *m = t->append->m;
 	struct item item;
 	int why = unserved(t), state;
 
 	if (why != 0)
 		return give_up(t, why);
-	state = completion_state(m, t->post->last_id, &item);
+	state = completion_state(m, t->append->last_id, &item);
 	if (state != COMPLETION_BACK)
 		return over(t, state == -1 ? errno : ECANCELED);
 	t->fd = offer_again(m, &item);
@@ -122,9 +123,9 @@ offer_anew(struct handover *t)
 static int
 look(struct handover *t, int r)
 {
-	struct mbox *m = t->post->m;
+	struct mbox *m = t->append->m;
 	struct item item;
-	int why, state = completion_look(m, t->post->last_id, r, t->deadline_ns, &item, &why);
+	int why, state = completion_look(m, t->append->last_id, r, t->deadline_ns, &item, &why);
 
 	state = note(t, state, &item);
 	if (state == COMPLETION_TAKEN)
@@ -150,7 +151,7 @@ await_taken(struct handover *t)
 	io_catch_stop();
 	do {
 		until = t->back && t->pause_ns < t->deadline_ns ? t->pause_ns : t->deadline_ns;
-		r = wait_sleep(t->post->m, until);
+		r = wait_sleep(t->append->m, until);
 		/* the end of the pause is not the deadline */
 		r = look(t, r == 0 && until < t->deadline_ns ? 1 : r);
 	} while (r == 0);
@@ -178,7 +179,7 @@ begin_writing(struct handover *t, const struct message *head)
 int
 handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns)
 {
-	struct append *p = t->post;
+	struct append *p = t->append;
 	int r;
 
 	handover_abort(t);
@@ -217,13 +218,13 @@ handover_again(struct handover *t, const struct message *head)
 static int
 hear(struct handover *t)
 {
-	struct mbox *m = t->post->m;
+	struct mbox *m = t->append->m;
 	struct item item;
 	int state;
 
 	if (txn_lock(m, t->end_ns != 0 ? completion_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
 		return -1;
-	state = note(t, completion_state(m, t->post->last_id, &item), &item);
+	state = note(t, completion_state(m, t->append->last_id, &item), &item);
 	if (state == COMPLETION_RECEIVED)
 		return 0;
 	if (state == COMPLETION_TAKEN)
@@ -266,13 +267,13 @@ handover_feed(struct handover *t, int in)
 int
 handover_end(struct handover *t)
 {
-	struct mbox *m = t->post->m;
+	struct mbox *m = t->append->m;
 	int r = 1;
 
 	if (!t->done && t->fd != -1 && written(t, writer_end(t->writer) == -1 ? -1 : writer_flush(t->writer)) == -1)
 		return -1;
 	while (r == 1 && !t->done) {
-		struct pollfd polled[2] = { { .fd = m->waiter.bell_fd, .events = POLLIN }, { .fd = t->fd } };
+		struct pollfd polled[2] = { { .fd = m->waiter.fifo_fd, .events = POLLIN }, { .fd = t->fd } };
 		int ms = clock_left_ms(t->end_ns == 0 ? CLOCK_NEVER : t->end_ns, (int)(WAKE_LOOK_NS / 1000000));
 
 		if (ms == 0 || io_stop) {
@@ -295,7 +296,7 @@ handover_abort(struct handover *t)
 	int err = errno;
 
 	close_fifo(t);
-	if (t->offered && txn_lock(t->post->m, completion_lock_deadline(0)) == 0)
+	if (t->offered && txn_lock(t->append->m, completion_lock_deadline(0)) == 0)
 		give_up(t, err);
 	t->offered = t->back = false;
 	errno = err;

@@ -5,8 +5,8 @@
  * A message is an offer (offer.h).  Once it is taken, the message goes through its FIFO as a frame.  The receiver marks
  * the offer done after it has delivered the last byte, and only then has the sender succeeded.
  *
- * A sender that dies leaves the receiver with a frame cut short.  A receiver that puts the offer back, or dies, gives it
- * back to the sender (EPIPE, t->back): a caller that still has the payload offers it again, under the same number.
+ * A sender that dies leaves the receiver with a frame cut short.  A receiver that puts the offer back, or dies, gives
+ * it back to the sender (EPIPE, t->back): a caller that still has the payload offers it again, under the same number.
  */
 #ifndef MAILBOX_SEND_HANDOVER_H
 #define MAILBOX_SEND_HANDOVER_H
@@ -15,7 +15,7 @@
 #include "stream/writer.h"
 
 struct handover {
-	struct append *post;
+	struct append *append;
 	struct writer *writer;
 	int fd;                         /* the FIFO; -1: none, or none reads it any more */
 	uint64_t sent;                  /* payload bytes that went into it */
@@ -34,14 +34,15 @@ struct handover {
 /*
  * handover_begin -- offer a message and wait until it is taken.
  * b: empty, with its head set; head: the same.  deadline_ns: as of append_batch.
- * Returns 0, or -1: EAGAIN no receiver waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM, ECANCELED,
+ * Returns 0, or -1: EAGAIN no receiver waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM,
+ * ECANCELED,
  * EOWNERDEAD (a receiver has failed, and there is no other: while_served), or errno.
  */
 int handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
 
 /*
- * handover_data -- the payload's next bytes.  handover_feed: all that the descriptor in still has; returns as feed_stream.
- * handover_end -- the payload is complete: wait until it has been received.
+ * handover_data -- the payload's next bytes.  handover_feed: all that the descriptor in still has; returns as
+ * feed_stream. handover_end -- the payload is complete: wait until it has been received.
  * Return 0, or -1: EPIPE its receiver has failed (t->back), ECANCELED it was refused, EINTR and ETIMEDOUT (t->end_ns):
  * its receiver has it, and what becomes of it cannot be told; or errno.
  */

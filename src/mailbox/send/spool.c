@@ -15,7 +15,9 @@
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
 
-/* want_spool -- post the want that tells whose file the spool is, should we die: before the file.  name: gets its name. */
+/*
+ * want_spool -- post the want that tells whose file the spool is, should we die: before the file.  name: gets its name.
+ */
 static int
 want_spool(struct mbox *m, char *name, uint64_t deadline_ns)
 {

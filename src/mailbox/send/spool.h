@@ -18,7 +18,8 @@ int spool_open(struct mbox *m, uint64_t deadline_ns);
 /*
  * spool_link -- make a spool that is the same file as from's, which fd is and which is whole.
  * A payload that has been sent is never written to, so two mailboxes may share it.
- * Returns its descriptor, or -1: EPERM where the mailboxes' owners, groups or modes differ, or errno of link(2) (EXDEV, EMLINK, EPERM).
+ * Returns its descriptor, or -1: EPERM where the mailboxes' owners, groups or modes differ, or errno of link(2) (EXDEV,
+ * EMLINK, EPERM).
  */
 int spool_link(const struct mbox *from, int fd, struct mbox *to, uint64_t deadline_ns);
 

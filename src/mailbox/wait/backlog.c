@@ -66,7 +66,7 @@ backlog_next(struct backlog *c)
 				return -1;
 		}
 		c->n = c->end - c->block < BACKLOG_BLOCK ? c->end - c->block : BACKLOG_BLOCK;
-		if (seg_read_states(&c->m->seg, c->block, c->n, c->states) == -1)
+		if (seg_read(&c->m->seg, SEG_STATES, c->block, c->n, c->states) == -1)
 			return -1;
 		c->looked += c->n;
 	}
@@ -102,7 +102,7 @@ backlog_expiry(struct backlog *c, uint64_t *expiry_us)
 	/* behind the last that expires the file may end */
 	while (!(c->slot_of[known - 1].flags & SLOT_EXPIRES))
 		known--;
-	if (!c->expiries && seg_read_expiry(&c->m->seg, c->block, known, c->expiry) == -1)
+	if (!c->expiries && seg_read(&c->m->seg, SEG_EXPIRY, c->block, known, c->expiry) == -1)
 		return -1;
 	c->expiries = true;
 	*expiry_us = c->expiry[c->pos - c->block];

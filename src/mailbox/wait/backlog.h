@@ -3,8 +3,10 @@
  * backlog: a cursor over the messages of a mailbox, in the order of their ids, read a block at a time.
  *
  * With the lock held.  The cursor changes nothing but m->seg: the message stands at c->pos in that segment.  A block is
- * seen as it was when it was read, so only the message at hand, and those before it, may be changed meanwhile; where with
- * its last message a segment goes, the cursor goes on in the next.  Nothing else may move m->seg while the cursor is used.
+ * seen as it was when it was read, so only the message at hand, and those before it, may be changed meanwhile; where
+ * with
+ * its last message a segment goes, the cursor goes on in the next.  Nothing else may move m->seg while the cursor is
+ * used.
  */
 #ifndef MAILBOX_WAIT_BACKLOG_H
 #define MAILBOX_WAIT_BACKLOG_H
@@ -16,7 +18,9 @@
 
 enum { BACKLOG_BLOCK = 256 };           /* messages read at a time */
 
-/* A cursor needs much stack.  Each page of a frame that the compiler probes costs a one-shot a page fault: out of line. */
+/*
+ * A cursor needs much stack.  Each page of a frame that the compiler probes costs a one-shot a page fault: out of line.
+ */
 #define OUT_OF_LINE __attribute__((noinline))
 
 /* States to stop at, as bits. */

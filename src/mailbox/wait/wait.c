@@ -58,7 +58,7 @@ add_want(struct mbox *m)
 int
 wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
 {
-	bool had_bell = m->waiter.bell_fd != -1;
+	bool had_bell = m->waiter.fifo_fd != -1;
 	int added;
 
 	if (m->look)
@@ -90,9 +90,9 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	}
 	m->waiter.posted = true;
 	if (had_bell)
-		m->waiter.bell_fd = wakefifo_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->waiter.bell_fd);
+		m->waiter.fifo_fd = wakefifo_rearm(m->dir_fd, m->number, mode_members(m->ctl.mode), m->waiter.fifo_fd);
 	else if (kind != WANT_SPOOL)
-		m->waiter.bell_fd = wakefifo_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
+		m->waiter.fifo_fd = wakefifo_make(m->dir_fd, m->number, mode_members(m->ctl.mode));
 	return 0;
 }
 
@@ -131,8 +131,8 @@ wait_down(struct mbox *m)
 	if (txn_begin(m) == -1 || wait_awake(m) == -1 || wake_remove(m, m->waiter.index, m->number) == -1)
 		return -1;
 	m->waiter.posted = false;
-	io_close(m->waiter.bell_fd);
-	m->waiter.bell_fd = -1;
+	io_close(m->waiter.fifo_fd);
+	m->waiter.fifo_fd = -1;
 	return 0;
 }
 
@@ -149,7 +149,7 @@ wait_leave(struct mbox *m)
 int
 wait_sleep(struct mbox *m, uint64_t deadline_ns)
 {
-	struct pollfd pfd = { .fd = m->waiter.bell_fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = m->waiter.fifo_fd, .events = POLLIN };
 	uint64_t generation = m->ctl.generation;
 	int r, ms;
 

@@ -12,7 +12,7 @@
 
 /*
  * wait_post -- post our want, or post it again after a look that found nothing; after that we may sleep.
- * Where there is no place or no disk for it, or the mailbox is only looked at, m->waiter.bell_fd stays -1, and we go by
+ * Where there is no place or no disk for it, or the mailbox is only looked at, m->waiter.fifo_fd stays -1, and we go by
  * looks of our own.
  * Returns 0, or -1.
  */

@@ -116,8 +116,8 @@ first_match(const struct want *w, uint32_t n, const struct slot *slots, const st
 }
 
 /*
- * will_see -- after queue_begin: whether the receiver woken last has the filter of this sum, and is about to look and to
- * see message id.
+ * will_see -- after queue_begin: whether the receiver woken last has the filter of this sum, and is about to look and
+ * to see message id.
  */
 static bool
 will_see(const struct mbox *m, uint32_t filter_sum, uint64_t id)
@@ -240,7 +240,10 @@ wake_ahead(struct mbox *m)
 	return r;
 }
 
-/* wake_one -- wake the first that sleeps of one kind; alike: with a filter like ours.  Returns 1, 0 there is none, or -1. */
+/*
+ * wake_one -- wake the first that sleeps of one kind; alike: with a filter like ours.  Returns 1, 0 there is none, or
+ * -1.
+ */
 static int
 wake_one(struct mbox *m, enum want_kind kind, bool alike, uint64_t mark)
 {

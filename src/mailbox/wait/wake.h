@@ -49,8 +49,8 @@ int wake_next(struct mbox *m, uint64_t mark);
 int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
 
 /*
- * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: wake the sender that waits for that.  STATE_CLAIMED:
- * an offer was taken or put back, and its sender is to look.
+ * wake_end -- message id has ended, by STATE_DONE or STATE_DROPPED: wake the sender that waits for that.
+ * STATE_CLAIMED: an offer was taken or put back, and its sender is to look.
  * The mark of the sender's want becomes that status.  Returns 0, or -1.
  */
 int wake_end(struct mbox *m, uint64_t id, enum state_status status);
@@ -59,8 +59,8 @@ int wake_end(struct mbox *m, uint64_t id, enum state_status status);
 int wake_room(struct mbox *m);
 
 /*
- * wake_ahead -- whether a living sender waits for room in front of us (stopped ones aside); if it is asleep and fits, it
- * is woken.
+ * wake_ahead -- whether a living sender waits for room in front of us (stopped ones aside); if it is asleep and fits,
+ * it is woken.
  * Returns 1 or 0, or -1.
  */
 int wake_ahead(struct mbox *m);
@@ -71,7 +71,9 @@ int wake_ahead(struct mbox *m);
  */
 int wake_listener(struct mbox *m);
 
-/* wake_remove -- take down a want, ours or a dead process's, with the owner's files in the mailbox.  Returns 0, or -1. */
+/*
+ * wake_remove -- take down a want, ours or a dead process's, with the owner's files in the mailbox.  Returns 0, or -1.
+ */
 int wake_remove(struct mbox *m, uint32_t index, uint64_t owner);
 
 /* wake_count -- have ctl.wants end with the last want that stands.  Returns 0, or -1. */
