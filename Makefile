@@ -84,7 +84,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -W
 HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
 
 COMPILE = $(CC) $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
-LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
+LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections,--sort-section=alignment -Wl,-z,relro,-z,now $(LDFLAGS)
 
 Q = $(if $(filter 1,$(V)),,@)
 

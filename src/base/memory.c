@@ -7,16 +7,16 @@
 
 enum {
 	AREA = 2 << 20,                 /* bytes: enough for a receiver with its run and two senders */
-	ALIGNED = 64,                   /* a cache line */
+	PAGE = 4096,                    /* what is large begins on one: its small members, which stand first, share it */
 };
 
-static _Alignas(ALIGNED) char area[AREA];
+static _Alignas(PAGE) char area[AREA];
 static size_t used;
 
 void *
 memory_new(size_t n)
 {
-	size_t padded = (n + ALIGNED - 1) / ALIGNED * ALIGNED;
+	size_t padded = (n + PAGE - 1) / PAGE * PAGE;
 	void *p;
 
 	if (padded > AREA - used)

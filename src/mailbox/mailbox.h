@@ -251,7 +251,7 @@ struct receiver {
 
 	bool ended;                     /* set by receiver_next: nothing more will come (all, id) */
 	bool unjudged;                  /* set by receiver_next: a drop stays: its sender has no number here (users.h) */
-	bool hands_over;                /* set by receiver_open: its capacity is 0 */
+	bool hands_over;                /* set by receiver_open, with peek: it has capacity 0, and no payloads to look at */
 	struct damage *damage;          /* found so far */
 	struct reader *reader;          /* of the offer in hand: where a bad frame stands; NULL none yet */
 	struct claim *in;               /* the mailbox's own */

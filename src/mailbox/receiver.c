@@ -34,9 +34,9 @@ receiver_open(struct receiver *r, const char *path)
 		return -1;
 	c->offer_fd = -1;
 	r->damage = &m->damage;
-	if ((r->peek ? mbox_open_any(m, path) : mbox_open(m, path)) == -1 || ctl_read(m->ctl_fd, &ctl) == -1)
+	if ((r->peek ? mbox_open_any(m, path) : mbox_open(m, path)) == -1 || (r->peek && ctl_read(m->ctl_fd, &ctl) == -1))
 		return -1;
-	r->hands_over = ctl.cap_messages == 0;
+	r->hands_over = r->peek && ctl.cap_messages == 0;
 	m->name = r->name;
 	m->txn.told = r->locked;
 	m->tell_unjudged = r->tell_unjudged;

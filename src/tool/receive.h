@@ -22,13 +22,13 @@ struct receive {
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
 	char (*paths)[PATH_MAX];        /* their paths */
-	struct deliver deliver;
 	struct jobs jobs;
-	struct inlet source;           /* memory for one channel, */
-	char path[PATH_MAX];            /* and for its path */
 	struct select sources;
-	struct output output;
 	struct sink dead;
+	struct inlet source;            /* memory for one channel, */
+	char path[PATH_MAX];            /* and for its path */
+	struct deliver deliver;
+	struct output output;
 };
 
 /* receive_open -- open the output, the channels and the mailbox for dead letters; exits where one of them fails. */
