@@ -87,7 +87,8 @@ int mailbox_sync(const char *path);
 /*
  * mailbox_remove -- remove the mailbox at path and what is in it; processes that wait there wake.
  * force: also where it holds messages.  locked: as of a sender.
- * Returns 0, or -1: ENOTEMPTY where it holds messages, EPERM where it is another user's, ENODEV where it is none.
+ * Returns 0, or -1: ENOTEMPTY where it holds messages, EPERM where it is another user's, ENODEV where it is none,
+ * EINVAL where path ends in "." or "..".
  */
 int mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked);
 

@@ -24,6 +24,10 @@ rm(const char *name, bool force)
 
 	if (cli_path(path, name) == 0 && mailbox_remove(path, force, CLOCK_NEVER, cli_locked) == 0)
 		return CLI_OK;
+	if (errno == EINVAL) {
+		cli_warn("cannot remove %s: its name must not end in . or ..", name);
+		return CLI_USAGE;
+	}
 	if (errno != ENOTEMPTY)
 		return cli_fail("remove", name);
 	cli_warn("cannot remove %s: it holds messages (-f removes them too)", name);

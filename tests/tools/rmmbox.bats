@@ -53,6 +53,19 @@ teardown()
 	[ ! -e one ] && [ ! -e two ] && [ -d box ]
 }
 
+@test "a name that ends in . or .. is 64, and the mailbox stays as it was" {
+	msend box hello
+	local name
+	for name in box/. box/./ "$PWD/box/../box/."; do
+		fails 64 rmmbox -f "$name"
+		[ "$error" = "rmmbox: cannot remove $name: its name must not end in . or .." ]
+	done
+	(cd box && fails 64 rmmbox -f . && fails 64 rmmbox -f "$PWD/." && fails 64 rmmbox -f ..)
+	[ "$(mrecv box)" = hello ]
+	rmmbox box/
+	[ ! -e box ]
+}
+
 @test "what is no mailbox is 66, and is left alone" {
 	fails 66 rmmbox none
 	mkdir folder

@@ -19,6 +19,7 @@
 
 #include "base/bootid.h"
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
@@ -429,12 +430,27 @@ holds_messages(struct mbox *m)
 	return dropdir_unshut(m->drop_fd, m->ctl.mode) == -1 || txn_commit(m) == -1 ? -1 : 1;
 }
 
+/* ends_in_dots -- whether the last part of path is "." or "..": rmdir(2) takes neither, and would say so only at the end. */
+static bool
+ends_in_dots(const char *path)
+{
+	size_t end = strlen(path), start;
+
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/'; start--)
+		;
+	return path[start] == '.' && (end - start == 1 || (end - start == 2 && path[start + 1] == '.'));
+}
+
 int
 mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked)
 {
 	struct mbox m;
 	int r = -1, holds;
 
+	if (ends_in_dots(path))
+		return fail_with(EINVAL);
 	if (mbox_open(&m, path) == -1)
 		return errno == EACCES ? -1 : remove_unfinished(path);
 	m.name = path;
