@@ -112,9 +112,9 @@ args_next(struct args *a)
 	if (opt == ':')
 		cli_usage("%s takes a value, and none follows", a->option);
 	if (opt == 'h')
-		exit(help(a->tool));
+		cli_exit(help(a->tool));
 	if (opt == 'V')
-		exit(version(a->tool));
+		cli_exit(version(a->tool));
 	return opt;
 }
 
@@ -150,7 +150,7 @@ static _Noreturn void
 bad_value(const struct args *a, const char *wanted)
 {
 	cli_warn("%s: '%s' is not %s", a->option, a->value, wanted);
-	exit(CLI_USAGE);
+	cli_exit(CLI_USAGE);
 }
 
 /*
@@ -226,7 +226,7 @@ args_glob(const struct args *a, struct filter *f, int kind)
 	if (errno == EINVAL)
 		bad_value(a, "a pattern of 1 to 255 bytes");
 	cli_warn("%s: '%s': the patterns are too many or too long", a->option, a->value);
-	exit(CLI_USAGE);
+	cli_exit(CLI_USAGE);
 }
 
 void

@@ -25,6 +25,7 @@
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
 
 static const struct tool *self;
+static void (*at_exit)(int status);      /* NULL: nothing is to be done */
 
 /*
  * fill_streams -- give a closed standard stream a descriptor that can be neither read nor written (EBADF, as before).
@@ -37,7 +38,21 @@ fill_streams(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) == -1 && open("/", O_PATH | O_CLOEXEC) == -1)
-			exit(cli_fail("fill", "a standard stream that is closed"));
+			cli_exit(cli_fail("fill", "a standard stream that is closed"));
+}
+
+void
+cli_at_exit(void (*f)(int status))
+{
+	at_exit = f;
+}
+
+void
+cli_exit(int status)
+{
+	if (at_exit != NULL)
+		at_exit(status);
+	exit(status);
 }
 
 void
@@ -224,7 +239,7 @@ cli_usage(const char *format, ...)
 	va_start(args, format);
 	print_line(usage, format, args);
 	va_end(args);
-	exit(CLI_USAGE);
+	cli_exit(CLI_USAGE);
 }
 
 int
@@ -294,7 +309,7 @@ cli_source(char *buf, const char *given)
 	}
 	if (!frame_name_ok(slice_of(given))) {
 		cli_warn("%s: '%s' is not a source (1 to 255 bytes, no white space, no control bytes)", from, given);
-		exit(CLI_USAGE);
+		cli_exit(CLI_USAGE);
 	}
 	memcpy(buf, given, strlen(given) + 1);
 	return buf;
@@ -306,6 +321,8 @@ cli_stopped(int signal)
 	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
+	if (at_exit != NULL)
+		at_exit(128 + signal);
 	sigemptyset(&action.sa_mask);
 	sigaction(signal, &action, NULL);
 	sigemptyset(&set);

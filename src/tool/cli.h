@@ -42,6 +42,12 @@ struct tool {
  */
 void cli_begin(const struct tool *tool);
 
+/* cli_at_exit -- have f called with the exit status, from now on, before cli_exit or cli_stopped ends the process. */
+void cli_at_exit(void (*f)(int status));
+
+/* cli_exit -- exit with this status.  Does not return. */
+_Noreturn void cli_exit(int status);
+
 /* cli_warn -- print "TOOL: MESSAGE\n" on standard error; bytes that are not printable ASCII as \xHH. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

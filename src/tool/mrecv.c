@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* mrecv: receive messages from channels. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "tool/args.h"
@@ -41,6 +43,16 @@ static const struct tool tool = { "mrecv",
 
 /* ---- the command line ---- */
 
+/* fail_eval -- with -e: make the eval of what was written fail as mrecv does, in each shell. */
+static void
+fail_eval(int status)
+{
+	char line[32];
+
+	if (status != 0)
+		(void)io_write(STDOUT_FILENO, line, (size_t)snprintf(line, sizeof line, "(exit %d)\n", status));
+}
+
 /* small_count -- the value of an option, a number from 1 on, at most JOBS_MAX. */
 static uint32_t
 small_count(const struct args *a)
@@ -56,6 +68,8 @@ option(struct receive *r, const struct args *a, int opt)
 	switch (opt) {
 	case '0': case 'e': case 'F': case 'J': case 'l': case 'o':
 		args_form(&r->form, opt);
+		if (opt == 'e')
+			cli_at_exit(fail_eval);
 		if (opt == 'o')
 			r->format = a->value;
 		break;
@@ -192,5 +206,5 @@ main(int argc, char **argv)
 	receive_close(&r);
 	if (io_stop)
 		cli_stopped(io_stop);
-	return status;
+	cli_exit(status);
 }

@@ -34,7 +34,7 @@ own_failure(const struct receive *r, int status)
 static _Noreturn void
 cannot(const struct receive *r, const char *what, const char *object)
 {
-	exit(own_failure(r, cli_fail(what, object)));
+	cli_exit(own_failure(r, cli_fail(what, object)));
 }
 
 static void

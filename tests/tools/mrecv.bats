@@ -258,6 +258,29 @@ looked()
 	[ "$(mrecv -o '%l' box)" = 3 ]
 }
 
+@test "-e makes the eval fail with the status, in each shell" {
+	local shell
+	for shell in bash dash 'busybox sh' zsh; do
+		type -P "${shell%% *}" >/dev/null || { [ "${CI:-}" != true ] || return 1; continue; }
+		seq 3 | msend -l box
+		# shellcheck disable=SC2016 # for the shell to expand
+		run -0 timeout "$LIMIT" $shell -c '
+			n=0
+			while eval "$(mrecv -n -e box)"; do n=$((n + MBOX_PAYLOAD)); done
+			eval "$(mrecv -n -e box)" || echo "$n $?"
+			eval "$(mrecv -w 0.01 -e box)" || echo "$?"
+			eval "$(mrecv -e none 2>/dev/null)" || echo "$?"
+			eval "$(mrecv -e -n -w 1 box 2>/dev/null)" || echo "$?"
+			eval "$(mrecv -e -c 2 -n box)"; echo "$?"'
+		[ "$output" = $'6 1\n124\n66\n64\n1' ] || { echo "$shell: $output"; return 1; }
+	done
+	in_background mrecv -e box >out
+	until_waiting box
+	kill -TERM "$child"
+	ended_with 143 "$child"
+	[ "$(<out)" = "(exit 143)" ]
+}
+
 # ---- commands ----
 
 @test "a command gets payload and headers, and its status is mrecv's" {
