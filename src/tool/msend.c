@@ -101,7 +101,7 @@ failed(const struct send *s)
 
 	/* no room is an answer, not an error */
 	if (errno == EAGAIN || errno == ETIMEDOUT)
-		return cli_status(errno);
+		return s->now ? CLI_NOT_NOW : cli_status(errno);
 	if (errno == EINTR && io_stop)
 		return CLI_OK;          /* main ends as the signal would have it */
 	if (errno == EPIPE && sink_hands_over(&s->sink)) {
@@ -170,7 +170,7 @@ main(int argc, char **argv)
 	cli_damage(name, s.sink.sender.damage);
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
 		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
-		status = errno == ETIMEDOUT ? CLI_TIMEOUT : CLI_IO;
+		status = errno != ETIMEDOUT ? CLI_IO : s.now ? CLI_NOT_NOW : CLI_TIMEOUT;
 	}
 	if (io_stop)
 		cli_stopped(io_stop);

@@ -76,6 +76,25 @@ teardown()
 	run -124 timeout "$LIMIT" mrecv -w 0.1 door
 }
 
+@test "msend -n is 1 where a named pipe is full or unread, and where another writer has a file locked" {
+	mkfifo door
+	exec 5<>door
+	run -1 timeout "$LIMIT" msend -n door unread
+	head -c 60000 /dev/zero >&5
+	run -1 timeout "$LIMIT" msend -n door one
+	[ "$output" = "" ]
+	run -1 timeout "$LIMIT" msend -n door <<<"$(head -c 20000 /dev/zero | tr '\0' x)"
+	run -124 timeout "$LIMIT" msend -w 0.01 door one
+	: >file
+	in_background perl -e 'use Fcntl; open F, "+<", "file"; my $l = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+		fcntl(F, F_SETLKW, $l) or die;
+		open G, ">", "locked"; print G "locked"; close G; sleep 60'
+	until_true exists locked
+	run -1 timeout "$LIMIT" msend -n file one
+	kill -KILL "$child"
+	[ ! -s file ]
+}
+
 @test "a message that is left unread in a named pipe is reported" {
 	mkfifo door
 	exec 5<>door
