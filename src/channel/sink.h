@@ -85,7 +85,7 @@ int sink_head(struct sink *s, const struct message *head);
 int sink_share(struct sink *s, const struct sink *from);
 
 /*
- * sink_room -- how many bytes the channel has room for now, UINT64_MAX any; where it hands over, only if a receiver
+ * sink_room -- how many bytes the channel has room for, UINT64_MAX any; where it hands over, only if a receiver
  * waits for m.  Returns 0, or -1: EAGAIN and ETIMEDOUT none, EPIPE, or errno.
  */
 int sink_room(struct sink *s, const struct message *m, uint64_t *room);

@@ -200,7 +200,7 @@ bool sender_done(const struct sender *s);
 void sender_abort(struct sender *s);
 
 /*
- * sender_room -- get how many bytes there is room for now; UINT64_MAX: any, as in an empty mailbox, or where a receiver
+ * sender_room -- get how many bytes there is room for; UINT64_MAX: any, as in an empty mailbox, or where a receiver
  * waits for an offer with this tag and source.
  */
 int sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *room);
@@ -310,7 +310,7 @@ int receiver_settle(struct receiver *r, struct run *run, uint32_t from, enum rec
 /* receiver_has -- whether message id is in the mailbox, claimed or not, and wanted; true where that can not be told. */
 bool receiver_has(struct receiver *r, uint64_t id);
 
-/* receiver_park -- for now we take nothing from here: another process is woken in our place. */
+/* receiver_park -- nothing is taken from here until the next wait: another process is woken in our place. */
 int receiver_park(struct receiver *r);
 
 /* receiver_changed -- once a second, asleep: whether there may be something now.  Returns 1, 0 or -1. */

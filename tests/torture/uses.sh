@@ -870,9 +870,10 @@ judge_tags() {
 
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 
-nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+stranger=(setpriv --reuid 65533 --regid 65533 --clear-groups)
 
-# a box that nobody may leave messages in; where he stands, he can come, and be traced
+# A box in which a stranger may leave messages; a stranger can come to where it stands, and be traced there.
+# Its number is not that of the users without one (65534): where the map of numbers cannot be read, those are left alone.
 open_box() {
 	mkmbox -m 0622 box
 	chmod 711 "$top" "$work"
@@ -882,12 +883,12 @@ open_box() {
 
 # leave NAME... -- leave them there.
 leave() {
-	printf '%s.\n' "$@" | "${nobody[@]}" msend -l box
+	printf '%s.\n' "$@" | "${stranger[@]}" msend -l box
 }
 
 use_drop_leave() {
 	open_box
-	as=("${nobody[@]}")
+	as=("${stranger[@]}")
 	cmd=(msend box new1.)
 	# what waits outside comes in later
 	displaces=1
@@ -923,7 +924,7 @@ use_mrecv_drops_all() {
 use_mrecv_drop_big() {
 	open_box
 	big
-	"${nobody[@]}" msend box <big
+	"${stranger[@]}" msend box <big
 	leave b1
 	cmd=(mrecv -t - -i 1 box)
 	displaces=1
@@ -933,7 +934,7 @@ use_mrecv_drop_big() {
 }
 
 one_is_left() {
-	within "${nobody[@]}" msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
+	within "${stranger[@]}" msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
 }
 
 use_mrecv_drop_woken() {
@@ -956,7 +957,7 @@ judge_made_drops() {
 	chmod 711 "$top" "$work" ../now
 	[ "$acked" -eq 0 ] || [ -e box ] || bad "success, and it is not there"
 	within mkmbox -p -c 5 -m 0622 box || bad "mkmbox -p: status $said: $(cat ../said.err)"
-	within "${nobody[@]}" msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
+	within "${stranger[@]}" msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
 	within mrecv -n box || bad "mrecv box: status $said: $(cat ../said.err)"
 	[ "$(ls -A)" = box ] || bad "there are $(ls -A)"
 }
@@ -982,7 +983,7 @@ use_rmmbox_outside() {
 # nothing is lost, and messages can be left on
 judge_kept() {
 	[ "$(xargs <../left.box)" = 'b1 b2' ] || bad "left are $(xargs <../left.box)"
-	within "${nobody[@]}" msend box b3. || bad "msend box: status $said: $(cat ../said.err)"
+	within "${stranger[@]}" msend box b3. || bad "msend box: status $said: $(cat ../said.err)"
 	within mrecv -n box || bad "mrecv box: status $said: $(cat ../said.err)"
 }
 
