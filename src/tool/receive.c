@@ -118,7 +118,7 @@ not_received(struct receive *r)
 	int err = errno;
 
 	if (err == ETIMEDOUT)
-		return CLI_TIMEOUT;
+		return r->cut_short ? CLI_DATA : CLI_TIMEOUT;
 	if (err == EPIPE)
 		cli_stopped(SIGPIPE);
 	if (err == EINTR && io_stop)
@@ -127,6 +127,7 @@ not_received(struct receive *r)
 		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
 		    from->reader->reason);
 		r->deliver.status = CLI_DATA;
+		r->cut_short = true;
 		/* by rendezvous each message has a stream of its own */
 		return r->count == UINT64_MAX && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
 		    ? -1 : own_failure(r, CLI_DATA);
@@ -159,6 +160,7 @@ not_delivered(struct receive *r)
 	}
 	if (err == EBADMSG && r->follow && cut) {
 		r->deliver.status = status;
+		r->cut_short = true;
 		return GO_ON;
 	}
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);

@@ -334,6 +334,19 @@ teardown()
 	[[ $(<err) =~ ^"mrecv: pipe: a message was cut short: ".*"mrecv: cannot receive from box: bad frame, or a damaged mailbox"$ ]]
 }
 
+@test "mrecv -f -w says 65 at the end where a message was cut short before, to the output and to a command" {
+	mkfifo pipe
+	printf 'M1 400 t s\nabc' >small
+	{ printf 'M1 400000 t s\n'; head -c 200 /dev/zero; } >large
+	in_background sh -c 'exec cat small >pipe'
+	run -65 timeout "$LIMIT" mrecv -f -w 1 pipe
+	[[ $output == *": the stream ends inside a message" ]]
+	in_background sh -c 'exec cat large >pipe'
+	run -65 timeout "$LIMIT" mrecv -f -w 1 pipe -- sh -c 'cat >/dev/null'
+	[[ $output == *": the stream ends inside a message" ]]
+	run -124 timeout "$LIMIT" mrecv -f -w 0.1 pipe
+}
+
 # bats test_tags=no-sanitize,no-valgrind
 @test "a named pipe that another reader has locked is looked at now and then, and not all the time" {
 	needs_strace
