@@ -292,10 +292,10 @@ setup() {
 	cmp in got
 }
 
-@test "-e refuses a NUL byte: nothing is written, and the message stays" {
+@test "-e refuses a NUL byte: the eval fails with 65, and the message stays" {
 	printf 'a\0b' | msend box
 	timeout 10 mrecv -e box >out 2>err && false || [ $? -eq 65 ]
-	[ ! -s out ]
+	[ "$(<out)" = "(exit 65)" ]
 	[ "$(wc -l <err)" -eq 1 ]
 	timeout 10 mrecv box >got
 	printf 'a\0b' >want
