@@ -256,8 +256,8 @@ many()
 # deaf -- a command that two signals do not end; it counts what it gets once `go` is there.
 deaf='trap "" TERM; echo >started; until [ -e go ]; do sleep 0.01; done; wc -c >got'
 
-# stop_twice -- $receiver, whose command has started, gets two signals; then the command reads its input.
-stop_twice()
+# two_signals -- $receiver, whose command has started, gets two signals and ends; the command may then read its input.
+two_signals()
 {
 	until_true exists started
 	for _ in 1 2; do
@@ -266,6 +266,12 @@ stop_twice()
 	done
 	echo >go
 	ended_with 143 "$receiver"
+}
+
+# stop_twice -- the same, and the command has got only a part of its input.
+stop_twice()
+{
+	two_signals
 	until_true exists got
 	[ "$(<got)" -lt 3000000 ]
 	rm started go got
@@ -324,13 +330,7 @@ stop_twice()
 			# shellcheck disable=SC2086 # none, or several words
 			in_background mrecv $options box -- sh -c "$deaf"
 			receiver=$child
-			until_true exists started
-			for _ in 1 2; do
-				kill -TERM "$receiver"
-				until_true got_signals "$receiver"
-			done
-			echo >go
-			ended_with 143 "$receiver"
+			two_signals
 			[ "$(<got)" -ge "$(wc -c <$file)" ]
 			run -1 mrecv -n box
 		done
