@@ -265,7 +265,8 @@ sender_begin(struct sender *s, const struct message *head)
 	if (s->kind == SENDER_KEEPS)
 		return spool(s);
 	s->last_id = 0;
-	in->handover.end_ns = s->end_ns;
+	/* with sync the time is for all of it */
+	in->handover.end_ns = s->sync && s->timeout_ns != MAILBOX_FOREVER ? clock_after(s->timeout_ns) : s->end_ns;
 	in->handover.while_served = s->while_served;
 	return handover_begin(&in->handover, &in->batch, head, deadline(s));
 }

@@ -392,6 +392,24 @@ races()
 	nothing_kept
 }
 
+# ---- who stops ----
+
+@test "-S -w bounds all of a handover, where a receiver has the message and does not come to its end" {
+	in_background mrecv box -- sh -c "$hold"
+	receiver=$child
+	until_waiting box
+	in_background msend -S -w 2 box hello
+	until_true exists started
+	ended_with 124 "$child"
+	kill -KILL "$(cat started)"
+	status_of "$receiver"
+	in_background mrecv box
+	until_waiting box
+	kill -STOP "$child"
+	run -1 msend -n box hello
+	run -124 msend -w 0.1 box hello
+}
+
 # ---- who fails, and goes on ----
 
 @test "a file whose receiver is killed half-way is read again from where it began, for the next receiver" {
