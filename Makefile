@@ -35,7 +35,7 @@ mailbox/recv = claim inflight.c redeliver search verify
 mailbox/drop = address put queue take
 mailbox = mailbox.h mode.h receiver.c sender.c
 channel = fan inlet input select sink
-deliver = command deliver jobs output render reply replybox tmpfile
+deliver = command deliver feed job jobs output render reply replybox tmpfile
 tool = args cli header rates receive show
 
 MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))

@@ -111,8 +111,8 @@ inlet_stream(struct select *s, struct inlet *one, uint64_t deadline_ns)
 {
 	int r;
 
-	/* do not wait here where other inlets, or an event, are waited for too */
-	one->reader->deadline_ns = s->n > 1 || s->event_fd != -1 || s->timeout_ns == 0 || deadline_ns == INLET_LOOK
+	/* do not wait here where other inlets, or anything else, are waited for too */
+	one->reader->deadline_ns = s->n > 1 || s->also != NULL || s->timeout_ns == 0 || deadline_ns == INLET_LOOK
 	    ? clock_mono_ns() : deadline_ns;
 	do
 		r = reader_next(one->reader, &s->message);

@@ -3,6 +3,8 @@
 #ifndef CHANNEL_INLET_H
 #define CHANNEL_INLET_H
 
+#include <poll.h>
+
 #include "mailbox/mailbox.h"
 #include "stream/open.h"
 #include "stream/reader.h"
@@ -13,10 +15,21 @@ struct inlet {
 	enum channel_kind kind;
 	bool named;                     /* not standard input, whose end is the end of everything */
 	bool ended;                     /* nothing will come from it any more */
+	bool busy;                      /* set by the caller, of a stream: its message in hand is still being read */
 	uint32_t passed;                /* how often it had something, and another mailbox was taken */
 	struct receiver receiver;       /* of a mailbox */
 	struct reader *reader;          /* of a stream, or of a payload that a mailbox hands over */
 	int fd;                         /* of a stream; -1 */
+};
+
+enum { SELECT_POLLED = 64 };            /* descriptors watched while asleep; other inlets are looked at once a second */
+
+/* What else is polled while asleep. */
+struct also {
+	struct pollfd *polled;          /* n entries, with room for SELECT_POLLED more behind them */
+	nfds_t n;
+	bool (*tend)(struct also *);    /* called after each poll(2); returns whether to end the wait */
+	void *of;                       /* the caller's */
 };
 
 struct select {
@@ -32,8 +45,8 @@ struct select {
 	bool follow;                    /* a plain file's end is not its end */
 	bool single;                    /* take one message at a time */
 	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */
-	int event_fd;                   /* while asleep: ends the wait once it can be read; -1 none */
-	uint64_t deadline_ns;           /* of the wait that an event has interrupted; 0 none */
+	struct also *also;              /* while asleep; NULL nothing */
+	uint64_t deadline_ns;           /* of the wait that `also' has ended; 0 none */
 	uint64_t timeout_ns;            /* UINT64_MAX for ever, 0 not at all */
 	bool glance;                    /* the caller comes again: wait for nothing, not for the rest of a message */
 	mailbox_tell *locked;           /* as in struct receiver, both */

@@ -15,7 +15,6 @@
 #include "base/memory.h"
 
 enum {
-	POLLED = 64,                    /* descriptors watched while asleep; other inlets are looked at once a second */
 	LOOK_MS = 1000,                 /* from one look to the next, asleep */
 	SHUT_OUT_MS = 50,               /* from one look at a stream that another reader has locked to the next */
 	PASSED_MAX = 64,                /* how often a mailbox that has something may be passed over */
@@ -123,7 +122,8 @@ next_of_mailboxes(struct select *s, struct receiver_ask ask, uint64_t deadline_n
 		s->from = first.one;
 		ask.until_us = second.one != NULL && second.rank == first.rank ? second.time_us : 0;
 		r = inlet_mailbox(s, first.one, ask, deadline_ns);
-	} while (r == 0);               /* another receiver was faster */
+		/* another receiver was faster, or a sender that is stopped */
+	} while (r == 0 && (s->timeout_ns == 0 || clock_left_ms(deadline_ns, 1) > 0));
 	first.one->passed = 0;
 	return r;
 }
@@ -138,7 +138,7 @@ try_all(struct select *s, struct receiver_ask ask, uint64_t deadline_ns)
 
 	for (uint32_t i = 0; i < s->n; i++) {
 		one = &s->list[(s->turn + i) % s->n];
-		if (one->ended || (one->kind == CHANNEL_MAILBOX && asked))
+		if (one->ended || one->busy || (one->kind == CHANNEL_MAILBOX && asked))
 			continue;
 		s->from = one;
 		if (one->kind != CHANNEL_MAILBOX)
@@ -180,7 +180,7 @@ static bool
 begun(const struct select *s)
 {
 	for EACH(s, one)
-		if (!one->ended && one->kind != CHANNEL_MAILBOX && reader_begun(one->reader))
+		if (!one->ended && !one->busy && one->kind != CHANNEL_MAILBOX && reader_begun(one->reader))
 			return true;
 	return false;
 }
@@ -192,7 +192,7 @@ look_again(struct select *s)
 	int r;
 
 	for EACH(s, one) {
-		if (one->ended)
+		if (one->ended || one->busy)
 			continue;
 		if (one->kind != CHANNEL_MAILBOX)
 			return 1;
@@ -224,7 +224,7 @@ sleep_ms(const struct select *s, uint64_t deadline_ns)
 	return ms;
 }
 
-/* watch -- what to sleep on: the watched output, the event, then mailboxes and streams.  Returns how many. */
+/* watch -- what to sleep on: the watched output, then mailboxes and streams.  Returns how many. */
 static nfds_t
 watch(const struct select *s, struct pollfd *polled)
 {
@@ -232,16 +232,15 @@ watch(const struct select *s, struct pollfd *polled)
 	int fds[2];
 
 	polled[n++] = (struct pollfd){ .fd = s->watched_fd };
-	polled[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
 	for EACH(s, one) {
 		fds[0] = one->fd;
 		fds[1] = -1;
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_watch(&one->receiver, fds);
-		else if (one->reader->follow || one->reader->shut_out)
-			continue;       /* it can always be read */
+		else if (one->reader->follow || one->reader->shut_out || one->busy)
+			continue;       /* it can always be read, or not by us */
 		for (int j = 0; j < 2; j++)
-			if (!one->ended && fds[j] != -1 && n < POLLED)
+			if (!one->ended && fds[j] != -1 && n < SELECT_POLLED)
 				polled[n++] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
 	}
 	return n;
@@ -249,22 +248,25 @@ watch(const struct select *s, struct pollfd *polled)
 
 /*
  * sleep_all -- sleep until a mailbox wakes us, a stream has something, or it is time to look.
- * Returns 1 look, 2 the event came, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
+ * Returns 1 look, 2 `also' ends the wait, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
  */
 static int
 sleep_all(struct select *s, uint64_t deadline_ns)
 {
-	struct pollfd polled[POLLED];
+	struct also none = { .n = 0 }, *also = s->also != NULL ? s->also : &none;
+	struct pollfd own[SELECT_POLLED], *polled;
+	bool ready = false;
 	nfds_t n;
 	int r;
 
 	for (;;) {
+		polled = s->also != NULL ? also->polled + also->n : own;
 		n = watch(s, polled);
 		if (clock_left_ms(deadline_ns, 1000) == 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		r = io_stop ? -1 : poll(polled, n, sleep_ms(s, deadline_ns));
+		r = io_stop ? -1 : poll(polled - also->n, also->n + n, sleep_ms(s, deadline_ns));
 		if (io_stop)
 			errno = EINTR;
 		if (r == -1 && (errno != EINTR || io_stop))
@@ -273,9 +275,11 @@ sleep_all(struct select *s, uint64_t deadline_ns)
 			errno = EPIPE;
 			return -1;
 		}
-		if (r > 0 && polled[1].revents != 0)
+		for (nfds_t i = 0; r > 0 && i < n; i++)
+			ready = ready || polled[i].revents != 0;
+		if (r != -1 && s->also != NULL && also->tend(also))
 			return 2;
-		if (r > 0 || sleep_ms(s, CLOCK_NEVER) == 0)
+		if (ready || sleep_ms(s, CLOCK_NEVER) == 0)
 			return 1;
 		if (r == 0 && (r = look_again(s)) != 0)
 			return r;

@@ -21,7 +21,7 @@ int select_add(struct select *s, const char *name, const char *path);
  * select_next -- mark what is in hand done, and get the next: at most `messages`, of about `bytes`.
  * A message that has begun to come from a stream is waited for to its end.
  * Returns 1 with s->from and messages in s->run, or one in s->message (s->streamed);
- * 2 where event_fd can be read: the next call goes on with the wait;
+ * 2 where `also' ends the wait: the next call goes on with it;
  * 0 nothing now (all, or no time to wait), every stream has ended, or the message with s->id is gone;
  * -1: ETIMEDOUT, EIDRM, EINTR, EPIPE (the watched output), EBADMSG, or errno; s->from says where, if anywhere.
  */

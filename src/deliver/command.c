@@ -11,11 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/io.h"
-
 enum {
 	VARIABLES = 9,
-	PIECE = 64 * 1024,
 	STATUS_TEMPORARY = 75,          /* EX_TEMPFAIL: try again later */
 	STATUS_CANNOT = 126,
 	STATUS_MISSING = 127,
@@ -110,45 +107,6 @@ command_cannot(int err)
 	default:
 		return STATUS_CANNOT;
 	}
-}
-
-/* feed_piece -- write n bytes to a command.  Returns 1, 0 where it reads no more, or -1: they are not all written. */
-static int
-feed_piece(int fd, const char *p, size_t n)
-{
-	ssize_t put;
-
-	/* after the first signal to stop the command may finish: it gets all of its input */
-	while (n > 0 && io_stops < 2) {
-		put = write(fd, p, n);
-		if (put >= 0) {
-			p += put;
-			n -= (size_t)put;
-		} else if (errno != EINTR) {
-			return errno == EPIPE ? 0 : -1;
-		}
-	}
-	errno = EINTR;
-	return n == 0 ? 1 : -1;
-}
-
-int
-command_feed(int fd, struct message *m)
-{
-	char piece[PIECE];
-	ssize_t n;
-	int r = 1;
-
-	while (r == 1) {
-		n = message_read(m, piece, sizeof piece);
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			r = feed_piece(fd, piece, (size_t)n);
-		else if (errno != EINTR || io_stops > 1)
-			r = -1;
-	}
-	return r;
 }
 
 enum command_end

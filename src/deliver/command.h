@@ -28,13 +28,6 @@ int command_start(const struct command *h, pid_t *pid);
 /* command_cannot -- the exit status for an errno of command_start: 127, 126; 0: the fault is not the command's. */
 int command_cannot(int err);
 
-/*
- * command_feed -- write a payload to a command, to its end or until the command reads no more.
- * Returns 0, or -1: the command has part of it and waits for more.  EINTR: a second signal asked to stop (io_stops);
- * else errno of message_read (EBADMSG: it is cut short) or of write(2).
- */
-int command_feed(int fd, struct message *m);
-
 /* command_ended -- what a wait status means.  status: gets the exit status, as a shell has it (128+N for signal N). */
 enum command_end command_ended(int waited, int *status);
 

@@ -3,6 +3,7 @@
 #include "deliver/deliver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -17,8 +18,11 @@ put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
 	int err = errno;
 
 	d->cut = d->sources->streamed && err == EBADMSG;
+	if (d->cut)
+		deliver_cut(d, d->sources->from->reader);
 	d->sources->run.delivered = from;
-	select_settle(d->sources, from, d->cut ? RECEIVER_DROPPED : RECEIVER_BACK, 0);
+	/* where its sender lives, it may offer the message again */
+	select_settle(d->sources, from, d->cut && !d->sources->from->reader->stalled ? RECEIVER_DROPPED : RECEIVER_BACK, 0);
 	errno = err;
 	return deliver_failed(d, at, on);
 }
@@ -111,8 +115,14 @@ write_run(struct deliver *d, uint64_t *n)
 void
 deliver_begun(struct message *m)
 {
-	if (m->reader != NULL)
-		m->reader->deadline_ns = CLOCK_NEVER;
+	struct reader *r = m->reader;
+
+	if (r == NULL)
+		return;
+	r->deadline_ns = CLOCK_NEVER;
+	/* where nothing bounds the waits: a blocking end lets splice(2) wait for whichever side it must */
+	if (r->own && r->patience_ns == 0)
+		(void)fcntl(r->fd, F_SETFL, 0);
 }
 
 /* write_message -- write the message of a stream.  Returns as write_run. */

@@ -15,7 +15,9 @@ struct deliver {
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */
-	bool cut;                       /* ... and whether its sender cut the message short: nothing is left of it */
+	bool cut;                       /* ... and whether the message was cut short, ... */
+	const char *cut_reason;         /* ... how, in words, ... */
+	uint64_t cut_offset;            /* ... and at which byte of its stream */
 	uint32_t ended;                 /* how many of the run in hand have been given to the output ... */
 	uint64_t ends[RUN_MESSAGES];    /* ... and where each ends in it (outbuf_end) */
 };
@@ -27,6 +29,14 @@ deliver_failed(struct deliver *d, const char *at, const char *on)
 	d->failed_at = at;
 	d->failed_on = on;
 	return -1;
+}
+
+/* deliver_cut -- note how and where the reader has found a message to be cut short. */
+static inline void
+deliver_cut(struct deliver *d, const struct reader *r)
+{
+	d->cut_reason = r->reason;
+	d->cut_offset = r->offset;
 }
 
 /*

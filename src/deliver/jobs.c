@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "deliver/command.h"
-#include "deliver/tmpfile.h"
 
 enum {
 	LOOK_MS = 1000,                         /* a signal that came just before poll(2) is seen after this time */
@@ -23,16 +23,6 @@ enum {
 
 #define PAUSE_NS UINT64_C(100000000)            /* after a command that put its message back, before the next */
 #define ANSWER_NS UINT64_C(1000000000)          /* how long an answer waits for room */
-
-/* A command at work. */
-struct job {
-	pid_t pid;                      /* 0: a free slot */
-	struct inlet *from;
-	struct inflight inflight;       /* its messages, of a mailbox */
-	int cut;                        /* errno of what cut its input short; 0 none */
-	int out_fd;                     /* its output, where that is an answer; else -1 */
-	struct reply reply;
-};
 
 /* The writing end of event_fd, for the handler. */
 static volatile sig_atomic_t event_write_fd = -1;
@@ -48,6 +38,52 @@ on_child(int signal)
 		errno = err;
 }
 
+/* feeding -- whether the job's payload is being fed. */
+static bool
+feeding(const struct job *job)
+{
+	return job->feed.from != NULL && !job->fed_up;
+}
+
+/* tend -- after poll(2): feed what can be fed.  Returns whether a command has ended, or a payload is at its end. */
+static bool
+tend(struct also *also)
+{
+	struct jobs *j = also->of;
+	const struct pollfd *polled = also->polled + 1;
+	bool look = also->polled[0].revents != 0;
+	int r;
+
+	for (struct job *job = j->list; j->fed > 0 && job < j->list + j->limit; job++) {
+		if (!feeding(job))
+			continue;
+		r = feed_move(&job->feed, polled);
+		polled += FEED_POLLED;
+		if (r == 1)
+			continue;
+		if (r == -1)
+			job_cut(job, errno, job->feed.from);
+		job->fed_up = look = true;
+	}
+	jobs_watch(j);
+	return look;
+}
+
+void
+jobs_watch(struct jobs *j)
+{
+	struct also *also = &j->also;
+
+	also->polled[0] = (struct pollfd){ .fd = j->event_fd, .events = POLLIN };
+	also->n = 1;
+	for (const struct job *job = j->list; j->fed > 0 && job < j->list + j->limit; job++) {
+		if (!feeding(job))
+			continue;
+		feed_watch(&job->feed, also->polled + also->n);
+		also->n += FEED_POLLED;
+	}
+}
+
 int
 jobs_init(struct jobs *j)
 {
@@ -57,8 +93,12 @@ jobs_init(struct jobs *j)
 
 	j->list = calloc(j->limit, sizeof *j->list);
 	j->frames = j->batch > 0 ? malloc(sizeof *j->frames) : NULL;
-	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+	j->also.polled = calloc(1 + (size_t)FEED_POLLED * j->limit + SELECT_POLLED, sizeof *j->also.polled);
+	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || j->also.polled == NULL
+	    || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
+	j->also.tend = tend;
+	j->also.of = j;
 	j->event_fd = ends[0];
 	event_write_fd = ends[1];
 	sigemptyset(&action.sa_mask);
@@ -72,249 +112,23 @@ jobs_init(struct jobs *j)
 void
 jobs_free(struct jobs *j)
 {
-	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
+	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++) {
 		inflight_free(&j->list[i].inflight);
+		memory_free(j->list[i].reader);
+	}
 	free(j->list);
+	free(j->also.polled);
 	free(j->frames);
-}
-
-/* ---- in flight ---- */
-
-/* settle_some -- settle n of the job's messages in flight. */
-static int
-settle_some(struct job *job, uint32_t from, uint32_t n, enum receiver_end end, uint64_t delay_us)
-{
-	return n == 0 ? 0 : inflight_settle(&job->inflight, &job->from->receiver, from, n, end, delay_us);
-}
-
-/*
- * failed -- note what failed.  The job's messages are put back, but one that its sender has cut short, the last.
- * Returns as deliver_failed.
- */
-static int
-failed(struct jobs *j, struct job *job, const char *at, const char *on)
-{
-	int err = errno;
-	uint32_t n = job->inflight.n;
-	bool offer = n > 0 && inflight_is_offer(&job->inflight, n - 1);
-
-	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
-	if (j->deliver->cut && offer)
-		settle_some(job, --n, 1, RECEIVER_DROPPED, 0);
-	settle_some(job, 0, n, RECEIVER_BACK, 0);
-	inflight_drop(&job->inflight);
-	errno = err;
-	return deliver_failed(j->deliver, at, on);
-}
-
-/*
- * take_over -- add what is in the run, and the FIFO of an offer, to the job's messages in flight; the run stays in
- * hand until the job has begun.  A stream's message is not in flight: it cannot be settled.
- * The payload of an offer at which the command may fail for the last time is kept, for the dead letter.
- * Returns 0, or -1, failed.
- */
-static int
-take_over(struct jobs *j, struct job *job)
-{
-	struct select *s = j->deliver->sources;
-	uint32_t max = j->deliver->max_tries;
-	int fd, err;
-
-	if (s->from->kind != CHANNEL_MAILBOX)
-		return 0;
-	if (inflight_add(&job->inflight, &s->from->receiver, &s->run) == 0) {
-		if (!s->run.offer || max == 0 || inflight_tries(&job->inflight, job->inflight.n - 1) + 1 < max)
-			return 0;
-		deliver_begun(&s->message);
-		fd = tmpfile_keep(&s->message);
-		inflight_keep(&job->inflight, fd);
-		if (fd != -1)
-			return 0;
-	}
-	err = errno;
-	if (err != EBADMSG)
-		select_settle(s, 0, RECEIVER_BACK, 0);
-	s->run.n = 0;           /* settled, or the job's */
-	errno = err;
-	return err == EBADMSG ? failed(j, job, "read", job->from->name)
-	    : failed(j, job, "keep the payload for", j->command[0]);
-}
-
-/* ---- start ---- */
-
-/* launch -- start the command; m: its message, NULL for a batch of n in the file in_fd.  Returns 0, or -1. */
-static int
-launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int in_fd)
-{
-	struct command h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
-		.in_fd = in_fd, .out_fd = -1 };
-	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
-
-	job->out_fd = -1;
-	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
-		/* in a frame from a pipe, or by rendezvous, uid is only the sender's claim: ignore it */
-		if (m->reader != NULL || job->inflight.n == 0)
-			job->reply.uid = -1;
-		job->out_fd = h.out_fd = tmpfile_open();
-		if (job->out_fd == -1)
-			return failed(j, job, "open a temporary file for", j->command[0]);
-	}
-	if (command_start(&h, &job->pid) == 0) {
-		j->running++;
-		return 0;
-	}
-	job->pid = 0;
-	io_close(job->out_fd);
-	j->cannot = command_cannot(errno);
-	return failed(j, job, "run", j->command[0]);
-}
-
-/* start_piped -- start the command on a payload that is still in a stream. */
-static int
-start_piped(struct jobs *j, struct job *job, struct message *m)
-{
-	int ends[2], r;
-
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return failed(j, job, "run", j->command[0]);
-	r = launch(j, job, m, 1, ends[0]);
-	close(ends[0]);
-	if (r == 0) {
-		deliver_begun(m);
-		if (command_feed(ends[1], m) == -1) {
-			job->cut = errno;
-			kill(job->pid, SIGTERM);        /* before it takes this for the payload's end */
-		}
-	}
-	close(ends[1]);
-	return r;
-}
-
-/* start_one -- start the command on the one message in hand. */
-static int
-start_one(struct jobs *j, struct job *job)
-{
-	struct select *s = j->deliver->sources;
-	struct message taken = { .fd = -1 }, *m = s->streamed ? &s->message : &taken;
-	char scratch[FRAME_HEADER_MAX];
-	int r;
-
-	if (!s->streamed && receiver_message(&s->from->receiver, &s->run, 0, m, scratch) == -1)
-		return failed(j, job, "read", s->from->name);
-	if (m->fd == -1 && m->data == NULL)
-		return start_piped(j, job, m);
-	if (m->fd == -1 && (m->fd = tmpfile_input(m->data, (size_t)m->len)) == -1)
-		return failed(j, job, "run", j->command[0]);
-	r = launch(j, job, m, 1, m->fd);
-	close(m->fd);
-	return r;
-}
-
-/* add_frames -- write the messages in hand as frames.  n: is raised by how many.  Returns 0, or -1. */
-static int
-add_frames(struct jobs *j, struct job *job, uint64_t *n)
-{
-	struct select *s = j->deliver->sources;
-	struct message m;
-	char scratch[FRAME_HEADER_MAX];
-	uint64_t before = outbuf_end(&j->frames->to);
-	int r = 0;
-
-	if (s->streamed) {
-		deliver_begun(&s->message);
-		r = output_message(j->frames, s->from->name, &s->message);
-		io_close(s->message.fd);
-		/* what came before it from a stream cannot be put back: it is the batch */
-		if (r == -1 && *n > 0 && job->inflight.n == 0) {
-			job->cut = errno;
-			r = output_cut(j->frames, before);
-		}
-		*n += job->cut == 0;
-	}
-	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
-		if (receiver_message(&s->from->receiver, &s->run, i, &m, scratch) == -1)
-			return failed(j, job, "read", s->from->name);
-		r = output_message(j->frames, s->from->name, &m);
-		io_close(m.fd);
-		*n += 1;
-	}
-	if (r == -1 && errno == EBADMSG)
-		return failed(j, job, "read", s->from->name);
-	return r == -1 ? failed(j, job, "write a temporary file for", j->command[0]) : 0;
-}
-
-/* gather -- write what is in hand, and what more there is now, to the file of a batch. */
-static int
-gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
-{
-	struct select *s = j->deliver->sources;
-	int r = 0;
-
-	do {
-		if (!s->streamed && s->run.expired) {
-			if (deliver_bury(j->deliver, "expired", run_tries(&s->run, 0)) == -1)
-				return failed(j, job, j->deliver->failed_at, j->deliver->failed_on);
-		} else if (add_frames(j, job, n) == -1) {
-			return -1;
-		}
-		s->run.n = 0;
-		if (*n >= most || job->cut != 0)
-			break;
-		r = select_more(s, most - (uint32_t)*n, RUN_BYTES);
-		if (r == 1 && !(s->run.expired && !s->streamed) && take_over(j, job) == -1)
-			return -1;
-	} while (r == 1);
-	if (*n < most && r == -1 && errno != ETIMEDOUT && errno != EBUSY) {
-		if (*n == 0 || job->inflight.n > 0)
-			return failed(j, job, "receive from", s->from->name);
-		job->cut = errno;       /* what came before it from a stream cannot be put back */
-	}
-	return output_flush(j->frames) == -1 ? failed(j, job, "write a temporary file for", j->command[0]) : 0;
-}
-
-static int
-start_batch(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
-{
-	int fd = tmpfile_open(), r;
-
-	if (fd == -1)
-		return failed(j, job, "open a temporary file for", j->command[0]);
-	output_init(j->frames, fd, OUTPUT_FRAMES, NULL);
-	r = gather(j, job, most, n);
-	if (r == 0 && *n > 0)
-		r = lseek(fd, 0, SEEK_SET) == -1 ? failed(j, job, "run", j->command[0])
-		    : launch(j, job, NULL, (uint32_t)*n, fd);
-	close(fd);
-	return r;
 }
 
 int
 jobs_start(struct jobs *j, uint32_t most, uint64_t *n)
 {
-	struct select *s = j->deliver->sources;
 	struct job *job = j->list;
-	int r;
 
-	*n = 0;
 	while (job->pid != 0)
 		job++;
-	job->from = s->from;
-	inflight_drop(&job->inflight);
-	job->cut = 0;
-	if (!s->streamed && s->run.expired) {
-		if (j->batch == 0)
-			return deliver_bury(j->deliver, "expired", run_tries(&s->run, 0));
-	} else if (take_over(j, job) == -1) {
-		return -1;
-	}
-	if (j->batch > 0) {
-		r = start_batch(j, job, most, n);
-	} else {
-		r = start_one(j, job);
-		*n = 1;
-	}
-	s->run.n = 0;
-	return r == -1 ? -1 : 1;
+	return job_start(j, job, most, n);
 }
 
 /* ---- end ---- */
@@ -350,7 +164,7 @@ try_again(struct jobs *j, struct job *job, int status)
 		if (max > 0 && tries >= max) {
 			if (bury(j, job, i, status) == -1)
 				r = -1;
-		} else if (settle_some(job, i, 1, RECEIVER_FAILED, mailbox_retry_us(tries)) == -1) {
+		} else if (job_settle(job, i, 1, RECEIVER_FAILED, mailbox_retry_us(tries)) == -1) {
 			r = deliver_failed(j->deliver, "put back to", job->from->name);
 		}
 	}
@@ -392,7 +206,7 @@ settle(struct jobs *j, struct job *job, enum command_end end, int status)
 		d->status = status;
 	if (end == COMMAND_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (settle_some(job, 0, job->inflight.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
+	if (job_settle(job, 0, job->inflight.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
 		return deliver_failed(d, end == COMMAND_DONE ? "receive from" : "put back to", job->from->name);
 	if (end == COMMAND_DONE)
 		return 1;
@@ -410,6 +224,12 @@ ended(struct jobs *j, struct job *job, int waited)
 
 	job->pid = 0;
 	j->running--;
+	if (job->feed.from != NULL) {
+		/* it wanted no more; but what a signal has kept from it was not received */
+		if (feeding(job) && io_stops > 1)
+			job_cut(job, EINTR, job->feed.from);
+		job_unfeed(j, job);
+	}
 	if (end == COMMAND_FAILED && io_stops > 1)
 		end = COMMAND_BACK;     /* we asked it to end */
 	if (job->out_fd != -1) {
@@ -419,32 +239,79 @@ ended(struct jobs *j, struct job *job, int waited)
 	}
 	if (job->cut != 0) {
 		errno = job->cut;
-		return failed(j, job, "read", job->from->name);
+		return job_failed(j, job, "read", job->from->name);
 	}
 	return settle(j, job, end, status);
 }
 
-/* pass_on -- let commands finish after the first signal to stop, pass on the second, kill them at the third. */
+/* fed -- the payload is fed no more: the command has it, or can begin on it, or it is cut short.  As jobs_reap. */
+static int
+fed(struct jobs *j, struct job *job)
+{
+	bool kept = job->pid == -1;
+
+	if (kept && job->cut == 0)
+		return job_kept(j, job) == -1 ? -1 : 1;
+	if (!kept && job->cut != 0)
+		kill(job->pid, SIGTERM);        /* before it takes this for the payload's end */
+	job_unfeed(j, job);
+	if (!kept)
+		return 1;
+	job->pid = 0;
+	j->running--;
+	errno = job->cut;
+	return job_failed(j, job, "read", job->from->name);
+}
+
+/*
+ * pass_on -- let commands finish after the first signal to stop, but begin none; pass on the second, which ends what is
+ * fed, too; kill them at the third.
+ */
 static void
 pass_on(struct jobs *j)
 {
 	if (io_stops <= j->passed)
 		return;
-	for (uint32_t i = 0; io_stops > 1 && i < j->limit; i++)
-		if (j->list[i].pid != 0)
-			kill(j->list[i].pid, io_stops == 2 ? (int)io_stop : SIGKILL);
+	for (struct job *job = j->list; job < j->list + j->limit; job++) {
+		if (feeding(job) && (io_stops > 1 || job->pid == -1)) {
+			job_cut(job, EINTR, job->feed.from);
+			job->fed_up = true;
+		}
+		if (io_stops > 1 && job->pid > 0)
+			kill(job->pid, io_stops == 2 ? (int)io_stop : SIGKILL);
+	}
 	j->passed = io_stops;
+}
+
+/* worse -- the worse of two results of jobs_reap, and its errno, which is in *err. */
+static int
+worse(int result, int r, int *err)
+{
+	if (r == -1)
+		*err = errno;
+	return r < result ? r : result;
+}
+
+/* look_now -- feed what can be fed at once. */
+static void
+look_now(struct jobs *j)
+{
+	jobs_watch(j);
+	if (poll(j->also.polled, j->also.n, 0) != -1)
+		(void)tend(&j->also);
 }
 
 int
 jobs_reap(struct jobs *j)
 {
 	char drain[64];
-	int waited, r, result = 1, err = 0;
+	int waited, result = 1, err = 0;
 	uint32_t i;
 	pid_t pid;
 
-	pass_on(j);
+	/* what a command has got, or did not want, before the signal counts */
+	if (j->fed > 0 && io_stops > j->passed)
+		look_now(j);
 	while (read(j->event_fd, drain, sizeof drain) > 0)
 		;
 	while ((pid = waitpid(-1, &waited, WNOHANG)) > 0) {
@@ -452,12 +319,12 @@ jobs_reap(struct jobs *j)
 			;
 		if (i == j->limit)
 			continue;       /* a child from before this program was executed */
-		r = ended(j, &j->list[i], waited);
-		if (r == -1)
-			err = errno;
-		if (r < result)
-			result = r;
+		result = worse(result, ended(j, &j->list[i], waited), &err);
 	}
+	pass_on(j);
+	for (struct job *job = j->list; j->fed > 0 && job < j->list + j->limit; job++)
+		if (job->fed_up)
+			result = worse(result, fed(j, job), &err);
 	errno = err;
 	return result;
 }
@@ -465,9 +332,13 @@ jobs_reap(struct jobs *j)
 void
 jobs_wait(struct jobs *j, uint64_t deadline_ns)
 {
-	struct pollfd event = { .fd = j->event_fd, .events = POLLIN };
+	int n = 1;
 
+	jobs_watch(j);
 	/* the caller looks, whatever ended it */
-	if (io_stops <= j->passed)
-		(void)poll(&event, 1, clock_left_ms(deadline_ns, LOOK_MS));
+	while (n > 0 && io_stops <= j->passed) {
+		n = poll(j->also.polled, j->also.n, clock_left_ms(deadline_ns, LOOK_MS));
+		if (n != -1 && (tend(&j->also) || (deadline_ns != CLOCK_NEVER && clock_mono_ns() >= deadline_ns)))
+			break;
+	}
 }

@@ -207,7 +207,7 @@ replybox_make(struct replybox *b, const struct stat *called)
 		err = errno;
 	}
 	errno = err;
-	b->sources = (struct select){ .list = &b->source, .single = true, .event_fd = -1, .watched_fd = -1 };
+	b->sources = (struct select){ .list = &b->source, .single = true, .watched_fd = -1 };
 	if (r == -1 || make_secret(b->secret) == -1)
 		return -1;
 	b->source.receiver.brief = true;        /* it is removed when we end */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/safefile.h"
@@ -19,6 +20,9 @@
 #include "mailbox/wait/listen.h"
 #include "mailbox/wait/wait.h"
 #include "stream/reader.h"
+
+/* How long a sender has to begin, once its offer was taken; and at least, in the middle of a payload, to go on. */
+#define BEGIN_NS UINT64_C(1000000000)
 
 /* ---- open and close ---- */
 
@@ -82,22 +86,34 @@ set_head(struct message *m, const struct item *item)
 	m->attempt = item->tries + 1;
 }
 
+/* is_timed -- whether there is a time after which nothing is waited for any more. */
+static bool
+is_timed(const struct receiver *r)
+{
+	return r->timeout_ns != MAILBOX_FOREVER && r->timeout_ns != MAILBOX_NOT_AT_ALL;
+}
+
 /*
- * begin_offer -- an offer is in hand: get its header from its sender.
- * Returns 1, 0 where the sender died before it had sent anything, or -1 (EBADMSG: in the middle).
+ * begin_offer -- an offer is in hand: get its header from its sender, which was woken for that.  One that does not send
+ * it may be stopped: it has its offer back, and offers it again if it ever goes on.
+ * deadline_ns: where there is one, not to wait longer.
+ * Returns 1, 0 where it came to nothing, or -1 (EBADMSG: the sender died in the middle).
  */
 static int
-begin_offer(struct receiver *r, struct run *run, struct message *m)
+begin_offer(struct receiver *r, struct run *run, uint64_t deadline_ns, struct message *m)
 {
+	uint64_t begin_ns = clock_after(BEGIN_NS);
+	enum receiver_end end = RECEIVER_BACK;
 	int fd = run->in->offer_fd, got, err;
 
 	r->in->offer_fd = fd;
 	if (r->reader == NULL && (r->reader = memory_new(sizeof *r->reader)) == NULL)
 		return -1;
 	reader_init(r->reader, fd, READER_ONE);
-	r->reader->deadline_ns = CLOCK_NEVER;
-	/* it has one reader in its life, us; and a blocking end lets splice(2) wait for whichever side it must */
-	r->reader->own = fcntl(fd, F_SETFL, 0) == 0;
+	r->reader->deadline_ns = is_timed(r) && deadline_ns < begin_ns ? deadline_ns : begin_ns;
+	if (r->timeout_ns != MAILBOX_FOREVER)
+		r->reader->patience_ns = r->timeout_ns > BEGIN_NS ? r->timeout_ns : BEGIN_NS;
+	r->reader->own = true;  /* it has one reader in its life, us */
 	got = reader_next(r->reader, m);
 	run->offer = got == 1;
 	if (run->offer) {
@@ -106,7 +122,11 @@ begin_offer(struct receiver *r, struct run *run, struct message *m)
 		return 1;
 	}
 	err = errno;
-	if (receiver_settle(r, run, 0, got == 0 || err == EBADMSG ? RECEIVER_DROPPED : RECEIVER_BACK, 0) == -1)
+	if (got == 0 || err == EBADMSG)
+		end = RECEIVER_DROPPED;
+	else if (err == ETIMEDOUT)
+		got = 0;
+	if (receiver_settle(r, run, 0, end, 0) == -1)
 		return -1;
 	errno = err;
 	return got;
@@ -127,7 +147,8 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 		got = c->take == NULL ? claim_turn(c, run, ask) : take_turn(c->take, c, run, ask, first);
 		if (got != -1)
 			close_offer(c);
-	} while (got == 1 && run->in->offer_fd != -1 && (got = begin_offer(r, run, m)) == 0);
+	} while (got == 1 && run->in->offer_fd != -1 && (got = begin_offer(r, run, ask->deadline_ns, m)) == 0
+	    && !(is_timed(r) && clock_mono_ns() >= ask->deadline_ns));
 	r->unjudged = c->m.unjudged;
 	/* a message that has gone, or never was, is not waited for */
 	if (got == 0 && r->id != 0)

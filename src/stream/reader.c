@@ -113,11 +113,14 @@ look(const struct reader *r, size_t at, bool cont, struct sight *s)
  * Source: Linux's pipe_poll() raises POLLHUP for a FIFO only once a writer has come and gone.
  */
 static int
-wait_readable(const struct reader *r)
+wait_readable(struct reader *r)
 {
-	int ready = io_wait(r->fd, POLLIN, r->deadline_ns);
+	bool bounded = r->patience_ns != 0 && r->in_message;
+	int ready = io_wait(r->fd, POLLIN, bounded ? clock_after(r->patience_ns) : r->deadline_ns);
 
-	return ready == -1 ? -1 : (ready & POLLIN) != 0 || (ready & POLLHUP) == 0;
+	if (ready == -1)
+		return bounded && errno == ETIMEDOUT ? reader_stalled(r) : -1;
+	return (ready & POLLIN) != 0 || (ready & POLLHUP) == 0;
 }
 
 /*
@@ -163,7 +166,8 @@ read_some(struct reader *r, void *to, size_t n)
 		got = io_read(r->fd, to, n);
 		if (got != -1 || errno != EAGAIN)
 			return got;
-		if (io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)  /* a reader that knows no lock was faster */
+		/* or a reader that knows no lock was faster */
+		if ((r->own ? wait_readable(r) : io_nap(r->deadline_ns, &ms, LOCK_MS)) == -1)
 			return -1;
 	}
 }
@@ -257,10 +261,9 @@ static int
 settle(struct reader *r)
 {
 	size_t at = r->start;
-	bool cont = false, whole;
+	bool cont = false;
 	uint64_t need;
 	ssize_t got;
-	int err;
 
 	while (at < r->end || cont) {
 		enum scan seen = scan(r, &at, &cont, &need);
@@ -276,12 +279,8 @@ settle(struct reader *r)
 		got = fill(r, need);            /* moves nothing: start is 0 */
 		if (got == 0)
 			break;                  /* reader_next finds it cut short when it gets there */
-		if (got == -1) {
-			err = errno;
-			whole = err == ETIMEDOUT && reader_buffered(r);
-			errno = err;
-			return whole ? 0 : -1;
-		}
+		if (got == -1)
+			return errno == ETIMEDOUT && reader_buffered(r) ? 0 : -1;
 	}
 	unlock(r);
 	return 0;
@@ -369,6 +368,7 @@ reader_next(struct reader *r, struct message *m)
 	ssize_t got;
 	int begun;
 
+	s.total = 0;
 	if (r->in_message && skip(r) == -1)
 		return -1;
 	for (;;) {
@@ -376,11 +376,8 @@ reader_next(struct reader *r, struct message *m)
 			errno = EBADMSG;
 			return -1;
 		}
-		if (buffered(r) == 0) {
-			begun = begin(r);
-			if (begun <= 0)
-				return begun;
-		}
+		if (buffered(r) == 0 && (begun = begin(r)) <= 0)
+			return begun;
 		switch (look(r, r->start, false, &s)) {
 		case LOOK_BAD:
 			return bad_frame(r, s.bad, "malformed header");
@@ -394,6 +391,8 @@ reader_next(struct reader *r, struct message *m)
 			s.need = s.total - buffered(r);
 		}
 		got = fill(r, s.need);
+		if (got == -1 && errno == ETIMEDOUT && r->own && s.total > 0)
+			return hand_out_stream(r, m, &s);       /* it has begun: the rest comes when it comes */
 		if (got <= 0)
 			return got == 0 ? cut_short(r) : -1;
 	}

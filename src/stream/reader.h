@@ -8,6 +8,8 @@
 #ifndef STREAM_READER_H
 #define STREAM_READER_H
 
+#include <errno.h>
+
 #include "frame/message.h"
 
 enum reader_mode {
@@ -22,7 +24,8 @@ struct reader {
 	int fd;
 	enum reader_mode mode;
 	bool follow;            /* set by the caller: a plain file that others append to; its end is not the end */
-	bool own;               /* set by the caller: no other reader ever, and reading waits: read a little ahead, no poll */
+	bool own;               /* set by the caller: no other reader ever: read a little ahead, poll only where that waits */
+	bool stalled;           /* with EBADMSG: no more of the payload came for patience_ns */
 	bool locked;
 	bool shut_out;          /* another reader has the lock: there may be something to read all the time, and not for us */
 	bool broken;            /* after EBADMSG where nothing tells where the next message begins */
@@ -32,7 +35,8 @@ struct reader {
 	uint64_t left;          /* payload bytes of the current chunk not yet handed out */
 	uint64_t offset;        /* bytes of the stream consumed so far; after EBADMSG, where the bad byte stands */
 	const char *reason;     /* after EBADMSG: what is wrong, in words */
-	uint64_t deadline_ns;   /* no read waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) */
+	uint64_t deadline_ns;   /* no read waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) ... */
+	uint64_t patience_ns;   /* ... but inside a payload, if not 0, each for so long; set by the caller */
 	size_t start, end;      /* what has been read ahead: buf[start..end) */
 	char buf[READER_BUF];
 	char head[FRAME_HEADER_MAX];    /* the current message's header line, where its payload is not in memory */
@@ -75,6 +79,25 @@ reader_reset(struct reader *r, uint64_t offset, uint64_t left, bool more)
 	r->left = left;
 	r->more = more;
 	r->in_message = true;
+}
+
+/* reader_untake -- n payload bytes that were handed out stand in buf and come again; a negative n: so many are gone. */
+static inline void
+reader_untake(struct reader *r, ssize_t n)
+{
+	r->start -= (size_t)n;
+	r->offset -= (uint64_t)n;
+	r->left += (uint64_t)n;
+}
+
+/* reader_stalled -- the rest of the message does not come.  Returns -1, with EBADMSG. */
+static inline int
+reader_stalled(struct reader *r)
+{
+	r->stalled = true;
+	r->reason = "its sender sends no more";
+	errno = EBADMSG;
+	return -1;
 }
 
 /* reader_begun -- after reader_next has not come to it for lack of time: whether a message has begun to come. */

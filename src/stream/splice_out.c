@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -14,6 +15,8 @@ enum {
 	STEP = 1 << 24,                 /* bytes that one call may move */
 	PIECE = 256 * 1024,             /* bytes that are copied at a time */
 };
+
+#define FOLLOW_NS UINT64_C(50000000)
 
 /* is_pipe -- whether its bytes may go by reference.  A file's owner can still change what was read. */
 static bool
@@ -75,6 +78,48 @@ pump_some(struct message *m, int out, size_t n)
 	/* it does not go this way; or this is the end, or one that came too soon, which message_read tells */
 	got = message_read(m, piece, n < sizeof piece ? n : sizeof piece);
 	return got > 0 && io_write(out, piece, (size_t)got) == -1 ? -1 : got;
+}
+
+bool
+pump_splices(const struct reader *r)
+{
+	return is_pipe(r->fd);
+}
+
+ssize_t
+pump_try(struct reader *r, int out, bool *splices)
+{
+	ssize_t got;
+	char byte;
+
+	/* a file that grows is looked at now and then: it can always be read */
+	r->deadline_ns = r->follow ? clock_after(FOLLOW_NS) : 0;
+	if (reader_payload(r, NULL, 0) == -1)
+		return -1;
+	if (!r->in_message)
+		return 0;
+	if (*splices && r->start == r->end) {
+		got = splice_move(r->fd, NULL, out, r->left < STEP ? (size_t)r->left : STEP);
+		*splices = got != -1 || errno != EINVAL;
+		if (got > 0) {
+			r->left -= (uint64_t)got;
+			r->offset += (uint64_t)got;
+		}
+		if (got > 0 || (got == -1 && *splices))
+			return got;
+	}
+	/* have some in its buffer: out takes as much of that as it has room for */
+	if (r->start == r->end) {
+		got = reader_payload(r, &byte, 1);
+		if (got <= 0)
+			return got;
+		reader_untake(r, 1);
+	}
+	got = (ssize_t)(r->left < r->end - r->start ? r->left : r->end - r->start);
+	got = write(out, r->buf + r->start, (size_t)got);
+	if (got > 0)
+		reader_untake(r, -got);
+	return got;
 }
 
 int

@@ -392,6 +392,12 @@ writer_data(struct writer *w, const char *data, size_t len)
 	return !known && send_gathered(w) == -1 ? fail(w) : 0;
 }
 
+int
+writer_start(struct writer *w)
+{
+	return (w->chunked && put_chunk(w, NULL, 0, true) == -1) || send_gathered(w) == -1 ? fail(w) : 0;
+}
+
 bool
 writer_takes_pieces(const struct writer *w)
 {

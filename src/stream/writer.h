@@ -59,6 +59,9 @@ int writer_begin(struct writer *w, const struct message *head);
 int writer_data(struct writer *w, const char *data, size_t len);
 int writer_end(struct writer *w);
 
+/* writer_start -- have the header of the message just begun go out before any of its payload.  Returns as they do. */
+int writer_start(struct writer *w);
+
 /*
  * writer_takes_pieces -- whether the caller may put the payload of the message begun into w->fd itself, on a FIFO too,
  * if it writes each piece with what stands around it at one stroke.

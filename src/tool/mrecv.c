@@ -191,7 +191,6 @@ main(int argc, char **argv)
 	r.count = 1;
 	r.jobs.limit = 1;
 	r.sources.timeout_ns = UINT64_MAX;
-	r.sources.event_fd = -1;
 	r.sources.locked = cli_locked;
 	r.sources.tell_unjudged = cli_unjudged;
 	arguments(&r, argc, argv);

@@ -140,7 +140,6 @@ not_received(struct receive *r)
 static int
 not_delivered(struct receive *r)
 {
-	const struct inlet *from = r->sources.from;
 	bool cut = r->deliver.cut;
 	int err = errno, status;
 
@@ -151,9 +150,9 @@ not_delivered(struct receive *r)
 		select_close(&r->sources);
 		cli_stopped(SIGPIPE);
 	}
-	if (err == EBADMSG && cut && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
+	if (err == EBADMSG && cut && r->deliver.cut_reason != NULL) {
 		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
-		    (unsigned long long)from->reader->offset, from->reader->reason);
+		    (unsigned long long)r->deliver.cut_offset, r->deliver.cut_reason);
 		status = CLI_DATA;
 	} else {
 		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
@@ -305,11 +304,17 @@ start_next(struct receive *r, uint64_t *got)
 
 	if (r->count - *got < most)
 		most = (uint32_t)(r->count - *got);
-	r->sources.event_fd = r->jobs.running > 0 ? r->jobs.event_fd : -1;
+	r->sources.also = r->jobs.running > 0 ? &r->jobs.also : NULL;
+	jobs_watch(&r->jobs);
 	more = select_next(&r->sources, most, RUN_BYTES);
 	tell_damage(r);
 	if (more == 2)
 		return -1;
+	/* while a command gets its input from a stream, there may be more behind it */
+	if (r->jobs.streams > 0 && (more == 0 || (more == -1 && errno == ETIMEDOUT))) {
+		jobs_wait(&r->jobs, CLOCK_NEVER);
+		return -1;
+	}
 	if (more == 0)
 		return NOTHING_MORE;
 	if (more == -1)

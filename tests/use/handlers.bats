@@ -176,6 +176,79 @@ all_there()
 	kill -KILL "$child"
 }
 
+# a command that reads its payload, and says so; but that of `big' only once that of `small' has begun
+after_small='echo >"at.$MBOX_TAG"; [ "$MBOX_TAG" != big ] || until [ -e at.small ]; do sleep 0.01; done; cat >"got.$MBOX_TAG"'
+
+@test "with -j payloads that stream do not wait for each other: of one mailbox, and of a pipe beside it" {
+	mkmbox -c 0 hand
+	mkfifo door
+	pattern 1000000 >big
+	echo hi >small
+	for channel in hand door; do
+		rm -f at.* got.*
+		in_background mrecv -c 2 -j 2 hand door -- sh -c "$after_small"
+		receiver=$child
+		in_background msend -t big "$channel" <big
+		sender=$child
+		until_true all_there at.big
+		msend -t small hand <small
+		ended_with 0 "$sender"
+		ended_with 0 "$receiver"
+		same big got.big
+		same small got.small
+	done
+}
+
+@test "with -j a sender that is slow, or stopped, starves no other, though its payload be kept for a dead letter" {
+	mkmbox -c 0 hand
+	mkmbox dead
+	mkfifo in
+	for options in '' '-k 1 -d dead'; do
+		exec 5<>in
+		# shellcheck disable=SC2086 # none, or several words
+		in_background mrecv -c 2 -j 2 $options hand -- sh -c 'cat >"got.$MBOX_TAG"' 5>&-
+		receiver=$child
+		until_waiting hand
+		in_background msend -t big hand <in 5>&-
+		sender=$child
+		in_background pattern 200000 >&5 5>&-
+		taken() { [ "$(mstat -J hand | jq .claimed)" = 1 ]; }
+		until_true taken
+		kill -STOP "$sender"
+		msend -t small hand hi
+		[ "$(<got.small)" = hi ]
+		kill -CONT "$sender"
+		exec 5>&-
+		ended_with 0 "$sender"
+		ended_with 0 "$receiver"
+		[ "$(wc -c <got.big)" -eq 200000 ]
+		rm got.*
+	done
+	run -1 mrecv -n dead
+}
+
+@test "a message whose command has ended is settled, though something else holds the command's input open" {
+	mkmbox -c 0 hand
+	pattern 1000000 >big
+	in_background mrecv hand -- sh -c 'exec 3<&0; sleep 60 & echo $! >holder'
+	receiver=$child
+	msend hand <big
+	ended_with 0 "$receiver"
+	kill -KILL "$(<holder)"
+}
+
+@test "with -j, -a and -n wait for a large message of a pipe to be read before they see whether there is another" {
+	for i in 1 2 3; do printf 'M1 300000 t s\n'; pattern 300000; echo; done >frames
+	pattern 300000 >one
+	for options in '-a' '-n -c 3' '-w 0.01 -c 3'; do
+		rm -f got.*
+		# shellcheck disable=SC2086 # several words
+		mrecv $options -j 3 - -- sh -c 'cat >"got.$$"' <frames
+		[ "$(cat got.* | wc -c)" -eq 900000 ]
+		for file in got.*; do same one "$file"; done
+	done
+}
+
 # many N -- so many messages, sixteen commands at once.
 many()
 {

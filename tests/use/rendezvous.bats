@@ -394,6 +394,66 @@ races()
 
 # ---- who stops ----
 
+# stopped_sender -- a sender offers a message and is stopped before a receiver takes it; its pid joins $stopped.
+stopped_sender()
+{
+	in_background msend box stopped
+	until_true offers $((${#stopped[@]} + 1))
+	kill -STOP "$child"
+	stopped+=("$child")
+}
+
+# offers N -- whether N messages are there, in anybody's hands.
+offers()
+{
+	[ "$(mstat -J box | jq .messages)" -eq "$1" ]
+}
+
+@test "a sender that is stopped holds no receiver: -n is 1, -w is 124, others' messages come, and its own when it goes on" {
+	mkmbox other
+	msend other here
+	stopped=()
+	stopped_sender
+	run -1 mrecv -n box
+	stopped_sender
+	run -124 mrecv -w 0.1 box
+	stopped_sender
+	[ "$(mrecv box other)" = here ]
+	stopped_sender
+	run -124 mrecv -f -w 0.1 box -- cat
+	# behind it in the same mailbox
+	stopped_sender
+	in_background msend box next
+	until_true offers 6
+	[ "$(mrecv box)" = next ]
+	kill -CONT "${stopped[@]}"
+	mrecv -o '%h{try} %p' -c 5 box >out
+	for sender in "${stopped[@]}"; do
+		ended_with 0 "$sender"
+	done
+	[ "$(sort -u out)" = '1 stopped' ]
+	nothing_kept
+}
+
+@test "with -w and -n a sender that stops half-way is told, and its message is a cut one" {
+	mkfifo in
+	for receive in 'mrecv -w 0.1 box' 'mrecv -n box' 'mrecv -n box -- cat'; do
+		exec 5<>in
+		in_background msend box <in 2>send.err 5>&-
+		sender=$child
+		in_background pattern 200000 >&5 5>&-
+		until_waiting box
+		status=0
+		$receive >out 2>receive.err 5>&- || status=$?
+		[[ $status,$receive = 65,*box || $status,$receive = 125,*cat ]]
+		[[ $(<receive.err) =~ ^"mrecv: box: a message was cut short: byte "[0-9]+": its sender sends no more"$ ]]
+		exec 5>&-
+		ended_with 74 "$sender"
+		grep -q 'its receiver failed after' send.err
+	done
+	nothing_kept
+}
+
 @test "-S -w bounds all of a handover, where a receiver has the message and does not come to its end" {
 	in_background mrecv box -- sh -c "$hold"
 	receiver=$child

@@ -173,7 +173,15 @@ begin_writing(struct handover *t, const struct message *head)
 		return -1;
 	t->writer->kind = WRITER_PIPE;          /* no other process writes to it */
 	t->writer->deadline_ns = t->end_ns != 0 ? t->end_ns : CLOCK_NEVER;
-	return writer_begin(t->writer, head);
+	if (writer_begin(t->writer, head) == -1)
+		return -1;
+	/* a large payload may be long in coming: its receiver sees that we have begun, or else gives the offer back */
+	if (head->len > MAILBOX_INLINE && writer_start(t->writer) == -1) {
+		if (errno != EPIPE)
+			return -1;
+		close_fifo(t);          /* handover_end tells what becomes of it */
+	}
+	return 0;
 }
 
 int
