@@ -36,16 +36,13 @@ bootid_get(void)
 }
 
 int
-bootid_place(int fd, uint64_t *place)
+bootid_place(int fd, struct bootid_place *place)
 {
 	struct stat st;
-	uint64_t which[2];
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	which[0] = (uint64_t)st.st_ino;
-	which[1] = (uint64_t)st.st_dev;
-	*place = sum64(which, sizeof which);
+	*place = (struct bootid_place){ (uint64_t)st.st_ino, (uint64_t)st.st_dev };
 	return 0;
 }
 

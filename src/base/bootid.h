@@ -15,8 +15,11 @@
  */
 uint64_t bootid_get(void);
 
-/* bootid_place -- a number for the file fd, made of its device and inode.  Returns 0, or -1 with errno of fstat(2). */
-int bootid_place(int fd, uint64_t *place);
+/* Where a file is: its number in its file system, and which that is. */
+struct bootid_place { uint64_t ino, dev; };
+
+/* bootid_place -- where the file fd is.  Returns 0, or -1 with errno of fstat(2). */
+int bootid_place(int fd, struct bootid_place *place);
 
 /*
  * bootid_mark -- mark the file fd.  The mark lasts until the machine stops, at most, and no copy has it.

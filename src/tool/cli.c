@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -130,6 +131,7 @@ reason(int err)
 		{ EIDRM, "the mailbox was removed" },
 		{ EBADMSG, "bad frame, or a damaged mailbox" },
 		{ EREMOTE, "the owner of the mailbox cannot be verified: its file identity names another number" },
+		{ EPROTO, "it is of another version of letterbox: empty it with the tools that made it" },
 		{ EUCLEAN, "its file ctl is damaged: read its messages with cat NAME/*.log | mrecv -a -F -" },
 		{ ENODEV, "not a mailbox" },
 		{ ETIMEDOUT, "timed out" },
@@ -137,10 +139,17 @@ reason(int err)
 		{ ECANCELED, "the message left the mailbox without being received" },
 	};
 
+	static char words[96];
+	struct rlimit limit;
+
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		if (own[i].err == err)
 			return own[i].words;
-	return strerror(err);
+	if (err != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+		return strerror(err);
+	snprintf(words, sizeof words, "File too large: the limit for a file is %llu bytes (ulimit -f)",
+	    (unsigned long long)limit.rlim_cur);
+	return words;
 }
 
 int

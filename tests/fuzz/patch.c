@@ -36,12 +36,13 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, layout), FIELD(ctl, requeues), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
 	FIELD(ctl, busy), FIELD(ctl, removed), FIELD(ctl, policy), FIELD(ctl, expires), FIELD(ctl, boot), FIELD(ctl, place),
 	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, orphans), FIELD(ctl, refused), FIELD(ctl, taken),
-	FIELD(ctl, boot), FIELD(ctl, place), FIELD(ctl, proven), FIELD(ctl, damaged),
+	FIELD(ctl, incarnation), FIELD(ctl, reserved),
 };
 static const struct field header_fields[] = {
 	FIELD(seg_header, magic), FIELD(seg_header, first), FIELD(seg_header, prev), FIELD(seg_header, next),
 	FIELD(seg_header, done), FIELD(seg_header, n), FIELD(seg_header, names), FIELD(seg_header, names_len),
 	FIELD(seg_header, log_len), FIELD(seg_header, sparse), FIELD(seg_header, variant), FIELD(seg_header, salt),
+	FIELD(seg_header, incarnation), FIELD(seg_header, reserved),
 };
 static const struct field slot_fields[] = {
 	FIELD(slot, len), FIELD(slot, time_us), FIELD(slot, off), FIELD(slot, sum), FIELD(slot, head_len),

@@ -635,7 +635,7 @@ damaged()
 @test "a ctl that is cut short anywhere is refused with 65" {
 	mkmbox broken
 	cp broken/ctl whole
-	for size in 0 1 8 100 255; do
+	for size in 0 1 8 100 319; do
 		head -c "$size" whole >broken/ctl
 		damaged
 	done
@@ -644,14 +644,29 @@ damaged()
 @test "a ctl of which any byte was changed in both copies is refused with 65" {
 	mkmbox broken
 	read -r -d "" -a bytes < <(od -An -v -t u1 broken/ctl) || :
-	[ ${#bytes[@]} -eq 512 ]
-	for at in 0 7 8 16 24 40 64 96 128 200 252 255; do
+	[ ${#bytes[@]} -eq 640 ]
+	for at in 0 7 16 24 40 64 96 128 200 300 316 319; do
 		changed=("${bytes[@]}")
-		for i in $at $((at + 256)); do changed[i]=$((bytes[i] ^ 1)); done
+		for i in $at $((at + 320)); do changed[i]=$((bytes[i] ^ 1)); done
 		printf -v text '\\x%02x' "${changed[@]}"
 		printf %b "$text" >broken/ctl
 		damaged
 	done
+}
+
+@test "a mailbox of another version is refused with 71, and told how to empty it" {
+	mkmbox old
+	# of version 4, whose copies were shorter: no checksum is where it is now
+	head -c 512 old/ctl >ctl
+	for seek in 8 328; do printf '\004' | dd of=ctl bs=1 seek=$seek conv=notrunc 2>dd.err; done
+	cat ctl >old/ctl
+	for command in 'msend old one' 'mrecv -n old' 'mrecv -p -n old' 'mstat old' 'rmmbox -f old'; do
+		status=0
+		$command >out 2>err || status=$?
+		[ "$status:$(wc -l <err)" = 71:1 ]
+		grep -q ' old: it is of another version of letterbox: empty it with the tools that made it$' err
+	done
+	[ -e old/lock ]
 }
 
 @test "a directory that is no mailbox is refused with 66" {

@@ -113,6 +113,8 @@ walk(int dir_fd, const struct ctl *c, struct found *f)
 			return;
 		}
 		newest = at == c->last_seg;
+		if (newest && memcmp(s.h.incarnation, c->incarnation, sizeof c->incarnation) != 0)
+			complain("segment %" PRIu64 " has another incarnation than the mailbox", at);
 		n = newest ? (uint32_t)(c->next - c->last_seg) : s.h.n;
 		if (s.h.prev != prev)
 			complain("segment %" PRIu64 " comes after %" PRIu64 ", not %" PRIu64, at, s.h.prev, prev);

@@ -6,7 +6,7 @@
 
 load ../helpers
 
-SLOTS=69632 STATES=2166784 NAMES=4096   # where an index has them
+SLOTS=6144 STATES=5632 EXPIRIES=4608 NAMES=128   # where an index has them
 
 setup()
 {
@@ -193,7 +193,7 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 @test "an expiry that is lost is taken from the frame" {
 	msend -x 1h box later
 	cp -a box copy
-	truncate -s $((STATES + 512)) copy/*.idx
+	zeros 64 | put_bytes "$(echo copy/*.idx)" $EXPIRIES
 	receives "${ALL[@]}" '8 - 6'
 	[ "$error" = "" ]
 }
@@ -209,7 +209,7 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 
 @test "an index that is none has its log set aside" {
 	cp -a box copy
-	zeros 80 | put_bytes "$(echo copy/*.idx)" 0
+	zeros 128 | put_bytes "$(echo copy/*.idx)" 0
 	run -1 mrecv -n copy
 	[[ $output == "mrecv: copy: part of it was damaged: set aside"* ]]
 	[ "$(cat copy/*.log.damaged | mrecv -a -t one -)" = "$(seq -f 'n%.0f' 5)" ]
@@ -297,7 +297,7 @@ survives()
 }
 
 @test "a mailbox whose ctl is damaged is refused with 65, told how to salvage, and removed with -f" {
-	zeros 512 | put_bytes box/ctl 0
+	zeros 640 | put_bytes box/ctl 0
 	for tool in 'msend box x' 'mrecv -n box' 'mstat box' 'rmmbox box'; do
 		# shellcheck disable=SC2086
 		fails 65 $tool

@@ -72,6 +72,25 @@ ctl_refuses(struct ctl good, const struct impossible *wrong, size_t n)
 }
 
 static bool
+what_a_newer_version_has_set_is_refused(void)
+{
+	struct ctl c = { .magic = CTL_MAGIC, .version = CTL_VERSION, .next = 1, .first = 1, .head = 1 }, got;
+	FILE *f = tmpfile();
+
+	CHECK(f != NULL);
+	for (size_t i = 0; i < sizeof c.reserved / sizeof c.reserved[0]; i++) {
+		CHECK(ctl_write(fileno(f), &c) == 0 && ctl_read(fileno(f), &got) == 0);
+		c.reserved[i] = 1;
+		CHECK(ctl_write(fileno(f), &c) == 0 && ctl_read(fileno(f), &got) == -1 && errno == EPROTO);
+		c.reserved[i] = 0;
+	}
+	c.version++;
+	CHECK(ctl_write(fileno(f), &c) == 0 && ctl_read(fileno(f), &got) == -1 && errno == EPROTO);
+	fclose(f);
+	return true;
+}
+
+static bool
 ctl_that_cannot_be_is_refused(void)
 {
 	static const struct impossible with_messages[] = {
@@ -121,6 +140,104 @@ slots_that_cannot_be_are_refused(void)
 	CHECK(!seg_slot_sound(&bad));
 	bad.len = INT64_MAX;
 	CHECK(seg_slot_sound(&bad));
+	return true;
+}
+
+/* in_place -- whether n entries from place pos on are what fill_segment has written. */
+static bool
+in_place(const struct seg *s, uint32_t pos, uint32_t n)
+{
+	static struct slot slots[SEG_MESSAGES];
+	static uint64_t words[SEG_MESSAGES];
+
+	CHECK(seg_read_slots(s, pos, n, slots) == 0);
+	for (uint32_t i = 0; i < n; i++)
+		CHECK(slots[i].time_us == pos + i);
+	for (unsigned region = SEG_DUE; region < SEG_SLOTS; region++) {
+		CHECK(seg_read(s, (enum seg_region)region, pos, n, words) == 0);
+		for (uint32_t i = 0; i < n; i++)
+			CHECK(words[i] == ((uint64_t)(region + 1) << 32 | (pos + i)));
+	}
+	return true;
+}
+
+/* fill_segment -- write all that an index has room for, in steps of n entries. */
+static int
+fill_segment(const struct seg *s, struct names *names, uint32_t n)
+{
+	static struct slot slots[SEG_MESSAGES];
+	static uint64_t words[SEG_SLOTS][SEG_MESSAGES];
+	char name[FRAME_NAME_MAX + 1];
+	int r = 0;
+
+	for (uint32_t i = 0; i < SEG_MESSAGES; i++) {
+		slots[i] = (struct slot){ .time_us = i, .head_len = 1 };
+		for (unsigned region = SEG_DUE; region < SEG_SLOTS; region++)
+			words[region][i] = (uint64_t)(region + 1) << 32 | i;
+	}
+	for (unsigned i = 0; i < SEG_NAMES_BYTES / (FRAME_NAME_MAX + 1); i++) {
+		snprintf(name, sizeof name, "%0*u", FRAME_NAME_MAX, i);
+		names_add(names, (struct slice){ name, FRAME_NAME_MAX });
+	}
+	r |= names_write(names, s, 0);
+	for (uint32_t i = 0; i < SEG_MESSAGES; i += n) {
+		n = n < SEG_MESSAGES - i ? n : SEG_MESSAGES - i;
+		for (unsigned region = SEG_DUE; region < SEG_SLOTS; region++)
+			r |= seg_write(s, (enum seg_region)region, i, n, words[region] + i);
+		r |= seg_write_slots(s, i, n, slots + i);
+	}
+	return r;
+}
+
+static bool
+nothing_in_an_index_stands_on_something_else(void)
+{
+	static struct names written, read;
+	const uint8_t incarnation[SEG_INCARNATION] = { 7 };
+	char path[] = "unit.XXXXXX";
+	struct stat st;
+	struct seg s;
+	int dir_fd;
+
+	CHECK(mkdtemp(path) != NULL);
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (uint32_t n = 100; n <= SEG_MESSAGES; n *= 600) {
+		CHECK(seg_create(&s, dir_fd, 1, 0, 0600, incarnation) == 0);
+		written.n = written.len = read.n = read.len = 0;
+		CHECK(fill_segment(&s, &written, n) == 0 && seg_extend(&s, SEG_MESSAGES) == 0);
+		CHECK(fstat(s.idx_fd, &st) == 0 && st.st_size == 4096 + 65536 * 64 + 61440);
+		seg_close(&s);
+		CHECK(seg_open(&s, dir_fd, 1, SEG_ALONE) == 0 && memcmp(s.h.incarnation, incarnation, sizeof incarnation) == 0);
+		CHECK(in_place(&s, 0, SEG_MESSAGES));
+		for (uint32_t pos = 0; pos < SEG_MESSAGES; pos = 2 * pos + 1)
+			CHECK(in_place(&s, pos, 1) && in_place(&s, pos / 2, pos - pos / 2));
+		CHECK(names_read(&read, &s, 3, 3 * (FRAME_NAME_MAX + 1)) == 0);
+		CHECK(names_read(&read, &s, written.n, written.len) == 0 && memcmp(read.text, written.text, written.len) == 0);
+		CHECK(seg_remove(&s) == 0);
+	}
+	close(dir_fd);
+	CHECK(rmdir(path) == 0);
+	return true;
+}
+
+static bool
+an_index_is_no_longer_than_its_messages_need(void)
+{
+	static const struct { uint32_t n; off_t len; } known[] = {
+		{ 1, 6176 }, { 64, 8192 }, { 65, 10272 }, { 128, 12288 }, { 4096, 4096 + 4096 * 64 }, { 4097, 401440 },
+	};
+	const uint8_t incarnation[SEG_INCARNATION] = { 7 };
+	char path[] = "unit.XXXXXX";
+	struct stat st;
+	struct seg s;
+	int dir_fd;
+
+	CHECK(mkdtemp(path) != NULL);
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(seg_create(&s, dir_fd, 1, 0, 0600, incarnation) == 0);
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		CHECK(seg_extend(&s, known[i].n) == 0 && fstat(s.idx_fd, &st) == 0 && st.st_size == known[i].len);
+	CHECK(seg_remove(&s) == 0 && close(dir_fd) == 0 && rmdir(path) == 0);
 	return true;
 }
 

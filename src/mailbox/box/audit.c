@@ -324,7 +324,7 @@ settle_newest(struct audit *a)
 	c->last_seg = c->log_len = c->names = c->names_len = 0;
 	if (!a->any)
 		return 0;
-	if (seg_create(&fresh, a->m->dir_fd, c->next, 0, c->mode) == -1)
+	if (seg_create(&fresh, a->m->dir_fd, c->next, 0, c->mode, c->incarnation) == -1)
 		return -1;
 	seg_close(&fresh);
 	c->last_seg = c->next;

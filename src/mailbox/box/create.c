@@ -174,6 +174,7 @@ make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 	int fd, r = -1;
 
 	if (getrandom(&c.identity, sizeof c.identity, 0) == -1
+	    || getrandom(c.incarnation, sizeof c.incarnation, 0) == -1
 	    || (mode_drops(settings->mode) && dropdir_make(dir_fd, settings->mode, c.identity) == -1)
 	    || (fd = safefile_make(dir_fd, "want", mode)) == -1 || close(fd) == -1
 	    || (fd = safefile_make(dir_fd, "ctl.new", mode)) == -1)

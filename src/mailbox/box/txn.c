@@ -126,14 +126,18 @@ static int
 prove(struct mbox *m)
 {
 	struct ctl *c = &m->ctl;
-	uint64_t boot = bootid_get(), place;
+	struct bootid_place place;
+	uint64_t boot = bootid_get();
+	bool copy;
 
 	if (bootid_place(m->ctl_fd, &place) == -1)
 		return -1;
-	if (boot != 0 && boot == c->boot && place == c->place)
+	copy = place.ino != c->place.ino || place.dev != c->place.dev;
+	if (boot != 0 && boot == c->boot && !copy)
 		return 0;
 	/* a copy gets an identity of its own, unless it has drop/: what waits there names the old one */
-	if (place != c->place && !mode_drops(c->mode) && getrandom(&c->identity, sizeof c->identity, 0) == -1)
+	if ((copy && !mode_drops(c->mode) && getrandom(&c->identity, sizeof c->identity, 0) == -1)
+	    || getrandom(c->incarnation, sizeof c->incarnation, 0) == -1)
 		return -1;
 	if (audit(m) == -1 || have_wants(m) == -1)
 		return -1;

@@ -34,6 +34,24 @@ sound(const struct ctl *c)
 	    && (c->mode & ~0777U) == 0 && c->policy <= MAILBOX_LATEST;
 }
 
+/* is_newer -- whether a version has written it that uses what is reserved in this one. */
+static bool
+is_newer(const struct ctl *c)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < sizeof c->reserved / sizeof c->reserved[0]; i++)
+		set |= c->reserved[i];
+	return c->version != CTL_VERSION || set != 0;
+}
+
+/* is_other -- whether it is that of another version, which may have its checksum elsewhere. */
+static bool
+is_other(const struct ctl *c)
+{
+	return memcmp(c->magic, CTL_MAGIC, sizeof c->magic) == 0 && c->version != 0 && c->version != CTL_VERSION;
+}
+
 enum { TRIES = 8 };             /* without the lock, reads may catch both copies while they are being written */
 
 int
@@ -49,11 +67,11 @@ ctl_read(int fd, struct ctl *c)
 			if (valid(&two[i]) && (best == NULL || two[i].generation > best->generation))
 				best = &two[i];
 	}
-	if (best != NULL && best->version == CTL_VERSION && sound(best)) {
+	if (best != NULL && !is_newer(best) && sound(best)) {
 		*c = *best;
 		return 0;
 	}
-	errno = best != NULL && best->version != CTL_VERSION ? EPROTO : EUCLEAN;
+	errno = (best != NULL ? is_newer(best) : is_other(&two[0])) ? EPROTO : EUCLEAN;
 	return -1;
 }
 

@@ -14,14 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bootid.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/seg.h"
 #include "mailbox/mailbox.h"
 
 #define CTL_MAGIC "MAILBOX\n"
 
 enum {
-	CTL_VERSION = 4,
-	CTL_COPY = 256,                 /* bytes of a copy */
+	CTL_VERSION = 5,
+	CTL_COPY = 320,                 /* bytes of a copy */
 	CTL_SYNCED = 64,                /* bytes after the copies, in a durable mailbox: see groupsync.c */
 };
 
@@ -57,7 +59,7 @@ struct ctl {
 	uint8_t policy;                 /* enum mailbox_policy */
 	uint8_t expires;                /* some of what waits may expire */
 	uint64_t boot;                  /* the boot in which the mailbox was last found whole (bootid.h) */
-	uint64_t place;                 /* bootid_place of ctl then: differs in a copy */
+	struct bootid_place place;      /* of ctl then: differs in a copy */
 	uint64_t proven;                /* large payloads below this id are older: check them before delivery */
 	uint64_t damaged;               /* messages found damaged */
 	uint8_t durable;                /* what was sent survives loss of power */
@@ -66,15 +68,18 @@ struct ctl {
 	uint8_t from_drop;              /* the last message came from drop/ */
 	uint32_t refused;               /* files in drop/ that were no messages */
 	uint64_t leaving;               /* while busy: a message about to count as dropped or damaged; 0 none */
+	uint8_t incarnation[SEG_INCARNATION];   /* random: with an id it names a message; new when messages may be lost */
+	uint64_t reserved[5];           /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };
 
-_Static_assert(sizeof(struct ctl) == CTL_COPY, "a copy of ctl is 256 bytes");
+_Static_assert(sizeof(struct ctl) == CTL_COPY, "letterbox(5) says so");
 
 /*
  * ctl_read -- read the copy that counts.
- * Returns 0, or -1: EUCLEAN no copy is valid, or that one is not sound; EPROTO another version; or errno of read(2).
+ * Returns 0, or -1: EUCLEAN no copy is valid, or that one is not sound; EPROTO another version, or a newer one that has
+ * set what is reserved here; or errno of read(2).
  */
 int ctl_read(int fd, struct ctl *c);
 

@@ -2,9 +2,9 @@
 /*
  * seg: read and write the two files of a segment.
  *
- * Invariant: each kind of entry has a region of the index for SEG_MESSAGES of them; the file is sparse, so only pages
- * in use take disk.  A crash leaves entries beyond what ctl (or the header) says is in use: they do not count, and the
- * next sender overwrites them.
+ * Invariant: an index grows with its messages, by extents that double: 64 messages, 64 more, then 128, and so on.  Each
+ * has a region for each kind of word, and one for the slots; what is not used of it takes no disk.  A crash leaves
+ * entries beyond what ctl (or the header) says is in use: they do not count, and the next sender overwrites them.
  */
 #include "mailbox/disk/seg.h"
 
@@ -26,6 +26,8 @@
 #define SEG_MAGIC "SEGMENT\n"
 
 enum { RESERVE = 64 };          /* states allocated at once: 512 bytes, the least that a disk gives */
+
+/* ---- files ---- */
 
 void
 seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix)
@@ -122,13 +124,14 @@ header_sum(const struct seg_header *h)
 }
 
 int
-seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode)
+seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode, const uint8_t *incarnation)
 {
 	*s = (struct seg)SEG_CLOSED;
 	s->dir_fd = dir_fd;
 	memcpy(s->h.magic, SEG_MAGIC, sizeof s->h.magic);
 	s->h.first = first;
 	s->h.prev = prev;
+	memcpy(s->h.incarnation, incarnation, sizeof s->h.incarnation);
 	s->access = seg_access(mode);
 	if (getrandom(&s->h.salt, sizeof s->h.salt, 0) == -1)
 		return -1;
@@ -147,10 +150,15 @@ seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mo
 static bool
 header_sound(const struct seg_header *h, uint64_t first)
 {
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < sizeof h->reserved / sizeof h->reserved[0]; i++)
+		set |= h->reserved[i];
 	return memcmp(h->magic, SEG_MAGIC, sizeof h->magic) == 0 && h->first == first && h->sum == header_sum(h)
 	    && h->prev < first
 	    && (h->next == 0 || h->next > first) && h->n <= SEG_MESSAGES && h->done <= SEG_MESSAGES && h->names <= SEG_NAMES
-	    && h->names_len <= SEG_NAMES_BYTES && h->log_len <= SEG_LOG_BOUND && h->sparse <= 1;
+	    && h->names_len <= SEG_NAMES_BYTES && h->log_len <= SEG_LOG_BOUND && h->sparse <= 1
+	    && set == 0;
 }
 
 /* read_header -- read the header of the segment named first.  Returns 0, or -1: EBADMSG it is not sound. */
@@ -187,7 +195,8 @@ seg_open(struct seg *s, int dir_fd, uint64_t first, enum seg_access access)
 int
 seg_extend(const struct seg *s, uint32_t n)
 {
-	off_t need = (s->h.sparse ? SEG_IDS : SEG_STATES) + (off_t)n * 8;
+	uint32_t room;
+	off_t need = (off_t)(extent_entry(SEG_SLOTS, n - 1, &room) + sizeof(struct slot));
 	struct stat st;
 
 	if (fstat(s->idx_fd, &st) == -1)
@@ -262,6 +271,41 @@ seg_write_done(const struct seg *s)
 	return io_pwrite(s->idx_fd, &s->h.done, sizeof s->h.done, offsetof(struct seg_header, done));
 }
 
+/* ---- entries ---- */
+
+/* get, put -- read, or write, n entries of a region from place pos on, an extent at a time. */
+static int
+get(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, void *entries)
+{
+	const size_t size = region == SEG_SLOTS ? EXTENT_SLOT : EXTENT_WORD;
+	char *p = entries;
+	uint64_t at;
+
+	for (uint32_t step; n > 0; pos += step, n -= step, p += step * size) {
+		at = extent_entry(region, pos, &step);
+		step = step < n ? step : n;
+		if (read_whole(s->idx_fd, p, step * size, at) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+put(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const void *entries)
+{
+	const size_t size = region == SEG_SLOTS ? EXTENT_SLOT : EXTENT_WORD;
+	const char *p = entries;
+	uint64_t at;
+
+	for (uint32_t step; n > 0; pos += step, n -= step, p += step * size) {
+		at = extent_entry(region, pos, &step);
+		step = step < n ? step : n;
+		if (io_pwrite(s->idx_fd, p, step * size, at) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 bool
 seg_slot_sound(const struct slot *s)
 {
@@ -269,19 +313,12 @@ seg_slot_sound(const struct slot *s)
 	    && s->head_len <= FRAME_HEADER_MAX && s->off <= SEG_LOG_BOUND - SEG_PAYLOAD - FRAME_HEADER_MAX - 1;
 }
 
-/* read_slots -- seg_read_slots, of slots that need not be sound. */
-static int
-read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
-{
-	return read_whole(s->idx_fd, slots, n * sizeof *slots, SEG_AT_SLOTS + pos * sizeof *slots);
-}
-
 int
 seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots)
 {
 	bool sound = true;
 
-	if (read_slots(s, pos, n, slots) == -1)
+	if (get(s, SEG_SLOTS, pos, n, slots) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++)
 		sound &= seg_slot_sound(&slots[i]);
@@ -294,19 +331,19 @@ seg_read_slots(const struct seg *s, uint32_t pos, uint32_t n, struct slot *slots
 int
 seg_write_slots(const struct seg *s, uint32_t pos, uint32_t n, const struct slot *slots)
 {
-	return io_pwrite(s->idx_fd, slots, n * sizeof *slots, SEG_AT_SLOTS + pos * sizeof *slots);
+	return put(s, SEG_SLOTS, pos, n, slots);
 }
 
 int
 seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, uint64_t *words)
 {
-	return read_whole(s->idx_fd, words, n * sizeof *words, (uint64_t)region + pos * sizeof *words);
+	return get(s, region, pos, n, words);
 }
 
 int
 seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words)
 {
-	return io_pwrite(s->idx_fd, words, n * sizeof *words, (uint64_t)region + pos * sizeof *words);
+	return put(s, region, pos, n, words);
 }
 
 int
@@ -317,7 +354,7 @@ seg_next(const struct seg *s, struct seg_cursor *c)
 	if (n == 0)
 		return 0;
 	if (i == 0 && (seg_read(s, SEG_STATES, c->next, n, c->states) == -1
-	    || (c->raw ? read_slots : seg_read_slots)(s, c->next, n, c->slots) == -1))
+	    || (c->raw ? get(s, SEG_SLOTS, c->next, n, c->slots) : seg_read_slots(s, c->next, n, c->slots)) == -1))
 		return -1;
 	c->pos = c->next++;
 	c->state = c->states[i];
@@ -372,15 +409,23 @@ seg_find(const struct seg *s, uint32_t n, uint64_t id, uint32_t *pos)
 	return 0;
 }
 
+/* ---- names ---- */
+
 int
 names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
 {
+	uint64_t at;
+
 	if (t->n >= n)
 		return 0;
 	if (len < t->len || len > SEG_NAMES_BYTES)
 		goto bad;
-	if (read_whole(s->idx_fd, t->text + t->len, len - t->len, SEG_AT_NAMES + t->len) == -1)
-		return -1;
+	for (uint32_t i = t->len, step; i < len; i += step) {
+		at = extent_name(i, &step);
+		step = step < len - i ? step : len - i;
+		if (read_whole(s->idx_fd, t->text + i, step, at) == -1)
+			return -1;
+	}
 	while (t->n < n && t->len < len) {
 		t->at[t->n++] = (uint16_t)t->len;
 		t->len += 1 + (unsigned char)t->text[t->len];
@@ -396,12 +441,17 @@ bad:
 int
 names_write(const struct names *t, const struct seg *s, uint32_t from)
 {
-	uint32_t at;
+	uint64_t at;
 
 	if (from >= t->n)
 		return 0;
-	at = t->at[from];
-	return io_pwrite(s->idx_fd, t->text + at, t->len - at, SEG_AT_NAMES + at);
+	for (uint32_t i = t->at[from], step; i < t->len; i += step) {
+		at = extent_name(i, &step);
+		step = step < t->len - i ? step : t->len - i;
+		if (io_pwrite(s->idx_fd, t->text + i, step, at) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 struct slice

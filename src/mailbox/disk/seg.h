@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "mailbox/disk/extent.h"
 
 enum {
 	SEG_MESSAGES = 65536,
@@ -22,19 +23,10 @@ enum {
 	SEG_LOG_BOUND = SEG_LOG_MAX + (1 << 20),        /* so no log is longer than this */
 	SEG_PAYLOAD = 64 * 1024,                /* bytes of the largest payload that is kept in a log */
 	SEG_NAMES = 4096,                       /* tags and sources in a segment's table */
-	SEG_NAMES_BYTES = 65536,
+	SEG_NAMES_BYTES = 65536 - EXTENT_HEADER,
+	SEG_INCARNATION = 16,                   /* bytes of a number that is random */
 	SEG_BLOCK = 256,                        /* messages that seg_next reads at a time */
 	SEG_NAME_BYTES = 48,                    /* "ID.VARIANT.log" and its NUL */
-};
-
-/* Where the regions of an index begin: names, slots, then 8 bytes for each message of each kind. */
-enum seg_region {
-	SEG_AT_NAMES = 4096,
-	SEG_AT_SLOTS = SEG_AT_NAMES + SEG_NAMES_BYTES,
-	SEG_STATES = SEG_AT_SLOTS + SEG_MESSAGES * 32,
-	SEG_DUE = SEG_STATES + SEG_MESSAGES * 8,
-	SEG_EXPIRY = SEG_DUE + SEG_MESSAGES * 8,
-	SEG_IDS = SEG_EXPIRY + SEG_MESSAGES * 8,
 };
 
 struct seg_header {
@@ -48,8 +40,9 @@ struct seg_header {
 	uint32_t sparse;                        /* 1: the index lists the ids */
 	uint32_t variant;                       /* which rewriting of the log: 0 is ID.log, else ID.VARIANT.log */
 	uint64_t salt;                          /* random: tells this segment's data from another's left on the disk */
-	uint32_t sum;                           /* of `first`, and of all from n to salt */
-	uint32_t unused;
+	uint8_t incarnation[SEG_INCARNATION];   /* ctl's, when the segment was begun */
+	uint32_t reserved[9];                   /* zeros */
+	uint32_t sum;                           /* of `first`, and of all from n to reserved */
 };
 
 /* slot.flags */
@@ -71,7 +64,7 @@ struct slot {
 	uint16_t tag, source;                   /* numbers in the table of names */
 };
 
-_Static_assert(sizeof(struct slot) == 32, "a slot is 32 bytes");
+_Static_assert(sizeof(struct slot) == EXTENT_SLOT, "letterbox(5) says so");
 
 /*
  * seg_bind -- a frame's sum bound to the segment with that salt and to message id, so that a slot or frame of another
@@ -87,9 +80,10 @@ seg_bind(uint32_t frame_sum, uint64_t salt, uint64_t id)
 enum state_status {
 	STATE_READY = 0,
 	STATE_CLAIMED = 1,                      /* owner: the claimer's process number */
-	STATE_DELAYED = 2,                      /* ready from its due time on */
-	STATE_DONE = 3,                         /* gone: received */
-	STATE_DROPPED = 4,                      /* gone: expired, withdrawn, evicted, damaged */
+	STATE_DELAYED = 2,                      /* failed: ready from its due time on, which is never far ahead */
+	/* 3 is reserved, for a message that waits */
+	STATE_DONE = 4,                         /* gone: received */
+	STATE_DROPPED = 5,                      /* gone: expired, withdrawn, evicted, damaged */
 };
 
 #define STATE_OWNER_BITS 48
@@ -120,7 +114,7 @@ state_make(enum state_status status, unsigned tries, uint64_t owner)
 	    | owner;
 }
 
-_Static_assert(sizeof(struct seg_header) == 80, "letterbox(5) says so");
+_Static_assert(sizeof(struct seg_header) == EXTENT_HEADER, "letterbox(5) says so");
 
 /* How the files of a segment are opened. */
 enum seg_access {
@@ -153,8 +147,11 @@ slot_frame_len(const struct slot *s)
 
 /* Functions below that return int return 0, or -1 with errno, unless they say otherwise. */
 
-/* seg_create -- make the empty segment named first, replacing files that a crash left.  mode: the mailbox's. */
-int seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode);
+/*
+ * seg_create -- make the empty segment named first, replacing files that a crash left.
+ * mode, incarnation (SEG_INCARNATION bytes): the mailbox's.
+ */
+int seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mode, const uint8_t *incarnation);
 
 /*
  * seg_open -- open the segment named first.  seg_open_index -- open it by ID.SUFFIX, as "idx.new" of a rewriting.
@@ -186,7 +183,8 @@ int seg_write_extent(struct seg *s);
 /*
  * seg_read, seg_write, seg_write_one -- n words of a region, from place pos on.
  * seg_read_slots, seg_write_slots -- n slots.
- * A read fails with EBADMSG where the file ends before, or a slot is not sound.
+ * A read fails with EBADMSG where the file ends before, or a slot is not sound.  A slot ends behind all words of its
+ * message: so where its slot was written, or can be, they can be written under the same limit of a file's size.
  */
 int seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, uint64_t *words);
 int seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words);

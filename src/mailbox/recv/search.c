@@ -44,7 +44,8 @@ struct search {
 	uint64_t ready;                         /* the first message passed over that is ready; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
 	uint64_t now_us;                        /* set with known */
-	uint32_t at, n, known;                  /* the block at hand: its place, and how many expiries have been read */
+	uint32_t at, n;                         /* the block at hand */
+	bool known;                             /* its expiries have been read */
 	bool full;
 };
 
@@ -93,17 +94,14 @@ static int
 has_expired(struct search *s, uint32_t pos, const struct slot *slot)
 {
 	struct claim *c = s->c;
-	uint32_t i = pos - s->at, n = s->n - i;
+	uint32_t i = pos - s->at;
 
 	if (!(slot->flags & SLOT_EXPIRES))
 		return 0;
-	if (i >= s->known) {
-		/* the file may end behind the last that expires */
-		while (!(slot[n - 1].flags & SLOT_EXPIRES))
-			n--;
-		if (seg_read(&c->m.seg, SEG_EXPIRY, pos, n, c->expiries + i) == -1)
+	if (!s->known) {
+		if (seg_read(&c->m.seg, SEG_EXPIRY, s->at, s->n, c->expiries) == -1)
 			return -1;
-		s->known = i + n;
+		s->known = true;
 		s->now_us = clock_wall_us();
 	}
 	return c->expiries[i] <= s->now_us;
@@ -229,7 +227,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 		return -1;
 	s->at = pos;
 	s->n = n;
-	s->known = 0;
+	s->known = false;
 	for (uint32_t i = 0; i < n; i++) {
 		status = state_status(states[i]);
 		if (status != STATE_READY && status != STATE_DELAYED)

@@ -6,15 +6,11 @@
 #include "mailbox/send/append.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/safefile.h"
-#include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
@@ -23,6 +19,7 @@
 #include "mailbox/queue/offer.h"
 #include "mailbox/send/completion.h"
 #include "mailbox/send/groupsync.h"
+#include "mailbox/send/newest.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
@@ -106,70 +103,20 @@ is_offer(const struct mbox *m)
 	return m->ctl.cap_messages == 0;
 }
 
-/* set_extent -- have the header of m->seg, the newest segment, say how much of it is in use. */
-static void
-set_extent(struct mbox *m)
-{
-	m->seg.h.n = mbox_seg_n(m);
-	m->seg.h.names = m->ctl.names;
-	m->seg.h.names_len = m->ctl.names_len;
-	m->seg.h.log_len = m->ctl.log_len;
-}
-
-/*
- * link_newest -- have fresh, which was made, follow m->seg in the chain and be m->seg from now on.  Returns 0, or -1.
- */
-static int
-link_newest(struct mbox *m, const struct seg *fresh)
-{
-	struct ctl *c = &m->ctl;
-
-	if (c->last_seg == 0) {
-		c->first_seg = c->next;
-	} else {
-		set_extent(m);
-		m->seg.h.next = c->next;
-		if (seg_read_links(&m->seg) == -1 || seg_write_header(&m->seg) == -1)
-			return -1;
-	}
-	c->last_seg = c->next;
-	c->log_len = c->names = c->names_len = 0;
-	c->layout++;
-	/* the old one may go only once ctl knows the new one */
-	if (txn_note(m) == -1 || (m->seg.h.first != 0 && compact_spent(&m->seg, c, 0) == -1))
-		return -1;
-	compact_sparse(&m->seg, c);
-	seg_close(&m->seg);
-	m->seg = *fresh;
-	m->layout = c->layout;
-	return 0;
-}
-
-/*
- * newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names.
- * Whether the newest is full does not depend on what is to be appended: so the files of a segment that an
- * interrupted sender began are those that the next one makes.
- */
+/* newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names. */
 static int
 newest_segment(struct append *p)
 {
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
-	struct seg fresh;
 
 	if (c->last_seg == 0)
 		seg_close(&m->seg);     /* the one that was open has been removed */
 	else if (mbox_seg(m, c->last_seg) == -1)
 		return -1;
-	if (c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX || c->names > SEG_NAMES - 2
-	    || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1)) {
-		if (txn_begin(m) == -1 || seg_create(&fresh, m->dir_fd, c->next, c->last_seg, c->mode) == -1)
-			return -1;
-		if (link_newest(m, &fresh) == -1) {
-			seg_close(&fresh);
-			return -1;
-		}
-	}
+	if ((c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX || c->names > SEG_NAMES - 2
+	    || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1)) && newest_begin(m) == -1)
+		return -1;
 	if (p->names_of != c->last_seg || p->names.n > c->names)
 		p->names.n = p->names.len = 0;
 	p->names_of = c->last_seg;
@@ -264,27 +211,70 @@ finish_append(struct append *p)
 	return txn_commit(m);
 }
 
-/* append -- write n messages of b beyond the end, wake receivers for them, and commit. */
+/* frames_len -- bytes of the frames of the next n messages of b. */
+static uint32_t
+frames_len(const struct batch *b, uint32_t n)
+{
+	return (b->from + n < b->n ? b->slots[b->from + n].off : b->used) - b->slots[b->from].off;
+}
+
+/*
+ * write_messages -- write n messages of b beyond the end of m->seg, or fewer, where the names of the others, or they
+ * themselves, have no room there.  bytes: gets what they cost.  Returns how many, or -1.
+ */
+static long
+write_messages(struct append *p, const struct batch *b, uint32_t n, uint64_t *bytes)
+{
+	struct mbox *m = p->m;
+	const struct ctl *c = &m->ctl;
+	uint32_t pos = mbox_seg_n(m);
+
+	if (n > SEG_MESSAGES - pos)
+		n = SEG_MESSAGES - pos;
+	p->names.n = c->names;
+	p->names.len = c->names_len;
+	n = number_names(p, b, n);
+	if (mbox_seg_log(m) == -1
+	    || io_pwrite(m->seg.log_fd, b->log + b->slots[b->from].off, frames_len(b, n), c->log_len) == -1
+	    || names_write(&p->names, &m->seg, c->names) == -1 || seg_reserve(&m->seg, pos, n) == -1
+	    || write_slots(p, b, pos, n, bytes) == -1
+	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1))
+		return -1;
+	return n;
+}
+
+/* write_fitting -- write_messages; where a file may not grow that long, fewer, and the first in a new segment. */
+static long
+write_fitting(struct append *p, const struct batch *b, uint32_t n, uint64_t *bytes)
+{
+	long wrote;
+
+	while ((wrote = write_messages(p, b, n, bytes)) == -1 && errno == EFBIG) {
+		if (n > 1)
+			n /= 2;
+		else if (mbox_seg_n(p->m) == 0 || newest_begin(p->m) == -1)
+			break;
+	}
+	return wrote;
+}
+
+/* append -- write n messages of b, or fewer, beyond the end, wake receivers for them, and commit. */
 static int
 append(struct append *p, struct batch *b, uint32_t n)
 {
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
-	uint32_t pos = mbox_seg_n(m), from = b->slots[b->from].off, end, known = c->names;
 	uint64_t bytes;
+	long wrote;
 
-	if (n > SEG_MESSAGES - pos)
-		n = SEG_MESSAGES - pos;
 	if (p->sync || is_offer(m) || c->policy != MAILBOX_BLOCK)
 		n = 1;          /* each waits, or evicts, for itself */
 	p->names_of = 0;        /* until what is added to them counts */
-	n = number_names(p, b, n);
-	end = b->from + n < b->n ? b->slots[b->from + n].off : b->used;
-	if (mbox_seg_log(m) == -1 || io_pwrite(m->seg.log_fd, b->log + from, end - from, c->log_len) == -1
-	    || names_write(&p->names, &m->seg, known) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1)
-	    || write_slots(p, b, pos, n, &bytes) == -1
-	    || wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
+	wrote = write_fitting(p, b, n, &bytes);
+	if (wrote == -1)
+		return -1;
+	n = (uint32_t)wrote;
+	if (wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
 		return -1;
 	/* what would be begun later, on account of a want, would tell of the messages before they count */
 	if ((p->sync || m->waiter.posted || m->waiter.crowd.kinds & 1U << WANT_ROOM) && txn_begin(m) == -1)
@@ -292,12 +282,12 @@ append(struct append *p, struct batch *b, uint32_t n)
 	c->live_bytes += bytes;
 	c->live += n;
 	c->next += n;
-	c->log_len += end - from;
+	c->log_len += frames_len(b, n);
 	c->names = p->names.n;
 	c->names_len = p->names.len;
 	/* after loss of power the index tells how much of it counts: ctl is not synced */
 	if (c->durable)
-		set_extent(m);
+		newest_extent(m);
 	if ((c->durable && seg_write_extent(&m->seg) == -1) || finish_append(p) == -1)
 		return -1;
 	b->from += n;

@@ -94,15 +94,10 @@ backlog_slot(struct backlog *c)
 int
 backlog_expiry(struct backlog *c, uint64_t *expiry_us)
 {
-	uint32_t known = c->n;
-
 	*expiry_us = UINT64_MAX;
 	if (!(c->slot.flags & SLOT_EXPIRES))
 		return 0;
-	/* behind the last that expires the file may end */
-	while (!(c->slot_of[known - 1].flags & SLOT_EXPIRES))
-		known--;
-	if (!c->expiries && seg_read(&c->m->seg, SEG_EXPIRY, c->block, known, c->expiry) == -1)
+	if (!c->expiries && seg_read(&c->m->seg, SEG_EXPIRY, c->block, c->n, c->expiry) == -1)
 		return -1;
 	c->expiries = true;
 	*expiry_us = c->expiry[c->pos - c->block];
