@@ -4,6 +4,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
 
 #include "base/hash.h"
 #include "base/io.h"
@@ -17,6 +20,7 @@
 enum {
 	ID_BYTES = 36,                  /* a UUID in text */
 	SHORT_LIVED = 2,                /* RWH_WRITE_LIFE_SHORT: true of the files that are marked */
+	FUSE = 0x65735546,              /* FUSE_SUPER_MAGIC of linux/magic.h */
 };
 
 /* sum64 -- a sum of 64 bits, made of two of 32 that start a byte apart. */
@@ -39,11 +43,25 @@ int
 bootid_place(int fd, struct bootid_place *place)
 {
 	struct stat st;
+#ifdef __linux__
+	struct statfs fs;
+#endif
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	*place = (struct bootid_place){ (uint64_t)st.st_ino, (uint64_t)st.st_dev };
+	*place = (struct bootid_place){ (uint64_t)st.st_ino, (uint64_t)st.st_dev, 0 };
+#ifdef __linux__
+	if (fstatfs(fd, &fs) == -1)
+		return -1;
+	place->kind = (unsigned long)fs.f_type & 0xffffffff;
+#endif
 	return 0;
+}
+
+bool
+bootid_views(const struct bootid_place *a, const struct bootid_place *b)
+{
+	return a->ino == b->ino && a->dev != b->dev && (a->kind == FUSE) != (b->kind == FUSE);
 }
 
 void

@@ -15,11 +15,18 @@
  */
 uint64_t bootid_get(void);
 
-/* Where a file is: its number in its file system, and which that is. */
-struct bootid_place { uint64_t ino, dev; };
+/* Where a file is: its number in its file system, which that is, and of what kind (fstatfs(2); 0 not known). */
+struct bootid_place { uint64_t ino, dev, kind; };
 
 /* bootid_place -- where the file fd is.  Returns 0, or -1 with errno of fstat(2). */
 int bootid_place(int fd, struct bootid_place *place);
+
+/*
+ * bootid_views -- whether two places, of one boot, are views of one file between which locks do not meet: it has the
+ * same number on a file system made of a process (FUSE), and on one that is not.
+ * Source: bindfs and its like show the numbers of the files behind them; fuse(4).
+ */
+bool bootid_views(const struct bootid_place *a, const struct bootid_place *b);
 
 /*
  * bootid_mark -- mark the file fd.  The mark lasts until the machine stops, at most, and no copy has it.

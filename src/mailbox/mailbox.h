@@ -24,6 +24,7 @@
  *     EINTR       a signal asked to stop (io_stop)
  *     EUCLEAN     its counters are damaged;  EBADMSG  another of its files is
  *     EPROTO      it is of another version
+ *     EXDEV       it is in use on another file system, whose locks are not seen here
  * Deadlines are of CLOCK_MONOTONIC, in nanoseconds.  The caller keeps what slices point to.
  */
 #ifndef MAILBOX_MAILBOX_H

@@ -132,6 +132,7 @@ reason(int err)
 		{ EBADMSG, "bad frame, or a damaged mailbox" },
 		{ EREMOTE, "the owner of the mailbox cannot be verified: its file identity names another number" },
 		{ EPROTO, "it is of another version of letterbox: empty it with the tools that made it" },
+		{ EXDEV, "it was used through another file system since the machine started: locks do not meet there and here" },
 		{ EUCLEAN, "its file ctl is damaged: read its messages with cat NAME/*.log | mrecv -a -F -" },
 		{ ENODEV, "not a mailbox" },
 		{ ETIMEDOUT, "timed out" },
@@ -228,7 +229,7 @@ cli_status(int err)
 		{ CLI_CANNOT_CREATE, { EEXIST } },
 		{ CLI_PERMISSION, { EACCES, EPERM, EREMOTE } },
 		{ CLI_SYSTEM, { E2BIG, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOLCK, ENOMEM, ENOSYS, EOPNOTSUPP,
-		    EOVERFLOW, EPROTO } },
+		    EOVERFLOW, EPROTO, EXDEV } },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

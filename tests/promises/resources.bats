@@ -337,6 +337,41 @@ everything='
 	END
 }
 
+# in_views -- in_mount, with a second view of the folder `here`, by a process (FUSE), as `there`.
+in_views()
+{
+	if [ "$EUID" -ne 0 ] || ! command -v bindfs >/dev/null || [ ! -e /dev/fuse ]; then
+		skip "needs root, bindfs and /dev/fuse"
+	fi
+	in_mount size=20m <<-END
+		mkdir here there
+		bindfs here there
+		trap 'exec 5<&-; umount there' EXIT
+		$(cat)
+	END
+}
+
+# bats test_tags=no-sanitize,no-valgrind
+@test "a second view of a mailbox, where locks do not meet, is refused with 71; a copy is not" {
+	in_views <<-'END'
+		mkmbox here/box there/two
+		msend here/box hello
+		msend there/two hello
+		for box in there/box here/two; do
+			for command in "msend $box x" "mrecv -n $box" "rmmbox -f $box"; do
+				status=0
+				$command 2>err || status=$?
+				[ "$status" -eq 71 ]
+				grep -q " $box: it was used through another file system since the machine started: locks do not meet" err
+			done
+		done
+		cp -r here/box there/copy
+		for box in here/box there/two there/copy; do [ "$(mrecv -n $box)" = hello ]; done
+		rmmbox here/box there/two there/copy
+		[ -z "$(ls here)" ]
+	END
+}
+
 # bats test_tags=no-sanitize,no-valgrind
 @test "a bind mount of a mailbox, or of the folder it is in, is the same mailbox" {
 	in_mount size=4m <<-'END'

@@ -135,6 +135,10 @@ prove(struct mbox *m)
 	copy = place.ino != c->place.ino || place.dev != c->place.dev;
 	if (boot != 0 && boot == c->boot && !copy)
 		return 0;
+	if (boot != 0 && boot == c->boot && bootid_views(&place, &c->place)) {
+		errno = EXDEV;
+		return -1;
+	}
 	/* a copy gets an identity of its own, unless it has drop/: what waits there names the old one */
 	if ((copy && !mode_drops(c->mode) && getrandom(&c->identity, sizeof c->identity, 0) == -1)
 	    || getrandom(c->incarnation, sizeof c->incarnation, 0) == -1)

@@ -17,7 +17,8 @@
  * in a copy, audit every message first (audit.h), noting damage in m->damage.  A mailbox only to look at is not locked:
  * ctl is read when no change is under way, or after a second.
  * Returns 0, or -1: EIDRM the mailbox was removed, EBUSY another process had the lock until the deadline
- * (reclock_missed), EINTR, EUCLEAN ctl is damaged, EPROTO another version, EBADMSG, or errno.
+ * (reclock_missed), EINTR, EUCLEAN ctl is damaged, EPROTO another version, EXDEV it is used by
+ * another path, whose locks are not seen here, EBADMSG, or errno.
  */
 int txn_lock(struct mbox *m, uint64_t deadline_ns);
 

@@ -69,7 +69,7 @@ struct ctl {
 	uint32_t refused;               /* files in drop/ that were no messages */
 	uint64_t leaving;               /* while busy: a message about to count as dropped or damaged; 0 none */
 	uint8_t incarnation[SEG_INCARNATION];   /* random: with an id it names a message; new when messages may be lost */
-	uint64_t reserved[5];           /* zeros: what a later version sets, this one must not overlook */
+	uint64_t reserved[4];           /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };
