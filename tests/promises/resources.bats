@@ -373,6 +373,24 @@ in_views()
 }
 
 # bats test_tags=no-sanitize,no-valgrind
+@test "on a FUSE file system a mailbox is removed too, and where its files are open, by the next rmmbox" {
+	in_views <<-'END'
+		mkmbox there/box
+		rmmbox there/box
+		[ -z "$(ls -A here)" ]
+		mkmbox there/box
+		exec 5<there/box/ctl
+		status=0
+		rmmbox there/box 2>err || status=$?
+		[[ "$status:$(cat err)" == '124:rmmbox: cannot remove there/box: '*'esource busy' ]]
+		[ ! -e there/box/lock ]
+		exec 5<&-
+		rmmbox there/box
+		[ -z "$(ls -A here)" ]
+	END
+}
+
+# bats test_tags=no-sanitize,no-valgrind
 @test "a bind mount of a mailbox, or of the folder it is in, is the same mailbox" {
 	in_mount size=4m <<-'END'
 		mkdir here there

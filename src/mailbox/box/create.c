@@ -31,7 +31,10 @@
 #include "mailbox/mode.h"
 
 #define PROBE "probe"                   /* the FIFO made to try the file system */
-#define WAIT_NS UINT64_C(1000000000)    /* how long a look waits for the lock */
+#define WAIT_NS UINT64_C(1000000000)    /* how long a look waits for the lock, and a removal for files to be closed */
+#define HIDDEN ".fuse_hidden"           /* how libfuse begins the name of a file that was removed and is open */
+
+enum { NAP_MS = 20 };
 
 /* ---- what a mailbox needs of a file system: one kernel, record locks, named pipes ---- */
 
@@ -150,15 +153,33 @@ remove_files(int dir_fd)
 }
 
 /*
- * remove_all -- the end of a removal, with the lock held or no process there to take it; in one section, however many
- * files there are: nothing can be settled any more, and processes that wait for the lock wait to be told that.
+ * remove_all -- remove all files, with the lock held or no process there to take it; in one section, however many there
+ * are: nothing can be settled any more, and processes that wait for the lock wait to be told that.
  */
 static int
-remove_all(int dir_fd, const char *path)
+remove_all(int dir_fd)
 {
-	if (fchmod(dir_fd, S_ISVTX | 0700) == -1 || empty(dir_fd) == -1 || remove_files(dir_fd) == -1)
-		return -1;
-	return rmdir(path);
+	return fchmod(dir_fd, S_ISVTX | 0700) == -1 || empty(dir_fd) == -1 ? -1 : remove_files(dir_fd);
+}
+
+/*
+ * remove_directory -- the end of a removal, when we have none of the files open any more: on a FUSE file system one that
+ * is open stays, under another name, and until soon after it has been closed.
+ * Returns 0, or -1: EBUSY another process has them open; what is left the next removal finishes.
+ */
+static int
+remove_directory(const char *path)
+{
+	uint64_t deadline_ns = clock_after(WAIT_NS);
+	int ms = 1;
+
+	while (rmdir(path) == -1)
+		if ((errno != ENOTEMPTY && errno != EEXIST) || io_nap(deadline_ns, &ms, NAP_MS) == -1) {
+			if (errno == ETIMEDOUT)
+				errno = EBUSY;
+			return -1;
+		}
+	return 0;
 }
 
 /* ---- make ---- */
@@ -228,7 +249,8 @@ is_ours(const char *name)
 	uint32_t variant;
 	uint64_t id;
 
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	/* the last: removed from a FUSE file system, and still open */
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strncmp(name, HIDDEN, strlen(HIDDEN)) == 0)
 		return true;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(name, names[i]) == 0 || (dot != NULL && strcmp(dot, names[i]) == 0))
@@ -403,11 +425,11 @@ remove_unfinished(const char *path)
 
 	if (dir_fd == -1)
 		return -1;
-	r = unfinished(dir_fd) ? remove_all(dir_fd, path) : -1;
+	r = unfinished(dir_fd) ? remove_all(dir_fd) : -1;
 	if (r == -1 && (errno == ENOENT || errno == 0))
 		errno = ENODEV;
 	io_close(dir_fd);
-	return r;
+	return r == -1 ? -1 : remove_directory(path);
 }
 
 /*
@@ -462,7 +484,7 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 		/* removed, and the lock can be had: the removal was killed */
 		if (((errno == EIDRM && m.ctl.removed) || (errno == EUCLEAN && force))
 		    && reclock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
-			r = remove_all(m.dir_fd, path);
+			r = remove_all(m.dir_fd);
 	} else if (!force && (holds = holds_messages(&m)) != 0) {
 		if (holds == 1)
 			errno = ENOTEMPTY;
@@ -470,9 +492,9 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 		wake_all(&m);
 		m.ctl.removed = 1;
 		if (txn_commit(&m) == 0)
-			r = remove_all(m.dir_fd, path);
+			r = remove_all(m.dir_fd);
 	}
 	txn_unlock(&m);
 	mbox_close(&m);
-	return r;
+	return r == -1 ? -1 : remove_directory(path);
 }
