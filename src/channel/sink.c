@@ -48,10 +48,22 @@ sink_open(struct sink *s, const char *name, const char *path, bool truncate, uin
 	return s->fd == -1 ? -1 : writer_init(s->writer, s->fd);
 }
 
+/* fits -- whether the header line would be taken by a mailbox: a stream leads to one, sooner or later.  Else EMSGSIZE. */
+static bool
+fits(const struct message *head)
+{
+	if (sender_head_fits(head))
+		return true;
+	errno = EMSGSIZE;
+	return false;
+}
+
 int
 sink_put(struct sink *s, const struct message *head, const char *data, size_t len)
 {
-	return sink_is_mailbox(s) ? sender_put(sender(s), head, data, len) : writer_put(writer(s), head, data, len);
+	if (sink_is_mailbox(s))
+		return sender_put(sender(s), head, data, len);
+	return fits(head) ? writer_put(writer(s), head, data, len) : -1;
 }
 
 int
@@ -70,7 +82,9 @@ sink_drop(struct sink *s)
 int
 sink_begin(struct sink *s, const struct message *head)
 {
-	return sink_is_mailbox(s) ? sender_begin(sender(s), head) : writer_begin(writer(s), head);
+	if (sink_is_mailbox(s))
+		return sender_begin(sender(s), head);
+	return fits(head) ? writer_begin(writer(s), head) : -1;
 }
 
 int

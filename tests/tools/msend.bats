@@ -122,6 +122,22 @@ misused_source()
 	[ "$status" -eq 64 ]
 }
 
+@test "a header line that leaves a mailbox less than 128 bytes is refused through any channel, with 65" {
+	local fits long
+	printf -v fits '%03956d' 0
+	printf -v long '%03957d' 0
+	: >file
+	for channel in box file -; do
+		msend -t t -s s -H k="$fits" $channel x >out
+		fails 65 msend -t t -s s -H k="$long" $channel x
+		fails 65 msend -t t -s s -H k="$long" $channel </dev/null
+	done
+	# from others as much comes as a frame may have
+	printf 'M1 1 t s k=%04083d\nx\n' 0 | mrecv -o '%l' -
+	mrecv file | msend -H k="$fits" -t t -s s box
+	[ "$(mrecv -a -o '%h{k}\n' box | sort -u)" = "$fits" ]
+}
+
 @test "headers that are no key and value, given twice, or not a sender's to set are refused" {
 	misused msend -H key box x
 	misused msend -H =v box x

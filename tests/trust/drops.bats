@@ -40,6 +40,17 @@ outside()
 	misused msend -H uid=0 own/box
 }
 
+@test "a header line is as long in a drop as in the mailbox" {
+	local fits long
+	printf -v fits '%03956d' 0
+	printf -v long '%03957d' 0
+	as other msend -t t -s s -H k="$fits" own/box small
+	pattern 100000 | as other msend -t t -s s -H k="$fits" own/box
+	run -65 as other msend -t t -s s -H k="$long" own/box x
+	[ "$(as owner mrecv -F own/box | grep -o '[a-z]*=' | tr -d '\n')" = id=time=uid=k= ]
+	as owner mrecv own/box | wc -c | grep -qx 100000
+}
+
 @test "payloads of any length, and of unknown length, come as they were left" {
 	for n in 0 1 65535 65536 65537 131072 3000000; do
 		pattern "$n" >payload

@@ -81,13 +81,25 @@ without_big(struct slice extra, char *out)
 	return (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
 }
 
+/* uid_len -- bytes of a header uid, which is the mailbox's own, in front of the others. */
+static size_t
+uid_len(struct slice extra)
+{
+	const char *space;
+
+	if (extra.len < 4 || memcmp(extra.p, "uid=", 4) != 0)
+		return 0;
+	space = memchr(extra.p, ' ', extra.len);
+	return space == NULL ? extra.len : (size_t)(space + 1 - extra.p);
+}
+
 /* head_line -- the header line for LENGTH 0.  Returns its bytes, or 0: it leaves too little for OWN_HEADERS. */
 static size_t
 head_line(char *line, const struct message *head, struct slice extra)
 {
 	size_t n = frame_head(line, 0, false, head->tag, head->source, extra);
 
-	return n + OWN_HEADERS <= FRAME_HEADER_MAX ? n : 0;
+	return n + OWN_HEADERS <= FRAME_HEADER_MAX + uid_len(extra) ? n : 0;
 }
 
 bool
@@ -95,6 +107,9 @@ sender_head_fits(const struct message *head)
 {
 	char line[FRAME_HEADER_MAX];
 
+	/* mostly there is no need to make it */
+	if (strlen("M1 0   \n") + 2 * FRAME_NAME_MAX + head->extra.len + OWN_HEADERS <= FRAME_HEADER_MAX)
+		return true;
 	return head_line(line, head, head->extra) != 0;
 }
 

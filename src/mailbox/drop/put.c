@@ -14,8 +14,7 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "base/users.h"
-
-enum { OWN_HEADERS = 128 };             /* bytes of a header line that a mailbox keeps for itself */
+#include "mailbox/mailbox.h"
 
 /* is_owners -- whether `identity` names the owner, by a number of one user.  Returns 0, or -1 with EREMOTE. */
 static int
@@ -89,7 +88,6 @@ drop_head(struct message *m, const struct put *p, const struct message *head, ch
 	char line[FRAME_HEADER_MAX];
 	int n = snprintf(extra, FRAME_HEADER_MAX, "to=%.*s%s%.*s", (int)p->to_len, p->to,
 	    head->extra.len > 0 ? " " : "", (int)head->extra.len, head->extra.len > 0 ? head->extra.p : "");
-	size_t len;
 
 	*m = *head;
 	m->id = 0;
@@ -98,8 +96,7 @@ drop_head(struct message *m, const struct put *p, const struct message *head, ch
 	if (m->time_us == 0)
 		m->time_us = clock_wall_us();
 	m->extra = (struct slice){ extra, (size_t)n };
-	len = n < FRAME_HEADER_MAX ? message_head(line, m, 0, false) : 0;
-	if (len != 0 && len + OWN_HEADERS <= FRAME_HEADER_MAX)
+	if (sender_head_fits(head) && message_head(line, m, 0, false) != 0)
 		return 0;
 	errno = EMSGSIZE;
 	return -1;
