@@ -22,11 +22,11 @@ struct inlet {
 	int fd;                         /* of a stream; -1 */
 };
 
-enum { SELECT_POLLED = 64 };            /* descriptors watched while asleep; other inlets are looked at once a second */
+#define SELECT_POLLED(n) (1 + (size_t)2 * (n))  /* descriptors that are watched while asleep, at most, of n channels */
 
 /* What else is polled while asleep. */
 struct also {
-	struct pollfd *polled;          /* n entries, with room for SELECT_POLLED more behind them */
+	struct pollfd *polled;          /* n entries, with room for SELECT_POLLED of its channels behind them */
 	nfds_t n;
 	bool (*tend)(struct also *);    /* called after each poll(2); returns whether to end the wait */
 	void *of;                       /* the caller's */
@@ -55,6 +55,7 @@ struct select {
 	struct run run;                 /* in hand, from a mailbox */
 	bool streamed;                  /* what is in hand is in message: from a stream, or handed over */
 	struct message message;
+	struct pollfd *polled;          /* select.c's, to sleep; NULL */
 };
 
 enum { INLET_LOOK = 0 };                /* a deadline: look, and do not wait */

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 
 enum {
+	FEW = 64,                       /* descriptors watched while asleep without an allocation */
 	LOOK_MS = 1000,                 /* from one look to the next, asleep */
 	SHUT_OUT_MS = 50,               /* from one look at a stream that another reader has locked to the next */
 	PASSED_MAX = 64,                /* how often a mailbox that has something may be passed over */
@@ -240,10 +241,23 @@ watch(const struct select *s, struct pollfd *polled)
 		else if (one->reader->follow || one->reader->shut_out || one->busy)
 			continue;       /* it can always be read, or not by us */
 		for (int j = 0; j < 2; j++)
-			if (!one->ended && fds[j] != -1 && n < SELECT_POLLED)
+			if (!one->ended && fds[j] != -1)
 				polled[n++] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
 	}
 	return n;
+}
+
+/* polled_of -- room for all that we may watch: behind what `also' does, or few, or many.  Returns NULL with ENOMEM. */
+static struct pollfd *
+polled_of(struct select *s, struct pollfd *few)
+{
+	const size_t most = SELECT_POLLED(s->n);
+
+	if (s->also != NULL)
+		return s->also->polled + s->also->n;
+	if (most > FEW && s->polled == NULL)
+		s->polled = memory_new(most * sizeof *s->polled);
+	return most > FEW ? s->polled : few;
 }
 
 /*
@@ -254,13 +268,12 @@ static int
 sleep_all(struct select *s, uint64_t deadline_ns)
 {
 	struct also none = { .n = 0 }, *also = s->also != NULL ? s->also : &none;
-	struct pollfd own[SELECT_POLLED], *polled;
+	struct pollfd few[FEW], *polled;
 	bool ready = false;
 	nfds_t n;
 	int r;
 
-	for (;;) {
-		polled = s->also != NULL ? also->polled + also->n : own;
+	while ((polled = polled_of(s, few)) != NULL) {
 		n = watch(s, polled);
 		if (clock_left_ms(deadline_ns, 1000) == 0) {
 			errno = ETIMEDOUT;
@@ -284,6 +297,7 @@ sleep_all(struct select *s, uint64_t deadline_ns)
 		if (r == 0 && (r = look_again(s)) != 0)
 			return r;
 	}
+	return -1;
 }
 
 static struct receiver_ask
@@ -375,5 +389,7 @@ select_close(struct select *s)
 		io_close(one->fd);
 	}
 	run_free(&s->run);
+	memory_free(s->polled);
+	s->polled = NULL;
 	s->n = 0;
 }

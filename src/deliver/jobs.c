@@ -85,7 +85,7 @@ jobs_watch(struct jobs *j)
 }
 
 int
-jobs_init(struct jobs *j)
+jobs_init(struct jobs *j, uint32_t channels)
 {
 	struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP | SA_RESTART };
 	sigset_t child;
@@ -93,7 +93,7 @@ jobs_init(struct jobs *j)
 
 	j->list = calloc(j->limit, sizeof *j->list);
 	j->frames = j->batch > 0 ? malloc(sizeof *j->frames) : NULL;
-	j->also.polled = calloc(1 + (size_t)FEED_POLLED * j->limit + SELECT_POLLED, sizeof *j->also.polled);
+	j->also.polled = calloc(1 + (size_t)FEED_POLLED * j->limit + SELECT_POLLED(channels), sizeof *j->also.polled);
 	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || j->also.polled == NULL
 	    || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;

@@ -10,8 +10,8 @@
 
 #include "deliver/job.h"
 
-/* jobs_init -- allocate, and catch SIGCHLD; once in a process.  Returns 0, or -1. */
-int jobs_init(struct jobs *j);
+/* jobs_init -- allocate, and catch SIGCHLD; once in a process.  channels: how many are received from.  Returns 0, or -1. */
+int jobs_init(struct jobs *j, uint32_t channels);
 
 /*
  * jobs_start -- run the command on what select_next gave, and with batch on what more there is, at most `most`

@@ -351,7 +351,7 @@ receive_commands(struct receive *r)
 	uint64_t got = 0;
 	int status = -1, now;           /* not -1: start no more */
 
-	if (jobs_init(j) == -1)
+	if (jobs_init(j, r->sources.n) == -1)
 		return own_failure(r, cli_fail("run", j->command[0]));
 	for (;;) {
 		now = reap(r, status != -1);

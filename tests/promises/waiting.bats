@@ -144,6 +144,20 @@ ping_pong()
 	done
 }
 
+@test "of 80 mailboxes in one mrecv each wakes it: no message waits for its look of a second" {
+	mkmbox many.{1..80}
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f many.{1..80} >pipe 5<&-
+	until_waiting many.80
+	# a hundred looks of a second would take longer than the limit
+	in_background timeout "$LIMIT" sh -c 'for i in $(seq 100); do msend many.80 "$i" && read -r got && [ "$got" = "$i" ] || exit; done' \
+		<&5 5<&-
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	exec 5>&-
+}
+
 @test "who was woken for a message and gave up hands it on to the next" {
 	for round in 1 2; do
 		in_background timeout "$LIMIT" mrecv box
