@@ -87,6 +87,7 @@ inlet_mailbox(struct select *s, struct inlet *one, struct receiver_ask ask, uint
 	s->streamed = s->run.offer;
 	one->reader = one->receiver.reader;
 	one->ended = one->receiver.ended;
+	one->looked = one->looked || r != -1;
 	return r;
 }
 

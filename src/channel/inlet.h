@@ -16,6 +16,7 @@ struct inlet {
 	bool named;                     /* not standard input, whose end is the end of everything */
 	bool ended;                     /* nothing will come from it any more */
 	bool busy;                      /* set by the caller, of a stream: its message in hand is still being read */
+	bool looked;                    /* of a mailbox: it was looked at in this wait */
 	uint32_t passed;                /* how often it had something, and another mailbox was taken */
 	struct receiver receiver;       /* of a mailbox */
 	struct reader *reader;          /* of a stream, or of a payload that a mailbox hands over */

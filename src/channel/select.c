@@ -21,6 +21,8 @@ enum {
 	PASSED_MAX = 64,                /* how often a mailbox that has something may be passed over */
 };
 
+#define HELD_NS UINT64_C(2000000000)    /* a lock that is not free for so long is not just in demand */
+
 #define EACH(s, one) (struct inlet *(one) = (s)->list; (one) < (s)->list + (s)->n; (one)++)
 
 int
@@ -300,6 +302,16 @@ sleep_all(struct select *s, uint64_t deadline_ns)
 	return -1;
 }
 
+/*
+ * in_demand -- whether the lock that was waited for since began_ns was missed because the time ran out, not because a
+ * process keeps it: it was free before in this wait.
+ */
+static bool
+in_demand(const struct select *s, uint64_t began_ns)
+{
+	return errno == EBUSY && s->from != NULL && s->from->looked && clock_mono_ns() < began_ns + HELD_NS;
+}
+
 static struct receiver_ask
 ask_for(uint32_t messages, size_t bytes)
 {
@@ -310,9 +322,12 @@ int
 select_next(struct select *s, uint32_t messages, size_t bytes)
 {
 	const struct receiver_ask ask = ask_for(messages, bytes);
-	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns);
+	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns), began_ns;
 	int r;
 
+	if (s->deadline_ns == 0)
+		for EACH(s, one)
+			one->looked = false;
 	s->deadline_ns = 0;
 	/* a single mailbox marks them done in the locked section in which it claims the next */
 	if (s->n > 1 && select_settle(s, 0, RECEIVER_DONE, 0) == -1)
@@ -321,10 +336,13 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 	if (s->timeout_ns != 0 && !s->all && !s->single)
 		io_catch_stop();
 	for (;;) {
+		began_ns = clock_mono_ns();
 		r = try_all(s, ask, deadline_ns == CLOCK_NEVER && begun(s) ? INLET_LOOK : deadline_ns);
 		/* a lock that another process holds does not end a message that has begun to come */
 		if (r == -1 && errno == EBUSY && !s->glance && begun(s))
 			r = 0;
+		else if (r == -1 && in_demand(s, began_ns))
+			errno = ETIMEDOUT;
 		if (r != 0)
 			return r;
 		if (over(s))

@@ -10,7 +10,7 @@
 
 #include "deliver/job.h"
 
-/* jobs_init -- allocate, and catch SIGCHLD; once in a process.  channels: how many are received from.  Returns 0, or -1. */
+/* jobs_init -- allocate, and catch SIGCHLD; once in a process.  channels: those received from.  Returns 0, or -1. */
 int jobs_init(struct jobs *j, uint32_t channels);
 
 /*

@@ -297,6 +297,31 @@ gave_up_once()
 	[ "$(<err)" = "msend: hand is locked by process $holder (perl), which is stopped: timed out" ]
 }
 
+@test "who waited for a message and finds the mailbox locked as its time runs out ends with 124 and says nothing" {
+	mkmbox -c 1 full
+	msend full x
+	msend jobs x
+	# while a message is claimed, who waits looks every second
+	for box in jobs full; do
+		in_background mrecv "$box" -- sh -c 'echo >started; exec sleep 60'
+		until_true exists started
+		rm started
+	done
+	in_background mrecv -w 2.5 jobs 2>err.1
+	in_background mrecv -w 2.5 jobs other 2>err.2
+	in_background msend -w 2.5 full y 2>err.3
+	until_waiting jobs 2
+	until_waiting full
+	holder jobs
+	first=$holder
+	holder full
+	for pid in "${children[@]:2:3}"; do
+		ended_with 124 "$pid"
+	done
+	kill -KILL "$first"
+	[ -z "$(cat err.1 err.2 err.3)" ]
+}
+
 @test "a signal does not end the wait to mark a message, a second one does" {
 	msend jobs a
 	in_background mrecv -f jobs -- sh -c 'cat; echo >started; until [ -e go ]; do sleep 0.02; done' >out 2>err

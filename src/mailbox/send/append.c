@@ -334,12 +334,17 @@ static long
 enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
+	uint64_t began_ns = 0;          /* when we began to wait for the lock, after a wait for room */
 	uint32_t n;
 	int r;
 
 	for (;;) {
-		if (txn_lock(m, lock_deadline(deadline_ns)) == -1)
+		if (txn_lock(m, lock_deadline(deadline_ns)) == -1) {
+			/* it was free before: it is in demand, no process keeps it */
+			if (errno == EBUSY && began_ns != 0 && clock_mono_ns() < began_ns + WAKE_STOPPED_NS)
+				errno = ETIMEDOUT;
 			return -1;
+		}
 		r = come_in(m, b, deadline_ns);
 		n = r == 0 ? admitted(&m->ctl, b) : 0;
 		if (r == -1 || (n > 0 && newest_segment(p) == -1)) {
@@ -351,6 +356,7 @@ enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
 			return n;
 		if (wait_for_room(m, batch_cost(b->slots[b->from].len), deadline_ns) == -1)
 			return -1;
+		began_ns = clock_mono_ns();
 	}
 }
 
