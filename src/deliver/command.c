@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/nofile.h"
+
 enum {
 	VARIABLES = 9,
 	STATUS_TEMPORARY = 75,          /* EX_TEMPFAIL: try again later */
@@ -85,8 +87,10 @@ command_start(const struct command *h, pid_t *pid)
 	err = posix_spawn_file_actions_adddup2(&actions, h->in_fd, STDIN_FILENO);
 	if (err == 0 && h->out_fd != -1)
 		err = posix_spawn_file_actions_adddup2(&actions, h->out_fd, STDOUT_FILENO);
+	nofile_lower();
 	if (err == 0)
 		err = posix_spawnp(pid, h->argv[0], &actions, &attr, h->argv, environ);
+	nofile_raise();
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	errno = err;

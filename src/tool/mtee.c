@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/nofile.h"
 #include "channel/fan.h"
 #include "frame/filter.h"
 #include "stream/reader.h"
@@ -148,6 +149,7 @@ open_all(struct tee *t)
 	for (unsigned i = 0; i < t->routes_n; i++)
 		if (cli_path(path, t->routes[i].name) == -1 || open_kind(path, &kind) == -1)
 			return cli_fail("open", t->routes[i].name);
+	nofile_need(t->routes_n);
 	if (!t->quiet) {
 		if (fan_open(&t->fan, "standard output", "-", false, &number) == -1)
 			return cli_fail("open", "standard output");

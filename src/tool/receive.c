@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/nofile.h"
 #include "tool/cli.h"
 
 /* Reasons to start no more commands that are not an exit status. */
@@ -53,6 +54,8 @@ open_channels(struct receive *r)
 	for (uint32_t i = 0; i < n && n > 1; i++)
 		if (cli_path(r->paths[i], r->channels[i]) == -1 || open_kind(r->paths[i], &kind) == -1)
 			cannot(r, "open", r->channels[i]);
+	if (n > 1 || r->jobs.limit > 1)
+		nofile_need((uint64_t)n + r->jobs.limit);
 	for (uint32_t i = 0; i < n; i++) {
 		if (cli_path(r->paths[i], r->channels[i]) == 0
 		    && select_add(&r->sources, r->channels[i], r->paths[i]) == 0)

@@ -191,6 +191,29 @@ works()
 	END
 }
 
+# bats test_tags=no-sanitize,no-valgrind
+@test "many channels, and many commands at work, need no more than the hard limit of descriptors; a command has what was given" {
+	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 1000 ] || skip "the hard limit is too low"
+	ulimit -Sn 48
+	mkmbox box{1..60}
+	printf 'M1 1 t s\nx\n' | mtee -q box{1..60}
+	[ "$(mrecv -a box{1..60} -- sh -c 'ulimit -Sn' | sort | uniq -c)" = "     60 48" ]
+	printf 'M1 1 t s\nx\n' | mtee -q box{1..60}
+	[ "$(mrecv -c 60 box{1..60} | wc -l)" -eq 60 ]
+	run -124 --separate-stderr mrecv -w 0.1 box{1..60}
+	[ -z "$stderr" ]
+
+	mkfifo hold
+	seq 40 | msend -l box1
+	in_background timeout "$LIMIT" mrecv -a -j 40 box1 -- sh -c 'echo >>started; read x <hold' 3>&-
+	until_true eval '[ "$(wc -l <started)" -eq 40 ]'
+	exec {fd}<>hold
+	printf '%s\n' {1..40} >&"$fd"
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	exec {fd}>&-
+}
+
 # ---- disk ----
 
 # bats test_tags=no-sanitize,no-valgrind
