@@ -388,8 +388,6 @@ int request_withdraw(struct sender *s);
 #define SNAPSHOT_UNKNOWN UINT64_MAX
 #define SNAPSHOT_EMPTY UINT64_MAX       /* oldest_us where there is no message */
 
-enum { SNAPSHOT_WAITERS = 1024 };
-
 /* What a process waits for. */
 enum snapshot_wait {
 	SNAPSHOT_MESSAGE,               /* a message that the filter matches, */
@@ -401,6 +399,7 @@ enum snapshot_wait {
 struct snapshot_waiter {
 	enum snapshot_wait what;
 	uint64_t object;
+	bool wide;                      /* it has more patterns than the table has place for: those left out are not here */
 	struct filter filter;
 };
 
@@ -422,8 +421,9 @@ struct snapshot {
 	uint64_t dropped, damaged, refused;     /* so far; refused: files in drop/ that were no messages */
 	uint64_t outside;               /* messages in drop/; SNAPSHOT_UNKNOWN: no drop/, or it may not be listed */
 	uint64_t oldest_us;             /* when the oldest message was sent */
-	unsigned receivers, senders, waiters_n; /* processes that sleep until something comes */
-	struct snapshot_waiter waiters[SNAPSHOT_WAITERS];
+	unsigned receivers, senders;    /* processes that sleep until something comes, */
+	struct snapshot_waiter *waiters;        /* and each of them */
+	size_t waiters_n, waiters_room;
 	struct snapshot_tag *tags;      /* sorted by tag */
 	size_t tags_n, tags_room;
 };
@@ -432,7 +432,7 @@ struct snapshot {
  * snapshot_look -- see what is in the mailbox at path and what waits there, all at one moment under the lock.
  * A user who may only look takes no lock: all of it is of one moment too, unless something changes all the time; then
  * the counts are of one, and the oldest message and the tags may be of another.
- * s: zeros, or as of the last look, whose tags are forgotten.  tags: count by tag too.
+ * s: zeros, or as of the last look, whose tags and waiters are forgotten.  tags: count by tag too.
  * Returns 0, or -1: EBUSY where another process kept the mailbox locked for a second.
  */
 int snapshot_look(struct snapshot *s, const char *path, bool tags);

@@ -225,8 +225,7 @@ args_glob(const struct args *a, struct filter *f, int kind)
 		return;
 	if (errno == EINVAL)
 		bad_value(a, "a pattern of 1 to 255 bytes");
-	cli_warn("%s: '%s': the patterns are too many or too long", a->option, a->value);
-	cli_exit(CLI_USAGE);
+	cli_exit(cli_fail("keep", "the patterns"));
 }
 
 void

@@ -100,6 +100,8 @@ json_want(struct outbuf *b, const struct snapshot_waiter *w)
 		json_patterns(b, "sources", &w->filter, 's');
 		json_patterns(b, "not_tags", &w->filter, 'T');
 		json_patterns(b, "not_sources", &w->filter, 'S');
+		if (w->wide)
+			outbuf_text(b, ",\"wide\":true");
 		outbuf_text(b, "}");
 	}
 }
@@ -165,7 +167,7 @@ put_waiting(struct outbuf *b, const struct snapshot *s, bool json)
 	else if (s->receivers > 0 && s->senders > 0)
 		outbuf_printf(b, "%ur %us", s->receivers, s->senders);
 	else if (s->waiters_n > 0)
-		outbuf_printf(b, "%u%c", s->waiters_n, s->receivers > 0 ? 'r' : 's');
+		outbuf_printf(b, "%zu%c", s->waiters_n, s->receivers > 0 ? 'r' : 's');
 	else
 		outbuf_text(b, "-");
 }
@@ -174,7 +176,7 @@ static void
 put_wants(struct outbuf *b, const struct snapshot *s)
 {
 	outbuf_text(b, "[");
-	for (unsigned i = 0; i < s->waiters_n; i++) {
+	for (size_t i = 0; i < s->waiters_n; i++) {
 		outbuf_text(b, i > 0 ? "," : "");
 		json_want(b, &s->waiters[i]);
 	}

@@ -425,7 +425,7 @@ step_look(struct bytes *b)
 	another_process(false);
 	if (!done)
 		return;
-	MUST(s.waiters_n <= SNAPSHOT_WAITERS && s.receivers + s.senders == s.waiters_n);
+	MUST(s.waiters_n <= WANT_MAX && s.receivers + s.senders == s.waiters_n);
 	if (box.patched || box.policy != MAILBOX_BLOCK || box.n == SENT_MAX)
 		return;
 	for (size_t i = 0; i < box.n; i++)

@@ -50,7 +50,7 @@ static const struct field slot_fields[] = {
 };
 static const struct field want_fields[] = {
 	FIELD(want, owner), FIELD(want, ticket), FIELD(want, mark), FIELD(want, looked_ns), FIELD(want, object),
-	FIELD(want, kind), FIELD(want, filter),
+	FIELD(want, kind), FIELD(want, len),
 };
 
 /* set_field -- put a number into one of a thing's fields. */
@@ -279,7 +279,6 @@ patch_seg(int dir_fd, struct bytes *b)
 static void
 patch_want(int dir_fd, struct bytes *b)
 {
-	static const struct filter any = { .len = 3, .text = "t*" };
 	uint32_t index = bytes_below(b, 4);
 	struct want w;
 	int fd = open_file(dir_fd, "want");
@@ -289,20 +288,20 @@ patch_want(int dir_fd, struct bytes *b)
 	if (fd == -1)
 		return;
 	if (want_read(fd, index, &w) == -1 || w.owner == 0)
-		w = (struct want){ .owner = 7, .ticket = 1, .kind = 1 + bytes_below(b, 6), .filter = any };
+		w = (struct want){ .owner = 7, .ticket = 1, .kind = 1 + bytes_below(b, 6), .len = 3, .text = "t*" };
 	if (bytes_byte(b) % 4 == 0) {
-		text = bytes_slice(b, sizeof w.filter.text);
-		memcpy(w.filter.text, text.p, text.len);
-		w.filter.len = (uint16_t)text.len;
+		text = bytes_slice(b, sizeof w.text);
+		memcpy(w.text, text.p, text.len);
+		w.len = (uint16_t)text.len;
 	} else {
 		set_field(&w, want_fields, COUNT(want_fields), b);
 	}
 	/* a length beyond its text, which no program writes, goes in by itself */
-	len = w.filter.len;
-	if (len > FILTER_TEXT_MAX)
-		w.filter.len = FILTER_TEXT_MAX;
+	len = w.len;
+	if (len > WANT_TEXT)
+		w.len = WANT_TEXT;
 	MUST(want_write(fd, index, &w) == 0);
-	MUST(pwrite(fd, &len, sizeof len, (off_t)index * WANT_HEAD + (off_t)offsetof(struct want, filter.len)) == sizeof len);
+	MUST(pwrite(fd, &len, sizeof len, (off_t)index * WANT_HEAD + (off_t)offsetof(struct want, len)) == sizeof len);
 	close(fd);
 }
 

@@ -257,10 +257,10 @@ is_plain(const char *p)
 	return strchr(p, '[') == NULL && slashes % 2 == 0;
 }
 
-static unsigned char
+static uint32_t
 rank_of(char *const *patterns, const char *kinds, char want, char not, const char *name)
 {
-	unsigned char wanted = 0, rank = FILTER_NO_MATCH;
+	uint32_t wanted = 0, rank = FILTER_NO_MATCH;
 
 	for (size_t i = 0; kinds[i] != '\0'; i++) {
 		if (kinds[i] == not && glob(patterns[i], name))

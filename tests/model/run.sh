@@ -144,6 +144,14 @@ wants|+ok||-DINV -DNM=3 -DNW=3 -DSELA=5 -DTAGA=5 -DLOOP=1 -DFAIL=1|
 wants|bad||-DINV -DBATCH -DNOREST|what came after goes to nobody
 wants|bad||-DINV -DSELA=1 -DTAGA=1 -DUNLIKE|who was woken does not want it
 wants|bad||-DINV -DNW=3 -DFAIL=1 -DQUIT=1 -DOLDER|put back, below what he was woken for
+wants|ok||-DINV -DWIDE=1 -DSELB=1 -DNM=1|woken by a wide want for what it leaves
+wants|ok|np|-DWIDE=3 -DSELA=3 -DSELB=2 -DNM=1 -DTAGA=0|what nobody wants goes down the queue once
+wants|ok||-DINV -DNW=3 -DWIDE=3 -DSELA=1 -DSELB=2 -DBATCH -DLOOP=1|
+wants|ok||-DWIDE=1 -DSELB=1 -DNM=1 -DKILLW=1 -DTICK|killed before it hands on
+wants|+ok||-DINV -DNW=3 -DWIDE=3 -DSELA=3 -DSELB=2 -DTAGA=0 -DFAIL=1|
+wants|+ok||-DINV -DNW=3 -DWIDE=5 -DSELA=1 -DSELB=4 -DQUIT=1|
+wants|bad||-DINV -DWIDE=1 -DSELB=1 -DNM=1 -DNODECLINE|sleeps again on what it leaves
+wants|bad|np|-DWIDE=3 -DSELA=3 -DSELB=2 -DNM=1 -DTAGA=0 -DROUND|spins
 wants|bad||-DMUTELEAVE -DQUIT=1 -DNM=1|
 wants|bad||-DMUTEPUT -DFAIL=1 -DNM=1|
 wants|bad||-DSTAYASLEEP -DLOOP=1 -DSTOPD=1|not AWAKE while it delivers

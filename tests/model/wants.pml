@@ -6,6 +6,8 @@
  * i waits in i % NB, those in the mask MULTI in both).  SELA, SELB: receivers that take tag a only, the others only;
  * TAGA: messages of tag a; LOOP: receivers for ever (-f).  Who is woken is chosen freely among the sleeping wants that
  * match: what holds here holds for the order of tickets.
+ * WIDE: receivers whose patterns have no place in the table: their wants match everything.  Who has looked and leaves
+ * what it was woken for wakes the next behind it (whoever has a higher number, here) whose patterns are not its own.
  * An entry stands from its first posting until its owner leaves: mark 0 asleep, m + 1 woken for m, AWAKE.
  * Who takes a message, or gives up, while the one that he was woken for is ready, wakes the next for that one; and
  * where any from that one on is ready that he wants, the next that sleeps with his filter, unless such a one was woken
@@ -25,7 +27,8 @@
  * leaves the mark when it sleeps again; NOPASS takes another message and passes nothing on; MUTELEAVE, MUTEPUT;
  * STAYASLEEP is not marked AWAKE while it delivers; KEEPOTHER the same in its other mailbox; NOMOVED a look only
  * when ctl was written, which the death of a claimer does not do; NOREST passes on only the one that it was woken for;
- * UNLIKE leaves it to who was woken, whatever those that sleep want; OLDER even where he was woken for a later one; OLDFIFO a FIFO that a stopped waker holds is kept
+ * UNLIKE leaves it to who was woken, whatever those that sleep want; OLDER even where he was woken for a later one; OLDFIFO a FIFO that a stopped waker holds is kept;
+ * NODECLINE sleeps again on what it leaves; ROUND hands it on to any other, before it too
  */
 #include "fifo.h"
 #ifndef NW
@@ -45,6 +48,9 @@
 #endif
 #ifndef SELB
 #define SELB 0
+#endif
+#ifndef WIDE
+#define WIDE 0
 #endif
 #ifndef TAGA
 #define TAGA 1
@@ -116,7 +122,8 @@ byte kills = KILLS, killw = KILLW, stopc = STOPC, stopw = STOPW, stopd = STOPD, 
 hidden byte h1, h2, h3, h4;
 #define READYX(m)  (st[m] == READY || (st[m] == CLAIMED && dead[cl[m] - 1]))
 #define LOCK(b,p)  atomic { lk[b] == 0 -> lk[b] = (p) + 1 }
-#define CAND(b,v,x) (live[Q(b,v)] && wok[Q(b,v)] == 0 && MATCH(v,x))
+#define ASLEEP(b,v) (live[Q(b,v)] && wok[Q(b,v)] == 0)
+#define CAND(b,v,x) (ASLEEP(b,v) && (MATCH(v,x) || (BIT(WIDE,v) && ON(v,b))))
 #define TELL(b) h1 = 0; do :: h1 < NW -> moved[Q(b,h1)] = 1; h1++ :: else -> break od; h1 = 0
 #define CLS(i)     (BIT(SELA,i) + 2 * BIT(SELB,i))
 #define WOKEN(b,v) (live[Q(b,v)] && wok[Q(b,v)] != 0 && wok[Q(b,v)] != AWAKE)
@@ -143,8 +150,8 @@ hidden byte h1, h2, h3, h4;
 inline inv(b) {
     h1 = 0; do :: h1 < NM -> if :: st[h1] == READY && h1 % NB == b ->
         h2 = 0; h3 = 0; h4 = 0;
-        do :: h2 < NW -> if :: WOKEN(b,h2) && MATCH(h2,h1) && wok[Q(b,h2)] <= h1 + 1 -> h3 = 1 :: else fi;
-                         if :: CAND(b,h2,h1) -> h4 = 1 :: else fi; h2++ :: else -> break od;
+        do :: h2 < NW -> if :: WOKEN(b,h2) && ((MATCH(h2,h1) && wok[Q(b,h2)] <= h1 + 1) || (BIT(WIDE,h2) && wok[Q(b,h2)] == h1 + 1)) -> h3 = 1 :: else fi;
+                         if :: ASLEEP(b,h2) && MATCH(h2,h1) -> h4 = 1 :: else fi; h2++ :: else -> break od;
         assert(h3 || !h4) :: else fi; h1++ :: else -> break od; h1 = 0; h2 = 0; h3 = 0; h4 = 0 }
 #else
 inline inv(b) { skip }
@@ -152,14 +159,27 @@ inline inv(b) { skip }
 
 #define ANY 9
 #define OF(k,v) ((k) == ANY || CLS(v) == (k))
-/* under the lock of b: rings one that sleeps and wants message x, of class k where that is one */
-inline ring(p, x, b, k) {
+#define FREE 9
+#ifdef ROUND
+#define BEHIND(g,v) ((g) == FREE || CLS(v) != CLS(g))
+#else
+#define BEHIND(g,v) ((g) == FREE || ((v) > (g) && CLS(v) != CLS(g)))
+#endif
+#define TAKES(b,v,x,k,g) (CAND(b,v,x) && OF(k,v) && BEHIND(g,v))
+#if WIDE && !defined(ROUND)
+#define BEFORE(e) (e)           /* by number, as by ticket */
+#else
+#define BEFORE(e) 0
+#endif
+/* under the lock of b: rings one that sleeps and wants message x, of class k and behind g where those are given */
+inline ring(p, x, b, k) { ringbehind(p, x, b, k, FREE) }
+inline ringbehind(p, x, b, k, g) {
     do
     :: atomic {
-        if :: CAND(b,0,x) && OF(k,0) -> v = 0
-           :: CAND(b,1,x) && OF(k,1) -> v = 1
+        if :: TAKES(b,0,x,k,g) -> v = 0
+           :: TAKES(b,1,x,k,g) && !BEFORE(TAKES(b,0,x,k,g)) -> v = 1
 #if NW > 2
-           :: CAND(b,2,x) && OF(k,2) -> v = 2
+           :: TAKES(b,2,x,k,g) && !BEFORE(TAKES(b,0,x,k,g) || TAKES(b,1,x,k,g)) -> v = 2
 #endif
            :: else -> v = NONE; break
         fi };
@@ -190,6 +210,14 @@ inline closeall(p) {
     :: else -> break
     od; skip
 }
+/* under the lock of b: receiver i leaves message a - 1, which it was woken for by a wide want */
+inline decline(i, b) {
+#ifndef NODECLINE
+    if :: BIT(WIDE,i) && st[a - 1] == READY && !MATCH(i,a - 1) -> ringbehind(i, a - 1, b, ANY, i) :: else fi
+#else
+    skip
+#endif
+}
 /* under the lock of b: receiver i is awake; what it was woken for and what came after it goes to the next */
 inline awake(i, b) {
 	a = wok[Q(b,i)];
@@ -200,6 +228,7 @@ inline awake(i, b) {
 #endif
 	if
 	:: a != 0 && a != AWAKE ->
+	    decline(i, b);
 	    d_step { f = a - 1; do :: f < NM && !(f % NB == b && MATCH(i,f) && st[f] == READY) -> f++ :: else -> break od };
 #ifdef NOREST
 	    if :: f == a - 1 -> wake(i, f, b) :: else fi
@@ -236,6 +265,9 @@ again:  SECT1 { b = 0; got = 0; m = 0;
 #ifdef POSTLATE
                 lk[b] = 0; LOCK(b,i);
 #endif
+#if WIDE
+                if :: live[Q(b,i)] && wok[Q(b,i)] != 0 && wok[Q(b,i)] != AWAKE -> a = wok[Q(b,i)]; decline(i, b); a = 0 :: else fi;
+#endif
 #ifdef NOREARM
                 if :: !rop[Q(b,i)] -> d_step { F_ROPEN(F[Q(b,i)], sv[b]); rop[Q(b,i)] = 1 } :: else fi;
 #else
@@ -263,6 +295,9 @@ armed:      b++
         :: else -> break
         od;
         if :: got -> goto have :: else b = 0; m = 0 fi };
+#if WIDE
+        closeall(i);
+#endif
 sleep:  if
         :: HUP(F[Q(0,i)], sv[0]) && rop[Q(0,i)] -> goto again
 #if NB > 1

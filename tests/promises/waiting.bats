@@ -158,6 +158,48 @@ ping_pong()
 	exec 5>&-
 }
 
+# patterns FIRST LAST -- options for so many tags, more than the table of wants has place for; in $options.
+patterns()
+{
+	mapfile -t options < <(seq -f -ttag.%.0f "$1" "$2")
+}
+
+@test "of receivers with too many patterns for the table of wants each is woken for what is its own, at once" {
+	patterns 1 300
+	in_background mrecv -f "${options[@]}" box >out
+	until_waiting box 1
+	patterns 301 600
+	mkfifo pipe
+	exec 5<>pipe
+	in_background mrecv -f "${options[@]}" box >pipe 5<&-
+	until_waiting box 2
+	# a hundred looks of a second would take longer than the limit
+	in_background timeout "$LIMIT" sh -c 'for i in $(seq 100); do msend -t tag.600 box "$i" && read -r got && [ "$got" = "$i" ] || exit; done' \
+		<&5 5<&-
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	exec 5>&-
+	[ ! -s out ]
+}
+
+@test "a message that no receiver wants wakes each with too many patterns for the table of wants once" {
+	needs_strace
+	for i in 1 2 3; do
+		patterns $((i * 300)) $((i * 300 + 299))
+		in_background strace -qq -o "trace.$i" -e trace=openat mrecv "${options[@]}" box >"out.$i"
+		until_waiting box "$i"
+	done
+	msend box x
+	for i in 3 2 1; do
+		msend -t "tag.$((i * 300))" box "$i"
+		status_of "${children[i - 1]}"
+		[ "$(<"out.$i")" = "$i" ]
+	done
+	# what the first handed on, and the second; and again for the message of the third, the second and the first
+	[ "$(cat trace.* | grep -c '\.wake", O_WRONLY')" -le 5 ]
+	[ "$(mrecv -a box)" = x ]
+}
+
 @test "who was woken for a message and gave up hands it on to the next" {
 	for round in 1 2; do
 		in_background timeout "$LIMIT" mrecv box

@@ -25,6 +25,25 @@ three()
 
 # ---- how many ----
 
+@test "any number of patterns: each ranks, excludes and is waited for" {
+	local tags not
+	mkmbox many
+	mapfile -t tags < <(seq -f -ttag.%.0f 5000)
+	mapfile -t not < <(seq -f -Tnot.%.0f 1000)
+	for tag in not.1000 tag.5000 tag.300 other tag.299; do
+		printf 'M1 0 %s s\n\n' "$tag"
+	done | msend -F many
+	[ "$(mrecv -a -o '%t\n' "${tags[@]}" many)" = "$(lines tag.299 tag.300 tag.5000)" ]
+	[ "$(mrecv -a -o '%t\n' "${not[@]}" many)" = other ]
+	in_background mrecv -l "${tags[@]}" -s 's*' many >got
+	until_waiting many
+	[[ $(mstat -J many) == *'"tags":[],"sources":["s*"],"not_tags":[],"not_sources":[],"wide":true}'* ]]
+	msend -t tag.4999 -s me many no
+	msend -t tag.4999 -s s1 many yes
+	status_of "$child"
+	[ "$(<got)" = yes ]
+}
+
 @test "one message is received, the first, as it is" {
 	printf 'no newline' | msend box
 	msend box two

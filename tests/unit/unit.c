@@ -241,19 +241,39 @@ filters_rank_and_exclude(void)
 	memset(many, 'a', sizeof(many));
 	many[256] = '\0';
 	CHECK(filter_add(&f, 't', many) == -1 && errno == EINVAL);
-	while (filter_add(&f, 't', "a") == 0)
-		;
-	CHECK(errno == E2BIG && filter_ok(&f));
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(many, sizeof many, "tag.%u", i);
+		CHECK(filter_add(&f, 't', many) == 0);
+	}
+	CHECK(filter_ok(&f) && filter_count(&f, 't') == 10003 && filter_rank_tag(&f, S("tag.9999")) == 10002);
 	f.text[f.len - 1] = 'x';
 	CHECK(!filter_ok(&f));
-	f.len = FILTER_TEXT_MAX + 1;
-	CHECK(!filter_ok(&f));
-	f = (struct filter){ .len = 4, .text = "ta\0t" };
+	memcpy(many, "ta\0t\0", 6);
+	f = (struct filter){ .len = 4, .text = many };
 	CHECK(!filter_ok(&f));          /* a kind without its pattern */
 	f.text[3] = '\0';
 	CHECK(!filter_ok(&f));
-	f = (struct filter){ .len = 2, .text = "t" };
+	f = (struct filter){ .len = 2, .text = many + 3 };
+	f.text[0] = 't';
 	CHECK(!filter_ok(&f));          /* an empty pattern */
+	return true;
+}
+
+static bool
+a_wider_filter_matches_what_the_filter_does(void)
+{
+	char text[64];
+	struct filter f = { 0 }, wider = { .text = text, .room = sizeof text };
+
+	CHECK(filter_add(&f, 'T', "no") == 0 && filter_add(&f, 's', "who") == 0 && filter_add(&f, 't', "a") == 0);
+	filter_widen(&wider, &f);
+	CHECK(wider.len == f.len && filter_ok(&wider) && filter_match(&wider, S("a"), S("who")));
+	CHECK(!filter_match(&wider, S("b"), S("who")) && !filter_match(&wider, S("a"), S("me")));
+	while (f.len <= sizeof text)
+		CHECK(filter_add(&f, 't', "another") == 0);
+	filter_widen(&wider, &f);
+	CHECK(filter_ok(&wider) && filter_match(&wider, S("a"), S("who")) && filter_match(&wider, S("b"), S("who")));
+	CHECK(!filter_match(&wider, S("no"), S("who")) && !filter_match(&wider, S("a"), S("me")));
 	return true;
 }
 
@@ -318,6 +338,7 @@ static const struct {
 	{ limits_of_names_and_lines_hold, "names end at 255 bytes and header lines at 4096" },
 	{ values_survive_their_encoding, "a header's value of any bytes survives its encoding" },
 	{ filters_rank_and_exclude, "a filter ranks by its patterns' order, and exclusions win" },
+	{ a_wider_filter_matches_what_the_filter_does, "what has place of a filter matches all that the filter does" },
 	{ durations_are_read, "durations are read with their units, and nothing else is" },
 	{ fields_leave_and_join_the_headers, "id, time, try and uid leave the headers and join them again" },
 	{ ctl_stands_still_only_where_both_copies_say_so, "ctl stands still only where both copies say so" },

@@ -40,6 +40,7 @@ struct waiter {
 	bool posted;                    /* our want is in the table, asleep or not, */
 	uint32_t index;                 /* in this entry */
 	struct want want;
+	const struct filter *filter;    /* our own, of which want has what has place there; NULL: none */
 	struct want_crowd crowd;        /* as of the last look through the table of wants */
 };
 

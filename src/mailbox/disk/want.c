@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/io.h"
 
-#define HEAD_LEN offsetof(struct want, filter.text)
+#define HEAD_LEN offsetof(struct want, text)
 
 enum {
 	HEADS = 64,                     /* read at a time */
@@ -21,7 +22,7 @@ enum {
 };
 
 _Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && sizeof(struct want) >= (size_t)WANT_HEAD
-    && (int)FILTER_TEXT_MAX <= (int)TEXT_SIZE, "a want has its place");
+    && (int)WANT_TEXT <= (int)TEXT_SIZE, "a want has its place");
 _Static_assert(offsetof(struct want, looked_ns) == offsetof(struct want, mark) + sizeof(uint64_t), "want_wake");
 
 static uint64_t
@@ -48,16 +49,36 @@ read_bytes(int fd, uint64_t at, void *buf, size_t n)
 	return 0;
 }
 
+struct filter
+want_filter(struct want *w)
+{
+	return (struct filter){ .text = w->text, .len = w->len };
+}
+
+void
+want_set_filter(struct want *w, const struct filter *f)
+{
+	struct filter own = { .text = w->text, .room = WANT_TEXT };
+
+	filter_widen(&own, f);
+	w->len = (uint16_t)own.len;
+	w->wide = own.len < f->len;
+	w->filter_sum = hash_sum(f->text, f->len);
+}
+
 int
 want_read(int fd, uint32_t index, struct want *w)
 {
+	struct filter f;
+
 	if (want_read_head(fd, index, w) == -1)
 		return -1;
-	if (w->owner == 0 || w->filter.len == 0)
+	if (w->owner == 0 || w->len == 0)
 		return 0;
-	if (w->filter.len <= FILTER_TEXT_MAX && read_bytes(fd, text_at(index), w->filter.text, w->filter.len) == -1)
+	if (w->len <= WANT_TEXT && read_bytes(fd, text_at(index), w->text, w->len) == -1)
 		return -1;
-	if (filter_ok(&w->filter))
+	f = want_filter(w);
+	if (w->len <= WANT_TEXT && filter_ok(&f))
 		return 0;
 	errno = EBADMSG;
 	return -1;
@@ -72,7 +93,7 @@ want_read_head(int fd, uint32_t index, struct want *w)
 int
 want_write(int fd, uint32_t index, const struct want *w)
 {
-	if (w->filter.len > 0 && io_pwrite(fd, w->filter.text, w->filter.len, text_at(index)) == -1)
+	if (w->len > 0 && io_pwrite(fd, w->text, w->len, text_at(index)) == -1)
 		return -1;
 	/* the whole place, so that the file does not end within a head */
 	return io_pwrite(fd, w, WANT_HEAD, head_at(index));

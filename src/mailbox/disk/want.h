@@ -24,6 +24,7 @@ enum want_kind {
 
 enum {
 	WANT_HEAD = 64,                 /* bytes of the head of an entry */
+	WANT_TEXT = 944,                /* bytes of patterns that an entry has place for */
 	WANT_MAX = 1024,                /* entries; a process that finds none free looks once a second */
 };
 
@@ -38,9 +39,10 @@ struct want {
 	uint64_t looked_ns;             /* the owner's last look, or when it was woken for a message (CLOCK_MONOTONIC) */
 	uint64_t object;
 	uint32_t kind;
-	uint32_t filter_sum;            /* hash_sum of the filter */
-	uint16_t unused;
-	struct filter filter;
+	uint32_t filter_sum;            /* hash_sum of the owner's filter */
+	uint16_t wide;                  /* that has no place here: what stands here matches more (filter_widen) */
+	uint16_t len;                   /* bytes of text: of a filter */
+	char text[WANT_TEXT];
 };
 
 /* A want's place in the queue. */
@@ -48,6 +50,19 @@ struct want_place {
 	uint64_t ticket;
 	uint32_t index;
 };
+
+/* want_is_message -- whether a receiver's mark is the message that it was woken for. */
+static inline bool
+want_is_message(uint64_t mark)
+{
+	return mark != 0 && mark < WANT_LISTEN;
+}
+
+/* want_filter -- the filter in w, while w is there. */
+struct filter want_filter(struct want *w);
+
+/* want_set_filter -- have w want what f does, or more. */
+void want_set_filter(struct want *w, const struct filter *f);
 
 /*
  * want_read, want_read_head, want_write -- an entry; its head, which is all but the filter.

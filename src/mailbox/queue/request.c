@@ -46,11 +46,13 @@ int
 request_served(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct want w;
+	struct filter f;
 
 	for (uint32_t i = 0; i < m->ctl.wants; i++) {
 		if (want_read(m->want_fd, i, &w) == -1)
 			return -1;
-		if (w.owner != 0 && w.kind == WANT_RECEIVE && filter_match(&w.filter, tag, source)
+		f = want_filter(&w);
+		if (w.owner != 0 && w.kind == WANT_RECEIVE && filter_match(&f, tag, source)
 		    && mbox_lives(m, w.owner))
 			return 1;
 	}

@@ -132,6 +132,30 @@ count_tags(struct mbox *m, struct snapshot *s)
 	return 0;
 }
 
+/* keep_waiter -- add a process that sleeps.  Returns 0, or -1. */
+static int
+keep_waiter(struct snapshot *s, enum snapshot_wait what, struct want *w)
+{
+	struct filter f = want_filter(w);
+	struct snapshot_waiter *bigger;
+
+	if (s->waiters_n == s->waiters_room) {
+		bigger = realloc(s->waiters, (2 * s->waiters_room + 16) * sizeof *bigger);
+		if (bigger == NULL)
+			return -1;
+		s->waiters = bigger;
+		s->waiters_room = 2 * s->waiters_room + 16;
+	}
+	if (f.len > 0) {
+		f.text = malloc(f.len);
+		if (f.text == NULL)
+			return -1;
+		memcpy(f.text, w->text, f.len);
+	}
+	s->waiters[s->waiters_n++] = (struct snapshot_waiter){ what, w->object, w->wide != 0, f };
+	return 0;
+}
+
 /* look_at_wants -- which living processes sleep, and for what. */
 static int
 look_at_wants(struct mbox *m, struct snapshot *s)
@@ -140,13 +164,13 @@ look_at_wants(struct mbox *m, struct snapshot *s)
 		[WANT_ROOM] = SNAPSHOT_ROOM, [WANT_END] = SNAPSHOT_END };
 	struct want w;
 
-	for (uint32_t i = 0; i < m->ctl.wants && s->waiters_n < SNAPSHOT_WAITERS; i++) {
+	for (uint32_t i = 0; i < m->ctl.wants; i++) {
 		if (want_read(m->want_fd, i, &w) == -1)
 			return -1;
 		if (w.owner == 0 || w.kind == WANT_SPOOL || w.mark == WANT_AWAKE || !mbox_lives(m, w.owner))
 			continue;
-		s->waiters[s->waiters_n++] = (struct snapshot_waiter){
-			w.kind < sizeof what / sizeof what[0] ? what[w.kind] : SNAPSHOT_MESSAGE, w.object, w.filter };
+		if (keep_waiter(s, w.kind < sizeof what / sizeof what[0] ? what[w.kind] : SNAPSHOT_MESSAGE, &w) == -1)
+			return -1;
 		if (w.kind == WANT_RECEIVE || w.kind == WANT_PEEK)
 			s->receivers++;
 		else
@@ -160,7 +184,10 @@ forget(struct snapshot *s)
 {
 	while (s->tags_n > 0)
 		free(s->tags[--s->tags_n].tag);
-	s->receivers = s->senders = s->waiters_n = 0;
+	while (s->waiters_n > 0)
+		if (s->waiters[--s->waiters_n].filter.len > 0)
+			free(s->waiters[s->waiters_n].filter.text);
+	s->receivers = s->senders = 0;
 	s->oldest_us = SNAPSHOT_EMPTY;
 	s->outside = SNAPSHOT_UNKNOWN;
 }

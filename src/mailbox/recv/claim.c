@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/fail.h"
 #include "base/io.h"
 #include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
@@ -32,18 +33,22 @@ enum {
 int
 claim_init(struct claim *c, const struct receiver *r)
 {
-	uint32_t tags = 0, sources = 0;
+	uint32_t tags = filter_count(r->filter, 't'), sources = filter_count(r->filter, 's');
 
-	for (const char *p = r->filter->text; p < r->filter->text + r->filter->len; p += strlen(p) + 1) {
-		tags += *p == 't';
-		sources += *p == 's';
-	}
 	c->receiver = r;
 	c->below = r->id != 0 ? r->id + 1 : UINT64_MAX;
-	c->source_ranks = sources > 0 ? sources : 1;
-	c->ranks = (tags > 0 ? tags : 1) * c->source_ranks;
+	tags = tags > 0 ? tags : 1;
+	sources = sources > 0 ? sources : 1;
+	if ((uint64_t)tags * sources > UINT32_MAX)
+		return fail_with(E2BIG);
+	c->source_ranks = sources;
+	c->ranks = tags * sources;
 	c->cursor = c->ranks == 1 ? c->only_cursor : calloc((size_t)2 * c->ranks, sizeof *c->cursor);
-	return c->cursor == NULL ? -1 : 0;
+	c->has_tag = c->ranks == 1 ? c->only_has : calloc((size_t)tags + sources, sizeof *c->has_tag);
+	if (c->cursor == NULL || c->has_tag == NULL)
+		return -1;
+	c->has_source = c->has_tag + tags;
+	return 0;
 }
 
 void
@@ -51,7 +56,10 @@ claim_free(struct claim *c)
 {
 	if (c->cursor != c->only_cursor)
 		free(c->cursor);
+	if (c->has_tag != c->only_has)
+		free(c->has_tag);
 	c->cursor = NULL;
+	c->has_tag = NULL;
 }
 
 int

@@ -20,7 +20,7 @@ struct inflight_message {
 
 enum { CLAIM_STOPS = 2 };               /* so many signals to stop end the wait for the lock to settle */
 
-/* claim_init -- begin to receive as r says, from c->m.  Returns 0, or -1 with ENOMEM. */
+/* claim_init -- begin to receive as r says, from c->m.  Returns 0, or -1: ENOMEM, or E2BIG for too many patterns. */
 int claim_init(struct claim *c, const struct receiver *r);
 
 /* claim_free -- free what claim_init allocated. */

@@ -17,19 +17,27 @@ int
 search_names(struct claim *c)
 {
 	struct mbox *m = &c->m;
+	struct name_rank *r;
 	uint32_t n, len;
 
 	mbox_seg_names(m, &n, &len);
 	if (c->names_of != m->seg.h.first || c->names_layout != m->ctl.layout) {
 		c->names.n = c->names.len = c->ranked = 0;
+		memset(c->has_tag, 0, c->ranks / c->source_ranks);
+		memset(c->has_source, 0, c->source_ranks);
 		c->names_of = m->seg.h.first;
 		c->names_layout = m->ctl.layout;
 	}
 	if (names_read(&c->names, &m->seg, n, len) == -1)
 		return -1;
 	for (; c->ranked < c->names.n; c->ranked++) {
-		c->rank[c->ranked].tag = filter_rank_tag(c->receiver->filter, names_get(&c->names, c->ranked));
-		c->rank[c->ranked].source = filter_rank_source(c->receiver->filter, names_get(&c->names, c->ranked));
+		r = &c->rank[c->ranked];
+		r->tag = filter_rank_tag(c->receiver->filter, names_get(&c->names, c->ranked));
+		r->source = filter_rank_source(c->receiver->filter, names_get(&c->names, c->ranked));
+		if (r->tag != FILTER_NO_MATCH)
+			c->has_tag[r->tag] = true;
+		if (r->source != FILTER_NO_MATCH)
+			c->has_source[r->source] = true;
 	}
 	return 0;
 }
@@ -53,14 +61,7 @@ struct search {
 static bool
 has_rank(const struct search *s)
 {
-	const struct claim *c = s->c;
-	bool tag = false, source = false;
-
-	for (uint32_t i = 0; i < c->ranked && !(tag && source); i++) {
-		tag |= c->rank[i].tag == s->rank.tag;
-		source |= c->rank[i].source == s->rank.source;
-	}
-	return tag && source;
+	return s->c->has_tag[s->rank.tag] && s->c->has_source[s->rank.source];
 }
 
 static inline bool
@@ -285,7 +286,7 @@ search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	struct mbox *m = &c->m;
 	struct search s = {
 		.c = c, .run = run, .ask = ask,
-		.rank = { (unsigned char)(run->rank / c->source_ranks), (unsigned char)(run->rank % c->source_ranks) },
+		.rank = { run->rank / c->source_ranks, run->rank % c->source_ranks },
 	};
 	uint64_t *cursor = &c->cursor[run->rank], from = *cursor > m->ctl.head ? *cursor : m->ctl.head, at, last;
 	bool shown;

@@ -34,7 +34,7 @@ struct run_body {
 };
 
 /* How soon a name is wanted (filter_rank_tag, filter_rank_source). */
-struct name_rank { unsigned char tag, source; };
+struct name_rank { uint32_t tag, source; };
 
 /* An open receiver: what it knows of the backlog.  Small things stand first: each page is a fault in a one-shot. */
 struct claim {
@@ -48,6 +48,8 @@ struct claim {
 	uint64_t *cursor;                       /* per rank: nothing for us stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;
+	bool *has_tag, *has_source;             /* per rank of a tag, or source: whether a name that was ranked has it */
+	bool only_has[2];                       /* of the one rank there usually is */
 	uint64_t requeues;                      /* ctl.requeues that the cursors hold for */
 	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
 	uint64_t names_of, names_layout;        /* the segment that rank and names are of */

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
@@ -55,6 +54,25 @@ add_want(struct mbox *m)
 	return 1;
 }
 
+/*
+ * set_filter -- have our want say what filter wants, or more.  A want that does may have been woken for a message that
+ * we have seen, and do not want: that is handed on.  Returns 0, or -1.
+ */
+static int
+set_filter(struct mbox *m, const struct filter *filter)
+{
+	struct want w;
+
+	if (m->waiter.filter != filter || !m->waiter.posted)
+		want_set_filter(&m->waiter.want, filter);
+	m->waiter.filter = filter;
+	if (!m->waiter.posted || !m->waiter.want.wide || m->waiter.want.mark == WANT_AWAKE)
+		return 0;
+	if (want_read_head(m->want_fd, m->waiter.index, &w) == -1)
+		return -1;
+	return w.kind == WANT_RECEIVE && want_is_message(w.mark) ? wake_decline(m, w.mark) : 0;
+}
+
 int
 wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
 {
@@ -74,15 +92,13 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 			return -1;
 		m->waiter.want.ticket = ++m->ctl.ticket;
 	}
+	if (filter != NULL && set_filter(m, filter) == -1)
+		return -1;
 	m->waiter.want.kind = (uint32_t)kind;
 	m->waiter.crowd.kinds |= 1U << kind;
 	m->waiter.want.mark = 0;
 	m->waiter.want.looked_ns = clock_mono_ns();
 	m->waiter.want.object = object;
-	if (filter != NULL) {
-		m->waiter.want.filter = *filter;
-		m->waiter.want.filter_sum = hash_sum(filter->text, filter->len);
-	}
 	if (want_write(m->want_fd, m->waiter.index, &m->waiter.want) == -1) {
 		if (m->waiter.posted || (errno != ENOSPC && errno != EDQUOT))
 			return -1;
@@ -118,7 +134,7 @@ wait_awake(struct mbox *m)
 	if (w.kind == WANT_ROOM)
 		return wake_room(m);
 	/* where nothing is ready there is nothing to look for */
-	if (w.kind == WANT_RECEIVE && w.mark != 0 && w.mark != WANT_AWAKE && m->ctl.live > m->ctl.claimed)
+	if (w.kind == WANT_RECEIVE && want_is_message(w.mark) && m->ctl.live > m->ctl.claimed)
 		return wake_next(m, w.mark);
 	return 0;
 }

@@ -96,18 +96,19 @@ ring(struct mbox *m, const struct queue *q, uint64_t mark)
 
 /* first_match -- the first of n messages not yet given to a waiter that w wants, n for none. */
 static uint32_t
-first_match(const struct want *w, uint32_t n, const struct slot *slots, const struct slice *names, const bool *given)
+first_match(struct want *w, uint32_t n, const struct slot *slots, const struct slice *names, const bool *given)
 {
+	const struct filter f = want_filter(w);
 	int tag = -1, source = -1;
-	bool match = w->filter.len == 0;
+	bool match = f.len == 0;
 
 	for (uint32_t j = 0; j < n; j++) {
 		if (given[j])
 			continue;
-		if (w->filter.len > 0 && (slots[j].tag != tag || slots[j].source != source)) {
+		if (f.len > 0 && (slots[j].tag != tag || slots[j].source != source)) {
 			tag = slots[j].tag;
 			source = slots[j].source;
-			match = filter_match(&w->filter, names[tag], names[source]);
+			match = filter_match(&f, names[tag], names[source]);
 		}
 		if (match)
 			return j;
@@ -171,11 +172,14 @@ int
 wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 {
 	struct queue *q = queue_begin(m, WANT_RECEIVE, true);
+	struct filter f;
 	int r;
 
-	while ((r = queue_next(m, q)) == 1)
-		if (filter_match(&q->w.filter, tag, source) && mbox_lives(m, q->w.owner))
+	while ((r = queue_next(m, q)) == 1) {
+		f = want_filter(&q->w);
+		if (filter_match(&f, tag, source) && mbox_lives(m, q->w.owner))
 			break;
+	}
 	return r;
 }
 
@@ -259,6 +263,27 @@ wake_one(struct mbox *m, enum want_kind kind, bool alike, uint64_t mark)
 	return r;
 }
 
+/*
+ * wake_behind -- wake the first that sleeps behind us in the queue, and may want message id though we do not.
+ * Returns 0, or -1.
+ */
+static int
+wake_behind(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
+{
+	struct queue *q = queue_begin(m, WANT_RECEIVE, true);
+	struct filter f;
+	int r;
+
+	while ((r = queue_next(m, q)) == 1) {
+		if (q->w.ticket <= m->waiter.want.ticket || q->w.filter_sum == m->waiter.want.filter_sum)
+			continue;
+		f = want_filter(&q->w);
+		if (filter_match(&f, tag, source) && (r = ring(m, q, id)) != 0)
+			break;
+	}
+	return r == -1 ? -1 : 0;
+}
+
 /* wake_for -- wake a receiver for message id, which is ready. */
 static int
 wake_for(struct mbox *m, uint64_t id, const struct slot *slot, const struct names *names)
@@ -268,10 +293,11 @@ wake_for(struct mbox *m, uint64_t id, const struct slot *slot, const struct name
 	return wake_receivers(m, id, 1, &(struct slot){ .tag = 0, .source = 1 }, two);
 }
 
+static const struct filter every = { .len = 0 };
+
 OUT_OF_LINE int
 wake_ready(struct mbox *m, uint64_t id)
 {
-	static const struct filter every = { .len = 0 };
 	struct backlog c;
 	struct names names;
 
@@ -283,13 +309,28 @@ wake_next(struct mbox *m, uint64_t mark)
 {
 	struct backlog c;
 	struct names names;
-	uint64_t id = backlog_first(&c, &names, m, mark, UINT64_MAX, &m->waiter.want.filter);
+	uint64_t id = backlog_first(&c, &names, m, mark, UINT64_MAX, m->waiter.filter);
 
+	if (id != mark && m->waiter.want.wide && wake_decline(m, mark) == -1)
+		return -1;
 	if (id == 0)
 		return 0;
 	if (id == mark && wake_for(m, id, &c.slot, &names) == -1)
 		return -1;
 	return wake_one(m, WANT_RECEIVE, true, id) == -1 ? -1 : 0;
+}
+
+OUT_OF_LINE int
+wake_decline(struct mbox *m, uint64_t mark)
+{
+	struct backlog c;
+	struct names names;
+
+	if (txn_begin(m) == -1)
+		return -1;
+	if (backlog_first(&c, &names, m, mark, mark + 1, &every) == 0)
+		return 0;
+	return wake_behind(m, mark, names_get(&names, c.slot.tag), names_get(&names, c.slot.source));
 }
 
 int

@@ -12,6 +12,9 @@
  *     that sleeps with the same filter.
  *   - So where all that sleep have one filter, and one with that filter was woken a moment ago and has not looked yet,
  *     no other is woken: a burst wakes as many as take part in it, not as many as there are messages.
+ *   - A want whose owner's patterns have no place in the table matches more than its owner wants.  An owner that was
+ *     woken for a message, has looked, and leaves it, wakes the next behind it in the queue whose want matches, and
+ *     whose owner's patterns are not its own.  So the message goes down the queue once.
  *   - A want is asleep only while its owner sleeps.
  *   - A waiter that listens for drops (listen.h) and wakes, or was woken to listen and does not, wakes the next that
  *     sleeps to do it.
@@ -43,7 +46,14 @@ int wake_ready(struct mbox *m, uint64_t id);
 int wake_next(struct mbox *m, uint64_t mark);
 
 /*
- * wake_wanted -- whether a living receiver sleeps that wants a message with this tag and source.
+ * wake_decline -- our want is wider than we are, and we were woken for message mark, which we leave: wake the next
+ * behind us that may want it, if it is still ready.  Returns 0, or -1.
+ */
+int wake_decline(struct mbox *m, uint64_t mark);
+
+/*
+ * wake_wanted -- whether a living receiver sleeps that wants, or by a wide want may want, a message with this tag and
+ * source.
  * Returns 1 or 0, or -1.
  */
 int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
