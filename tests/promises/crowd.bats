@@ -134,6 +134,29 @@ round()
 	done
 }
 
+# bats test_tags=long
+@test "1,100 receivers at one mailbox are each woken for their own, and a sender that waits has its place beside them" {
+	local n=1100 LIMIT=600
+	ulimit -u "$(ulimit -Hu)"
+	mapfile -t tags < <(seq -f tag%.0f "$n")
+	for i in "${!tags[@]}"; do
+		in_background mrecv -w 600 -o '%t\n' -t "${tags[i]}" box >"out.$i"
+	done
+	until_waiting box "$n"
+	in_background msend -S -t other -w 600 box x
+	sender=$child
+	until_waiting box $((n + 1))
+	[[ $(mstat -J box) == *'"receivers_waiting":1100,"senders_waiting":1,'* ]]
+	# a thousand looks of a second would take longer
+	for ((i = n - 1; i > n - 100; i--)); do
+		msend -S -w 60 -t "${tags[i]}" box x
+		[ "$(<"out.$i")" = "${tags[i]}" ]
+	done
+	[ "$(mrecv -t other -o %t box)" = other ]
+	status_of "$sender"
+	[ "$status" -eq 0 ]
+}
+
 # rings TRACE... -- how many bells these processes have opened to ring them.
 rings()
 {

@@ -163,9 +163,11 @@ check_wants(int fd, const struct ctl *c, bool empty)
 {
 	struct want w;
 
-	if (c->wants > WANT_MAX)
-		complain("wants: ctl says %" PRIu32 ", the table has place for %d", c->wants, WANT_MAX);
-	for (uint32_t i = 0; i < WANT_MAX; i++) {
+	const int room = want_room(fd);
+
+	if (room == -1 || c->wants > (uint32_t)room)
+		complain("wants: ctl says %" PRIu32 ", the table has %d", c->wants, room);
+	for (uint32_t i = 0; room != -1 && i < (uint32_t)room; i++) {
 		if (want_read(fd, i, &w) == -1)
 			complain("want %" PRIu32 " is damaged", i);
 		else if (w.owner != 0 && i >= c->wants)

@@ -241,25 +241,45 @@ an_index_is_no_longer_than_its_messages_need(void)
 	return true;
 }
 
-/* fill_table -- post wants of our own until there is no place. */
-static int
-fill_table(struct mbox *m)
+static bool
+wants_beyond_the_first_thousand_have_their_place(void)
 {
-	struct want w = { .kind = WANT_PEEK };
-	int r = txn_lock(m, CLOCK_NEVER);
+	enum { N = 3 * WANT_CHUNK - 7 };
+	static struct want_place places[WANT_PLACES];
+	struct want_crowd crowd;
+	struct want w = { .kind = WANT_ROOM, .owner = 7 };
+	uint64_t after = 0;
+	FILE *file = tmpfile();
+	int fd = file == NULL ? -1 : fileno(file), n, seen = 0;
 
-	if (r == 0)
-		r = mbox_number(m) == 0 && txn_begin(m) == 0 ? 0 : -1;
-	if (r == 0)
-		m->want_fd = openat(m->dir_fd, "want", O_RDWR | O_CLOEXEC);
-	w.owner = m->number;
-	for (uint32_t i = 0; r == 0 && i < WANT_MAX; i++)
-		r = want_write(m->want_fd, i, &w);
-	m->ctl.wants = WANT_MAX;
-	if (r == 0)
-		r = txn_commit(m);
-	txn_unlock(m);
-	return r;
+	CHECK(fd != -1 && want_room(fd) == 0);
+	for (uint32_t i = 0; i < N; i++) {
+		/* every ticket from 1 to N once, in no order */
+		w.ticket = 1 + (uint64_t)i * 1009 % N;
+		snprintf(w.text, sizeof w.text, "t%c", 'a' + (int)(w.ticket % 26));
+		w.len = 3;
+		CHECK(want_write(fd, i, &w) == 0);
+	}
+	CHECK(want_room(fd) >= N && want_used(fd, (uint32_t)want_room(fd)) == N);
+	CHECK(want_free_place(fd, N) == N && want_void(fd, N - 1) == 0 && want_used(fd, N) == N - 1);
+	w.owner = 7;
+	CHECK(want_write(fd, N - 1, &w) == 0);
+	while ((n = want_queue(fd, N, WANT_ROOM, true, after, places, &crowd)) > 0)
+		for (int i = 0; i < n; i++, seen++) {
+			CHECK(places[i].ticket == ++after && want_read(fd, places[i].index, &w) == 0);
+			CHECK(w.ticket == after && w.text[1] == 'a' + (int)(after % 26));
+		}
+	CHECK(n == 0 && seen == N);
+	fclose(file);
+	return true;
+}
+
+/* fill_disk -- there is no disk for a want.  Returns 0, or -1. */
+static int
+fill_disk(struct mbox *m)
+{
+	m->want_fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+	return m->want_fd == -1 ? -1 : 0;
 }
 
 static bool
@@ -271,7 +291,7 @@ no_spool_without_a_want(void)
 	int fd;
 
 	CHECK(mkdtemp(path) != NULL && rmdir(path) == 0);
-	CHECK(mailbox_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_table(&m) == 0);
+	CHECK(mailbox_make(path, &settings) == 0 && mbox_open(&m, path) == 0 && fill_disk(&m) == 0);
 	errno = 0;
 	fd = spool_open(&m, CLOCK_NEVER);
 	wakefifo_spool_name(name, m.number);

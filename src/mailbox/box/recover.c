@@ -218,28 +218,25 @@ count_leaving(struct mbox *m, const struct recover_list *ids)
 
 /* ---- wants, and files ---- */
 
-/* The owners of the wants in the table. */
-struct waiters {
-	uint32_t n;
-	uint64_t owner[WANT_MAX];
-};
-
-/* count_wants -- void the wants of the dead, and count the entries in use.  who: gets the owners of the others. */
+/* count_wants -- void the wants of the dead, and count the entries in use.  owners: gets those of the others, sorted. */
 static int
-count_wants(struct mbox *m, struct waiters *who)
+count_wants(struct mbox *m, struct recover_list *owners)
 {
 	struct want w;
-	int used = want_used(m->want_fd, WANT_MAX);
+	int used = want_room(m->want_fd);
 
-	who->n = 0;
 	for (int i = 0; i < used; i++) {
-		if (want_read(m->want_fd, (uint32_t)i, &w) == 0 && (w.owner == 0 || mbox_lives(m, w.owner)))
-			who->owner[who->n++] = w.owner;
-		else if (want_void(m->want_fd, (uint32_t)i) == -1)
+		if (want_read(m->want_fd, (uint32_t)i, &w) == -1 || (w.owner != 0 && !mbox_lives(m, w.owner))) {
+			if (want_void(m->want_fd, (uint32_t)i) == -1)
+				return -1;
+		} else if (w.owner != 0 && add_id(owners, w.owner) == -1) {
 			return -1;
+		}
 	}
 	if (used == -1 || (used = want_used(m->want_fd, (uint32_t)used)) == -1)
 		return -1;
+	if (owners->n > 1)
+		qsort(owners->seg, owners->n, sizeof *owners->seg, by_id);
 	m->ctl.wants = (uint32_t)used;
 	return 0;
 }
@@ -249,7 +246,7 @@ count_wants(struct mbox *m, struct waiters *who)
  * whether or not it has a want in the table.  True for other files.
  */
 static bool
-in_use(const struct mbox *m, const struct waiters *who, const char *name)
+in_use(const struct mbox *m, const struct recover_list *owners, const char *name)
 {
 	const char *dot = strchr(name, '.');
 	uint64_t number;
@@ -259,10 +256,8 @@ in_use(const struct mbox *m, const struct waiters *who, const char *name)
 		return true;
 	if (strcmp(dot, ".spool") == 0)
 		return mbox_lives(m, number);
-	for (uint32_t i = 0; i < who->n; i++)
-		if (who->owner[i] == number)
-			return true;
-	return false;
+	return owners->n > 0 && bsearch(&(struct recover_listed){ .id = number }, owners->seg, owners->n,
+	    sizeof *owners->seg, by_id) != NULL;
 }
 
 static bool
@@ -276,7 +271,7 @@ log_is_named(const struct recover_list *ids, uint64_t id, uint32_t variant)
 
 /* is_named -- whether a segment, message, want or living process names the file.  Returns -1 if that is not known. */
 static int
-is_named(const struct mbox *m, const struct recover_list *ids, const struct waiters *who, const char *name)
+is_named(const struct mbox *m, const struct recover_list *ids, const struct recover_list *owners, const char *name)
 {
 	uint64_t id;
 	uint32_t variant;
@@ -292,13 +287,13 @@ is_named(const struct mbox *m, const struct recover_list *ids, const struct wait
 	case 'i':
 		return 1;
 	default:
-		return strcmp(name, "identity.new") != 0 && in_use(m, who, name);
+		return strcmp(name, "identity.new") != 0 && in_use(m, owners, name);
 	}
 }
 
 /* remove_unnamed -- remove the files that nothing names. */
 static int
-remove_unnamed(struct mbox *m, const struct recover_list *ids, const struct waiters *who)
+remove_unnamed(struct mbox *m, const struct recover_list *ids, const struct recover_list *owners)
 {
 	DIR *d = safefile_list_open(m->dir_fd);
 	const struct dirent *e;
@@ -307,7 +302,7 @@ remove_unnamed(struct mbox *m, const struct recover_list *ids, const struct wait
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL) {
-		named = is_named(m, ids, who, e->d_name);
+		named = is_named(m, ids, owners, e->d_name);
 		if (named == 0)
 			m->ctl.orphans |= safefile_remove(m->dir_fd, e->d_name) == -1;
 		else if (named == -1)
@@ -338,8 +333,7 @@ int
 recover(struct mbox *m)
 {
 	struct ctl *c = &m->ctl;
-	struct recover_list ids = { NULL, 0, 0 };
-	struct waiters who;
+	struct recover_list ids = { NULL, 0, 0 }, owners = { NULL, 0, 0 };
 	int r = -1;
 
 	c->orphans = 0;
@@ -347,7 +341,7 @@ recover(struct mbox *m)
 	c->first = c->head = c->next;
 	/* wants before files: a process that dies in between leaves both for the next recovery */
 	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0
-	    && count_leaving(m, &ids) == 0 && count_wants(m, &who) == 0 && remove_unnamed(m, &ids, &who) == 0
+	    && count_leaving(m, &ids) == 0 && count_wants(m, &owners) == 0 && remove_unnamed(m, &ids, &owners) == 0
 	    && (!mode_drops(c->mode) || open_drop(m) == 0)) {
 		c->layout++;
 		c->requeues++;
@@ -355,5 +349,6 @@ recover(struct mbox *m)
 		r = 0;
 	}
 	free(ids.seg);
+	free(owners.seg);
 	return r;
 }

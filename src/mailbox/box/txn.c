@@ -59,7 +59,16 @@ txn_still(const struct mbox *m)
 static int
 open_wants(struct mbox *m)
 {
-	return m->ctl.wants > 0 || m->ctl.busy || m->ctl.orphans ? mbox_wants(m) : 0;
+	if (m->ctl.wants == 0 && !m->ctl.busy && !m->ctl.orphans)
+		return 0;
+	if (mbox_wants(m) == -1)
+		return -1;
+	/* very many are looked for only in a table that is as long */
+	if (!m->ctl.busy && m->ctl.wants > WANT_CHUNK && m->ctl.wants > (uint32_t)want_room(m->want_fd)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return 0;
 }
 
 /* mend -- recover, in one section however much waits: until then no process can go on. */

@@ -2,14 +2,15 @@
 /*
  * want: read and write the table.  A crash leaves an entry whose owner is dead: the next process to see it voids it.
  *
- * Heads of a fixed size come first, so that a few calls read all of them; then the texts of the filters, which few
- * wants have and few readers need.
+ * Heads of a fixed size come first, so that a few calls read many of them; then the texts of the filters, which few
+ * wants have and few readers need.  So it is for each WANT_CHUNK entries: the file grows by that, and is sparse.
  */
 #include "mailbox/disk/want.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/io.h"
@@ -19,22 +20,24 @@
 enum {
 	HEADS = 64,                     /* read at a time */
 	TEXT_SIZE = 1024,
+	CHUNK_SIZE = WANT_CHUNK * (WANT_HEAD + TEXT_SIZE),
 };
 
 _Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && sizeof(struct want) >= (size_t)WANT_HEAD
-    && (int)WANT_TEXT <= (int)TEXT_SIZE, "a want has its place");
+    && (int)WANT_TEXT <= (int)TEXT_SIZE && (int)WANT_CHUNK % (int)HEADS == 0, "a want has its place");
 _Static_assert(offsetof(struct want, looked_ns) == offsetof(struct want, mark) + sizeof(uint64_t), "want_wake");
 
 static uint64_t
 head_at(uint32_t index)
 {
-	return (uint64_t)index * WANT_HEAD;
+	return (uint64_t)(index / WANT_CHUNK) * CHUNK_SIZE + (uint64_t)(index % WANT_CHUNK) * WANT_HEAD;
 }
 
 static uint64_t
 text_at(uint32_t index)
 {
-	return (uint64_t)WANT_MAX * WANT_HEAD + (uint64_t)index * TEXT_SIZE;
+	return (uint64_t)(index / WANT_CHUNK) * CHUNK_SIZE + (uint64_t)WANT_CHUNK * WANT_HEAD
+	    + (uint64_t)(index % WANT_CHUNK) * TEXT_SIZE;
 }
 
 /* read_bytes -- read n bytes; beyond the end of the file they are zeros. */
@@ -161,7 +164,7 @@ see(struct want_crowd *crowd, const struct want *w, bool first)
 }
 
 int
-want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
+want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, uint64_t after, struct want_place *places,
     struct want_crowd *crowd)
 {
 	struct heads heads = { .n = 0 };
@@ -170,7 +173,7 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_pla
 	int found = 0, j;
 
 	*crowd = (struct want_crowd){ .kinds = 0 };
-	for (uint32_t i = 0; i < n && i < WANT_MAX; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		if (head(fd, i, n, &heads) == -1)
 			return -1;
 		if (w->owner == 0)
@@ -180,9 +183,10 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_pla
 			continue;
 		see(crowd, w, first);
 		first = first && w->mark != 0;
-		if (asleep && w->mark != 0)
+		if ((asleep && w->mark != 0) || w->ticket <= after
+		    || (found == WANT_PLACES && w->ticket >= places[found - 1].ticket))
 			continue;
-		for (j = found++; j > 0 && places[j - 1].ticket > w->ticket; j--)
+		for (j = found < WANT_PLACES ? found++ : found - 1; j > 0 && places[j - 1].ticket > w->ticket; j--)
 			places[j] = places[j - 1];
 		places[j] = (struct want_place){ w->ticket, i };
 	}
@@ -201,6 +205,21 @@ want_free_place(int fd, uint32_t n)
 			return (int)i;
 	}
 	return (int)n;
+}
+
+int
+want_room(int fd)
+{
+	struct stat st;
+	uint64_t chunks, rest;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	chunks = (uint64_t)st.st_size / CHUNK_SIZE;
+	rest = ((uint64_t)st.st_size % CHUNK_SIZE + WANT_HEAD - 1) / WANT_HEAD;
+	if (chunks >= WANT_MAX / WANT_CHUNK)
+		return WANT_MAX;
+	return (int)(chunks * WANT_CHUNK + (rest < WANT_CHUNK ? rest : WANT_CHUNK));
 }
 
 int

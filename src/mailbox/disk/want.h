@@ -25,7 +25,9 @@ enum want_kind {
 enum {
 	WANT_HEAD = 64,                 /* bytes of the head of an entry */
 	WANT_TEXT = 944,                /* bytes of patterns that an entry has place for */
-	WANT_MAX = 1024,                /* entries; a process that finds none free looks once a second */
+	WANT_CHUNK = 1024,              /* entries whose heads, and then whose patterns, stand together */
+	WANT_MAX = 1 << 22,             /* entries: as many processes as Linux can have (PID_MAX_LIMIT) */
+	WANT_PLACES = 1024,             /* places in a queue that are found at a time */
 };
 
 /* Marks that are no message's id. */
@@ -91,11 +93,11 @@ int want_looked(int fd, uint32_t index, uint64_t looked_ns);
 int want_void(int fd, uint32_t index);
 
 /*
- * want_queue -- the places of the wants of a kind, in the order of their tickets.
- * n: entries in use (ctl.wants); asleep: only those without a mark; places: room for WANT_MAX.
+ * want_queue -- the places of the first wants of a kind, in the order of their tickets, from a ticket after `after' on.
+ * n: entries in use (ctl.wants); asleep: only those without a mark; places: room for WANT_PLACES.
  * Returns how many, or -1.
  */
-int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, struct want_place *places,
+int want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, uint64_t after, struct want_place *places,
     struct want_crowd *crowd);
 
 /* want_free_place -- the first void entry, of n in use; n where there is none.  Returns -1 on error. */
@@ -103,5 +105,8 @@ int want_free_place(int fd, uint32_t n);
 
 /* want_used -- how many of n entries are in use, up to the last that is not void.  Returns -1 on error. */
 int want_used(int fd, uint32_t n);
+
+/* want_room -- how many entries the file has bytes for.  Returns -1 on error. */
+int want_room(int fd);
 
 #endif

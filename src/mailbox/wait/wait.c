@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
@@ -14,14 +15,22 @@
 #include "mailbox/wait/listen.h"
 #include "mailbox/wait/wake.h"
 
-/* clear_dead -- remove the wants of dead processes, before a new one is added. */
+enum { CLEARED = 64 };                  /* wants that a newcomer looks at */
+
+/*
+ * clear_dead -- remove wants of dead processes, before a new one is added.  Each newcomer looks at some, in turn: so the
+ * table grows no longer than by those who live, and nobody keeps the lock for all of them.
+ */
 static int
 clear_dead(struct mbox *m)
 {
+	const uint32_t wants = m->ctl.wants, n = wants < CLEARED ? wants : CLEARED;
 	struct want w;
+	uint32_t i;
 
-	for (uint32_t i = 0; i < m->ctl.wants; i++) {
-		if (want_read(m->want_fd, i, &w) == -1 || w.owner == 0 || mbox_lives(m, w.owner))
+	for (uint32_t k = 0; k < n; k++) {
+		i = (uint32_t)((m->ctl.ticket * CLEARED + k) % wants);
+		if (want_read_head(m->want_fd, i, &w) == -1 || w.owner == 0 || mbox_lives(m, w.owner))
 			continue;
 		if (wake_remove(m, i, w.owner) == -1)
 			return -1;
@@ -29,7 +38,7 @@ clear_dead(struct mbox *m)
 	return 0;
 }
 
-/* add_want -- find a place for our want.  Returns 1, 0 where the table is full, or -1. */
+/* add_want -- find a place for our want.  Returns 0, or -1. */
 static int
 add_want(struct mbox *m)
 {
@@ -37,21 +46,21 @@ add_want(struct mbox *m)
 
 	if (mbox_wants(m) == -1 || mbox_number(m) == -1 || txn_begin(m) == -1)
 		return -1;
-	/* once for each process, which may come and go here for every message, and where all places are taken */
+	/* once for each process, which may come and go here for every message */
 	if (!m->waiter.cleared && clear_dead(m) == -1)
 		return -1;
 	place = want_free_place(m->want_fd, m->ctl.wants);
-	if (place >= WANT_MAX && m->waiter.cleared && clear_dead(m) == 0)
-		place = want_free_place(m->want_fd, m->ctl.wants);
 	m->waiter.cleared = true;
-	if (place == -1 || place >= WANT_MAX)
-		return place == -1 ? -1 : 0;
+	if (place == -1)
+		return -1;
+	if (place >= WANT_MAX)
+		return fail_with(ENOSPC);
 	m->waiter.index = (uint32_t)place;
 	m->waiter.want.owner = m->number;
 	m->waiter.want.ticket = ++m->ctl.ticket;
 	if (m->ctl.wants <= m->waiter.index)
 		m->ctl.wants = m->waiter.index + 1;
-	return 1;
+	return 0;
 }
 
 /*
@@ -77,15 +86,13 @@ int
 wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint64_t object)
 {
 	bool had_bell = m->waiter.fifo_fd != -1;
-	int added;
 
 	if (m->look)
 		return 0;
 	if (!m->waiter.posted) {
 		m->waiter.want = (struct want){ .kind = (uint32_t)kind };
-		added = add_want(m);
-		if (added != 1)
-			return added;
+		if (add_want(m) == -1)
+			return -1;
 	} else if (m->waiter.want.mark == WANT_AWAKE || (kind == WANT_ROOM && m->waiter.want.kind != WANT_ROOM)) {
 		/* we got what we waited for, or did not wait in this queue: we queue anew */
 		if (txn_begin(m) == -1)

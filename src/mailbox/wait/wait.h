@@ -14,7 +14,7 @@
  * wait_post -- post our want, or post it again after a look that found nothing; after that we may sleep.
  * filter: as long as our want stands; NULL: none.  Of one with too many patterns we post a wider one: then what we were
  * woken for and do not want goes to the next waiter.
- * Where there is no place or no disk for it, or the mailbox is only looked at, m->waiter.fifo_fd stays -1, and we go by
+ * Where there is no disk for it, or the mailbox is only looked at, m->waiter.fifo_fd stays -1, and we go by
  * looks of our own.
  * Returns 0, or -1.
  */

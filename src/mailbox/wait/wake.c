@@ -11,10 +11,12 @@
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/wait/backlog.h"
 
-/* The wants of one kind, in the order of their tickets, and the one at hand. */
+/* The wants of one kind, in the order of their tickets, some at a time, and the one at hand. */
 struct queue {
-	struct want_place place[WANT_MAX];
+	struct want_place place[WANT_PLACES];
 	int n, next;                    /* n: -1 where they could not be read */
+	enum want_kind kind;
+	bool asleep;
 	uint32_t index;
 	struct want w;
 };
@@ -30,9 +32,11 @@ queue_begin(struct mbox *m, enum want_kind kind, bool asleep)
 	static struct queue q;          /* static, and so no stack */
 
 	q.n = q.next = 0;
+	q.kind = kind;
+	q.asleep = asleep;
 	if (m->ctl.wants == 0 || (m->waiter.kinds_known && (m->waiter.crowd.kinds & 1U << kind) == 0))
 		return &q;
-	q.n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, q.place, &m->waiter.crowd);
+	q.n = want_queue(m->want_fd, m->ctl.wants, kind, asleep, 0, q.place, &m->waiter.crowd);
 	m->waiter.kinds_known = q.n != -1;
 	return &q;
 }
@@ -41,6 +45,13 @@ queue_begin(struct mbox *m, enum want_kind kind, bool asleep)
 static int
 queue_next(const struct mbox *m, struct queue *q)
 {
+	struct want_crowd now;
+
+	if (q->next == WANT_PLACES) {
+		q->n = want_queue(m->want_fd, m->ctl.wants, q->kind, q->asleep, q->place[WANT_PLACES - 1].ticket, q->place,
+		    &now);
+		q->next = 0;
+	}
 	if (q->next >= q->n)
 		return q->n == -1 ? -1 : 0;
 	q->index = q->place[q->next++].index;
