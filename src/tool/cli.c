@@ -20,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "base/process.h"
 #include "base/reclock.h"
 #include "frame/frame.h"
 
@@ -161,31 +162,20 @@ cli_only_sends(const char *name, char option)
 	return CLI_PERMISSION;
 }
 
-/* say_locked -- report the holder of a mailbox's lock.  Source: proc(5), /proc/PID/stat: "PID (NAME) STATE ...". */
+/* say_locked -- report the holder of a mailbox's lock. */
 static void
 say_locked(const char *name, const char *end)
 {
-	char path[64], text[512], *comm, *state = NULL;
-	ssize_t n = -1;
-	int fd, pid = reclock_missed;
+	char comm[PROCESS_NAME_MAX];
+	pid_t pid = reclock_missed;
+	bool stopped;
 
 	if (pid <= 0) {
 		cli_warn("%s is locked by another process: %s", name, end);
 		return;
 	}
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1)
-		n = io_read(fd, text, sizeof text - 1);
-	io_close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	comm = strchr(text, '(');
-	if (comm != NULL)
-		state = strrchr(comm, ')');     /* NAME may have parentheses in it */
-	if (state != NULL)
-		*state++ = '\0';
-	cli_warn("%s is locked by process %d (%s)%s: %s", name, pid, state != NULL ? comm + 1 : "?",
-	    state != NULL && (state[1] == 'T' || state[1] == 't') ? ", which is stopped" : "", end);
+	(void)process_look(pid, comm, &stopped);
+	cli_warn("%s is locked by process %d (%s)%s: %s", name, (int)pid, comm, stopped ? ", which is stopped" : "", end);
 }
 
 void

@@ -8,12 +8,16 @@
  * nothing moves any more, everybody looks once, as after a second.  A waiter's own bell is wants.pml's: here a mark and
  * a ring are one step.  SEL: the first receiver wants the first drop only, the second the second.
  *
+ * STOPR receivers are stopped for ever while they listen and sleep.  A receiver that finds the listener stopped listens
+ * besides it.
+ *
  * Asserted: no drop becomes two messages, none is lost; and when nothing moves any more, and somebody sleeps, no drop
  * waits outside and no message is ready.
  *
  * Mutants: UNLINKFIRST the file goes before the commit; NOTAKEN ctl does not name what was taken in; KEEPOLD nor does
  * the file of the one before go first; RINGFIRST rung before it is in place; NOLOOK who keeps the door does not look
- * again; NOHAND who wakes does not hand the door on; LATEHEAR the bell is heard after the look
+ * again; NOHAND who wakes does not hand the door on; LATEHEAR the bell is heard after the look;
+ * ONEKEEPER who is stopped keeps the door for itself
  */
 #ifndef NR
 #define NR 2
@@ -27,13 +31,18 @@
 #ifndef KILLR
 #define KILLR 0
 #endif
+#ifndef STOPR
+#define STOPR 0
+#endif
 #ifndef KILLD
 #define KILLD 0
 #endif
+#ifndef TICKS
 #ifdef TICK
 #define TICKS 2
 #else
 #define TICKS 0
+#endif
 #endif
 #if ND > 2
 #error two drops
@@ -48,9 +57,19 @@
 #define DOOR 2
 #define MESSAGE 3
 bool file[ND], ready[ND], rung[NR], dead[NR], asleep[NR], bell, left;
-byte msg[ND], mark[NR], taken, door, lock, kills = KILLR, mute = KILLD, ticks = TICKS;
+bool stopped[NR];
+byte msg[ND], mark[NR], taken, door, beside, lock, stops = STOPR, kills = KILLR, mute = KILLD, ticks = TICKS;
 hidden byte x;
 
+/* who listens: at the door, or beside one that is stopped */
+#define LISTENS(r) (door == r + 1 || beside == r + 1)
+#define FREE(d) (d == 0)
+#ifdef ONEKEEPER
+#define OUTOFIT(d) (false)
+#else
+#define OUTOFIT(d) (d != 0 && stopped[d - 1])
+#endif
+#define KEPT ((door != 0 && !OUTOFIT(door)) || (OUTOFIT(door) && beside != 0))
 /* wake one that sleeps, whichever comes first in the queue; m: one that wants this message, ND: any */
 #define SLEEPS(r, m) (me != r && mark[r] == ASLEEP && (m == ND || WANTS(r, m)))
 inline ring(as, m) {
@@ -67,11 +86,11 @@ inline ring(as, m) {
 inline awake() {
 	was = mark[me]; mark[me] = AWAKE;
 	if
-	:: door == me + 1 -> door = 0;
+	:: LISTENS(me) -> if :: door == me + 1 -> door = 0 :: else -> beside = 0 fi;
 #ifndef NOHAND
 		ring(DOOR, ND)
 #endif
-	:: was == DOOR && door == 0 -> ring(DOOR, ND)
+	:: was == DOOR && !KEPT -> ring(DOOR, ND)
 	:: else
 	fi;
 	/* what it was woken for: one that it wants, and has not taken */
@@ -116,7 +135,7 @@ proctype receiver(byte me) {
 look:		skip;
 		atomic { asleep[me] = 0; took = 0;
 #ifndef LATEHEAR
-		if :: door == me + 1 -> bell = 0 :: else fi
+		if :: LISTENS(me) -> bell = 0 :: else fi
 #endif
 		};
 		d = 0;
@@ -125,7 +144,7 @@ look:		skip;
 		:: else -> d = 0; break
 		od;
 #ifdef LATEHEAR
-		if :: door == me + 1 -> bell = 0 :: else fi;
+		if :: LISTENS(me) -> bell = 0 :: else fi;
 #endif
 		atomic {
 			lock == 0;
@@ -140,22 +159,27 @@ look:		skip;
 		if :: took -> goto look :: else fi;
 		atomic {
 			if
-			:: door == 0 -> door = me + 1;
+			:: !LISTENS(me) && door == 0 -> door = me + 1;
 #ifndef NOLOOK
 				goto look
 #endif
+			:: !LISTENS(me) && OUTOFIT(door) && beside == 0 -> beside = me + 1; goto look
 			:: else
 			fi;
 			asleep[me] = 1
 		};
-		rung[me] || (door == me + 1 && bell) || !asleep[me];
-		goto look;
+		if
+		:: rung[me] || (LISTENS(me) && bell) || !asleep[me] -> goto look
+		:: atomic { stops > 0 && door == me + 1 && !rung[me] && asleep[me] -> stops--; stopped[me] = 1; asleep[me] = 0 }; false
+		fi;
 quit:		skip
 	} unless { dead[me] };
 	atomic {
 		/* gone, by himself or by SIGKILL: the kernel takes off his locks */
 		if :: lock == me + 1 -> lock = 0 :: else fi;
-		if :: door == me + 1 -> door = 0; bell = 0 :: else fi;
+		if :: door == me + 1 -> door = 0 :: else fi;
+		if :: beside == me + 1 -> beside = 0 :: else fi;
+		if :: door == 0 && beside == 0 -> bell = 0 :: else fi;
 		mark[me] = AWAKE; asleep[me] = 0
 	}
 }
@@ -165,14 +189,14 @@ proctype sender() {
 	do
 	:: i < ND ->
 #ifdef RINGFIRST
-		if :: door != 0 -> bell = 1 :: else fi;
+		if :: door != 0 || beside != 0 -> bell = 1 :: else fi;
 #endif
 		file[i] = 1;
 #ifndef RINGFIRST
 		if
 		:: mute > 0 -> mute--
-		:: door != 0 -> bell = 1
-		:: door == 0
+		:: door != 0 || beside != 0 -> bell = 1
+		:: door == 0 && beside == 0
 		fi;
 #endif
 		i++
@@ -202,7 +226,7 @@ proctype second() {
 			if
 			:: sleepers > 0 && ticks > 0 ->
 				ticks--; i = 0;
-				do :: i < NR -> asleep[i] = 0; i++ :: else -> break od
+				do :: i < NR -> if :: !stopped[i] -> asleep[i] = 0 :: else fi; i++ :: else -> break od
 			:: else ->
 				i = 0;
 				do

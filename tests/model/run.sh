@@ -205,6 +205,8 @@ door|ok||-DKILLD=1 -DTICK|a sender killed before it rings
 door|ok||-DKILLR=1 -DTICK|a receiver killed anywhere
 door|+ok||-DKILLR=1 -DTICK -DSEL|
 door|+ok||-DLOOP=2|
+door|ok||-DLOOP=2 -DSTOPR=1 -DTICKS=1|the listener stopped: one look in all
+door|bad||-DLOOP=2 -DSTOPR=1 -DTICKS=1 -DONEKEEPER|it keeps the door for itself
 door|bad||-DUNLINKFIRST -DKILLR=1 -DTICK|the file goes before the commit: lost
 door|bad||-DNOTAKEN -DKILLR=1 -DTICK|ctl does not name it: received twice
 door|bad||-DKEEPOLD -DKILLR=1 -DTICK|the next is named before the last is gone

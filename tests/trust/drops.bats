@@ -183,6 +183,35 @@ keeper()
 	done
 }
 
+# keepers N -- whether so many listen.
+keepers()
+{
+	[ "$(keeper | wc -l)" -eq "$1" ]
+}
+
+@test "where all that listen are stopped, another listens beside them, and no more than that" {
+	for i in 1 2 3 4; do
+		in_background as owner mrecv -f own/box >>got
+	done
+	until_waiting own/box 4
+	for n in 1 2 3; do
+		until_true keepers "$n"
+		# shellcheck disable=SC2046 # several
+		kill -STOP $(keeper)
+	done
+	until_true keepers 4
+	as other msend own/box heard
+	until_true grep -qx heard got
+	# shellcheck disable=SC2046
+	kill -CONT $(keeper)
+	as other msend own/box "by one"
+	until_true grep -qx "by one" got
+	[ "$(wc -l <got)" -eq 2 ]
+	for pid in "${children[@]}"; do pkill -KILL -P "$pid" || :; done
+	children=()
+	wait
+}
+
 @test "while a mailbox is full, messages wait outside, and come in as there is room" {
 	as owner mkmbox -c 2 -m 0622 own/small
 	seq 10 | as other msend -l own/small

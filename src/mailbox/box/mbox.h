@@ -47,6 +47,7 @@ struct waiter {
 /* Listening for drops (listen.h). */
 struct listen {
 	int bell_fd, own_fd;            /* drop/bell, where we listen, and a writing end of ours; -1 */
+	uint64_t byte;                  /* of `lock', which we hold while we listen */
 	unsigned vain;                  /* wake-ups for nothing since vain_ns */
 	uint64_t vain_ns;
 };
@@ -78,8 +79,12 @@ struct mbox {
 	struct waiter waiter;
 };
 
-/* Bytes of `lock`: mailbox lock, sync lock (groupsync.h), the listener's (listen.h), then process numbers. */
+/*
+ * Bytes of `lock`: mailbox lock, sync lock (groupsync.h), the listener's (listen.h), then process numbers of 48 bits, and
+ * from MBOX_LISTEN_MORE on those of more listeners.
+ */
 enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
+#define MBOX_LISTEN_MORE (UINT64_C(1) << 48)
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
 	.drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .fifo_fd = -1 } }
