@@ -188,6 +188,9 @@ proctype sender() {
 	byte i;
 	do
 	:: i < ND ->
+#if STOPR
+		(i == 0 || msg[i - 1] == 1);    /* the look that finds the first also finds the listener stopped */
+#endif
 #ifdef RINGFIRST
 		if :: door != 0 || beside != 0 -> bell = 1 :: else fi;
 #endif
