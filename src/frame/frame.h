@@ -15,6 +15,8 @@
 #include "base/bytes.h"
 #include "base/num.h"
 
+#define FRAME_CUT '\x18'        /* in place of a newline behind a payload, or in a header line: the message was cut short */
+
 enum {
 	FRAME_HEADER_MAX = 4096,        /* bytes of a header line, newline included */
 	FRAME_NAME_MAX = 255,           /* bytes of a tag or a source */

@@ -19,25 +19,14 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "stream/sight.h"
 
 enum {
 	LOCK_MS = 50,                   /* from one try for the lock to the next, at most */
-	FRAME_MIN = 10,                 /* bytes of the smallest frame, "M1 0 t s\n\n" */
-	CONTINUATION_MIN = 6,           /* of the smallest continuation, "M1 0\n\n" */
 	DIRECT_MIN = 4096,              /* a payload read of this many bytes goes past buf */
 };
 
-enum look { LOOK_HEAD, LOOK_PART, LOOK_BAD };
 enum scan { SCAN_WHOLE, SCAN_PART, SCAN_PART_CHUNKED, SCAN_BAD };
-
-/* What stands at a place where a header must stand. */
-struct sight {
-	struct frame frame;
-	size_t head_len;        /* LOOK_HEAD: bytes of the header line */
-	size_t bad;             /* LOOK_BAD: offset of the bad byte in the line */
-	uint64_t total;         /* LOOK_HEAD: bytes of the frame */
-	uint64_t need;          /* LOOK_PART: bytes that certainly still come */
-};
 
 void
 reader_init(struct reader *r, int fd, enum reader_mode mode)
@@ -69,6 +58,14 @@ unlock(struct reader *r)
 	r->locked = false;
 }
 
+/* settled -- let go of the lock where nothing has been read beyond a message's end. */
+static void
+settled(struct reader *r)
+{
+	if (r->locked && !r->in_message && buffered(r) == 0)
+		unlock(r);
+}
+
 /* bad_frame -- the stream is no good from the byte `at' behind start on. */
 static int
 bad_frame(struct reader *r, size_t at, const char *reason)
@@ -81,30 +78,16 @@ bad_frame(struct reader *r, size_t at, const char *reason)
 	return -1;
 }
 
-/* look -- what stands at buf[at..end), where a header must stand (cont: a continuation). */
-static enum look
-look(const struct reader *r, size_t at, bool cont, struct sight *s)
+/* cut_before -- the sender of the message ended inside it, and another has said so, `at' bytes behind start. */
+static int
+cut_before(struct reader *r, size_t at)
 {
-	size_t have = r->end - at, min = cont ? CONTINUATION_MIN : FRAME_MIN;
-	size_t max = have < FRAME_HEADER_MAX ? have : FRAME_HEADER_MAX;
-	const char *line = r->buf + at, *newline = memchr(line, '\n', max);
-
-	s->head_len = newline != NULL ? (size_t)(newline - line) + 1 : max;
-	if (frame_parse(&s->frame, line, s->head_len, &s->bad) == 0) {
-		if (s->frame.continuation && !cont) {
-			s->bad = s->head_len - 1;
-			return LOOK_BAD;
-		}
-		s->total = s->head_len + s->frame.len + 1;
-		return LOOK_HEAD;
-	}
-	if (s->bad < have)
-		return LOOK_BAD;
-	if (s->frame.tag.p != NULL)
-		s->need = 1 + s->frame.len + 1; /* the header's newline, the payload, its newline */
-	else
-		s->need = have < min ? min - have : 1;
-	return LOOK_PART;
+	consume(r, at + sight_cuts(r->buf + r->start + at, buffered(r) - at));
+	r->in_message = false;
+	settled(r);
+	r->reason = "its sender ended inside a message";
+	errno = EBADMSG;
+	return -1;
 }
 
 /*
@@ -142,14 +125,6 @@ lock(struct reader *r)
 	}
 	r->locked = true;
 	return 0;
-}
-
-/* settled -- let go of the lock where nothing has been read beyond a message's end. */
-static void
-settled(struct reader *r)
-{
-	if (r->locked && !r->in_message && buffered(r) == 0)
-		unlock(r);
 }
 
 /* read_some -- read when there is something.  Returns the bytes, 0 at the end of the stream, or -1. */
@@ -224,9 +199,13 @@ scan(const struct reader *r, size_t *at, bool *cont, uint64_t *need)
 	struct sight s;
 
 	do {
-		switch (look(r, *at, *cont, &s)) {
+		switch (sight_look(&s, r->buf + *at, r->end - *at, *cont)) {
 		case LOOK_BAD:
 			return SCAN_BAD;
+		case LOOK_CUT:
+			*at += s.bad;
+			*at += sight_cuts(r->buf + *at, r->end - *at);
+			return SCAN_WHOLE;
 		case LOOK_PART:
 			*need = s.need;
 			return *cont ? SCAN_PART_CHUNKED : SCAN_PART;
@@ -307,7 +286,7 @@ begin(struct reader *r)
 		if (!readable_now(r))
 			unlock(r);
 	}
-	got = fill(r, r->mode == READER_ONE ? FRAME_MIN : READER_BUF);
+	got = fill(r, r->mode == READER_ONE ? SIGHT_FRAME_MIN : READER_BUF);
 	if (got <= 0) {
 		unlock(r);
 		return (int)got;
@@ -321,6 +300,8 @@ hand_out(struct reader *r, struct message *m, const struct sight *s)
 {
 	const char *line = r->buf + r->start;
 
+	if (line[s->total - 1] == FRAME_CUT)
+		return cut_before(r, (size_t)s->total - 1);
 	if (line[s->total - 1] != '\n')
 		return bad_frame(r, (size_t)s->total - 1, "no newline follows the payload");
 	message_of_frame(m, &s->frame, r->scratch);
@@ -378,9 +359,16 @@ reader_next(struct reader *r, struct message *m)
 		}
 		if (buffered(r) == 0 && (begun = begin(r)) <= 0)
 			return begun;
-		switch (look(r, r->start, false, &s)) {
+		switch (sight_look(&s, r->buf + r->start, buffered(r), false)) {
 		case LOOK_BAD:
 			return bad_frame(r, s.bad, "malformed header");
+		case LOOK_CUT:
+			if (s.bad > 0)
+				return cut_before(r, s.bad);
+			/* more of them than were missing, or not all of them were read */
+			consume(r, sight_cuts(r->buf + r->start, buffered(r)));
+			settled(r);
+			continue;
 		case LOOK_PART:
 			break;
 		case LOOK_HEAD:
@@ -423,12 +411,14 @@ next_chunk(struct reader *r)
 {
 	struct sight s;
 	enum look seen;
-	uint64_t need = r->more ? 1 + CONTINUATION_MIN : 1;
+	uint64_t need = r->more ? 1 + SIGHT_CONTINUATION_MIN : 1;
 
 	if (r->own && r->more && r->head_guess >= need)
 		need = 1 + r->head_guess;       /* chunks mostly have lengths of as many digits */
 	if (buffered(r) == 0 && payload_fill(r, need) == -1)
 		return -1;
+	if (r->buf[r->start] == FRAME_CUT)
+		return cut_before(r, 0);
 	if (r->buf[r->start] != '\n')
 		return bad_frame(r, 0, "no newline follows the payload");
 	if (!r->more) {
@@ -437,11 +427,13 @@ next_chunk(struct reader *r)
 		settled(r);
 		return 0;
 	}
-	while ((seen = look(r, r->start + 1, true, &s)) == LOOK_PART) {
+	while ((seen = sight_look(&s, r->buf + r->start + 1, buffered(r) - 1, true)) == LOOK_PART) {
 		if (payload_fill(r, s.need) == -1)
 			return -1;
 	}
 	consume(r, 1);
+	if (seen == LOOK_CUT)
+		return cut_before(r, s.bad);
 	if (seen == LOOK_BAD)
 		return bad_frame(r, s.bad, "malformed header");
 	if (!s.frame.continuation) {

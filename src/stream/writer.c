@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "stream/mend.h"
 
 enum {
 	LOCK_MS = 50,                   /* from one try for the lock to the next, at most */
@@ -64,6 +65,7 @@ writer_init(struct writer *w, int fd)
 
 	memset(w, 0, offsetof(struct writer, buf));
 	w->fd = fd;
+	w->look_fd = -1;
 	w->deadline_ns = CLOCK_NEVER;
 	if (fstat(fd, &st) == -1 || (flags = fcntl(fd, F_GETFL)) == -1)
 		return -1;
@@ -98,6 +100,7 @@ lock(struct writer *w)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int command = w->deadline_ns == CLOCK_NEVER ? F_SETLKW : F_SETLK, ms = 1;
+	const uint64_t left_at = w->file_start + w->written;
 	struct stat st;
 	off_t at;
 
@@ -120,7 +123,10 @@ lock(struct writer *w)
 		return -1;
 	}
 	w->file_start = (uint64_t)at;
-	return 0;
+	if (w->file_start == left_at || mend_end(w->fd, &w->look_fd, &w->file_start) == 0)
+		return 0;
+	unlock(w);
+	return -1;
 }
 
 /*
@@ -258,6 +264,8 @@ writer_put(struct writer *w, const struct message *head, const char *data, size_
 	size_t limit = bounded(w) ? PIECE_MAX : WRITER_BUF, head_len;
 	char *to;
 
+	if (w->kind == WRITER_FILE && mend_unlike_header(data, len) < len)
+		return put_large(w, head, data, len);
 	if (len > limit - 1 || len > WRITER_BUF - FRAME_HEADER_MAX - 1)
 		return put_large(w, head, data, len);
 	if (w->used + FRAME_HEADER_MAX + len + 1 > WRITER_BUF && writer_flush(w) == -1)
@@ -311,7 +319,10 @@ writer_begin(struct writer *w, const struct message *head)
 	if (w->head_len == 0)
 		return -1;
 	whole = w->head_len - 1 + digits;
-	w->chunked = !known || (bounded(w) && (head->len >= PIECE_MAX || whole + head->len + 1 > PIECE_MAX));
+	w->chunked = !known || w->kind == WRITER_FILE
+	    || (bounded(w) && (head->len >= PIECE_MAX || whole + head->len + 1 > PIECE_MAX));
+	if (w->chunked && w->kind == WRITER_FILE)
+		whole = w->head_len + 1;
 	if (w->chunked && bounded(w))
 		whole = w->head_len + 2 <= PIECE_MAX ? 0 : FRAME_HEADER_MAX + 1;       /* "M1 0+ ...", a newline */
 	if (whole > FRAME_HEADER_MAX) {
@@ -350,7 +361,7 @@ chunk_room(const struct writer *w)
 	size_t head = (w->head_len > 0 ? w->head_len - 1 : HEAD_LENGTH_END) + CHUNK_DIGITS + 1;
 
 	if (!bounded(w))
-		return CHUNK_MAX;
+		return head <= FRAME_HEADER_MAX ? CHUNK_MAX : 0;
 	return head + 1 < PIECE_MAX ? PIECE_MAX - head - 1 : 0;
 }
 
@@ -384,6 +395,8 @@ writer_data(struct writer *w, const char *data, size_t len)
 		n = chunk_room(w);
 		if (n > len)
 			n = len;
+		if (w->kind == WRITER_FILE)
+			n = mend_unlike_header(data, n);
 		len -= n;
 		if (put_chunk(w, data, n, !known || w->left + len > 0) == -1)
 			return fail(w);
@@ -429,7 +442,7 @@ writer_end(struct writer *w)
 		return fail(w);
 	}
 	if (!w->chunked ? put_bytes(w, "\n", 1) == -1 :
-	    w->left == MESSAGE_LEN_UNKNOWN && put_chunk(w, NULL, 0, false) == -1)
+	    (w->left == MESSAGE_LEN_UNKNOWN || w->head_len > 0) && put_chunk(w, NULL, 0, false) == -1)
 		return fail(w);
 	w->in_message = false;
 	return writer_flush(w);

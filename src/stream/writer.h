@@ -21,6 +21,7 @@ enum { WRITER_BUF = 64 * 1024 };        /* bytes of small frames that are gather
 
 struct writer {
 	int fd;
+	int look_fd;            /* WRITER_FILE: to look at what stands at its end; -1 not opened, or it may not be read */
 	enum writer_kind kind;
 	bool locked;
 	bool in_message;        /* between writer_begin and writer_end */

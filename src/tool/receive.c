@@ -113,6 +113,13 @@ open_output(struct receive *r)
 	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
 }
 
+/* goes_on -- whether what comes behind a message that was cut short is received. */
+static bool
+goes_on(const struct receive *r)
+{
+	return r->follow || r->count == UINT64_MAX;
+}
+
 /* not_received -- report that select_next failed.  Returns the exit status, or -1 to go on. */
 static int
 not_received(struct receive *r)
@@ -132,7 +139,7 @@ not_received(struct receive *r)
 		r->deliver.status = CLI_DATA;
 		r->cut_short = true;
 		/* by rendezvous each message has a stream of its own */
-		return r->count == UINT64_MAX && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
+		return goes_on(r) && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
 		    ? -1 : own_failure(r, CLI_DATA);
 	}
 	errno = err;
@@ -160,7 +167,7 @@ not_delivered(struct receive *r)
 	} else {
 		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
 	}
-	if (err == EBADMSG && r->follow && cut) {
+	if (err == EBADMSG && goes_on(r) && cut) {
 		r->deliver.status = status;
 		r->cut_short = true;
 		return GO_ON;

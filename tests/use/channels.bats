@@ -253,6 +253,90 @@ teardown()
 	[ "$line" = two ]
 }
 
+# sent_behind_each_cut_comes_out LENGTH... -- cut off at each of these, as a sender that was killed leaves it, the file
+# `whole' swallows nothing of what is sent behind it.
+sent_behind_each_cut_comes_out()
+{
+	local cut
+	for cut; do
+		head -c "$cut" whole >record
+		msend -t after record behind
+		msend -t after record it
+		status=0
+		mrecv -a -t after record >out 2>err || status=$?
+		[ "$status $(xargs <out)" = "65 behind it" ] || { echo "cut at $cut: $status"; cat out err; return 1; }
+		[ "$(wc -l <err)" -eq 1 ]
+	done
+}
+
+@test "what a sender that was killed has left of a message in a plain file swallows nothing" {
+	: >whole
+	msend -t before whole one
+	size=$(stat -c %s whole)
+	msend -t cut -H key=a%b whole 'a small one'
+	end=$(stat -c %s whole)
+	sent_behind_each_cut_comes_out $(seq $((size + 1)) 2 $((end - 1)))
+	: >whole
+	pattern 300000 | msend -t cut whole
+	sent_behind_each_cut_comes_out 1 2 3 4 12 20 21 200000 262144 262170 262180 299990 $(($(stat -c %s whole) - 1))
+}
+
+@test "what a sender that was killed has left in a file that is standard output swallows nothing either" {
+	printf 'M1 9 - s\nab' >record
+	msend - behind >>record
+	run -65 mrecv -a record
+	[[ $output == *$'\nbehind' ]]
+	{ printf 'M1 9 - s\nab'; msend - behind; } >record
+	run -65 mrecv -a record
+	[[ $output == *$'\nbehind' ]]
+}
+
+@test "a payload may look like frames, and a cut in it is found all the same" {
+	mkmbox box
+	for i in {1..3}; do
+		pattern 3000 | msend -t inner box
+	done
+	lines 'M1 9 a b' 'M1 99999 a b' | msend -t inner box
+	mrecv -a -F box >frames
+	: >whole
+	msend -t cut whole <frames
+	mrecv whole >out
+	same out frames
+	sent_behind_each_cut_comes_out 100 4000 9000 9040 9080 9110 9120
+	: >whole
+	cat frames frames frames frames frames frames frames frames frames frames | tee in | msend -t cut whole
+	mrecv whole >out
+	same out in
+	sent_behind_each_cut_comes_out 100 4000 9000 9040 9080 9110 9120 66000
+}
+
+@test "a message that is whole stays so, whatever wrote it and whatever it looks like" {
+	for form in 'M1 18 - s\nM1 9 a b\nhello\nit\n\n' 'M1 3+ - s\nabc\nM1 3\ndef\n' 'M1 12 - s\nhello\nM1 10 \n'; do
+		printf "$form" >record
+		mrecv -a record >before
+		msend -t after record behind
+		[ "$(mrecv -a -t after record)" = behind ]
+		mrecv -a -T after record | cmp - before
+	done
+	{ printf 'M1 900000 - s\n'; pattern 900000; printf '\n'; } >record
+	msend -t after record behind
+	[ "$(mrecv -a -t after record)" = behind ]
+}
+
+@test "who follows a plain file, and reads it into commands, goes on behind a message that was cut short" {
+	: >record
+	pattern 300000 | msend -t cut record
+	truncate -s 280000 record
+	for command in '-c 1 copy' '-c 2 copy -- sh -c cat'; do
+		cp record copy
+		in_background mrecv -f $command >out 2>err
+		msend -t after copy behind
+		ended_with 65 "$child"
+		grep -aq 'behind$' out
+		[ "$(wc -l <err)" -eq 1 ]
+	done
+}
+
 @test "-p looks at a plain file, and not at a pipe" {
 	: >record
 	msend record one

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* sight: what stands in a stream of frames where a header line must stand. */
+#ifndef STREAM_SIGHT_H
+#define STREAM_SIGHT_H
+
+#include "frame/frame.h"
+
+enum {
+	SIGHT_FRAME_MIN = 10,           /* bytes of the smallest frame, "M1 0 t s\n\n" */
+	SIGHT_CONTINUATION_MIN = 6,     /* of the smallest continuation, "M1 0\n\n" */
+};
+
+enum look {
+	LOOK_HEAD,
+	LOOK_PART,              /* more must be read first */
+	LOOK_BAD,
+	LOOK_CUT,               /* the message is cut short here: FRAME_CUT, where the header line would be bad */
+};
+
+struct sight {
+	struct frame frame;
+	size_t head_len;        /* LOOK_HEAD: bytes of the header line */
+	size_t bad;             /* LOOK_BAD, LOOK_CUT: offset of the bad byte in the line */
+	uint64_t total;         /* LOOK_HEAD: bytes of the frame */
+	uint64_t need;          /* LOOK_PART: bytes that certainly still come */
+};
+
+/* sight_look -- look at the `have' bytes at line.  cont: a continuation, or the header of the next message. */
+enum look sight_look(struct sight *s, const char *line, size_t have, bool cont);
+
+/* sight_cuts -- how many of the n bytes at p are FRAME_CUT, up to the first that is not. */
+size_t sight_cuts(const char *p, size_t n);
+
+#endif
