@@ -12,6 +12,8 @@
 #include "base/io.h"
 #include "base/splice.h"
 
+#define PAUSE_NS UINT64_C(20000000)     /* an input from which nothing comes for so long pauses */
+
 /* failed -- note what failed, and give up a message begun.  Returns -1, errno as it was. */
 static int
 failed(struct input *in, const char *at, const char *on)
@@ -59,6 +61,30 @@ read_full(struct input *in, struct message *m, size_t n)
 			return -1;
 		have += (size_t)got;
 	}
+	return (ssize_t)have;
+}
+
+/*
+ * read_start -- read_full of standard input, for one payload.  Where the channel passes it on as it comes, it is not kept
+ * back while the input pauses: then there are fewer bytes, and *more says that they may not be all.
+ */
+static ssize_t
+read_start(struct input *in, size_t n, bool *more)
+{
+	/* a message that is too late is not to have gone in part; and a file is not locked while there is nothing to write */
+	const struct sink *s = in->sink;
+	const bool passes = s->timeout_ns == MAILBOX_FOREVER
+	    && (sink_is_mailbox(s) ? sink_hands_over(s) : s->writer->kind != WRITER_FILE);
+	size_t have = 0;
+	ssize_t got;
+
+	do {
+		got = read_some(in->buf + have, n - have);
+		if (got == -1)
+			return -1;
+		have += (size_t)got;
+		*more = got > 0;
+	} while (*more && have < n && !(passes && io_wait(STDIN_FILENO, POLLIN, clock_after(PAUSE_NS)) == -1));
 	return (ssize_t)have;
 }
 
@@ -225,11 +251,12 @@ int
 input_whole(struct input *in)
 {
 	off_t start = start_of(in);
-	ssize_t n = read_full(in, NULL, MAILBOX_INLINE + 1);
+	bool more;
+	ssize_t n = read_start(in, MAILBOX_INLINE + 1, &more);
 
 	if (n == -1)
 		return cannot_read(in);
-	if (n <= MAILBOX_INLINE)
+	if (n <= MAILBOX_INLINE && !more)
 		return put_any(in, in->buf, (size_t)n) == -1 ? -1 : flush(in);
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)

@@ -215,6 +215,28 @@ teardown()
 	same big out
 }
 
+holds()
+{
+	[ "$(<"$1")" = "$2" ]
+}
+
+@test "a payload that comes slowly is received as it comes" {
+	mkmbox -c 0 box
+	mkfifo door side in
+	for way in 'msend - <in | mrecv -' 'msend door <in & exec mrecv door' 'msend box <in & exec mrecv box' \
+	    'msend - <in | mtee -q side & exec mrecv side' 'msend - <in | msend -F - | mrecv -F - | mrecv -'; do
+		exec 5<>in
+		in_background sh -c "exec 5>&-; $way" >out
+		printf abc >&5
+		until_true holds out abc || { echo "$way"; return 1; }
+		printf def >&5
+		until_true holds out abcdef
+		exec 5>&-
+		status_of "$child"
+		[ "$status $(<out)" = '0 abcdef' ]
+	done
+}
+
 # ---- plain files ----
 
 @test "msend appends to a plain file, and mrecv reads it from its start" {
