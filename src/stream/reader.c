@@ -18,6 +18,7 @@
 #include <sys/file.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "stream/sight.h"
 
@@ -243,6 +244,7 @@ settle(struct reader *r)
 	bool cont = false;
 	uint64_t need;
 	ssize_t got;
+	int err;
 
 	while (at < r->end || cont) {
 		enum scan seen = scan(r, &at, &cont, &need);
@@ -258,8 +260,10 @@ settle(struct reader *r)
 		got = fill(r, need);            /* moves nothing: start is 0 */
 		if (got == 0)
 			break;                  /* reader_next finds it cut short when it gets there */
-		if (got == -1)
-			return errno == ETIMEDOUT && reader_buffered(r) ? 0 : -1;
+		if (got == -1) {
+			err = errno;
+			return err == ETIMEDOUT && reader_buffered(r) ? 0 : fail_with(err);
+		}
 	}
 	unlock(r);
 	return 0;
