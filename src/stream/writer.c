@@ -111,7 +111,12 @@ lock(struct writer *w)
 			break;          /* a terminal, a socket: nothing that another writer could lock either */
 		if (errno == EINTR && !io_stop)
 			continue;
-		if ((errno != EAGAIN && errno != EACCES) || io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
+		/* processes that wait for each other's locks, it says; ours holds no other, or it will be let go */
+		if (errno == EDEADLK)
+			command = F_SETLK;
+		if (errno == EACCES || errno == EDEADLK)
+			errno = EAGAIN;
+		if (errno != EAGAIN || io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
 			return -1;
 	}
 	w->locked = true;

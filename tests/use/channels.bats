@@ -467,3 +467,14 @@ sent_behind_each_cut_comes_out()
 	exec 6>&-
 	[ "$(grep -c '^poll' trace)" -lt 100 ]
 }
+
+@test "a lock that the kernel takes for a deadlock is waited for, and no message is lost" {
+	needs_strace
+	local nth
+	: >file
+	strace -qq -o log -e trace=fcntl msend file one
+	nth=$(grep -n -m 1 F_SETLKW log)
+	strace -qq -o log -e trace=fcntl -e inject=fcntl:error=EDEADLK:when="${nth%%:*}" msend file two
+	grep -q 'F_SETLKW.*EDEADLK' log
+	[ "$(mrecv -a file)" = $'one\ntwo' ]
+}
