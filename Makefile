@@ -24,8 +24,8 @@ VERSION = 0.1.0
 ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
 	mailbox channel deliver tool
 base = bytes.h fail.h alarm bootid clock hash io json memory nofile num outbuf process reclock safefile splice users
-frame = filter frame message
-stream = mend open reader sight splice_fan splice_in splice_out writer
+frame = filter frame message tmpfile
+stream = drain mend open reader sight splice_fan splice_in splice_out writer
 mailbox/disk = batch ctl damage dropdir seg wakefifo want
 mailbox/box = audit compact create.c mbox piece recover txn
 mailbox/wait = backlog listen wait wake
@@ -34,8 +34,8 @@ mailbox/send = append completion groupsync handover newest spool
 mailbox/recv = claim inflight.c redeliver search verify
 mailbox/drop = address put queue take
 mailbox = mailbox.h mode.h receiver.c sender.c
-channel = fan inlet input select sink
-deliver = command deliver feed job jobs output render reply replybox tmpfile
+channel = fan inlet input select serve sink
+deliver = command deliver feed job jobs output render reply replybox
 tool = args cli header rates receive show
 
 MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))

@@ -11,15 +11,19 @@
 #ifdef __linux__
 
 size_t
-splice_widen(int fd)
+splice_size(int fd)
 {
 	int size = fcntl(fd, F_GETPIPE_SZ);
 
-	if (size == -1)
-		return 0;
-	if (size < SPLICE_PIPE && fcntl(fd, F_SETPIPE_SZ, SPLICE_PIPE) != -1)
-		return SPLICE_PIPE;
-	return (size_t)size;
+	return size == -1 ? 0 : (size_t)size;
+}
+
+size_t
+splice_widen(int fd)
+{
+	size_t size = splice_size(fd);
+
+	return size > 0 && size < SPLICE_PIPE && fcntl(fd, F_SETPIPE_SZ, SPLICE_PIPE) != -1 ? SPLICE_PIPE : size;
 }
 
 /* impossible -- have errno be EINVAL where it says that two descriptors do not go together.  Returns -1. */
@@ -50,18 +54,38 @@ splice_tee(int in, int out, size_t n)
 	return moved == -1 ? impossible() : moved;
 }
 
-ssize_t
-splice_move(int in, off_t *at, int out, size_t n)
+/* move -- splice_move, with what else splice(2) is to heed. */
+static ssize_t
+move(int in, off_t *at, int out, size_t n, unsigned flags)
 {
 	ssize_t moved;
 
 	do
-		moved = splice(in, at, out, NULL, n, SPLICE_F_MOVE);
+		moved = splice(in, at, out, NULL, n, SPLICE_F_MOVE | flags);
 	while (moved == -1 && errno == EINTR && !io_stop);
 	return moved == -1 ? impossible() : moved;
 }
 
+ssize_t
+splice_move(int in, off_t *at, int out, size_t n)
+{
+	return move(in, at, out, n, 0);
+}
+
+ssize_t
+splice_move_now(int in, int out, size_t n)
+{
+	return move(in, NULL, out, n, SPLICE_F_NONBLOCK);
+}
+
 #else
+
+size_t
+splice_size(int fd)
+{
+	(void)fd;
+	return 0;
+}
 
 size_t
 splice_widen(int fd)
@@ -92,6 +116,12 @@ splice_move(int in, off_t *at, int out, size_t n)
 	(void)in, (void)at, (void)out, (void)n;
 	errno = EINVAL;
 	return -1;
+}
+
+ssize_t
+splice_move_now(int in, int out, size_t n)
+{
+	return splice_move(in, NULL, out, n);
 }
 
 #endif

@@ -18,6 +18,9 @@ enum { SPLICE_PIPE = 1 << 20 };           /* bytes that a pipe should hold, wher
 /* splice_widen -- let a pipe hold SPLICE_PIPE bytes, if it may.  Returns how many it holds; 0: it is no pipe. */
 size_t splice_widen(int fd);
 
+/* splice_size -- how many bytes a pipe holds; 0: it is no pipe, or that cannot be told. */
+size_t splice_size(int fd);
+
 /* splice_pipe -- make a pipe, close-on-exec: ends[0] to read.  n: bytes that it holds, 0 any.  Returns 0, or -1. */
 int splice_pipe(int ends[2], size_t n);
 
@@ -30,7 +33,9 @@ ssize_t splice_tee(int in, int out, size_t n);
  * splice_move -- up to n bytes from in to out, one of them a pipe, by reference: they are whoever's they were.
  * Waits for the first of them.  at: where they stand in a file, which is raised; NULL: in is a pipe.
  * Returns how many, 0 at the end of in, or -1 with errno of splice(2).
+ * splice_move_now -- between two pipes, without a wait: EAGAIN.
  */
 ssize_t splice_move(int in, off_t *at, int out, size_t n);
+ssize_t splice_move_now(int in, int out, size_t n);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * fan: see fan.h.
  *
- * Nothing stays gathered while a channel makes us wait: what there is for the others goes out first, as far as they
- * have room.  A crash loses what was gathered, and leaves of a large message what its sinks leave.
+ * Nothing stays gathered while a channel makes us wait, and none is waited for alone (serve.h).  A crash loses what was
+ * gathered, and leaves of a large message what its sinks leave.
  */
 #include "channel/fan.h"
 
@@ -81,24 +81,23 @@ flush_now(struct fan *f, struct fan_channel *c)
 	}
 }
 
+/* todo -- have something be done in a channel, by serve. */
 static void
-flush_mailboxes(struct fan *f)
+todo(struct fan *f, const struct fan_channel *c, enum serve_stage stage)
 {
-	for EACH(f, c)
-		if (is_mailbox(c))
-			flush_now(f, c);
+	f->serve.list[c - f->channels].stage = stage;
 }
 
 void
 fan_flush(struct fan *f)
 {
-	flush_mailboxes(f);
-	for (int mailboxes = 0; mailboxes <= 1; mailboxes++)
-		for EACH(f, c) {
-			c->sink.timeout_ns = MAILBOX_FOREVER;
-			if (!c->dead && is_mailbox(c) == mailboxes && sink_flush(&c->sink) == -1)
-				leave_out(f, c);
-		}
+	for EACH(f, c) {
+		if (f->nonblock && is_mailbox(c))
+			flush_now(f, c);
+		if (!c->dead)
+			todo(f, c, SERVE_FLUSH);
+	}
+	serve_all(&f->serve);
 	f->gathered = 0;
 }
 
@@ -118,15 +117,19 @@ offer(struct fan *f, struct fan_channel *c, const struct message *m, uint64_t ti
 	return false;
 }
 
-/* put -- send a channel a message, which may be gathered. */
+/* put -- send a channel a message, which is gathered there, or is to be served if that makes us wait. */
 static void
-put(struct fan *f, struct fan_channel *c, const struct message *m)
+put(struct fan *f, struct fan_channel *c, const struct message *m, bool gather)
 {
 	int r;
 
 	if (f->nonblock && !sink_keeps(&c->sink) && !c->is_out) {
 		if (!offer(f, c, m, MAILBOX_NOT_AT_ALL))
 			miss(c);
+		return;
+	}
+	if (sink_hands_over(&c->sink) || (!sink_is_mailbox(&c->sink) && !gather)) {
+		todo(f, c, SERVE_BEGIN);
 		return;
 	}
 	c->sink.timeout_ns = is_mailbox(c) ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
@@ -175,19 +178,27 @@ deal(struct fan *f, const struct message *m)
 static void
 copy_small(struct fan *f, const struct message *m, size_t cost)
 {
+	bool gather = cost <= f->gather_max, serve = !gather;
+
 	if (f->gathered + cost > f->gather_max)
 		fan_flush(f);
 	f->gathered += cost;
+	for (int kept = 1; kept >= 0; kept--)
+		for EACH(f, c) {
+			if (c->wanted && sink_keeps(&c->sink) == kept && (!f->one || c->is_out))
+				put(f, c, m, gather);
+			serve = serve || sink_hands_over(&c->sink);
+		}
+	if (serve) {
+		serve_message(&f->serve, m, false, m->data, (size_t)m->len);
+		for EACH(f, c)
+			if (!c->dead && f->serve.list[c - f->channels].stage == SERVE_NOTHING)
+				todo(f, c, SERVE_FLUSH);
+		serve_all(&f->serve);
+		f->gathered = 0;
+	}
 	if (f->one)
 		deal(f, m);
-	for EACH(f, c)
-		if (c->wanted && !f->one && is_mailbox(c))
-			put(f, c, m);
-	if (cost > f->gather_max)
-		flush_mailboxes(f);
-	for EACH(f, c)
-		if (c->wanted && !is_mailbox(c) && (!f->one || c->is_out))
-			put(f, c, m);
 }
 
 /* ---- large messages ---- */
@@ -222,7 +233,7 @@ static void
 choose(struct fan *f, const struct message *m)
 {
 	struct fan_channel *chosen = NULL;
-	uint64_t least = m->len == MESSAGE_LEN_UNKNOWN ? FAN_PIECE : m->len, most, room;
+	uint64_t least = m->len == MESSAGE_LEN_UNKNOWN ? SERVE_PIECE : m->len, most, room;
 	bool left = true;
 	int ms = 50;
 
@@ -271,9 +282,10 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 {
 	bool hurry = f->nonblock && !f->one && !c->is_out && !sink_keeps(&c->sink);
 
-	if (c->begun) {
+	c->leader = NULL;
+	if (c->begun || (!sink_keeps(&c->sink) && !hurry)) {
+		todo(f, c, c->begun ? SERVE_BODY : SERVE_BEGIN);
 		c->begun = false;
-		c->leader = NULL;
 		return;
 	}
 	c->leader = leader_of(f, c);
@@ -284,57 +296,79 @@ begin(struct fan *f, struct fan_channel *c, const struct message *m)
 			miss(c);
 		else
 			leave_out(f, c);
-	} else if (hurry && !is_mailbox(c) && room_in(f, c, m) < (m->len == MESSAGE_LEN_UNKNOWN ? FAN_PIECE : m->len)) {
+	} else if (hurry && !is_mailbox(c) && room_in(f, c, m) < (m->len == MESSAGE_LEN_UNKNOWN ? SERVE_PIECE : m->len)) {
 		sink_abort(&c->sink);
 		miss(c);
 	}
-	c->sink.timeout_ns = MAILBOX_FOREVER;
+	if (c->wanted && c->leader == NULL)
+		todo(f, c, SERVE_BODY);
 }
 
-/* give_up -- leave out a channel that failed with err in a large message, and those that were to share its file. */
+/* give_up -- called by serve: leave out a channel that failed, and those that were to share its file. */
 static void
-give_up(struct fan *f, struct fan_channel *c, int err)
+give_up(void *user, unsigned i)
 {
+	struct fan *f = user;
+	struct fan_channel *c = &f->channels[i];
+	int err = errno;
+
 	sink_abort(&c->sink);
+	spread_close(&f->spread[i]);
 	for EACH(f, d) {
-		if (d->wanted && (d == c || d->leader == c)) {
+		if (d == c || (d->wanted && d->leader == c)) {
+			todo(f, d, SERVE_NOTHING);
 			errno = err;
 			leave_out(f, d);
 		}
 	}
 }
 
-/* by_reference -- a large message to channels that are all pipes, nothing of it copied.  Returns as spread_message. */
+/*
+ * by_reference -- a large message to channels that are all pipes, nothing of it copied, as long as none makes us wait.
+ * Returns as spread_message.
+ */
 static int
 by_reference(struct fan *f, struct message *m)
 {
 	unsigned n = 0;
 	int r, err;
 
+	/* that waits until a FIFO is empty, and here none has to be */
+	if (f->nonblock)
+		return 0;
 	for EACH(f, c) {
-		if (c->wanted && sink_is_mailbox(&c->sink))
+		if (c->wanted && (sink_is_mailbox(&c->sink) || f->serve.list[n].stage != SERVE_BODY))
 			return 0;
 		f->spread[n++].writer = c->wanted ? c->sink.writer : NULL;
 	}
-	r = spread_message(f->spread, n, m);
+	r = spread_message(f->spread, n, m, f->serve.patience_ns, &f->serve.total);
 	err = errno;
-	for (unsigned i = 0; i < n; i++)
-		if (f->spread[i].writer != NULL && f->spread[i].failed != 0)
-			give_up(f, &f->channels[i], f->spread[i].failed);
+	f->serve.data_at = f->serve.total;
+	for (unsigned i = 0; i < n; i++) {
+		f->serve.list[i].at = f->serve.total;
+		errno = f->spread[i].failed;
+		if (f->spread[i].writer != NULL && errno != 0)
+			give_up(f, i);
+	}
 	errno = err;
 	return r;
 }
 
-/* end -- end a large message in a channel. */
+/* end -- have a large message end in a channel. */
 static void
 end(struct fan *f, struct fan_channel *c)
 {
 	bool hurry = f->nonblock && !f->one && sink_keeps(&c->sink);
 
 	c->sink.timeout_ns = hurry ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER;
-	if (sink_end(&c->sink) == -1) {
+	if (c->leader != NULL && sink_share(&c->sink, &c->leader->sink) == -1)
+		leave_out(f, c);
+	c->leader = NULL;
+	if (c->wanted && sink_keeps(&c->sink))
+		todo(f, c, hurry ? SERVE_NOTHING : SERVE_END);
+	if (c->wanted && hurry && sink_end(&c->sink) == -1) {
 		sink_abort(&c->sink);
-		if (hurry && is_full(f))
+		if (is_full(f))
 			miss(c);
 		else
 			leave_out(f, c);
@@ -346,41 +380,41 @@ end(struct fan *f, struct fan_channel *c)
 static void
 abort_all(struct fan *f)
 {
-	for EACH(f, c)
+	for EACH(f, c) {
+		todo(f, c, SERVE_NOTHING);
+		spread_close(&f->spread[c - f->channels]);
 		if (c->wanted && c->leader == NULL)
 			sink_abort(&c->sink);
+	}
 }
 
 /* copy_large -- send a message in pieces, to all channels at once.  Returns as fan_copy. */
 static int
 copy_large(struct fan *f, struct message *m)
 {
-	ssize_t n;
+	int r;
 
 	fan_flush(f);
 	if (f->one)
 		choose(f, m);
+	serve_message(&f->serve, m, true, NULL, 0);
 	for EACH(f, c)
 		if (c->wanted)
 			begin(f, c, m);
-	n = by_reference(f, m);
-	while (n != -1 && (n = message_read(m, f->piece, FAN_PIECE)) > 0)
-		for EACH(f, c)
-			if (c->wanted && c->leader == NULL && sink_data(&c->sink, f->piece, (size_t)n) == -1)
-				give_up(f, c, errno);
-	if (n == -1) {
+	serve_begin(&f->serve);
+	r = by_reference(f, m);
+	if (r == 0)
+		r = serve_read(&f->serve, m);
+	if (r == -1) {
 		abort_all(f);
 		return -1;
 	}
-	for EACH(f, c)
-		if (c->wanted && c->leader != NULL && sink_share(&c->sink, &c->leader->sink) == -1)
-			leave_out(f, c);
-	/* channels with room do not wait for those without */
-	for (int later = 0; later <= 1; later++)
+	/* a file that is shared is whole until its own mailbox has it */
+	for (int leaders = 0; leaders <= 1; leaders++)
 		for EACH(f, c)
-			if (c->wanted && (later || !sink_keeps(&c->sink)
-			    || room_in(f, c, m) >= sender_length(&c->sink.sender)))
+			if (c->wanted && (c->leader == NULL) == leaders)
 				end(f, c);
+	serve_all(&f->serve);
 	return 0;
 }
 
@@ -411,7 +445,9 @@ fan_init(struct fan *f, unsigned n)
 	f->gather_max = SIZE_MAX / 2;
 	f->channels = calloc(n, sizeof *f->channels);
 	f->spread = calloc(n, sizeof *f->spread);
-	return f->channels == NULL || f->spread == NULL ? -1 : 0;
+	f->serve.failed = give_up;
+	f->serve.user = f;
+	return f->channels == NULL || f->spread == NULL ? -1 : serve_init(&f->serve, n);
 }
 
 int
@@ -429,6 +465,11 @@ fan_open(struct fan *f, const char *name, const char *path, bool truncate, unsig
 	if (sink_open(&c->sink, name, path, truncate, f->nonblock ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER) == -1)
 		return -1;
 	c->st = st;
+	f->spread[f->n] = (struct spread){ .in = -1, .out = -1 };
+	f->serve.list[f->n] = (struct served){
+		.sink = &c->sink, .spread = &f->spread[f->n], .dev = st.st_dev, .ino = st.st_ino,
+	};
+	f->serve.n = f->n + 1;
 	if (!is_mailbox(c)) {
 		f->streams = true;
 		if (f->gather_max > GATHER)

@@ -10,11 +10,7 @@
 
 #include <sys/stat.h>
 
-#include "channel/sink.h"
-#include "frame/message.h"
-#include "stream/splice_fan.h"
-
-enum { FAN_PIECE = 64 * 1024 };         /* bytes of a large message read at a time */
+#include "channel/serve.h"
 
 struct fan_channel {
 	struct sink sink;
@@ -36,10 +32,10 @@ struct fan {
 	mailbox_tell *locked;           /* for each mailbox; may be NULL */
 	struct fan_channel *channels;   /* each once, whatever names lead to it */
 	struct spread *spread;          /* for each of them, in a large message that goes by reference */
+	struct serve serve;             /* what each of them is still to get */
 	unsigned n;
 	bool streams;                   /* not all of them are mailboxes */
 	size_t gather_max, gathered;    /* bytes of frames */
-	char piece[FAN_PIECE];
 };
 
 /* fan_init -- for at most n channels.  Returns 0, or -1 with ENOMEM. */
@@ -55,7 +51,7 @@ int fan_open(struct fan *f, const char *name, const char *path, bool truncate, u
 /* fan_copy -- send a message to the channels that are wanted.  Returns 0, or -1: it could not be read, none has it. */
 int fan_copy(struct fan *f, struct message *m);
 
-/* fan_flush -- send all that is gathered, last to the channels that make us wait. */
+/* fan_flush -- send all that is gathered, to each channel as it takes it. */
 void fan_flush(struct fan *f);
 
 /* fan_any_left -- whether there is still a channel that has not failed. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "stream/drain.h"
 #include "stream/splice_in.h"
 
 /* sender -- the mailbox's sender, with the sink's timeout. */
@@ -26,7 +27,9 @@ sender(struct sink *s)
 static struct writer *
 writer(struct sink *s)
 {
-	s->writer->deadline_ns = s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->timeout_ns);
+	s->writer->ask = s->timeout_ns == MAILBOX_ASK;
+	s->writer->deadline_ns = s->writer->ask ? CLOCK_NEVER : s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() :
+	    clock_after(s->timeout_ns);
 	return s->writer;
 }
 
@@ -91,6 +94,42 @@ int
 sink_data(struct sink *s, const char *data, size_t len)
 {
 	return sink_is_mailbox(s) ? sender_data(sender(s), data, len) : writer_data(writer(s), data, len);
+}
+
+ssize_t
+sink_give(struct sink *s, const char *data, size_t len)
+{
+	struct writer *w;
+
+	if (sink_is_mailbox(s))
+		return sender_give(sender(s), data, len);
+	w = writer(s);
+	if (writer_flush(w) == -1)
+		return -1;
+	if (len > writer_room(w))
+		len = writer_room(w);
+	return writer_data(w, data, len) == -1 ? -1 : (ssize_t)len;
+}
+
+int
+sink_again(struct sink *s, const struct message *head)
+{
+	return sender_again(sender(s), head);
+}
+
+bool
+sink_asked(const struct sink *s, struct pollfd p[2])
+{
+	p[0] = p[1] = (struct pollfd){ .fd = -1 };
+	if (!sink_is_mailbox(s)) {
+		p[0].events = writer_events(s->writer);
+		p[0].fd = p[0].events != 0 ? s->fd : -1;
+		return p[0].fd != -1;
+	}
+	p[0].fd = sender_wake_fd(&s->sender);
+	p[0].events = POLLIN;
+	p[1].fd = sender_give_fd(&s->sender, &p[1].events);
+	return p[0].fd != -1 || p[1].events != 0;
 }
 
 int
@@ -200,7 +239,7 @@ sink_close(struct sink *s)
 		sender_close(&s->sender);
 	if (sink_is_mailbox(s) || s->fd == -1)
 		return 0;
-	r = writer_drain(writer(s), &s->unread);
+	r = drain_writer(writer(s), &s->unread);
 	io_close(s->fd);
 	s->fd = -1;
 	return r;

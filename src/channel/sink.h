@@ -9,6 +9,8 @@
 #ifndef CHANNEL_SINK_H
 #define CHANNEL_SINK_H
 
+#include <poll.h>
+
 #include "frame/message.h"
 #include "mailbox/mailbox.h"
 #include "stream/open.h"
@@ -18,7 +20,7 @@
 struct sink {
 	const char *name;               /* as the user typed it */
 	enum channel_kind kind;
-	uint64_t timeout_ns;            /* how long a message may wait for room: MAILBOX_FOREVER, MAILBOX_NOT_AT_ALL */
+	uint64_t timeout_ns;            /* how long a message may wait for room: MAILBOX_FOREVER, _NOT_AT_ALL, _ASK */
 	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
 	struct sender sender;           /* of a mailbox */
 	struct writer *writer;          /* of a stream, */
@@ -68,6 +70,18 @@ void sink_drop(struct sink *s);
  * Returns as sink_put; after a failure nothing of the message is gathered or begun.
  */
 int sink_message(struct sink *s, struct message *m);
+
+/*
+ * sink_give -- with the timeout MAILBOX_ASK, in place of sink_data: as much of the bytes as the channel takes now.
+ * Then sink_begin, sink_end and sink_flush too return -1 with EAGAIN where they would wait: the same call again goes on.
+ * sink_give returns how many, or -1 as sink_data, with EAGAIN where that is none, or what went before is not taken yet.
+ * sink_again -- sender_again, in a mailbox that hands over.
+ * sink_asked -- what poll(2) is to look for while a call is to be made again, in p[0] and p[1]; fds may be -1.
+ * Returns whether that tells all: else look again soon.
+ */
+ssize_t sink_give(struct sink *s, const char *data, size_t len);
+int sink_again(struct sink *s, const struct message *head);
+bool sink_asked(const struct sink *s, struct pollfd p[2]);
 
 /* sink_begin, sink_data, sink_end -- send one message of any length, in pieces. */
 int sink_begin(struct sink *s, const struct message *head);

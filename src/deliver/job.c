@@ -8,7 +8,7 @@
 
 #include "base/io.h"
 #include "deliver/command.h"
-#include "deliver/tmpfile.h"
+#include "frame/tmpfile.h"
 
 /* ---- in flight ---- */
 

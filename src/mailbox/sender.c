@@ -116,6 +116,8 @@ sender_close(struct sender *s)
 static uint64_t
 deadline(const struct sender *s)
 {
+	if (s->timeout_ns == MAILBOX_ASK)
+		return APPEND_ASK;
 	return s->timeout_ns == MAILBOX_NOT_AT_ALL ? APPEND_NOW : clock_after(s->timeout_ns);
 }
 
@@ -123,8 +125,17 @@ deadline(const struct sender *s)
 static struct writer *
 writer(struct sender *s)
 {
-	s->in->writer->deadline_ns = s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() : clock_after(s->timeout_ns);
+	s->in->writer->deadline_ns = s->timeout_ns == MAILBOX_NOT_AT_ALL ? clock_mono_ns() :
+	    s->timeout_ns == MAILBOX_ASK ? CLOCK_NEVER : clock_after(s->timeout_ns);
 	return s->in->writer;
+}
+
+/* handover -- a handover, and what it writes with, that wait or not as the timeout says. */
+static struct handover *
+handover(struct sender *s)
+{
+	s->in->handover.ask = s->in->writer->ask = s->timeout_ns == MAILBOX_ASK;
+	return &s->in->handover;
 }
 
 /* ---- messages in memory ---- */
@@ -260,7 +271,7 @@ sender_begin(struct sender *s, const struct message *head)
 
 	if (s->kind == SENDER_SENDS_ONLY)
 		return put_begin(&in->put, writer(s), head);
-	if (sender_head(s, head) == -1)
+	if (!in->handover.asked && sender_head(s, head) == -1)
 		return -1;
 	if (s->kind == SENDER_KEEPS)
 		return spool(s);
@@ -268,7 +279,7 @@ sender_begin(struct sender *s, const struct message *head)
 	/* with sync the time is for all of it */
 	in->handover.end_ns = s->sync && s->timeout_ns != MAILBOX_FOREVER ? clock_after(s->timeout_ns) : s->end_ns;
 	in->handover.while_served = s->while_served;
-	return handover_begin(&in->handover, &in->batch, head, deadline(s));
+	return handover_begin(handover(s), &in->batch, head, deadline(s));
 }
 
 int
@@ -277,7 +288,7 @@ sender_data(struct sender *s, const char *data, size_t len)
 	struct sending *in = s->in;
 
 	if (s->kind == SENDER_HANDS_OVER)
-		return handover_data(&in->handover, data, len);
+		return handover_data(handover(s), data, len);
 	if (s->kind == SENDER_SENDS_ONLY)
 		return writer_data(writer(s), data, len);
 	if (io_pwrite(in->fd, data, len, in->spooled) == -1)
@@ -285,6 +296,21 @@ sender_data(struct sender *s, const char *data, size_t len)
 	in->spooled += len;
 	hash_add(&in->sum, data, len);
 	return 0;
+}
+
+ssize_t
+sender_give(struct sender *s, const char *data, size_t len)
+{
+	struct handover *t;
+
+	if (s->kind == SENDER_HANDS_OVER) {
+		t = handover(s);
+		if (handover_push(t) == -1)
+			return -1;
+		if (!t->done && t->fd != -1 && len > writer_room(s->in->writer))
+			len = writer_room(s->in->writer);
+	}
+	return len > 0 && sender_data(s, data, len) == -1 ? -1 : (ssize_t)len;
 }
 
 int
@@ -326,10 +352,12 @@ sender_end(struct sender *s)
 	if (s->kind == SENDER_SENDS_ONLY)
 		return put_end(&in->put, writer(s));
 	if (s->kind == SENDER_HANDS_OVER) {
-		r = handover_end(&in->handover);
+		r = handover_end(handover(s));
 	} else {
-		in->fd = -1;
 		r = append_big(&in->append, &in->batch, fd, in->spooled, hash_end(&in->sum), deadline(s));
+		if (r == -1 && errno == EAGAIN && s->timeout_ns == MAILBOX_ASK)
+			return -1;
+		in->fd = -1;
 		batch_clear(&in->batch);
 	}
 	if (r == 0)
@@ -340,7 +368,7 @@ sender_end(struct sender *s)
 int
 sender_again(struct sender *s, const struct message *head)
 {
-	return handover_again(&s->in->handover, head);
+	return handover_again(handover(s), head);
 }
 
 void
@@ -360,6 +388,21 @@ sender_abort(struct sender *s)
 }
 
 /* ---- how it stands ---- */
+
+int
+sender_wake_fd(const struct sender *s)
+{
+	return s->in->m.waiter.fifo_fd;
+}
+
+int
+sender_give_fd(const struct sender *s, short *events)
+{
+	const struct handover *t = &s->in->handover;
+
+	*events = s->kind == SENDER_HANDS_OVER && !t->asked && t->fd != -1 ? writer_events(s->in->writer) : 0;
+	return s->kind == SENDER_HANDS_OVER && !t->asked ? t->fd : -1;
+}
 
 uint64_t
 sender_length(const struct sender *s)

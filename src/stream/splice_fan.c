@@ -5,31 +5,28 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "stream/drain.h"
 #include "stream/splice_out.h"
 
 enum {
 	PAGE = 4096,                    /* what one slot of a pipe holds, at most */
 	SLOTS_MIN = 8,                  /* smaller pipes are not worth it */
-	NAP_NS = 50 * 1000,             /* the first look whether a pipe is empty, */
-	NAP_MAX_NS = 1000 * 1000 * 1000,        /* and the longest time to the next */
 };
 
-static void
-close_pipes(struct spread *to, unsigned n)
+void
+spread_close(struct spread *s)
 {
-	for (unsigned i = 0; i < n; i++) {
-		if (to[i].in != -1)
-			close(to[i].in);
-		if (to[i].out != -1)
-			close(to[i].out);
-		to[i].in = to[i].out = -1;
-	}
+	if (s->in != -1)
+		close(s->in);
+	if (s->out != -1)
+		close(s->out);
+	s->in = s->out = -1;
+	s->left = 0;
 }
 
 /*
@@ -42,7 +39,7 @@ open_pipes(struct spread *to, unsigned n)
 	int ends[2];
 
 	for (unsigned i = 0; i < n; i++)
-		to[i].in = to[i].out = -1;
+		to[i] = (struct spread){ .writer = to[i].writer, .in = -1, .out = -1 };
 	for (unsigned i = 0; i < n; i++) {
 		if (to[i].writer == NULL)
 			continue;
@@ -58,36 +55,30 @@ open_pipes(struct spread *to, unsigned n)
 	return least >= (size_t)SLOTS_MIN * PAGE ? least : 0;
 }
 
-/*
- * await_empty -- sleep until all of a FIFO has been read; nobody else writes to it, for its writers' lock is ours.
- * There is no event for that, so it is looked for, sooner at first.  Returns 0, or -1: EPIPE, EINTR.
- */
-static int
-await_empty(int fd)
+int
+spread_rest(struct spread *s, uint64_t deadline_ns)
 {
-	struct pollfd p = { .fd = fd };
-	long nap_ns = NAP_NS;
-	struct timespec t;
-	int unread;
+	struct writer *w = s->writer;
+	uint64_t unread;
+	ssize_t moved;
 
-	while (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0) {
-		t = (struct timespec){ nap_ns / NAP_MAX_NS, nap_ns % NAP_MAX_NS };
-		if (ppoll(&p, 1, &t, NULL) == 1) {
-			errno = EPIPE;
+	/* nobody else writes to it, for its writers' lock is ours */
+	if (s->left > 0 && w->kind == WRITER_FIFO && drain_wait(w->fd, deadline_ns, &unread) == -1)
+		return -1;
+	for (; s->left > 0; s->left -= (size_t)moved) {
+		moved = splice_move_now(s->out, w->fd, s->left);
+		if (moved == -1 && errno == EAGAIN && io_wait(w->fd, POLLOUT, deadline_ns) != -1)
+			moved = 0;
+		if (moved == -1)
 			return -1;
-		}
-		if (io_stop) {
-			errno = EINTR;
-			return -1;
-		}
-		nap_ns = nap_ns * 2 < NAP_MAX_NS ? nap_ns * 2 : NAP_MAX_NS;
+		w->written += (size_t)moved;
 	}
 	return 0;
 }
 
 /* give -- the n bytes that stand in the pipe `from` to one channel.  last: they are not needed any more. */
 static int
-give(struct spread *s, int from, size_t n, bool last)
+give(struct spread *s, int from, size_t n, bool last, uint64_t patience_ns)
 {
 	struct writer *w = s->writer;
 	char head[FRAME_HEADER_MAX];
@@ -106,22 +97,16 @@ give(struct spread *s, int from, size_t n, bool last)
 	}
 	if (newline && io_write(s->in, "\n", 1) == -1)
 		return -1;
-	if (w->kind == WRITER_FIFO && await_empty(w->fd) == -1)
-		return -1;
-	for (; all > 0; all -= (size_t)moved) {
-		moved = splice_move(s->out, NULL, w->fd, all);
-		if (moved <= 0)
-			return -1;
-		w->written += (size_t)moved;
-	}
-	return 0;
+	s->left = all;
+	return spread_rest(s, clock_after(patience_ns)) == 0 || errno == ETIMEDOUT ? 0 : -1;
 }
 
-/* give_all -- n bytes to every channel that has not failed.  Returns how many those are. */
+/* give_all -- n bytes to every channel that has not failed.  Returns how many of those have taken them all. */
 static unsigned
-give_all(struct spread *to, unsigned n, int from, size_t len)
+give_all(struct spread *to, unsigned n, int from, size_t len, uint64_t patience_ns)
 {
 	unsigned left = 0, last = 0;
+	bool slow = false;
 
 	for (unsigned i = 0; i < n; i++)
 		if (to[i].writer != NULL && to[i].failed == 0)
@@ -129,12 +114,14 @@ give_all(struct spread *to, unsigned n, int from, size_t len)
 	for (unsigned i = 0; i < n; i++) {
 		if (to[i].writer == NULL || to[i].failed != 0)
 			continue;
-		if (give(&to[i], from, len, i == last) == -1)
+		if (give(&to[i], from, len, i == last, patience_ns) == -1)
 			to[i].failed = errno;
+		else if (to[i].left > 0)
+			slow = true;
 		else
 			left++;
 	}
-	return left;
+	return slow ? 0 : left;
 }
 
 /* drop -- empty a pipe of what a channel that failed has left in it.  Returns 0, or -1. */
@@ -151,29 +138,31 @@ drop(int from)
 }
 
 int
-spread_message(struct spread *to, unsigned n, struct message *m)
+spread_message(struct spread *to, unsigned n, struct message *m, uint64_t patience_ns, uint64_t *sent)
 {
 	size_t room = open_pipes(to, n);
 	int ends[2] = { -1, -1 }, r = 0, err;
 	ssize_t got;
 
-	for (unsigned i = 0; i < n; i++)
-		to[i].failed = 0;
 	/* half of the others: with header and newline it fits into each of them, however its bytes lie in their pages */
 	if (m->reader != NULL)
 		splice_widen(m->reader->fd);
 	if (room > 0 && splice_pipe(ends, room / 2) == 0) {
-		while ((got = pump_some(m, ends[1], room / 2)) > 0)
-			if (give_all(to, n, ends[0], (size_t)got) == 0 || drop(ends[0]) == -1)
+		while ((got = pump_some(m, ends[1], room / 2)) > 0) {
+			*sent += (uint64_t)got;
+			if (give_all(to, n, ends[0], (size_t)got, patience_ns) == 0 || drop(ends[0]) == -1)
 				break;
-		r = got == -1 ? -1 : 1;
+		}
+		r = got == -1 ? -1 : got == 0;
 	}
 	err = errno;
 	if (ends[0] != -1) {
 		close(ends[0]);
 		close(ends[1]);
 	}
-	close_pipes(to, n);
+	for (unsigned i = 0; i < n; i++)
+		if (to[i].left == 0 || to[i].failed != 0)
+			spread_close(&to[i]);
 	errno = err;
 	return r;
 }

@@ -16,12 +16,24 @@ struct spread {
 	struct writer *writer;          /* NULL: none; not to be looked at */
 	int failed;                     /* errno of what failed; the others went on without it */
 	int in, out;                    /* our pipe's ends */
+	size_t left;                    /* bytes in it that the channel has not taken yet: spread_rest */
 };
 
 /*
  * spread_message -- the payload of m, which is still in a stream, to its end and to all n channels.
- * Returns 1; 0 where it does not go this way: what is left of the payload goes another; or -1: it could not be read.
+ * Once a channel has taken nothing for patience_ns, it gets no more here.  sent: is raised by the bytes of payload that
+ * every channel has, or has left to take.
+ * Returns 1 all of it; 0 what is left of the payload goes another way; or -1: it could not be read.
  */
-int spread_message(struct spread *to, unsigned n, struct message *m);
+int spread_message(struct spread *to, unsigned n, struct message *m, uint64_t patience_ns, uint64_t *sent);
+
+/*
+ * spread_rest -- what a channel has left to take, as far as it takes it until the deadline; 0: now.
+ * Returns 0, or -1: ETIMEDOUT there is a rest, EPIPE, EINTR or errno.
+ */
+int spread_rest(struct spread *s, uint64_t deadline_ns);
+
+/* spread_close -- close our pipe to a channel, if there is one. */
+void spread_close(struct spread *s);
 
 #endif

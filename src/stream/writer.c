@@ -18,7 +18,6 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -26,6 +25,7 @@
 #endif
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "base/splice.h"
 #include "stream/mend.h"
@@ -35,11 +35,10 @@ enum {
 	CHUNK_MAX = 256 * 1024,         /* payload bytes of a chunk where nothing bounds a write */
 	CHUNK_DIGITS = 6,               /* decimal digits of a chunk's length, at most */
 	GATHER_MAX = 4096,              /* payload bytes that are copied rather than written from where they are */
+	ASK_MAX = 32 * 1024,            /* payload bytes gathered at a time where we do not wait */
 	PIECE_MAX = PIPE_BUF < GATHER_MAX ? PIPE_BUF : GATHER_MAX,      /* bytes of a write: whole or not at all */
 	WIDE_MIN = 64 * 1024,           /* a longer message is worth a larger pipe */
 	HEAD_LENGTH_END = 4,            /* bytes of "M1 0" */
-	DRAIN_NS = 200 * 1000,          /* the first look whether a FIFO has been read */
-	DRAIN_MAX_NS = 1000 * 1000 * 1000,
 };
 
 /* is_named -- whether the pipe has a name.  Where that cannot be told, it has: that is the careful way. */
@@ -99,7 +98,7 @@ static int
 lock(struct writer *w)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int command = w->deadline_ns == CLOCK_NEVER ? F_SETLKW : F_SETLK, ms = 1;
+	int command = w->deadline_ns == CLOCK_NEVER && !w->ask ? F_SETLKW : F_SETLK, ms = 1;
 	const uint64_t left_at = w->file_start + w->written;
 	struct stat st;
 	off_t at;
@@ -116,7 +115,7 @@ lock(struct writer *w)
 			command = F_SETLK;
 		if (errno == EACCES || errno == EDEADLK)
 			errno = EAGAIN;
-		if (errno != EAGAIN || io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
+		if (errno != EAGAIN || w->ask || io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
 			return -1;
 	}
 	w->locked = true;
@@ -160,10 +159,12 @@ give_up(struct writer *w)
 	errno = saved;
 }
 
+/* fail -- what failed has the message at hand fail; not so where we were only asked. */
 static int
 fail(struct writer *w)
 {
-	give_up(w);
+	if (!w->ask || errno != EAGAIN)
+		give_up(w);
 	return -1;
 }
 
@@ -199,14 +200,52 @@ send_bytes(struct writer *w, const char *p, size_t n)
 	return 0;
 }
 
+/*
+ * has_room -- how many bytes a channel takes now without a wait: a pipe that is empty what it holds, any other that has
+ * room a page of it (send_bytes).
+ */
+static size_t
+has_room(const struct writer *w)
+{
+	int unread = 0;
+
+	if (w->kind == WRITER_FILE)
+		return WRITER_BUF;
+	if (io_wait(w->fd, POLLOUT, 0) == -1)
+		return 0;
+	if (bounded(w) || ioctl(w->fd, FIONREAD, &unread) == -1 || unread > 0 || splice_size(w->fd) < PIECE_MAX)
+		return PIECE_MAX;
+	return splice_size(w->fd);
+}
+
+/* push -- write as much of buf as goes without a wait, and keep the rest.  Returns 0, or -1: EAGAIN there is a rest. */
+static int
+push(struct writer *w)
+{
+	size_t sent = 0, n;
+	int r = 0;
+
+	while (r == 0 && sent < w->used) {
+		n = has_room(w);
+		n = n < w->used - sent ? n : w->used - sent;
+		r = n == 0 ? fail_with(EAGAIN) : send_bytes(w, w->buf + sent, n);
+		sent += r == 0 ? n : 0;
+	}
+	w->used -= sent;
+	memmove(w->buf, w->buf + sent, w->used);
+	return r;
+}
+
 /* send_gathered -- write what is in buf.  Takes the lock where it is not taken yet. */
 static int
 send_gathered(struct writer *w)
 {
-	if (w->used == 0)
+	if (w->used == 0 || (w->ask && bounded(w) && w->in_message && !w->chunked))
 		return 0;
-	if (lock(w) == -1 || send_bytes(w, w->buf, w->used) == -1)
+	if (lock(w) == -1 || (!w->ask && send_bytes(w, w->buf, w->used) == -1))
 		return -1;
+	if (w->ask)
+		return push(w);
 	w->used = 0;
 	return 0;
 }
@@ -347,11 +386,11 @@ writer_begin(struct writer *w, const struct message *head)
 static int
 put_bytes(struct writer *w, const char *p, size_t n)
 {
-	if (n > GATHER_MAX && !bounded(w))
+	if (n > GATHER_MAX && !bounded(w) && !w->ask)
 		return send_with_gathered(w, p, n);
-	if ((n > GATHER_MAX || w->used + n > WRITER_BUF) && send_gathered(w) == -1)
+	if (((n > GATHER_MAX && !w->ask) || w->used + n > WRITER_BUF) && send_gathered(w) == -1)
 		return -1;
-	if (n > GATHER_MAX)
+	if (n > GATHER_MAX && !w->ask)
 		return send_bytes(w, p, n);
 	if (n > 0)
 		memcpy(w->buf + w->used, p, n);
@@ -379,7 +418,21 @@ put_chunk(struct writer *w, const char *data, size_t len, bool more)
 
 	if (put_bytes(w, head, head_len) == -1 || put_bytes(w, data, len) == -1 || put_bytes(w, "\n", 1) == -1)
 		return -1;
-	return bounded(w) ? send_gathered(w) : 0;
+	return bounded(w) && !w->ask ? send_gathered(w) : 0;
+}
+
+size_t
+writer_room(const struct writer *w)
+{
+	size_t room = w->chunked ? chunk_room(w) : ASK_MAX;
+
+	return room < ASK_MAX ? room : ASK_MAX;
+}
+
+short
+writer_events(const struct writer *w)
+{
+	return w->locked && w->used > 0 ? POLLOUT : 0;
 }
 
 int
@@ -396,6 +449,9 @@ writer_data(struct writer *w, const char *data, size_t len)
 		w->left -= len;
 	if (!w->chunked)
 		return put_bytes(w, data, len) == -1 ? fail(w) : 0;
+	/* a header that leaves no room for payload goes alone */
+	if (chunk_room(w) == 0 && put_chunk(w, NULL, 0, true) == -1)
+		return fail(w);
 	while (len > 0) {
 		n = chunk_room(w);
 		if (n > len)
@@ -407,7 +463,7 @@ writer_data(struct writer *w, const char *data, size_t len)
 			return fail(w);
 		data += n;
 	}
-	return !known && send_gathered(w) == -1 ? fail(w) : 0;
+	return !known && !w->ask && send_gathered(w) == -1 ? fail(w) : 0;
 }
 
 int
@@ -442,6 +498,8 @@ writer_piece(struct writer *w, char *head, size_t n, bool *newline)
 int
 writer_end(struct writer *w)
 {
+	if (!w->in_message)     /* we were asked before */
+		return writer_flush(w);
 	if (w->left != MESSAGE_LEN_UNKNOWN && w->left > 0) {
 		errno = EBADMSG;
 		return fail(w);
@@ -457,40 +515,4 @@ void
 writer_abort(struct writer *w)
 {
 	give_up(w);
-}
-
-int
-writer_drain(struct writer *w, uint64_t *unread)
-{
-	struct pollfd p = { .fd = w->fd };
-	long sleep_ns = DRAIN_NS, left_ms;
-	struct timespec t;
-	int n = 0, polled = 0;
-
-	*unread = 0;
-	if (w->kind != WRITER_FIFO)
-		return 0;
-	for (;;) {
-		if (ioctl(w->fd, FIONREAD, &n) == -1)
-			return -1;
-		*unread = (uint64_t)n;
-		if (n == 0)
-			return 0;
-		if (polled > 0) {       /* POLLERR, and still not read */
-			errno = EPIPE;
-			return -1;
-		}
-		left_ms = clock_left_ms(w->deadline_ns, DRAIN_MAX_NS / 1000000);
-		if (left_ms == 0 || io_stop) {
-			errno = left_ms == 0 ? ETIMEDOUT : EINTR;
-			return -1;
-		}
-		if (sleep_ns > left_ms * 1000000)
-			sleep_ns = left_ms * 1000000;
-		t = (struct timespec){ sleep_ns / DRAIN_MAX_NS, sleep_ns % DRAIN_MAX_NS };
-		polled = ppoll(&p, 1, &t, NULL);
-		if (polled == -1 && errno != EINTR)
-			return -1;
-		sleep_ns = sleep_ns * 2 < DRAIN_MAX_NS ? sleep_ns * 2 : DRAIN_MAX_NS;
-	}
 }

@@ -28,6 +28,7 @@ struct writer {
 	bool chunked;           /* the current message goes in chunks with '+' */
 	bool torn;              /* an error or writer_abort left part of a message in the channel, for good */
 	bool append;            /* WRITER_FILE: opened with O_APPEND */
+	bool ask;               /* set by the caller: EAGAIN in place of a wait, and what is gathered stays */
 	uint64_t left;          /* payload bytes still to come; MESSAGE_LEN_UNKNOWN: until writer_end */
 	uint64_t deadline_ns;   /* no write waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) */
 	uint64_t file_start;    /* WRITER_FILE: where the batch began that is written under this lock */
@@ -72,18 +73,19 @@ int writer_start(struct writer *w);
 bool writer_takes_pieces(const struct writer *w);
 size_t writer_piece(struct writer *w, char *head, size_t n, bool *newline);
 
+/*
+ * writer_room -- with w->ask, and nothing gathered: how many bytes writer_data may be given; it gathers them.
+ * With w->ask, writer_begin and writer_flush return -1 with EAGAIN where they would wait, for the lock or for the
+ * reader, and so does writer_end: the same call again goes on.  A frame that is to go in one write goes at its end.
+ * writer_events -- what poll(2) is to look for at w->fd while such a call is to be made again: POLLOUT, or 0: it cannot.
+ */
+size_t writer_room(const struct writer *w);
+short writer_events(const struct writer *w);
+
 /* writer_abort -- give the current message up and let go of the lock: where it came from, it was cut short. */
 void writer_abort(struct writer *w);
 
 /* writer_flush -- write what has been gathered, and between messages let go of the lock.  Returns as writer_put. */
 int writer_flush(struct writer *w);
-
-/*
- * writer_drain -- wait until a FIFO's readers have read all that is in it; other kinds need no wait.
- * Comes after writer_flush.
- * unread: gets the bytes left unread.
- * Returns 0, or -1: EPIPE where the last reader left before, ETIMEDOUT, EINTR.
- */
-int writer_drain(struct writer *w, uint64_t *unread);
 
 #endif

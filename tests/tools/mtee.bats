@@ -212,6 +212,152 @@ is_messages() {
 	cmp in got
 }
 
+# ---- channels that wait for each other
+
+# offers N -- whether so many messages at least are offered in a and b.
+offers() {
+	local standing=({a,b}/*.meet)
+	[ -e "${standing[0]}" ] && [ "${#standing[@]}" -ge "$1" ]
+}
+
+@test "two mtees with two mailboxes of capacity 0 in opposite order both end, small and large" {
+	local kind one two
+	mkmbox -c 0 a b
+	shopt -s nullglob
+	pattern 300000 >payload
+	for kind in small large; do
+		if [ $kind = large ]; then msend -t large - <payload; else stream small; fi >frame
+		in_background timeout "$LIMIT" mtee -q a b <frame
+		one=$child
+		until_true offers 1
+		in_background timeout "$LIMIT" mtee -q b a <frame
+		two=$child
+		until_true offers 2
+		in_background mrecv -c 2 -o '%l\n' a >got.a
+		in_background mrecv -c 2 -o '%l\n' b >got.b
+		ended_with 0 "$one"
+		ended_with 0 "$two"
+		ended_with 0 "$child"
+		[ "$(wc -l <got.a) $(wc -l <got.b)" = '2 2' ]
+		same got.a got.b
+	done
+}
+
+@test "one receiver takes a large message from one channel after the other, in either order" {
+	local pair first second sender
+	mkmbox -c 0 a b
+	mkmbox kept
+	mkfifo f g
+	exec 8<>f 9<>g
+	pattern 3000000 >payload
+	msend -t large - <payload >frame
+	mkdir tmp
+	for pair in 'a b' 'b a' 'f g' 'g f' 'a g' 'g a' 'kept a' 'kept f'; do
+		read -r first second <<<"$pair"
+		in_background env TMPDIR=tmp timeout "$LIMIT" mtee -q "$first" "$second" <frame 8>&- 9>&-
+		sender=$child
+		mrecv "$second" >got 8>&- 9>&- || { echo "$pair: $second"; return 1; }
+		same got payload
+		mrecv "$first" >got 8>&- 9>&- || { echo "$pair: $first"; return 1; }
+		same got payload
+		ended_with 0 "$sender"
+	done
+	exec 8>&- 9>&-
+	[ -z "$(ls tmp)" ]
+}
+
+@test "one receiver takes each message of a stream from one channel after the other, in either order" {
+	local pair first second sender n
+	mkmbox -c 0 a b
+	mkmbox -c 1 one two
+	mkfifo f
+	exec 8<>f
+	stream 1 2 3 4 5 >frames
+	for pair in 'a b' 'one two' 'one a' 'a one' 'f a' 'f one'; do
+		read -r first second <<<"$pair"
+		in_background timeout "$LIMIT" mtee -q "$first" "$second" <frames 8>&-
+		sender=$child
+		for n in 1 2 3 4 5; do
+			[ "$(mrecv "$second" 8>&-)" = $n ] || { echo "$pair: $second $n"; return 1; }
+			[ "$(mrecv "$first" 8>&-)" = $n ] || { echo "$pair: $first $n"; return 1; }
+		done
+		ended_with 0 "$sender"
+	done
+	exec 8>&-
+}
+
+@test "a command on a message of one channel receives that of the other, or sends to it" {
+	local kind reader sender
+	mkmbox -c 0 a b
+	mkfifo f
+	pattern 3000000 >payload
+	for kind in small large; do
+		if [ $kind = large ]; then msend -t large - <payload; else stream small; fi >frame
+		in_background timeout "$LIMIT" mtee -q a b <frame
+		mrecv a -- sh -c 'mrecv b >got.b; cat >got.a'
+		ended_with 0 "$child"
+		same got.a got.b
+		in_background mrecv -c 2 -o '%t\n' f >got
+		reader=$child
+		in_background timeout "$LIMIT" mtee -q a f <frame
+		sender=$child
+		mrecv a -- sh -c 'msend -t own f x; cat >got.a'
+		ended_with 0 "$sender"
+		ended_with 0 "$reader"
+		grep -qx own got
+		[ "$(wc -l <got)" -eq 2 ]
+	done
+}
+
+@test "two mtees with files and FIFOs in opposite order lose nothing" {
+	local got reader second one
+	pattern 200000 >payload
+	for _ in 1 2 3 4 5; do msend -t large - <payload; stream small; done >frames
+	mkfifo f g hold.x hold.y
+	: >x
+	: >y
+	# each waits for its first file, and gets it at the same time as the other
+	exec 8<>hold.x 9<>hold.y
+	in_background msend -t held x <hold.x 8>&- 9>&-
+	in_background msend -t held y <hold.y 8>&- 9>&-
+	pattern 70000 >&8
+	pattern 70000 >&9
+	until_true [ -s x ]
+	until_true [ -s y ]
+	in_background mrecv -c 20 -o '%l\n' f >got.f 8>&- 9>&-
+	reader=$child
+	in_background mrecv -c 20 -o '%l\n' g >got.g 8>&- 9>&-
+	second=$child
+	in_background timeout "$LIMIT" mtee -q -a x y f g <frames 8>&- 9>&-
+	one=$child
+	in_background timeout "$LIMIT" mtee -q -a y x g f <frames 8>&- 9>&-
+	exec 8>&- 9>&-
+	ended_with 0 "$child"
+	ended_with 0 "$one"
+	ended_with 0 "$reader"
+	ended_with 0 "$second"
+	for got in got.f got.g <(mrecv -a -T held -o '%l\n' x) <(mrecv -a -T held -o '%l\n' y); do
+		[ "$(sort "$got" | uniq -c | tr -s ' \n' ' ')" = ' 10 200000 10 5 ' ]
+	done
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "where nothing can be kept for a channel that is late, mtee waits for it" {
+	needs_strace
+	mkmbox -c 0 a b
+	pattern 3000000 >payload
+	msend -t large - <payload >frame
+	in_background mrecv a >got.a
+	first=$child
+	in_background env TMPDIR=none timeout "$LIMIT" strace -qq -o log -e trace=open,openat mtee -q a b <frame
+	until_true grep -q O_TMPFILE log
+	mrecv b >got.b
+	ended_with 0 "$child"
+	ended_with 0 "$first"
+	same got.a payload
+	same got.b payload
+}
+
 # ---- options
 
 @test "-t and -s hold for the next channel alone: a router" {

@@ -82,6 +82,10 @@ wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
 	}
 	io_catch_stop();
 	r = txn_end(m, wait_post(m, WANT_ROOM, NULL, need_bytes));
+	if (r == 0 && deadline_ns == APPEND_ASK) {
+		errno = EAGAIN;
+		return -1;
+	}
 	if (r == 0) {
 		r = wait_sleep(m, deadline_ns);
 		if (r == 1)
@@ -300,6 +304,8 @@ append(struct append *p, struct batch *b, uint32_t n)
 static uint64_t
 lock_deadline(uint64_t deadline_ns)
 {
+	if (deadline_ns == APPEND_ASK)
+		return CLOCK_NEVER;
 	return deadline_ns == APPEND_NOW ? clock_after(WAKE_LOOK_NS) : deadline_ns;
 }
 
@@ -430,11 +436,19 @@ int
 append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
+	int r = 0;
 
-	batch_put_big(b, len, sum);
-	/* synced first: it takes long, and no other need wait for it */
-	if ((m->ctl.durable && io_sync_data(fd) == -1) || enter(p, b, deadline_ns) == -1
-	    || append_spooled(p, b, true) == -1) {
+	if (b->n == 0) {        /* else it was asked before */
+		batch_put_big(b, len, sum);
+		/* synced first: it takes long, and no other need wait for it */
+		r = m->ctl.durable ? io_sync_data(fd) : 0;
+	}
+	if (r == 0 && enter(p, b, deadline_ns) == -1) {
+		if (deadline_ns == APPEND_ASK && errno == EAGAIN)
+			return -1;
+		r = -1;
+	}
+	if (r == -1 || append_spooled(p, b, true) == -1) {
 		txn_unlock(m);
 		spool_drop(m, fd);
 		return -1;

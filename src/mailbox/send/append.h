@@ -32,6 +32,7 @@ void append_init(struct append *p, struct mbox *m);
 enum { APPEND_PIECE = 2 };                /* of append_drop: call again after the end of a piece (piece.h) */
 
 #define APPEND_NOW 0                    /* a deadline: do not wait for room */
+#define APPEND_ASK 1                    /* a deadline: EAGAIN in place of a wait, our want posted: call again later */
 
 /*
  * append_batch -- append the messages of b that have room, waiting until there is room for at least one.
@@ -39,7 +40,7 @@ enum { APPEND_PIECE = 2 };                /* of append_drop: call again after th
  * deadline_ns: CLOCK_MONOTONIC; APPEND_NOW; CLOCK_NEVER.
  * With p->sync it is one message, and the wait goes on until it has been received; one that no receiver has when the
  * deadline comes is withdrawn.
- * Returns 0, or -1: EAGAIN no room (APPEND_NOW), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the mailbox without
+ * Returns 0, or -1: EAGAIN no room (APPEND_NOW, APPEND_ASK), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the mailbox without
  * being received), or errno of write(2).
  */
 int append_batch(struct append *p, struct batch *b, uint64_t deadline_ns);
@@ -54,7 +55,8 @@ int append_offer(struct append *p, struct batch *b, uint64_t deadline_ns);
 /*
  * append_big -- append the message whose payload of len bytes is in the spool; b is empty and has its head set.
  * sum: hash_end of the payload.
- * Returns as append_batch.  fd is closed; on failure the spool is removed.
+ * Returns as append_batch.  fd is closed; on failure the spool is removed, but not where APPEND_ASK is to call again:
+ * b then holds the message.
  */
 int append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns);
 

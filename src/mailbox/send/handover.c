@@ -151,13 +151,14 @@ await_taken(struct handover *t)
 	io_catch_stop();
 	do {
 		until = t->back && t->pause_ns < t->deadline_ns ? t->pause_ns : t->deadline_ns;
-		r = wait_sleep(t->append->m, until);
+		r = t->ask ? 1 : wait_sleep(t->append->m, until);
 		/* the end of the pause is not the deadline */
 		r = look(t, r == 0 && until < t->deadline_ns ? 1 : r);
-	} while (r == 0);
+	} while (r == 0 && !t->ask);
+	t->asked = r == 0;
 	if (r == -1)
 		close_fifo(t);
-	if (r == -1 && errno == ETIMEDOUT && t->now)
+	if (t->asked || (r == -1 && errno == ETIMEDOUT && t->now))
 		errno = EAGAIN;
 	return r == 1 ? 0 : -1;
 }
@@ -167,11 +168,13 @@ static int
 begin_writing(struct handover *t, const struct message *head)
 {
 	t->sent = 0;
+	t->ended = false;
 	if (t->done)
 		return 0;
 	if (writer_init(t->writer, t->fd) == -1)
 		return -1;
 	t->writer->kind = WRITER_PIPE;          /* no other process writes to it */
+	t->writer->ask = t->ask;
 	t->writer->deadline_ns = t->end_ns != 0 ? t->end_ns : CLOCK_NEVER;
 	if (writer_begin(t->writer, head) == -1)
 		return -1;
@@ -190,6 +193,8 @@ handover_begin(struct handover *t, struct batch *b, const struct message *head, 
 	struct append *p = t->append;
 	int r;
 
+	if (t->asked)
+		return await_taken(t) == -1 ? -1 : begin_writing(t, head);
 	handover_abort(t);
 	batch_put(b, "", 0);
 	r = append_offer(p, b, deadline_ns);
@@ -205,7 +210,13 @@ handover_begin(struct handover *t, struct batch *b, const struct message *head, 
 	t->pause_ns = 0;
 	/* APPEND_NOW: a receiver was there to be woken; should it go away all the same, none was */
 	t->now = deadline_ns == APPEND_NOW;
-	t->deadline_ns = t->now ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+	t->deadline_ns = t->now ? clock_after(WAKE_LOOK_NS) : t->ask ? CLOCK_NEVER : deadline_ns;
+	t->asked = t->ask;
+	if (t->asked) {
+		io_catch_stop();
+		errno = EAGAIN;
+		return -1;
+	}
 	return await_taken(t) == -1 ? -1 : begin_writing(t, head);
 }
 
@@ -273,12 +284,23 @@ handover_feed(struct handover *t, int in)
 }
 
 int
+handover_push(struct handover *t)
+{
+	return t->done || t->fd == -1 ? 0 : written(t, writer_flush(t->writer));
+}
+
+int
 handover_end(struct handover *t)
 {
 	struct mbox *m = t->append->m;
 	int r = 1;
 
-	if (!t->done && t->fd != -1 && written(t, writer_end(t->writer) == -1 ? -1 : writer_flush(t->writer)) == -1)
+	if (!t->done && t->fd != -1 && !t->ended) {
+		t->ended = true;
+		if (written(t, writer_end(t->writer)) == -1)
+			return -1;
+	}
+	if (handover_push(t) == -1)
 		return -1;
 	while (r == 1 && !t->done) {
 		struct pollfd polled[2] = { { .fd = m->waiter.fifo_fd, .events = POLLIN }, { .fd = t->fd } };
@@ -288,12 +310,17 @@ handover_end(struct handover *t)
 			errno = ms == 0 ? ETIMEDOUT : EINTR;
 			return -1;
 		}
+		ms = t->ask ? 0 : ms;
 		/* our wake FIFO says that it has ended, its own that its reader has gone; the look is for what was missed */
 		if (poll(polled, 2, ms) == -1 && errno != EINTR)
 			return -1;
 		if (polled[1].revents & POLLERR)
 			close_fifo(t);
 		r = hear(t);
+		if (r == 1 && t->ask) {
+			errno = EAGAIN;
+			r = -1;
+		}
 	}
 	return r == -1 ? -1 : 0;
 }
@@ -306,6 +333,6 @@ handover_abort(struct handover *t)
 	close_fifo(t);
 	if (t->offered && txn_lock(t->append->m, completion_lock_deadline(0)) == 0)
 		give_up(t, err);
-	t->offered = t->back = false;
+	t->offered = t->asked = t->back = false;
 	errno = err;
 }

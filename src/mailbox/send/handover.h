@@ -24,6 +24,9 @@ struct handover {
 	uint64_t end_ns;                /* set by the caller: handover_end waits no longer; 0: for ever */
 	unsigned tries;                 /* receivers that failed at it */
 	bool now;                       /* only if a receiver is there already */
+	bool ask;                       /* set by the caller: EAGAIN in place of a wait; the same call again goes on */
+	bool asked;                     /* the offer stands, and has not been seen to be taken */
+	bool ended;                     /* all of the message has been given to the writer */
 	bool offered;                   /* our offer stands in the mailbox */
 	bool done;                      /* it has been received: the rest of the payload is not wanted */
 	bool back;                      /* it is ours again */
@@ -37,6 +40,7 @@ struct handover {
  * Returns 0, or -1: EAGAIN no receiver waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM,
  * ECANCELED,
  * EOWNERDEAD (a receiver has failed, and there is no other: while_served), or errno.
+ * Where t->ask is set: EAGAIN while it is not taken; the next call only looks again.
  */
 int handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns);
 
@@ -45,10 +49,13 @@ int handover_begin(struct handover *t, struct batch *b, const struct message *he
  * feed_stream. handover_end -- the payload is complete: wait until it has been received.
  * Return 0, or -1: EPIPE its receiver has failed (t->back), ECANCELED it was refused, EINTR and ETIMEDOUT (t->end_ns):
  * its receiver has it, and what becomes of it cannot be told; or errno.
+ * Where t->ask is set: EAGAIN, the writer's (writer.h: ask) or, from handover_end, its receiver has not delivered it yet.
+ * handover_push -- with t->ask: writer_flush.  Returns as handover_data.
  */
 int handover_data(struct handover *t, const char *data, size_t len);
 int handover_feed(struct handover *t, int in);
 int handover_end(struct handover *t);
+int handover_push(struct handover *t);
 
 /* handover_again -- after EPIPE: offer the message again, from its first byte.  Returns as handover_begin. */
 int handover_again(struct handover *t, const struct message *head);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* tmpfile: a file without a name, for what must be whole before it goes on.  A crash leaves nothing. */
-#ifndef DELIVER_TMPFILE_H
-#define DELIVER_TMPFILE_H
+#ifndef FRAME_TMPFILE_H
+#define FRAME_TMPFILE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* tmpfile: O_TMPFILE, and where a file system has none, a name that is removed at once. */
-#include "deliver/tmpfile.h"
+#include "frame/tmpfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
