@@ -92,3 +92,35 @@ json_base64(struct outbuf *b, struct slice s)
 		outbuf_bytes(b, text, 4);
 	}
 }
+
+/* put_base64 -- add bytes in base64, with their quotes. */
+static void
+put_base64(struct outbuf *b, struct slice s)
+{
+	outbuf_text(b, "\"");
+	json_base64(b, s);
+	outbuf_text(b, "\"");
+}
+
+void
+json_member(struct outbuf *b, struct slice name, struct slice value)
+{
+	bool text = json_is_utf8(value);
+
+	outbuf_text(b, "\"");
+	outbuf_slice(b, name);
+	outbuf_text(b, text ? "\":" : "_base64\":");
+	(text ? json_string : put_base64)(b, value);
+}
+
+void
+json_value(struct outbuf *b, struct slice value)
+{
+	if (json_is_utf8(value)) {
+		json_string(b, value);
+		return;
+	}
+	outbuf_text(b, "{\"base64\":");
+	put_base64(b, value);
+	outbuf_text(b, "}");
+}

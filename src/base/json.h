@@ -7,11 +7,16 @@
 
 #include "base/outbuf.h"
 
-/*
- * json_string -- add a string with its quotes.  Control characters are escaped, and a byte that belongs to no UTF-8
- * character stands as the character of that number.
- */
+/* json_string -- add a string with its quotes; s is UTF-8.  Control characters are escaped. */
 void json_string(struct outbuf *b, struct slice s);
+
+/*
+ * json_member -- add a member of an object: "name":"..."; where the value is not UTF-8, "name_base64":"...".
+ * json_value -- add a value of an array: "..."; where it is not UTF-8, {"base64":"..."}.
+ * So no two values look alike.
+ */
+void json_member(struct outbuf *b, struct slice name, struct slice value);
+void json_value(struct outbuf *b, struct slice value);
 
 /* json_base64 -- add bytes in base64 (RFC 4648), padded: every piece but the last has a multiple of three bytes. */
 void json_base64(struct outbuf *b, struct slice s);

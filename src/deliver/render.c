@@ -127,9 +127,7 @@ put_headers(struct outbuf *b, struct slice rest)
 
 	while (frame_next_header(&rest, &key, &value)) {
 		outbuf_text(b, before);
-		json_string(b, key);
-		outbuf_text(b, ":");
-		json_string(b, decoded(b, value, text));
+		json_member(b, key, decoded(b, value, text));
 		before = ",";
 	}
 }
@@ -153,10 +151,10 @@ put_json(struct outbuf *b, struct body *y)
 	uint64_t len;
 
 	put_member(b, "{\"id\":", field(m, 'i', text));
-	outbuf_text(b, m->id != 0 ? ",\"tag\":" : "{\"tag\":");
-	json_string(b, m->tag);
-	outbuf_text(b, ",\"source\":");
-	json_string(b, m->source);
+	outbuf_text(b, m->id != 0 ? "," : "{");
+	json_member(b, slice_of("tag"), m->tag);
+	outbuf_text(b, ",");
+	json_member(b, slice_of("source"), m->source);
 	put_member(b, ",\"time\":", field(m, 'd', text));
 	put_member(b, ",\"try\":", field(m, 'r', text));
 	put_member(b, ",\"uid\":", field(m, 'u', text));

@@ -81,7 +81,7 @@ json_patterns(struct outbuf *b, const char *name, const struct filter *f, char k
 		if (*p != kind)
 			continue;
 		outbuf_text(b, before);
-		json_string(b, slice_of(p + 1));
+		json_value(b, slice_of(p + 1));
 		before = ",";
 	}
 	outbuf_text(b, "]");
@@ -106,16 +106,12 @@ json_want(struct outbuf *b, const struct snapshot_waiter *w)
 	}
 }
 
-/* put_text -- a name from a user: in the table, bytes of no printable character are \xHH. */
+/* put_name -- a name from a user, in the table: bytes of no printable character are \xHH. */
 static void
-put_text(struct outbuf *b, const char *text, bool json)
+put_name(struct outbuf *b, const char *text)
 {
 	size_t len;
 
-	if (json) {
-		json_string(b, slice_of(text));
-		return;
-	}
 	for (const char *p = text, *end = p + strlen(p); p < end; p += len > 0 ? len : 1) {
 		len = json_plain(p, (size_t)(end - p));
 		if (len > 0)
@@ -194,7 +190,10 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 	switch (c) {
 	case NAME:
 	case TAG:
-		put_text(b, c == NAME ? row->name : row->tag, json);
+		if (json)
+			json_member(b, slice_of(columns[c].member), slice_of(c == NAME ? row->name : row->tag));
+		else
+			put_name(b, c == NAME ? row->name : row->tag);
 		break;
 	case CAPACITY:
 		put_bound(b, is->cap_messages, json, false);
@@ -264,7 +263,7 @@ put_row(struct show *show, const struct row *row)
 		if (show->json && (missing || ((c == RATE_IN || c == RATE_OUT) && !show->rates)))
 			continue;
 		outbuf_text(b, before);
-		if (show->json)
+		if (show->json && c != NAME && c != TAG)
 			outbuf_printf(b, "\"%s\":", columns[c].member);
 		put_value(b, row, c, show->json);
 		show->seen |= row->n[c] > 0 && !missing ? 1U << c : 0;

@@ -199,31 +199,13 @@ eat_string(struct json *j, struct text *t)
 	eat(j, "\"");
 }
 
-/* as_text -- what JSON makes of bytes: a byte that is part of no character is the character of that number. */
-static void
-as_text(struct slice s, struct text *t)
-{
-	size_t n;
-
-	t->len = 0;
-	for (size_t at = 0; at < s.len; at += n) {
-		n = json_utf8(s.p + at, s.len - at);
-		if (n > 0)
-			text_add(t, s.p + at, n);
-		else
-			put_utf8(t, (unsigned char)s.p[at]);
-		n = n == 0 ? 1 : n;
-	}
-}
-
 static void
 eat_this_string(struct json *j, struct slice s)
 {
-	static struct text is, should;
+	static struct text is;
 
 	eat_string(j, &is);
-	as_text(s, &should);
-	MUST(slice_eq((struct slice){ is.p, is.len }, (struct slice){ should.p, should.len }));
+	MUST(slice_eq((struct slice){ is.p, is.len }, s));
 }
 
 static void
@@ -260,10 +242,30 @@ eat_base64(struct json *j, struct slice s)
 		j->p++;
 }
 
+/* eat_member -- a member: its value as text, or, where it is no UTF-8, in base64 and under another name. */
+static void
+eat_member(struct json *j, struct slice name, struct slice s)
+{
+	static struct text key, should;
+	bool text = json_is_utf8(s);
+
+	should.len = 0;
+	text_add(&should, name.p, name.len);
+	if (!text)
+		text_add(&should, "_base64", 7);
+	eat_string(j, &key);
+	MUST(slice_eq((struct slice){ key.p, key.len }, (struct slice){ should.p, should.len }));
+	eat(j, text ? ":" : ":\"");
+	if (text)
+		eat_this_string(j, s);
+	else
+		eat_base64(j, s);
+	eat(j, text ? "" : "\"");
+}
+
 static void
 check_json(const struct meant *t, struct slice out)
 {
-	static struct text key;
 	struct json j = { out.p, out.p + out.len };
 	struct slice rest = { t->extra.p, t->extra.len }, k, v;
 	char text[FRAME_HEADER_MAX], number[32];
@@ -272,10 +274,10 @@ check_json(const struct meant *t, struct slice out)
 
 	eat(&j, "{");
 	eat_number(&j, "\"id\":", t->number[0]);
-	eat(&j, t->number[0][0] != '\0' ? ",\"tag\":" : "\"tag\":");
-	eat_this_string(&j, t->m.tag);
-	eat(&j, ",\"source\":");
-	eat_this_string(&j, t->m.source);
+	eat(&j, t->number[0][0] != '\0' ? "," : "");
+	eat_member(&j, slice_of("tag"), t->m.tag);
+	eat(&j, ",");
+	eat_member(&j, slice_of("source"), t->m.source);
 	eat_number(&j, ",\"time\":", t->number[1]);
 	eat_number(&j, ",\"try\":", t->number[2]);
 	snprintf(number, sizeof number, "%lld", (long long)t->m.uid);
@@ -289,12 +291,9 @@ check_json(const struct meant *t, struct slice out)
 	while (frame_next_header(&rest, &k, &v)) {
 		eat(&j, first ? "" : ",");
 		first = false;
-		eat_string(&j, &key);
-		MUST(slice_eq(k, (struct slice){ key.p, key.len }));
-		eat(&j, ":");
 		n = frame_decode(text, v);
 		MUST(n != -1);
-		eat_this_string(&j, (struct slice){ text, (size_t)n });
+		eat_member(&j, k, (struct slice){ text, (size_t)n });
 	}
 	if (stands(&j, "},\"payload\":")) {
 		eat(&j, "},\"payload\":");

@@ -222,8 +222,21 @@ is_cell() {
 	grep -qF ' \xc2\x9by ' out
 	run ! grep -q "$(printf '\302\233')" out
 	mstat -Jt box >out
-	grep -qF '"tag":"\u009bx"' out
+	grep -qF '"tag_base64":"m3g="' out
+	grep -qF '"tag":"\u009by"' out
 	grep -qF '"tag":"é"' out
+}
+
+@test "-J tells names and patterns that are not UTF-8 from those that are" {
+	for box in $'caf\351' 'café'; do
+		mkmbox "$box"
+		in_background mrecv -t $'caf\351' -t 'café' "$box"
+		until_waiting "$box"
+	done
+	mstat -J $'caf\351' 'café' >out
+	grep -qF '{"name_base64":"Y2Fm6Q==",' out
+	grep -qF '{"name":"café",' out
+	[ "$(grep -cF '"tags":[{"base64":"Y2Fm6Q=="},"café"]' out)" -eq 2 ]
 }
 
 @test "looking changes nothing" {

@@ -159,10 +159,16 @@ setup() {
 	cmp want out
 }
 
-@test "-J writes bytes of tags, sources and headers that are not UTF-8 as characters" {
-	printf 'M1 0 t\377 s\351 k=%%FF%%C3%%A9%%00%%22\n\n' | timeout 10 mrecv -J - >out
-	printf '%s\n' '{"tag":"t\u00ff","source":"s\u00e9","length":0,"headers":{"k":"\u00ffé\u0000\""},"payload":""}' >want
+@test "-J gives tags, sources and headers that are not UTF-8 as base64, and no two messages are one line" {
+	printf 'M1 0 t\377 s\351 k=%%FF%%C3%%A9%%00%%22 u=%%C3%%A9%%00\n\n' | timeout 10 mrecv -J - >out
+	printf '%s\n' '{"tag_base64":"dP8=","source_base64":"c+k=","length":0,"headers":{"k_base64":"/8OpACI=","u":"é\u0000"},"payload":""}' >want
 	cmp want out
+	# one word in Latin-1 and in UTF-8, a lone surrogate, and what the base64 of another would be as text
+	printf 'M1 0 %b s k=v\n\n' 'caf\0351' 'caf\0303\0251' '\0355\0240\0200' '\0357\0277\0275' Y2Fm6Q== |
+		timeout 10 mrecv -a -J - >out
+	[ "$(sort -u out | wc -l)" -eq 5 ]
+	command -v jq >/dev/null || skip "needs jq"
+	[ "$(jq -r '.tag // (.tag_base64 | "= " + .)' out | tr '\n' ' ')" = '= Y2Fm6Q== café = 7aCA � Y2Fm6Q== ' ]
 }
 
 @test "-J is JSON to jq" {
