@@ -280,6 +280,69 @@ races()
 	[ "$(wc -l <err)" -eq 1 ]
 }
 
+# received_and_removed COMMAND... -- a sender sleeps through the end of its message and of its mailbox.
+received_and_removed()
+{
+	in_background "$@"
+	until_waiting box
+	kill -STOP "$child"
+	[ "$(mrecv box)" = hello ]
+	rmmbox box
+	kill -CONT "$child"
+	ended_with 0 "$child"
+}
+
+@test "a message that was received counts as received, though its mailbox is removed before its sender can look" {
+	received_and_removed msend -S box hello
+	mkmbox -d box
+	received_and_removed msend -S box hello
+	# handed over, and its receiver still has it
+	printf 'M1 6 - s\nhello\n\n' >frames
+	mkfifo go
+	for send in 'msend box hello' 'mtee -q box <frames'; do
+		mkmbox -c 0 box
+		in_background mrecv box -- sh -c 'cat >had.new; mv had.new had; read -r line <go'
+		receiver=$child
+		in_background sh -c "exec $send"
+		until_true test -e had
+		kill -STOP "$child"
+		echo >go
+		ended_with 0 "$receiver"
+		rmmbox box
+		kill -CONT "$child"
+		ended_with 0 "$child"
+		rm had
+	done
+}
+
+# removals N [MKMBOX-OPTION...] -- N messages are received while others try to remove the mailbox: no sender hears of that.
+removals()
+{
+	local i n=$1
+	shift
+	for ((i = 0; i < n; i++)); do
+		[ -d box ] || mkmbox "$@" box
+		in_background msend -S box hello
+		until_waiting box
+		(until rmmbox box 2>/dev/null; do :; done) 3>&- &
+		[ "$(mrecv box)" = hello ]
+		ended_with 0 "$child"
+		wait $!
+		children=()
+	done
+}
+
+@test "a mailbox is removed while a send to it completes: the sender is told the truth, in 10 races" {
+	removals 5
+	removals 5 -c 0
+}
+
+# bats test_tags=long
+@test "a mailbox is removed while a send to it completes: the sender is told the truth, in 400 races" {
+	removals 200
+	removals 200 -c 0
+}
+
 @test "-S does not go with -n, and is for mailboxes" {
 	misused msend -S -n box hello
 	: >file

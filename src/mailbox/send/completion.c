@@ -90,12 +90,26 @@ drop_expired(struct mbox *m, uint64_t deadline_ns)
 }
 
 int
+completion_locked_out(const struct mbox *m)
+{
+	struct want w;
+	int err = errno;
+
+	/* nobody writes there any more, and we still have the file */
+	if (err == EIDRM && m->waiter.posted && want_read_head(m->want_fd, m->waiter.index, &w) == 0
+	    && w.mark == STATE_DONE)
+		return COMPLETION_RECEIVED;
+	errno = err;
+	return -1;
+}
+
+int
 completion_look(struct mbox *m, uint64_t id, int slept, uint64_t deadline_ns, struct item *item, int *why)
 {
 	*why = slept == 0 ? ETIMEDOUT : errno;
 	if ((slept == -1 && *why == EIDRM) || txn_lock(m, completion_lock_deadline(slept == 1 ? deadline_ns : 0)) == -1
 	    || drop_expired(m, deadline_ns) == -1)
-		return -1;
+		return completion_locked_out(m);
 	return completion_state(m, id, item);
 }
 
@@ -109,8 +123,8 @@ completion_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 	for (;;) {
 		r = wait_sleep(m, deadline_ns);
 		state = completion_look(m, id, r, deadline_ns, &item, &why);
-		if (state == -1 && !m->txn.locked)
-			return -1;
+		if (!m->txn.locked)
+			return state == COMPLETION_RECEIVED ? 0 : -1;
 		if (state == -1 || state > COMPLETION_TAKEN || r != 1)
 			break;
 		if (txn_end(m, wait_post(m, WANT_END, NULL, id)) == -1)

@@ -32,9 +32,16 @@ int completion_state(struct mbox *m, uint64_t id, struct item *item);
  * what has become of message id.
  * deadline_ns: of the wait; once it has passed, or a signal has come, no more than a piece is dropped.
  * why: gets the errno of a wait that has come to an end (slept is not 1).
- * Returns as completion_state; -1 with the mailbox locked or not (m->txn.locked).
+ * Returns as completion_state; -1 with the mailbox locked or not (m->txn.locked), COMPLETION_RECEIVED too.
  */
 int completion_look(struct mbox *m, uint64_t id, int slept, uint64_t deadline_ns, struct item *item, int *why);
+
+/*
+ * completion_locked_out -- the mailbox could not be locked, errno says why.  Where it was removed, the mark of our want
+ * still tells of a message that had been received before.
+ * Returns COMPLETION_RECEIVED, or -1; errno stays.
+ */
+int completion_locked_out(const struct mbox *m);
 
 /* completion_withdraw -- with the lock held: drop message id, if it has not ended and no receiver has it.  0, or -1. */
 int completion_withdraw(struct mbox *m, uint64_t id);

@@ -32,13 +32,16 @@ keep_waiting(struct handover *t)
 	return txn_end(t->append->m, wait_post(t->append->m, WANT_END, NULL, t->append->last_id));
 }
 
-/* over -- with the lock held: the offer has ended, or is given up.  Commits and unlocks.  err: errno afterwards. */
+/*
+ * over -- with the lock held, or the mailbox removed: the offer has ended, or is given up.  Commits and unlocks.
+ * err: errno afterwards.
+ */
 static int
 over(struct handover *t, int err)
 {
 	t->offered = t->back = false;
 	close_fifo(t);
-	if (txn_end(t->append->m, wait_down(t->append->m)) == -1)
+	if (t->append->m->txn.locked && txn_end(t->append->m, wait_down(t->append->m)) == -1)
 		err = errno;
 	errno = err;
 	return -1;
@@ -69,7 +72,7 @@ ours_again(struct handover *t, int state, struct item *item)
 }
 
 /*
- * note -- with the lock held: take note of what has become of the offer.
+ * note -- with the lock held, unless state is -1 or COMPLETION_RECEIVED: take note of what has become of the offer.
  * Returns state, COMPLETION_LOST as COMPLETION_BACK; unlocked: COMPLETION_RECEIVED, or -1 (ECANCELED where it was
  * dropped).
  */
@@ -242,8 +245,10 @@ hear(struct handover *t)
 	int state;
 
 	if (txn_lock(m, t->end_ns != 0 ? completion_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
-		return -1;
-	state = note(t, completion_state(m, t->append->last_id, &item), &item);
+		state = completion_locked_out(m);
+	else
+		state = completion_state(m, t->append->last_id, &item);
+	state = note(t, state, &item);
 	if (state == COMPLETION_RECEIVED)
 		return 0;
 	if (state == COMPLETION_TAKEN)
