@@ -46,7 +46,6 @@ users_setup()
 	cd "$place" || return
 	PATH=$place/bin:$all_places/bin:$PATH
 	chown $OWNER:$TEAM own
-	export XDG_RUNTIME_DIR=
 	unset TMPDIR
 }
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +75,27 @@ inlet_open(struct select *s, struct inlet *new)
 
 #define SECOND_NS UINT64_C(1000000000)
 
+void
+inlet_place(const struct inlet *one, struct message *m, char *place)
+{
+	char path[PATH_MAX], value[FRAME_HEADER_MAX];
+	struct message placed = *m;
+	struct slice name;
+	long n;
+
+	if (m->extra.len == 0 || frame_header(m->extra, "reply", &name) == 0 || name.len < 3 || memcmp(name.p, "./", 2) != 0
+	    || memchr(name.p + 2, '/', name.len - 2) != NULL || realpath(one->path, path) == NULL || !receiver_is_at(&one->receiver, path))
+		return;
+	n = frame_encode(value, sizeof value - name.len, slice_of(path));
+	if (n == -1)
+		return;
+	memcpy(value + n, name.p + 1, name.len - 1);
+	n = frame_set_header(place, m->extra, "reply", (struct slice){ value, (size_t)n + name.len - 1 });
+	placed.extra = (struct slice){ place, n > 0 ? (size_t)n : 0 };
+	if (n > 0 && sender_head_fits(&placed))
+		m->extra = placed.extra;
+}
+
 int
 inlet_mailbox(struct select *s, struct inlet *one, struct receiver_ask ask, uint64_t deadline_ns)
 {
@@ -85,6 +108,8 @@ inlet_mailbox(struct select *s, struct inlet *one, struct receiver_ask ask, uint
 	ask.wait = !look && !s->all;
 	r = receiver_next(&one->receiver, &s->run, &ask, &s->message);
 	s->streamed = s->run.offer;
+	if (r == 1 && s->streamed)
+		inlet_place(one, &s->message, s->place);
 	one->reader = one->receiver.reader;
 	one->ended = one->receiver.ended;
 	one->looked = one->looked || r != -1;

@@ -57,6 +57,7 @@ struct select {
 	bool streamed;                  /* what is in hand is in message: from a stream, or handed over */
 	struct message message;
 	struct pollfd *polled;          /* select.c's, to sleep; NULL */
+	char place[FRAME_HEADER_MAX];   /* inlet_place's */
 };
 
 enum { INLET_LOOK = 0 };                /* a deadline: look, and do not wait */
@@ -75,5 +76,13 @@ int inlet_open(struct select *s, struct inlet *new);
  */
 int inlet_mailbox(struct select *s, struct inlet *one, struct receiver_ask ask, uint64_t deadline_ns);
 int inlet_stream(struct select *s, struct inlet *one, uint64_t deadline_ns);
+
+/*
+ * inlet_place -- where a message asks for its answer in the mailbox that it came from (reply=./NAME, letterbox(5)),
+ * have it say which that is, as this process sees it, so that it means the same wherever it goes from here.
+ * It stays as it is where that mailbox is not found at its path any more, or the header line would be too long.
+ * place: FRAME_HEADER_MAX bytes, which m->extra may point into then.
+ */
+void inlet_place(const struct inlet *one, struct message *m, char *place);
 
 #endif

@@ -380,6 +380,15 @@ select_more(struct select *s, uint32_t messages, size_t bytes)
 }
 
 int
+select_message(struct select *s, uint32_t i, struct message *m, char *scratch)
+{
+	if (receiver_message(&s->from->receiver, &s->run, i, m, scratch) == -1)
+		return -1;
+	inlet_place(s->from, m, s->place);
+	return 0;
+}
+
+int
 select_park(struct select *s)
 {
 	return park(s, NULL);

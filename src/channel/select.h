@@ -33,6 +33,9 @@ int select_next(struct select *s, uint32_t messages, size_t bytes);
  */
 int select_more(struct select *s, uint32_t messages, size_t bytes);
 
+/* select_message -- receiver_message for message i in hand, which tells where its answer goes (inlet_place). */
+int select_message(struct select *s, uint32_t i, struct message *m, char *scratch);
+
 /* select_park -- take nothing at present: other waiting processes are woken in our place.  Returns 0, or -1. */
 int select_park(struct select *s);
 

@@ -77,7 +77,7 @@ write_item(struct deliver *d, uint32_t i)
 	char scratch[FRAME_HEADER_MAX];
 	int r;
 
-	if (receiver_message(from, &s->run, i, &m, scratch) == -1) {
+	if (select_message(s, i, &m, scratch) == -1) {
 		if (from->peek && errno == ENOENT) {
 			if (!receiver_has(from, run_id(&s->run, i)))
 				return 0;
@@ -217,7 +217,7 @@ deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX];
 	int r;
 
-	if (receiver_message(&s->from->receiver, &s->run, 0, &m, scratch) == -1)
+	if (select_message(s, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
 	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : sink_message(d->dead, &m);
 	io_close(m.fd);

@@ -204,7 +204,7 @@ start_one(struct jobs *j, struct job *job)
 	char scratch[FRAME_HEADER_MAX];
 	int r;
 
-	if (!s->streamed && receiver_message(&s->from->receiver, &s->run, 0, m, scratch) == -1)
+	if (!s->streamed && select_message(s, 0, m, scratch) == -1)
 		return job_failed(j, job, "read", s->from->name);
 	if (m->fd == -1 && m->data == NULL)
 		return start_fed(j, job, m);
@@ -237,7 +237,7 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 		*n += job->cut == 0;
 	}
 	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
-		if (receiver_message(&s->from->receiver, &s->run, i, &m, scratch) == -1)
+		if (select_message(s, i, &m, scratch) == -1)
 			return job_failed(j, job, "read", s->from->name);
 		r = output_message(j->frames, s->from->name, &m);
 		io_close(m.fd);

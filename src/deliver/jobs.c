@@ -189,7 +189,8 @@ answer(struct jobs *j, struct job *job, int *status)
 		*status = STATUS_OWN_FAILURE;   /* the command went well, its answer did not get through */
 	j->warn("answer to", job->reply.text);
 	switch (errno) {
-	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case EPERM: case EPROTO: case EREMOTE:
+	case EACCES: case EBADMSG: case ELOOP: case EMSGSIZE: case ENOENT: case ENOTDIR: case EPERM: case EPROTO:
+	case EREMOTE:
 		return COMMAND_DONE;    /* another try would fail too */
 	default:
 		return COMMAND_FAILED;

@@ -19,7 +19,9 @@ reply_note(struct reply *r, const struct message *request, const struct receiver
 	if (!frame_header(request->extra, "reply", &path))
 		return false;
 	n = frame_decode(r->text, path);
-	if (n <= 0 || r->text[0] != '/' || memchr(r->text, '\0', (size_t)n) != NULL)
+	/* one in the mailbox that it came from has its place by now (inlet_place), unless that is not to be had */
+	if (n <= 0 || (r->text[0] != '/' && (n < 2 || memcmp(r->text, "./", 2) != 0))
+	    || memchr(r->text, '\0', (size_t)n) != NULL)
 		return false;
 	r->text[n] = '\0';
 	r->path_len = (size_t)n;
@@ -60,14 +62,37 @@ is_gone(int err)
 	return err == ENOENT || err == ENOTDIR || err == EIDRM || err == ENODEV;
 }
 
+/*
+ * caller_left -- whether it is certain that a mailbox which is not there has been removed: where we see the directory
+ * that it stood in.  Elsewhere it may be only out of our sight, as in the /tmp of another.
+ */
+static bool
+caller_left(const char *path)
+{
+	char dir[FRAME_HEADER_MAX];
+	struct stat st;
+	size_t n = (size_t)(strrchr(path, '/') - path) + 1;
+
+	memcpy(dir, path, n);
+	dir[n] = '\0';
+	return stat(dir, &st) == 0;
+}
+
 /* open_reply -- open the mailbox for the answer, where it is the requester's.  Returns as reply_send. */
 static int
 open_reply(struct sink *s, const struct reply *r, uint64_t timeout_ns)
 {
 	struct stat st;
 
-	if (stat(r->text, &st) == -1)
-		return is_gone(errno) ? 0 : -1;
+	errno = ENOENT;         /* ./NAME, and no mailbox that it is in */
+	if (r->text[0] != '/')
+		return -1;
+	if (stat(r->text, &st) == -1) {
+		if (errno == ENOENT && caller_left(r->text))
+			return 0;
+		errno = errno == EACCES ? EACCES : ENOENT;
+		return -1;
+	}
 	if (S_ISDIR(st.st_mode) && is_requesters(r, &st)) {
 		/* the answer must be read in time, not only taken */
 		s->sender.end_ns = clock_after(timeout_ns);

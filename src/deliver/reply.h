@@ -30,8 +30,9 @@ bool reply_note(struct reply *r, const struct message *request, const struct rec
 /*
  * reply_send -- send what stands in the file fd as the answer.
  * source: the answer's.  timeout_ns: how long it may wait for room.
- * Returns 1 sent, 0 the mailbox is gone, and the caller with it, or -1: EPERM it is not the requester's mailbox, or one
- * that this process has open; EAGAIN and ETIMEDOUT no room; or errno.
+ * Returns 1 sent, 0 the mailbox has been removed, by its caller, or -1: EPERM it is not the requester's mailbox, or one
+ * that this process has open; ENOENT neither it nor the directory that it stood in is to be seen; EAGAIN and ETIMEDOUT
+ * no room; or errno.
  */
 int reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t timeout_ns);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* replybox: see replybox.h.  A crash leaves a directory that is not locked, for the next caller to remove. */
+/*
+ * replybox: see replybox.h.  A crash leaves what the next caller removes: a folder in the mailbox of a process that is
+ * not there, or elsewhere a directory that is not locked.
+ */
 #include "deliver/replybox.h"
 
 #include <dirent.h>
@@ -126,44 +129,24 @@ may_pass(const char *path)
 	return (st.st_mode & S_ISVTX) || !(st.st_mode & S_IWOTH);
 }
 
-/* is_shared -- whether users besides its owner may receive in the mailbox that is called. */
-static bool
-is_shared(const struct stat *called)
-{
-	return mode_shared(called->st_mode & 0666);
-}
-
-/* is_own -- whether only our user, and root, may. */
-static bool
-is_own(const struct stat *called)
-{
-	return called->st_uid == geteuid() && !is_shared(called);
-}
-
 /*
- * make_box -- make the mailbox in b->dir, which is locked.
- * Users who may only look into the mailbox that is called see the path and the secret, but are not to answer.
+ * make_box -- make the mailbox in b->dir, which is locked: its server is another user, who may only send there, by a
+ * path that nobody else can learn.
  */
 static int
-make_box(struct replybox *b, const struct stat *called)
+make_box(struct replybox *b)
 {
-	bool own = is_own(called), group = is_shared(called) && mode_class(called->st_mode & 0666, 0) == MODE_LOOK;
-	unsigned mode = own ? 0600 : group ? 0620 : 0622;
-	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, mode, MAILBOX_BLOCK, false };
+	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0622, MAILBOX_BLOCK, false };
 	char name[REPLYBOX_SECRET + 1];
 
-	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1)
-		return -1;
-	/* what is made in it is then that group's; only a member of a group can give it a file */
-	if (!own && ((fchown(b->dir_fd, (uid_t)-1, called->st_gid) == -1 && group)
-	    || fchmod(b->dir_fd, S_ISGID | 0711) == -1))
+	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1 || fchmod(b->dir_fd, 0711) == -1)
 		return -1;
 	return mailbox_make(b->path, &settings);
 }
 
-/* make_in -- replybox_make, in base. */
+/* make_in -- make the directory, and the mailbox in it, in base. */
 static int
-make_in(struct replybox *b, const char *base, const struct stat *called)
+make_in(struct replybox *b, const char *base)
 {
 	bool raced = true;
 	int err;
@@ -173,7 +156,7 @@ make_in(struct replybox *b, const char *base, const struct stat *called)
 		if (join(b->dir, base, PATTERN) == -1 || mkdtemp(b->dir) == NULL)
 			return -1;
 		b->dir_fd = own_directory(b->dir);
-		if (b->dir_fd != -1 && make_box(b, called) == 0)
+		if (b->dir_fd != -1 && make_box(b) == 0)
 			return 0;
 		raced = errno == ENOENT || (errno == EAGAIN && b->dir_fd == -1);
 		io_close(b->dir_fd);
@@ -185,30 +168,53 @@ make_in(struct replybox *b, const char *base, const struct stat *called)
 	return -1;
 }
 
-int
-replybox_make(struct replybox *b, const struct stat *called)
+/* make_elsewhere -- make it where we may make files, and the server can reach them.  Returns 0, or -1. */
+static int
+make_elsewhere(struct replybox *b)
 {
-	const char *const bases[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp" };
+	const char *const bases[] = { getenv("TMPDIR"), "/tmp" };
 	char base[PATH_MAX];
 	int r = -1, err = 0;
 
-	b->dir_fd = -1;
-	b->server = is_shared(called) ? -1 : (int64_t)called->st_uid;
 	for (size_t i = 0; i < sizeof bases / sizeof bases[0] && r == -1; i++) {
 		/* absolute: the server may have another working directory */
 		if (bases[i] == NULL || bases[i][0] == '\0' || realpath(bases[i], base) == NULL)
 			continue;
 		each_name(base, remove_dead);
-		if (!is_own(called) && !may_pass(base)) {
-			err = EACCES;
-			continue;
-		}
-		r = make_in(b, base, called);
+		errno = EACCES;
+		r = may_pass(base) ? make_in(b, base) : -1;
 		err = errno;
 	}
 	errno = err;
+	return r;
+}
+
+/* make_inside -- make it in the mailbox called, which is at that path.  Returns 0, or -1. */
+static int
+make_inside(struct replybox *b, const char *path)
+{
+	char name[REQUEST_BOX_NAME];
+
+	if (request_box(b->called, name) == -1)
+		return -1;
+	snprintf(b->reply, sizeof b->reply, "./%s", name);
+	return join(b->path, path, name);
+}
+
+int
+replybox_make(struct replybox *b, struct sender *called, const char *path)
+{
+	const bool inside = called->kind != SENDER_SENDS_ONLY;
+	struct stat st;
+
+	b->called = inside ? called : NULL;
+	if (fstat(called->dir_fd, &st) == -1 || (inside ? make_inside(b, path) : make_elsewhere(b)) == -1)
+		return -1;
+	b->server = inside ? -1 : (int64_t)st.st_uid;
+	if (!inside)
+		memcpy(b->reply, b->path, sizeof b->reply);
 	b->sources = (struct select){ .list = &b->source, .single = true, .watched_fd = -1 };
-	if (r == -1 || make_secret(b->secret) == -1)
+	if (make_secret(b->secret) == -1)
 		return -1;
 	b->source.receiver.brief = true;        /* it is removed when we end */
 	return select_add(&b->sources, b->path, b->path);
@@ -257,7 +263,10 @@ void
 replybox_remove(struct replybox *b)
 {
 	select_close(&b->sources);
+	if (b->called != NULL)
+		request_unbox(b->called);
 	if (b->dir_fd != -1)
 		remove_directory(b->dir, b->dir_fd);
+	b->called = NULL;
 	b->dir_fd = -1;
 }

@@ -2,8 +2,10 @@
 /*
  * replybox: the private mailbox that a caller gets its answer in.
  *
- * It has a random name, alone in a directory mcall.XXXXXX, which the caller keeps locked with flock(2).  A directory
- * that is not locked was left by a killed caller; the next caller of the same user removes it.
+ * It stands in the mailbox that is called, so that a server sees it wherever it sees that, and is for the members of
+ * that mailbox.  A caller who may only send there makes it elsewhere: with a random name, alone in a directory
+ * mcall.XXXXXX, which the caller keeps locked with flock(2).  A directory that is not locked was left by a killed
+ * caller; the next caller of the same user removes it.
  */
 #ifndef DELIVER_REPLYBOX_H
 #define DELIVER_REPLYBOX_H
@@ -16,9 +18,11 @@
 enum { REPLYBOX_SECRET = 32 };          /* hexadecimal digits: 128 random bits */
 
 struct replybox {
-	int dir_fd;                     /* the directory, locked; -1 */
+	struct sender *called;          /* the mailbox that it stands in; NULL elsewhere, */
+	int dir_fd;                     /* in this directory, locked; -1 */
 	char dir[PATH_MAX];
-	char path[PATH_MAX];            /* the mailbox, absolute */
+	char path[PATH_MAX];            /* the mailbox */
+	char reply[PATH_MAX];           /* what a request says of it in its header reply (letterbox(5)) */
 	char secret[REPLYBOX_SECRET + 1];       /* what an answer must bear in its header call */
 	int64_t server;                 /* the user whose answer counts, besides ourselves and root; -1 any user's */
 	struct select sources;
@@ -27,14 +31,12 @@ struct replybox {
 };
 
 /*
- * replybox_make -- make it, in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that will do; and remove what dead callers
- * left there.
- * called: the directory of the mailbox that is called.  Where its server may be another user, that user may send to the
- * reply box: by a path that only users who may look into the mailbox called can learn, through directories that all may
- * search.  The reply box is given to that mailbox's group, which shows the server that the caller is in it.
- * Returns 0, or -1 with errno; b->dir says where.  replybox_remove comes after it, whatever it returned.
+ * replybox_make -- make it, for calls to the mailbox at path, which called has open; and remove what dead callers left.
+ * Elsewhere is $TMPDIR or /tmp, the first that will do: the server may send to the reply box by a path that no other
+ * user can learn, through directories that all may search.
+ * b: zeros, dir_fd -1.  Returns 0, or -1 with errno.  replybox_remove comes after it, whatever it returned.
  */
-int replybox_make(struct replybox *b, const struct stat *called);
+int replybox_make(struct replybox *b, struct sender *called, const char *path);
 
 /*
  * replybox_next -- wait for the answer for timeout_ns; 0: not at all.

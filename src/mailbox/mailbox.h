@@ -89,8 +89,8 @@ int mailbox_sync(const char *path);
 /*
  * mailbox_remove -- remove the mailbox at path and what is in it; processes that wait there wake.
  * force: also where it holds messages.  locked: as of a sender.
- * Returns 0, or -1: ENOTEMPTY where it holds messages, EPERM where it is another user's, ENODEV where it is none,
- * EINVAL where path ends in "." or "..".
+ * Returns 0, or -1: ENOTEMPTY where it holds messages, EINPROGRESS where callers await answers there, EPERM where it
+ * is another user's, ENODEV where it is none, EINVAL where path ends in "." or "..".
  */
 int mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked);
 
@@ -345,6 +345,9 @@ uint64_t receiver_due_us(const struct receiver *r);
  */
 bool receiver_is_member(const struct receiver *r, uid_t uid, gid_t gid);
 
+/* receiver_is_at -- whether this is still the mailbox at path. */
+bool receiver_is_at(const struct receiver *r, const char *path);
+
 /* ---- in flight ---- */
 
 /* Messages claimed and settled one by one, whatever becomes of the run that they came in.  Zeros to begin with. */
@@ -383,6 +386,8 @@ void inflight_free(struct inflight *h);
 
 /* ---- request ---- */
 
+enum { REQUEST_BOX_NAME = 32 };
+
 enum request_state {
 	REQUEST_WAITS,                  /* it waits, or a receiver has it */
 	REQUEST_GONE,                   /* it has left the mailbox */
@@ -394,6 +399,15 @@ enum request_state {
  * Returns an enum request_state, or -1.
  */
 int request_look(struct sender *s, struct slice tag, struct slice source);
+
+/*
+ * request_box -- make a mailbox within s's, for the members of that, in which the answer to a request is to come; those
+ * that dead callers have left are removed.  Not of SENDER_SENDS_ONLY.
+ * name: REQUEST_BOX_NAME bytes, gets its name there.  Returns 0, or -1.
+ * request_unbox -- remove it with all that is in it.
+ */
+int request_box(struct sender *s, char *name);
+void request_unbox(struct sender *s);
 
 /* request_withdraw -- take s's last message back, unless a living receiver has it.  Returns 1, 0 it has, or -1. */
 int request_withdraw(struct sender *s);

@@ -247,6 +247,14 @@ receiver_is_member(const struct receiver *r, uid_t uid, gid_t gid)
 	    || ((members & 0060) != 0 && gid == m->gid && gid != unknown);
 }
 
+bool
+receiver_is_at(const struct receiver *r, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_dev == r->in->m.dev && st.st_ino == r->in->m.ino;
+}
+
 /* ---- messages in hand ---- */
 
 int

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/replydir.h"
 #include "mailbox/drop/put.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/queue/request.h"
@@ -434,6 +435,20 @@ sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *r
 		*room = c->cap_bytes - c->live_bytes;
 	txn_unlock(m);
 	return 0;
+}
+
+_Static_assert((int)REQUEST_BOX_NAME == (int)REPLYDIR_NAME_MAX, "a name has room");
+
+int
+request_box(struct sender *s, char *name)
+{
+	return request_make_box(&s->in->m, name, deadline(s));
+}
+
+void
+request_unbox(struct sender *s)
+{
+	request_remove_box(&s->in->m);
 }
 
 int

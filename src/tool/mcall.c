@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -89,7 +88,6 @@ prepare(struct caller *c)
 {
 	static char path[PATH_MAX];
 	enum channel_kind kind;
-	struct stat st;
 
 	/* a request is sent only if its answer can be printed */
 	if (io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
@@ -101,11 +99,9 @@ prepare(struct caller *c)
 	c->sink.sender.locked = cli_locked;
 	if (cli_path(path, c->name) == -1 || sink_open(&c->sink, c->name, path, false, c->timeout_ns) == -1)
 		return own_failure("open", c->name);
-	if (fstat(c->sink.sender.dir_fd, &st) == -1)
-		return own_failure("look into", c->name);
-	if (replybox_make(&c->box, &st) == -1)
-		return own_failure("make a mailbox in", c->box.dir);
-	if (header_put(&c->header, "reply", c->box.path) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
+	if (replybox_make(&c->box, &c->sink.sender, path) == -1)
+		return own_failure("make a mailbox in", c->box.called != NULL ? c->name : c->box.dir);
+	if (header_put(&c->header, "reply", c->box.reply) == -1 || header_put(&c->header, "call", c->box.secret) == -1)
 		return own_failure("send to", c->name);
 	c->input.sink = &c->sink;
 	c->input.head.extra = (struct slice){ c->header.text, c->header.len };
@@ -139,7 +135,7 @@ listen_for(struct caller *c, uint64_t timeout_ns)
 
 	if (r == 1)
 		return print_answer(c, &m);
-	return r == 0 ? -1 : own_failure("receive from", c->box.path);
+	return r == 0 ? -1 : own_failure("receive from", c->name);
 }
 
 /*

@@ -28,9 +28,10 @@ rm(const char *name, bool force)
 		cli_warn("cannot remove %s: its name must not end in . or ..", name);
 		return CLI_USAGE;
 	}
-	if (errno != ENOTEMPTY)
+	if (errno != ENOTEMPTY && errno != EINPROGRESS)
 		return cli_fail("remove", name);
-	cli_warn("cannot remove %s: it holds messages (-f removes them too)", name);
+	cli_warn(errno == ENOTEMPTY ? "cannot remove %s: it holds messages (-f removes them too)"
+	    : "cannot remove %s: a call is going on there (-f removes it all the same)", name);
 	return CLI_NOT_NOW;
 }
 

@@ -8,8 +8,6 @@ setup()
 {
 	common_setup
 	mkmbox calc
-	mkdir private
-	export XDG_RUNTIME_DIR=$PWD/private
 }
 
 teardown()
@@ -17,10 +15,11 @@ teardown()
 	common_teardown
 }
 
-# none_left -- whether nothing is left in the private directory
+# none_left -- whether no mailbox for an answer is left
 none_left()
 {
-	[ -z "$(ls -A private)" ]
+	local left=(*/*.reply)
+	[ ! -e "${left[0]}" ]
 }
 
 # serve [OPTION...] -- COMMAND... -- a server of calc, in the background, for ever
@@ -159,6 +158,71 @@ many_calls()
 	done
 }
 
+# elsewhere COMMAND... -- run it where /tmp is another folder, and mailbox calc stands as /mnt/desk: as in a container.
+elsewhere()
+{
+	local as=(unshare -m)
+	[ "$EUID" -eq 0 ] || as=(unshare -rm)
+	"${as[@]}" true || skip 'there are no mount namespaces here'
+	exec "${as[@]}" sh -c 'mount -t tmpfs none /mnt && mkdir /mnt/desk && mount --bind "$1" /mnt/desk &&
+		mount -t tmpfs none /tmp && shift && cd / && exec "$@"' sh "$PWD/calc" "$@"
+}
+
+@test "a server with a /tmp of its own, that has the mailbox at another place, answers" {
+	in_background elsewhere mrecv -f -r /mnt/desk -- sh -c 'cat; echo "$MBOX_REPLY"; exit 3'
+	until_waiting calc
+	run -3 timeout "$LIMIT" mcall calc hello
+	[[ $output == hello$'\n'/mnt/desk/+([0-9]).reply ]]
+	kill -TERM "$child"
+	status_of "$child"
+	rmmbox calc
+	# by rendezvous too
+	mkmbox -c 0 calc
+	in_background elsewhere mrecv -f -r /mnt/desk -- cat
+	[ "$(timeout "$LIMIT" mcall calc hello)" = hello ]
+}
+
+@test "a server that does not see the mailbox for the answer says so, and the request is done" {
+	mkdir away
+	mkmbox away/answers
+	msend -H reply="$PWD/away/answers" calc one
+	mv away gone
+	fails 125 timeout "$LIMIT" mrecv -r calc -- cat
+	[ "$error" = "mrecv: cannot answer to $PWD/away/answers: No such file or directory" ]
+	run -1 mrecv -n calc
+	# in no mailbox: a frame from a pipe, and a mailbox that has been moved and has a successor
+	printf 'M1 1 t s reply=./1.reply\nx\n' >frame
+	fails 125 mrecv -r frame -- cat
+	[ "$error" = 'mrecv: cannot answer to ./1.reply: No such file or directory' ]
+	in_background mrecv -r calc -- cat 2>said
+	until_waiting calc
+	mv calc moved
+	mkmbox calc
+	msend -H reply=./1.reply moved x
+	ended_with 125 "$child"
+	[ "$(cat said)" = 'mrecv: cannot answer to ./1.reply: No such file or directory' ]
+}
+
+@test "a request that is passed on says where its answer goes, as frames, as JSON, to shells and in a dead letter" {
+	mkmbox other
+	for ((i = 0; i < 5; i++)); do
+		msend -H reply=./1.reply -H k=v calc x
+	done
+	where=$PWD/calc/1.reply
+	[[ $(mrecv -F calc) == *" k=v reply=$where"* ]]
+	[[ $(mrecv -J calc) == *"\"headers\":{\"k\":\"v\",\"reply\":\"$where\"}"* ]]
+	[[ $(mrecv -e calc) == "MBOX_REPLY='$where'"* ]]
+	[ "$(mrecv -o '%h{reply}' calc)" = "$where" ]
+	timeout "$LIMIT" mrecv -k 1 -d other calc -- false || :
+	[ "$(mrecv -o '%h{reply}' other)" = "$where" ]
+	in_background mcall calc hello >answer
+	call=$child
+	mrecv -F calc | msend -F other
+	timeout "$LIMIT" mrecv -r other -- cat
+	ended_with 0 "$call"
+	[ "$(cat answer)" = hello ]
+}
+
 @test "a caller that has gone leaves its request done, and nothing is said" {
 	msend -H reply="$PWD/nowhere" calc one
 	run -0 timeout "$LIMIT" mrecv -r calc -- cat
@@ -220,15 +284,58 @@ many_calls()
 	none_left
 }
 
-@test "what a caller leaves that was killed, the next one removes" {
+# killed_caller -- it leaves its request, which is taken, and its mailbox.
+killed_caller()
+{
 	in_background mcall calc hello
 	until_true eval '[ -n "$(mrecv -p -n calc)" ]'
 	kill -KILL "$child"
 	status_of "$child"
+	mrecv -n calc
 	run ! none_left
-	serve -- true
-	timeout "$LIMIT" mcall calc hello
+}
+
+@test "what a caller leaves that was killed, the next one removes, or a recovery, or rmmbox" {
+	killed_caller
+	run -124 timeout "$LIMIT" mcall -w 0.01 calc hello
 	none_left
+	killed_caller
+	cp -R calc copy
+	mstat copy >/dev/null
+	[ -z "$(files_of copy)" ]
+	rmmbox calc
+}
+
+@test "rmmbox leaves a mailbox in which a call is going on, and -f removes it" {
+	mkfifo go
+	serve -- sh -c ': >begun; read -r x <go; echo answer'
+	server=$child
+	in_background mcall calc hello >answer
+	caller=$child
+	until_true test -e begun
+	fails 1 rmmbox calc
+	[ "$error" = 'rmmbox: cannot remove calc: it holds messages (-f removes them too)' ]
+	# answered, and not read yet
+	kill -STOP "$caller"
+	echo >go
+	until_true eval 'run mrecv -p -n calc && [ "$status" -eq 1 ]'
+	kill -TERM "$server"
+	status_of "$server"
+	fails 1 rmmbox calc
+	[ "$error" = 'rmmbox: cannot remove calc: a call is going on there (-f removes it all the same)' ]
+	in_background rmmbox calc
+	kill -CONT "$caller"
+	ended_with 0 "$caller"
+	[ "$(cat answer)" = answer ]
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	mkmbox calc
+	in_background mcall calc hello 2>said
+	until_true eval '[ -n "$(mrecv -p -n calc)" ]'
+	rmmbox -f calc
+	[ ! -e calc ]
+	ended_with 125 "$child"
+	[ "$(cat said)" = 'mcall: cannot receive from calc: the mailbox was removed' ]
 }
 
 @test "the private mailbox of a caller that lives is left alone" {

@@ -726,19 +726,19 @@ use_mrecv_two_wait() {
 
 # ---- calls
 
-# the directory of calls is this one, and the next caller clears it
+# the next caller clears what one has left
 an_answer() {
 	while [ -z "$(mrecv -n -p box)" ] && kill -0 "$1"; do nap; done 2>/dev/null
-	TMPDIR=$PWD timeout -s KILL "$LIMIT" mrecv -n -r box -- echo b1. 2>../met.err
+	timeout -s KILL "$LIMIT" mrecv -n -r box -- echo b1. 2>../met.err
 	met_status=$?
 }
 
 no_more_calls() {
 	local left
 	within mrecv -n -r box -- true || :
-	TMPDIR=$PWD timeout -s KILL "$LIMIT" mcall -w 0.01 box x1. >../said 2>../said.err
+	timeout -s KILL "$LIMIT" mcall -w 0.01 box x1. >../said 2>../said.err
 	[ $? -eq 124 ] || bad "mcall: $(cat ../said.err)"
-	left=(mcall.*)
+	left=(box/*.reply)
 	[ ${#left[@]} -eq 0 ] || bad "left is ${left[*]}"
 	mrecv -a box >/dev/null
 }
@@ -751,8 +751,6 @@ judge_call() {
 use_mcall() {
 	mkmbox box
 	cmd=(mcall box new1.)
-	export TMPDIR=.
-	unset XDG_RUNTIME_DIR
 	partner=an_answer waits_at=''
 	after=no_more_calls
 	judge=judge_call
@@ -785,7 +783,6 @@ use_mrecv_reply() {
 	cmd=(mrecv -r box -- echo b1.)
 	skips='write:E*'
 	export TMPDIR=.
-	unset XDG_RUNTIME_DIR
 	before=somebody_calls
 	after=the_caller_ends
 	judge=judge_reply

@@ -320,8 +320,6 @@ use_mcall_timeout() {
 	mkmbox box
 	cmd=(mcall -w 0.05 box new1.)
 	normally=124
-	export TMPDIR=.
-	unset XDG_RUNTIME_DIR
 	after=no_more_calls
 }
 

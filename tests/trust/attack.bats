@@ -513,12 +513,19 @@ forged_first()
 @test "what others leave in /tmp is not taken for a dead caller's" {
 	mkdir -m 1777 tmp
 	export TMPDIR=$place/tmp
-	as owner mkmbox own/precious
-	as owner msend own/precious message
-	as third ln -s "$place/own" tmp/mcall.AAAAAA
-	as third sh -c "mkdir tmp/mcall.BBBBBB && ln -s $place/own/precious tmp/mcall.BBBBBB/answer"
-	run -124 as owner mcall -w 0.05 own/box nobody
-	[ "$(as owner mrecv -n own/precious)" = message ]
+	as other mkdir public/mine
+	as other mkmbox public/mine/precious
+	as other msend public/mine/precious message
+	as third ln -s "$place/public/mine" tmp/mcall.AAAAAA
+	as third sh -c "mkdir tmp/mcall.BBBBBB && ln -s $place/public/mine/precious tmp/mcall.BBBBBB/answer"
+	run -124 as other mcall -w 0.05 own/box nobody
+	[ "$(as other mrecv -n public/mine/precious)" = message ]
+	# the same in a mailbox: a member's link is removed, and not what it leads to
+	as owner mkmbox -m 0660 own/team
+	as mate ln -s "$place/public/mine/precious" own/team/1.reply
+	run -124 as owner mcall -w 0.05 own/team nobody
+	[ ! -L own/team/1.reply ]
+	[ -e public/mine/precious/ctl ]
 }
 
 @test "who dates his message late puts nobody else's in disorder" {

@@ -309,8 +309,40 @@ keepers()
 		status_of "$child"
 		[ "$status" -eq 0 ]
 	done
-	# and root is a member everywhere
-	in_background as owner mrecv -r own/team -- sh -c 'id -u'
-	until_waiting own/team
-	[ "$(timeout "$LIMIT" mcall -w 10 own/team who)" = $OWNER ]
+	# and root is a member everywhere; so are all users where they may
+	as owner mkmbox own/alone
+	as owner mkmbox -m 0666 own/all
+	for call in '0 own/team' '0 own/alone' '0 own/all' 'other own/all' 'third own/all'; do
+		read -r asks box <<<"$call"
+		in_background as owner mrecv -r "$box" -- sh -c 'id -u'
+		until_waiting "$box"
+		[ "$asks" = 0 ] && as=() || as=(as "$asks")
+		[ "$(timeout "$LIMIT" "${as[@]}" mcall -w 10 "$box" who)" = $OWNER ]
+		[ -z "$(files_of "$box")" ]
+	done
+}
+
+@test "an answer is for members alone, and what a killed caller leaves any of them removes" {
+	for case in '0660 mate' '0664 mate' '0600 0' '0644 0' '0660 0' '0666 other'; do
+		read -r mode asks <<<"$case"
+		as owner mkmbox -m "$mode" own/seen
+		[ "$asks" = 0 ] && as=() || as=(as "$asks")
+		in_background "${as[@]}" mcall own/seen ask
+		until_true as owner mrecv -n -p own/seen >/dev/null
+		reply=(own/seen/*.reply)
+		chmod 755 own
+		if [ "$mode" != 0666 ]; then
+			as other sh -c "! ls ${reply[0]}" 2>/dev/null
+			run -77 as other msend "${reply[0]}" forged
+			run -77 as other mrecv -p -n "${reply[0]}"
+		fi
+		kids=()
+		read -r -a kids <"/proc/$child/task/$child/children" || :
+		kill -KILL "${kids[@]}" "$child"
+		status_of "$child"
+		[ -d "${reply[0]}" ]
+		run -124 as owner mcall -w 0.01 own/seen next
+		[ ! -e "${reply[0]}" ]
+		as owner rmmbox -f own/seen
+	done
 }

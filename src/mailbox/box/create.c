@@ -23,9 +23,12 @@
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
+#include "mailbox/box/callers.h"
+#include "mailbox/box/create.h"
 #include "mailbox/box/mbox.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/replydir.h"
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
@@ -123,12 +126,15 @@ empty(int dir_fd)
 {
 	DIR *d = safefile_list_open(dir_fd);
 	const struct dirent *e;
+	uint64_t number;
 	int r = 0;
 
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
+		if (replydir_parse(e->d_name, &number))
+			r = replydir_remove(dir_fd, e->d_name);
+		else if (e->d_name[0] != '.' && strcmp(e->d_name, "lock") != 0 && strcmp(e->d_name, "ctl") != 0
 		    && strcmp(e->d_name, "drop") != 0)
 			r = safefile_remove(dir_fd, e->d_name);
 	safefile_list_close(d);
@@ -249,6 +255,8 @@ is_ours(const char *name)
 	uint32_t variant;
 	uint64_t id;
 
+	if (replydir_parse(name, &id))
+		return true;
 	/* the last: removed from a FUSE file system, and still open */
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strncmp(name, HIDDEN, strlen(HIDDEN)) == 0)
 		return true;
@@ -286,9 +294,8 @@ unfinished(int dir_fd)
 	return (st.st_mode & S_ISVTX) != 0 || (lock && !ctl);
 }
 
-/* make_in -- make a mailbox of a directory that is empty or unfinished. */
-static int
-make_in(int dir_fd, const struct mailbox_settings *settings)
+int
+create_in(int dir_fd, const struct mailbox_settings *settings)
 {
 	int lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r = -1;
@@ -327,7 +334,7 @@ mailbox_make(const char *path, const struct mailbox_settings *settings)
 		errno = EEXIST;
 		return -1;
 	}
-	r = make_in(dir_fd, settings);
+	r = create_in(dir_fd, settings);
 	if (r == 0 && settings->durable)
 		r = mailbox_sync(path);
 	err = errno;
@@ -434,15 +441,19 @@ remove_unfinished(const char *path)
 
 /*
  * holds_messages -- whether messages wait, in drop/ too.  If none do, drop/ is shut, so that no drop is lost; after a
- * kill, or a removal that fails, recovery opens it again.  Returns 1, 0, or -1.
+ * kill, or a removal that fails, recovery opens it again.
+ * Returns 1, 2 where none do, but callers await their answers, 0, or -1.
  */
 static int
-holds_messages(struct mbox *m)
+holds_messages(struct mbox *m, uint64_t deadline_ns)
 {
 	uint64_t waiting = 0;
+	int callers = callers_wait(m, deadline_ns);
 
-	if (m->ctl.live > 0)
-		return 1;
+	if (callers == -1 || m->ctl.live > 0)
+		return callers == -1 ? -1 : 1;
+	if (callers > 0)
+		return 2;
 	if (!m->drops)
 		return 0;
 	if (mbox_drop(m) == -1 || txn_begin(m) == -1 || dropdir_shut(m->drop_fd) == -1
@@ -485,9 +496,9 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 		if (((errno == EIDRM && m.ctl.removed) || (errno == EUCLEAN && force))
 		    && reclock_take(m.lock_fd, MBOX_LOCK, deadline_ns) == 0)
 			r = remove_all(m.dir_fd);
-	} else if (!force && (holds = holds_messages(&m)) != 0) {
-		if (holds == 1)
-			errno = ENOTEMPTY;
+	} else if (!force && (holds = holds_messages(&m, deadline_ns)) != 0) {
+		if (holds != -1)
+			errno = holds == 1 ? ENOTEMPTY : EINPROGRESS;
 	} else {
 		wake_all(&m);
 		m.ctl.removed = 1;

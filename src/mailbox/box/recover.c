@@ -13,6 +13,7 @@
 #include "base/safefile.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/replydir.h"
 #include "mailbox/mode.h"
 
 /* ---- segments ---- */
@@ -242,8 +243,8 @@ count_wants(struct mbox *m, struct recover_list *owners)
 }
 
 /*
- * in_use -- whether NUMBER.wake or NUMBER.spool is in use: the one by a want, the other by a process that lives,
- * whether or not it has a want in the table.  True for other files.
+ * in_use -- whether NUMBER.wake, NUMBER.spool or NUMBER.reply is in use: the first by a want, the others by a process
+ * that lives, whether or not it has a want in the table.  True for other files.
  */
 static bool
 in_use(const struct mbox *m, const struct recover_list *owners, const char *name)
@@ -251,6 +252,8 @@ in_use(const struct mbox *m, const struct recover_list *owners, const char *name
 	const char *dot = strchr(name, '.');
 	uint64_t number;
 
+	if (replydir_parse(name, &number))
+		return mbox_lives(m, number);
 	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
 	    || num_parse((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
 		return true;
@@ -304,7 +307,7 @@ remove_unnamed(struct mbox *m, const struct recover_list *ids, const struct reco
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL) {
 		named = is_named(m, ids, owners, e->d_name);
 		if (named == 0)
-			m->ctl.orphans |= safefile_remove(m->dir_fd, e->d_name) == -1;
+			m->ctl.orphans |= replydir_remove(m->dir_fd, e->d_name) == -1;
 		else if (named == -1)
 			r = -1;
 	}

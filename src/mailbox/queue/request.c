@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* request: reads, but for taking a message back, which is one change. */
+/* request: reads, but for taking a message back, which is one change, and for the reply box (replydir.h). */
 #include "mailbox/queue/request.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/io.h"
+#include "base/users.h"
+#include "mailbox/box/callers.h"
+#include "mailbox/box/create.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/replydir.h"
 #include "mailbox/disk/want.h"
 #include "mailbox/wait/backlog.h"
 
@@ -109,6 +119,72 @@ request_find(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 		return -1;
 	return txn_end(m, look(m, id, tag, source));
 }
+
+/* ---- the reply box ---- */
+
+/*
+ * make_ours -- make a mailbox of our new directory dir_fd, for the members of m and no others.
+ * One that root makes belongs to the owner, who must be able to answer, and to remove it.
+ */
+static int
+make_ours(const struct mbox *m, int dir_fd)
+{
+	const unsigned mode = mode_members(m->ctl.mode);
+	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, mode, MAILBOX_BLOCK, false };
+	const bool give = geteuid() == 0 && m->uid != 0 && m->uid != users_unknown();
+
+	if (give && fchown(dir_fd, m->uid, (gid_t)-1) == -1)
+		return -1;
+	/* all users are members, of whatever group; only a member of a group can make what is in it that group's */
+	if (mode_class(mode, 0) != 0 && fchown(dir_fd, (uid_t)-1, getegid()) == -1)
+		return -1;
+	if (create_in(dir_fd, &settings) == -1)
+		return -1;
+	return give ? fchownat(dir_fd, "lock", m->uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) : 0;
+}
+
+/* make_dir -- under the lock, make our directory: a removal sees it, or comes before.  Returns 0, or -1. */
+static int
+make_dir(struct mbox *m, const char *name, uint64_t deadline_ns)
+{
+	if (txn_lock(m, deadline_ns) == -1)
+		return -1;
+	return txn_end(m, mkdirat(m->dir_fd, name, S_ISVTX | 0700));
+}
+
+int
+request_make_box(struct mbox *m, char *name, uint64_t deadline_ns)
+{
+	int dir_fd, r, err;
+
+	if (mbox_number(m) == -1)
+		return -1;
+	replydir_name(name, m->number);
+	if (make_dir(m, name, deadline_ns) == -1)
+		return -1;
+	(void)callers_clear(m);
+	dir_fd = openat(m->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = dir_fd == -1 ? -1 : make_ours(m, dir_fd);
+	err = errno;
+	io_close(dir_fd);
+	if (r == -1)
+		replydir_remove(m->dir_fd, name);
+	errno = err;
+	return r;
+}
+
+void
+request_remove_box(struct mbox *m)
+{
+	char name[REPLYDIR_NAME_MAX];
+
+	if (m->number == 0)
+		return;
+	replydir_name(name, m->number);
+	replydir_remove(m->dir_fd, name);
+}
+
+/* ---- taken back ---- */
 
 int
 request_take_back(struct mbox *m, uint64_t id)

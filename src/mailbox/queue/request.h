@@ -17,6 +17,13 @@ int request_find(struct mbox *m, uint64_t id, struct slice tag, struct slice sou
  */
 int request_served(struct mbox *m, struct slice tag, struct slice source);
 
+/*
+ * request_make_box -- make our reply box (replydir.h).  name: REPLYDIR_NAME_MAX, gets its name.  Returns 0, or -1.
+ * request_remove_box -- remove it, if it is there.
+ */
+int request_make_box(struct mbox *m, char *name, uint64_t deadline_ns);
+void request_remove_box(struct mbox *m);
+
 /* request_take_back -- take message id back, unless a living process has it.  Returns 1, 0 a process has it, or -1. */
 int request_take_back(struct mbox *m, uint64_t id);
 
