@@ -25,7 +25,7 @@ ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue ma
 	mailbox channel deliver tool
 base = bytes.h fail.h alarm bootid clock hash io json memory nofile num outbuf process reclock safefile splice users
 frame = filter frame message tmpfile
-stream = drain mend open reader sight splice_fan splice_in splice_out writer
+stream = fifo mend open reader sight splice_fan splice_in splice_out writer
 mailbox/disk = batch ctl damage dropdir replydir seg wakefifo want
 mailbox/box = audit callers compact create.c mbox piece recover txn
 mailbox/wait = backlog listen wait wake

@@ -36,15 +36,28 @@ cannot_read(struct input *in)
 	return failed(in, "read", "standard input");
 }
 
+/* rest -- let others write to a FIFO while there is nothing to read in standard input. */
+static void
+rest(struct input *in)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	if (in->sink->kind == CHANNEL_FIFO && poll(&input, 1, 0) == 0)
+		sink_rest(in->sink);
+}
+
 /* read_some -- io_read of standard input, which another process may have made non-blocking. */
 static ssize_t
-read_some(void *buf, size_t n)
+read_some(struct input *in, void *buf, size_t n)
 {
 	ssize_t got;
 
+	rest(in);
 	do
 		got = io_read(STDIN_FILENO, buf, n);
 	while (got == -1 && errno == EAGAIN && io_wait(STDIN_FILENO, POLLIN, CLOCK_NEVER) != -1);
+	if (got > 0)
+		sink_rest(in->sink);    /* before more of ours it is the turn of others */
 	return got;
 }
 
@@ -56,7 +69,7 @@ read_full(struct input *in, struct message *m, size_t n)
 	ssize_t got = 1;
 
 	while (have < n && got > 0) {
-		got = m != NULL ? message_read(m, in->buf + have, n - have) : read_some(in->buf + have, n - have);
+		got = m != NULL ? message_read(m, in->buf + have, n - have) : read_some(in, in->buf + have, n - have);
 		if (got == -1)
 			return -1;
 		have += (size_t)got;
@@ -79,7 +92,7 @@ read_start(struct input *in, size_t n, bool *more)
 	ssize_t got;
 
 	do {
-		got = read_some(in->buf + have, n - have);
+		got = read_some(in, in->buf + have, n - have);
 		if (got == -1)
 			return -1;
 		have += (size_t)got;
@@ -178,7 +191,7 @@ start_of(const struct input *in)
 {
 	struct stat st;
 
-	return sink_hands_over(in->sink) && fstat(STDIN_FILENO, &st) == 0
+	return sink_begins_again(in->sink) && fstat(STDIN_FILENO, &st) == 0
 	    && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
 }
 
@@ -191,7 +204,7 @@ again(struct input *in, const struct message *head, off_t start)
 {
 	if (in->failed_at != NULL)      /* the read failed */
 		return -1;
-	if (errno != EPIPE || start == -1 || sender_again(&in->sink->sender, head) == -1)
+	if (errno != EPIPE || start == -1 || sink_again(in->sink, head) == -1)
 		return cannot_send(in);
 	return lseek(STDIN_FILENO, start, SEEK_SET) == -1 ? cannot_read(in) : 0;
 }
@@ -241,7 +254,7 @@ whole_pieces(struct input *in, ssize_t n)
 		moved = sink_feed(in->sink, STDIN_FILENO);
 	}
 	/* a receiver that is done needs no more */
-	while (n != -1 && moved == 0 && !sender_done(&in->sink->sender) && (n = read_some(in->buf, INPUT_BUF)) > 0)
+	while (n != -1 && moved == 0 && !sender_done(&in->sink->sender) && (n = read_some(in, in->buf, INPUT_BUF)) > 0)
 		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 			return -1;
 	return moved == -1 ? -1 : n == -1 ? cannot_read(in) : sink_end(in->sink);
@@ -261,7 +274,7 @@ input_whole(struct input *in)
 	in->head.len = MESSAGE_LEN_UNKNOWN;
 	if (stamp(in) == -1 || begin(in, &in->head) == -1)
 		return -1;
-	for (; whole_pieces(in, n) == -1; n = read_some(in->buf, INPUT_BUF))
+	for (; whole_pieces(in, n) == -1; n = read_some(in, in->buf, INPUT_BUF))
 		if (again(in, &in->head, start) == -1)
 			return -1;
 	return tell(in);
@@ -284,7 +297,7 @@ long_pieces(struct input *in, char mark, ssize_t n, size_t *have)
 	while (at == NULL && n > 0) {
 		if (sink_data(in->sink, in->buf, len) == -1)
 			return -1;
-		n = read_some(in->buf, INPUT_BUF);
+		n = read_some(in, in->buf, INPUT_BUF);
 		if (n == -1)
 			return cannot_read(in);
 		at = memchr(in->buf, mark, (size_t)n);
@@ -345,7 +358,7 @@ input_records(struct input *in, char mark)
 	size_t have = 0;
 	ssize_t n;
 
-	while ((n = read_some(in->buf + have, INPUT_BUF - have)) > 0) {
+	while ((n = read_some(in, in->buf + have, INPUT_BUF - have)) > 0) {
 		have += (size_t)n;
 		if (stamp(in) == -1 || whole_records(in, mark, &have) == -1)
 			return -1;
@@ -379,6 +392,7 @@ put_frame(struct input *in, struct message *m, off_t base)
 	bool more = r->more;
 	ssize_t n = 0;
 
+	sink_rest(in->sink);
 	m->id = 0;
 	m->attempt = 0;
 	m->uid = -1;
@@ -410,8 +424,11 @@ input_frames(struct input *in)
 
 	reader_init(&in->reader, STDIN_FILENO, READER_ALL);
 	do {
-		if (!reader_buffered(&in->reader) && flush(in) == -1)
-			return -1;
+		if (!reader_buffered(&in->reader)) {
+			if (flush(in) == -1)
+				return -1;
+			rest(in);
+		}
 		r = reader_next(&in->reader, &m);
 	} while (r == 1 && put_frame(in, &m, base) == 0);
 	if (r == 1)

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
-#include "stream/drain.h"
 #include "stream/splice_in.h"
 
 /* sender -- the mailbox's sender, with the sink's timeout. */
@@ -48,7 +47,10 @@ sink_open(struct sink *s, const char *name, const char *path, bool truncate, uin
 	if (s->writer == NULL)
 		return -1;
 	s->fd = open_write(path, s->kind, truncate, timeout_ns == MAILBOX_NOT_AT_ALL ? 0 : clock_after(timeout_ns));
-	return s->fd == -1 ? -1 : writer_init(s->writer, s->fd);
+	if (s->fd == -1 || writer_init(s->writer, s->fd) == -1)
+		return -1;
+	s->writer->turn = s->turn;
+	return 0;
 }
 
 /* fits -- whether the header line would be taken by a mailbox: a stream leads to one, sooner or later.  Else EMSGSIZE. */
@@ -73,6 +75,13 @@ int
 sink_flush(struct sink *s)
 {
 	return sink_is_mailbox(s) ? sender_flush(sender(s)) : writer_flush(writer(s));
+}
+
+void
+sink_rest(struct sink *s)
+{
+	if (s->kind == CHANNEL_FIFO)
+		writer_rest(s->writer);
 }
 
 void
@@ -111,12 +120,6 @@ sink_give(struct sink *s, const char *data, size_t len)
 	return writer_data(w, data, len) == -1 ? -1 : (ssize_t)len;
 }
 
-int
-sink_again(struct sink *s, const struct message *head)
-{
-	return sender_again(sender(s), head);
-}
-
 bool
 sink_asked(const struct sink *s, struct pollfd p[2])
 {
@@ -144,6 +147,12 @@ int
 sink_end(struct sink *s)
 {
 	return sink_is_mailbox(s) ? sender_end(sender(s)) : writer_end(writer(s));
+}
+
+int
+sink_again(struct sink *s, const struct message *head)
+{
+	return sink_is_mailbox(s) ? sender_again(sender(s), head) : writer_begin(writer(s), head);
 }
 
 int
@@ -239,7 +248,7 @@ sink_close(struct sink *s)
 		sender_close(&s->sender);
 	if (sink_is_mailbox(s) || s->fd == -1)
 		return 0;
-	r = drain_writer(writer(s), &s->unread);
+	r = writer_drain(writer(s), &s->unread);
 	io_close(s->fd);
 	s->fd = -1;
 	return r;

@@ -16,11 +16,12 @@
 #include "stream/open.h"
 #include "stream/writer.h"
 
-/* Zeros, but for what the caller sets before sink_open: what it asks of a mailbox (sender.sync and the like). */
+/* Zeros, but for what the caller sets before sink_open: turn, what it asks of a mailbox (sender.sync and the like). */
 struct sink {
 	const char *name;               /* as the user typed it */
 	enum channel_kind kind;
 	uint64_t timeout_ns;            /* how long a message may wait for room: MAILBOX_FOREVER, _NOT_AT_ALL, _ASK */
+	bool turn;                      /* nobody else writes to a FIFO before we rest, or our messages have been read */
 	uint64_t unread;                /* bytes left in a FIFO when sink_close failed */
 	struct sender sender;           /* of a mailbox */
 	struct writer *writer;          /* of a stream, */
@@ -58,9 +59,19 @@ sink_keeps(const struct sink *s)
 	return sink_is_mailbox(s) && s->sender.kind == SENDER_KEEPS;
 }
 
+/* sink_begins_again -- whether a message that fails with EPIPE failed with its receiver: another may take it. */
+static inline bool
+sink_begins_again(const struct sink *s)
+{
+	return sink_hands_over(s) || s->kind == CHANNEL_FIFO;
+}
+
 /* sink_put -- send a message whose payload is in memory, as sender_put.  sink_flush -- send all that is gathered. */
 int sink_put(struct sink *s, const struct message *head, const char *data, size_t len);
 int sink_flush(struct sink *s);
+
+/* sink_rest -- after sink_flush: the caller is to wait for input, others may write meanwhile, though it is our turn. */
+void sink_rest(struct sink *s);
 
 /* sink_drop -- forget the first message that is gathered for a mailbox; a stream has dropped it when it failed. */
 void sink_drop(struct sink *s);
@@ -75,18 +86,19 @@ int sink_message(struct sink *s, struct message *m);
  * sink_give -- with the timeout MAILBOX_ASK, in place of sink_data: as much of the bytes as the channel takes now.
  * Then sink_begin, sink_end and sink_flush too return -1 with EAGAIN where they would wait: the same call again goes on.
  * sink_give returns how many, or -1 as sink_data, with EAGAIN where that is none, or what went before is not taken yet.
- * sink_again -- sender_again, in a mailbox that hands over.
  * sink_asked -- what poll(2) is to look for while a call is to be made again, in p[0] and p[1]; fds may be -1.
  * Returns whether that tells all: else look again soon.
  */
 ssize_t sink_give(struct sink *s, const char *data, size_t len);
-int sink_again(struct sink *s, const struct message *head);
 bool sink_asked(const struct sink *s, struct pollfd p[2]);
 
 /* sink_begin, sink_data, sink_end -- send one message of any length, in pieces. */
 int sink_begin(struct sink *s, const struct message *head);
 int sink_data(struct sink *s, const char *data, size_t len);
 int sink_end(struct sink *s);
+
+/* sink_again -- begin a message again whose receiver has failed (sink_begins_again), from its start. */
+int sink_again(struct sink *s, const struct message *head);
 
 /*
  * sink_feed -- all that the descriptor in still has, as pieces of the message begun, whose length must be unknown.

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/splice.h"
-#include "stream/drain.h"
+#include "stream/fifo.h"
 #include "stream/splice_out.h"
 
 enum {
@@ -63,7 +63,8 @@ spread_rest(struct spread *s, uint64_t deadline_ns)
 	ssize_t moved;
 
 	/* nobody else writes to it, for its writers' lock is ours */
-	if (s->left > 0 && w->kind == WRITER_FIFO && drain_wait(w->fd, deadline_ns, &unread) == -1)
+	if (s->left > 0 && w->kind == WRITER_FIFO && (fifo_read_out(w->fd, w->begun, deadline_ns, &unread) == -1
+	    || fifo_room(w->fd, w->begun, deadline_ns, NULL) == -1))
 		return -1;
 	for (; s->left > 0; s->left -= (size_t)moved) {
 		moved = splice_move_now(s->out, w->fd, s->left);
@@ -72,6 +73,7 @@ spread_rest(struct spread *s, uint64_t deadline_ns)
 		if (moved == -1)
 			return -1;
 		w->written += (size_t)moved;
+		w->begun += (size_t)moved;
 	}
 	return 0;
 }

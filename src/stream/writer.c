@@ -28,6 +28,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "stream/fifo.h"
 #include "stream/mend.h"
 
 enum {
@@ -65,6 +66,7 @@ writer_init(struct writer *w, int fd)
 	memset(w, 0, offsetof(struct writer, buf));
 	w->fd = fd;
 	w->look_fd = -1;
+	w->lent = -1;
 	w->deadline_ns = CLOCK_NEVER;
 	if (fstat(fd, &st) == -1 || (flags = fcntl(fd, F_GETFL)) == -1)
 		return -1;
@@ -90,6 +92,8 @@ unlock(struct writer *w)
 
 	if (w->locked)
 		fcntl(w->fd, F_SETLK, &whole);
+	io_close(w->lent);
+	w->lent = -1;
 	w->locked = false;
 }
 
@@ -169,11 +173,23 @@ fail(struct writer *w)
 }
 
 /*
- * send_bytes -- write all n bytes, under the lock.
+ * wait_room -- wait until the next write goes.  What goes whole may wait in a FIFO for its reader.  Returns 0, or -1.
  * On a FIFO, and with a deadline, at most PIECE_MAX bytes go when poll(2) has seen room: a blocking write(2) of more
  * could wait beyond the deadline for the rest.  Source: pipe(7), and pipe_poll() in Linux, where POLLOUT is room for
  * a page, the PIPE_BUF of Linux.
  */
+static int
+wait_room(struct writer *w)
+{
+	if (w->kind == WRITER_FIFO)
+		return fifo_room(w->fd, w->begun, w->ask ? 0 : w->deadline_ns, w->in_message ? NULL : &w->lent);
+	/* with nothing to be in time for, write(2) waits as well */
+	if (w->kind == WRITER_FILE || w->deadline_ns == CLOCK_NEVER)
+		return 0;
+	return io_wait(w->fd, POLLOUT, w->deadline_ns) == -1 ? -1 : 0;
+}
+
+/* send_bytes -- write all n bytes, under the lock. */
 static int
 send_bytes(struct writer *w, const char *p, size_t n)
 {
@@ -181,16 +197,15 @@ send_bytes(struct writer *w, const char *p, size_t n)
 	int ms = 1;
 
 	while (n > 0) {
-		/* with nothing to be in time for, write(2) waits as well */
-		if (w->kind != WRITER_FILE && (bounded(w) || w->deadline_ns != CLOCK_NEVER)
-		    && io_wait(w->fd, POLLOUT, w->deadline_ns) == -1)
+		if (wait_room(w) == -1)
 			return -1;
 		put = write(w->fd, p, bounded(w) && n > PIECE_MAX ? PIECE_MAX : n);
 		if (put >= 0) {
 			w->written += (uint64_t)put;
+			w->begun += w->in_message ? (uint64_t)put : 0;
 			p += put;
 			n -= (size_t)put;
-		} else if (errno == EAGAIN) {
+		} else if (errno == EAGAIN || (errno == EPIPE && w->kind == WRITER_FIFO)) {
 			if (io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
 				return -1;
 		} else if (errno != EINTR || io_stop) {
@@ -211,6 +226,8 @@ has_room(const struct writer *w)
 
 	if (w->kind == WRITER_FILE)
 		return WRITER_BUF;
+	if (w->kind == WRITER_FIFO)
+		return PIECE_MAX;       /* wait_room says when there is none */
 	if (io_wait(w->fd, POLLOUT, 0) == -1)
 		return 0;
 	if (bounded(w) || ioctl(w->fd, FIONREAD, &unread) == -1 || unread > 0 || splice_size(w->fd) < PIECE_MAX)
@@ -231,6 +248,8 @@ push(struct writer *w)
 		r = n == 0 ? fail_with(EAGAIN) : send_bytes(w, w->buf + sent, n);
 		sent += r == 0 ? n : 0;
 	}
+	if (r == -1 && errno == ETIMEDOUT)
+		errno = EAGAIN;
 	w->used -= sent;
 	memmove(w->buf, w->buf + sent, w->used);
 	return r;
@@ -283,23 +302,34 @@ send_with_gathered(struct writer *w, const char *p, size_t n)
 int
 writer_flush(struct writer *w)
 {
+	if (!w->in_message && w->used > 0)
+		w->begun = 0;
 	if (send_gathered(w) == -1)
 		return fail(w);
-	if (!w->in_message)
+	if (!w->in_message && !(w->turn && w->kind == WRITER_FIFO))
 		unlock(w);
 	return 0;
 }
 
-/* put_large -- a message whose payload is not worth gathering. */
+void
+writer_rest(struct writer *w)
+{
+	if (!w->in_message)
+		unlock(w);
+}
+
+/* put_large -- a message whose payload is not worth gathering.  A FIFO's next reader gets what one left half-way. */
 static int
 put_large(struct writer *w, const struct message *head, const char *data, size_t len)
 {
 	struct message m = *head;
+	int r;
 
 	m.len = len;
-	if (writer_begin(w, &m) == -1 || writer_data(w, data, len) == -1)
-		return -1;
-	return writer_end(w);
+	do
+		r = writer_begin(w, &m) == -1 || writer_data(w, data, len) == -1 ? -1 : writer_end(w);
+	while (r == -1 && errno == EPIPE && w->kind == WRITER_FIFO);
+	return r;
 }
 
 int
@@ -373,9 +403,13 @@ writer_begin(struct writer *w, const struct message *head)
 		errno = EMSGSIZE;
 		return -1;
 	}
+	/* what shows that a reader leaves is that there is none */
+	if (w->lent != -1)
+		unlock(w);
 	if (lock(w) == -1)
 		return fail(w);
 	w->in_message = true;
+	w->begun = 0;
 	w->left = head->len;
 	if (!w->chunked)
 		w->used = make_head(w, w->buf, head->len, false);
@@ -432,7 +466,8 @@ writer_room(const struct writer *w)
 short
 writer_events(const struct writer *w)
 {
-	return w->locked && w->used > 0 ? POLLOUT : 0;
+	/* a FIFO's next reader is no event */
+	return w->locked && w->used > 0 && (io_wait(w->fd, POLLOUT, 0) & POLLERR) == 0 ? POLLOUT : 0;
 }
 
 int
@@ -515,4 +550,19 @@ void
 writer_abort(struct writer *w)
 {
 	give_up(w);
+}
+
+int
+writer_drain(struct writer *w, uint64_t *unread)
+{
+	int r;
+
+	*unread = 0;
+	if (w->kind != WRITER_FIFO)
+		return 0;
+	w->ask = false;
+	/* without the lock, what others write behind it would look like ours */
+	r = fifo_read_out(w->fd, w->begun, lock(w) == -1 ? 0 : w->deadline_ns, unread);
+	unlock(w);
+	return r;
 }

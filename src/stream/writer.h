@@ -29,10 +29,13 @@ struct writer {
 	bool torn;              /* an error or writer_abort left part of a message in the channel, for good */
 	bool append;            /* WRITER_FILE: opened with O_APPEND */
 	bool ask;               /* set by the caller: EAGAIN in place of a wait, and what is gathered stays */
+	bool turn;              /* set by the caller: on a FIFO no other writer's turn comes before writer_rest */
 	uint64_t left;          /* payload bytes still to come; MESSAGE_LEN_UNKNOWN: until writer_end */
 	uint64_t deadline_ns;   /* no write waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) */
 	uint64_t file_start;    /* WRITER_FILE: where the batch began that is written under this lock */
 	uint64_t written;       /* bytes written under this lock */
+	int lent;               /* WRITER_FIFO: a reading end where there was none, for the time of this lock; -1 */
+	uint64_t begun;         /* WRITER_FIFO: bytes written of the last message that went in pieces, if none followed */
 	size_t used;            /* bytes gathered in buf */
 	size_t head_len;        /* bytes of head; 0 once the current message's first header is written */
 	char buf[WRITER_BUF];
@@ -87,5 +90,16 @@ void writer_abort(struct writer *w);
 
 /* writer_flush -- write what has been gathered, and between messages let go of the lock.  Returns as writer_put. */
 int writer_flush(struct writer *w);
+
+/* writer_rest -- between messages: others may write now, though it is our turn. */
+void writer_rest(struct writer *w);
+
+/*
+ * writer_drain -- wait until a FIFO's readers have read all that is in it; other kinds need no wait.
+ * Comes after writer_flush.  With w->turn nobody else with the lock has written behind us, unless we rested.
+ * unread: gets the bytes left unread.
+ * Returns as fifo_read_out.
+ */
+int writer_drain(struct writer *w, uint64_t *unread);
 
 #endif

@@ -109,6 +109,10 @@ failed(const struct send *s)
 		    (unsigned long long)sender_length(&s->sink.sender));
 		return CLI_IO;
 	}
+	if (errno == EPIPE && s->sink.kind == CHANNEL_FIFO) {
+		cli_warn("cannot send to %s: its receiver left inside the message", s->sink.name);
+		return CLI_IO;
+	}
 	if (errno != EBADMSG || r->reason == NULL)
 		return cli_fail(s->input.failed_at, s->input.failed_on);
 	cli_warn("standard input: byte %llu: %s", (unsigned long long)r->offset, r->reason);
@@ -158,6 +162,7 @@ main(int argc, char **argv)
 	s.input.head.source = slice_of(cli_source(s.source_buf, s.source));
 	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
 	signal(SIGPIPE, SIG_IGN);
+	s.sink.turn = true;
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.locked = cli_locked;
 	if (s.sync && cli_path(path, name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)

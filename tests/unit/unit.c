@@ -34,7 +34,6 @@
 #include "mailbox/send/completion.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/wait.h"
-#include "stream/drain.h"
 #include "stream/open.h"
 #include "stream/reader.h"
 #include "stream/writer.h"

@@ -157,6 +157,58 @@ teardown()
 	same expected out
 }
 
+# send_all N FILE -- N senders at once, each with FILE as its message; each notes its status in sent.
+send_all()
+{
+	for ((i = 0; i < $1; i++)); do
+		in_background sh -c 'msend -t "$1" door <"$2"; echo "$?" >>sent' _ "$i" "$2"
+	done
+}
+
+@test "of several senders at a named pipe each receiver, started anew, takes one message whole, and each sender ends with 0" {
+	mkfifo door
+	for size in 5 5000 70000 300000; do
+		pattern "$size" >in
+		: >sent
+		for n in 1 5; do
+			send_all "$n" in
+			for ((i = 0; i < n; i++)); do
+				timeout "$LIMIT" mrecv -c 1 -o '%p' door >out
+				same in out
+			done
+		done
+		until_true eval '[ "$(grep -c ^0 sent)" -eq 6 ]'
+	done
+	# by now nobody holds its writing end
+	[ -z "$(timeout "$LIMIT" mrecv -a door)" ]
+}
+
+@test "16 senders at a named pipe: nothing is lost, and a sender is done when its own message has been read" {
+	mkfifo door
+	for ((i = 0; i < 16; i++)); do
+		in_background sh -c 'msend door "$1" && echo "$1" >>sent' _ "$i"
+	done
+	for ((i = 0; i < 16; i++)); do
+		timeout "$LIMIT" mrecv door -- sh -c 'cat >>got'
+		# those that come later are still there
+		until_true same got sent
+	done
+	[ "$(sort -n got | xargs)" = "$(seq 0 15 | xargs)" ]
+}
+
+@test "a sender at a named pipe waits for the next reader, and a frame that printf wrote goes first" {
+	mkfifo door
+	exec 5<>door
+	printf 'M1 6 - s\nprintf\n' >&5
+	in_background msend door one 5<&-
+	until_true eval '[[ $(readlink /proc/$child/fd/*) == *door* ]]'
+	exec 5<&-
+	[ "$(timeout "$LIMIT" mrecv door)" = printf ]
+	kill -0 "$child"
+	[ "$(timeout "$LIMIT" mrecv door)" = one ]
+	ended_with 0 "$child"
+}
+
 @test "a large message goes through a named pipe whole" {
 	mkfifo door
 	pattern 3000000 >big
