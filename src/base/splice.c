@@ -54,6 +54,17 @@ splice_tee(int in, int out, size_t n)
 	return moved == -1 ? impossible() : moved;
 }
 
+ssize_t
+splice_peek(int fd, int ends[2], void *buf, size_t n)
+{
+	ssize_t have;
+
+	if (ends[0] == -1 && pipe2(ends, O_CLOEXEC) == -1)
+		return -1;
+	have = tee(fd, ends[1], n, SPLICE_F_NONBLOCK);
+	return have > 0 ? io_read(ends[0], buf, (size_t)have) : have;
+}
+
 /* move -- splice_move, with what else splice(2) is to heed. */
 static ssize_t
 move(int in, off_t *at, int out, size_t n, unsigned flags)
@@ -106,6 +117,14 @@ ssize_t
 splice_tee(int in, int out, size_t n)
 {
 	(void)in, (void)out, (void)n;
+	errno = EINVAL;
+	return -1;
+}
+
+ssize_t
+splice_peek(int fd, int ends[2], void *buf, size_t n)
+{
+	(void)fd, (void)ends, (void)buf, (void)n;
 	errno = EINVAL;
 	return -1;
 }

@@ -41,7 +41,7 @@ static int
 open_stream(struct select *s, struct inlet *new)
 {
 	struct stat st;
-	enum reader_mode mode = s->single ? READER_ONE : READER_SHARED;
+	enum reader_mode mode = s->single || s->counted ? READER_ONE : READER_SHARED;
 
 	new->fd = open_read(new->path);
 	if (new->fd == -1)
@@ -57,6 +57,9 @@ open_stream(struct select *s, struct inlet *new)
 	if (new->reader == NULL)
 		return -1;
 	reader_init(new->reader, new->fd, mode);
+	new->reader->named = new->kind == CHANNEL_FIFO;
+	if (mode == READER_ONE)
+		new->reader->ends = s->ahead;
 	new->reader->follow = s->follow && new->kind == CHANNEL_FILE;
 	return 0;
 }

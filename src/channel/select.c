@@ -31,6 +31,8 @@ select_add(struct select *s, const char *name, const char *path)
 	struct inlet *new = &s->list[s->n];
 	int r;
 
+	if (s->n == 0)
+		s->ahead[0] = s->ahead[1] = -1;
 	/* the rest is zero: setting it would touch every page */
 	new->name = name;
 	new->path = path;
@@ -322,7 +324,7 @@ int
 select_next(struct select *s, uint32_t messages, size_t bytes)
 {
 	const struct receiver_ask ask = ask_for(messages, bytes);
-	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns), began_ns;
+	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns), began_ns, until_ns;
 	int r;
 
 	if (s->deadline_ns == 0)
@@ -337,7 +339,7 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 		io_catch_stop();
 	for (;;) {
 		began_ns = clock_mono_ns();
-		r = try_all(s, ask, deadline_ns == CLOCK_NEVER && begun(s) ? INLET_LOOK : deadline_ns);
+		r = try_all(s, ask, begun(s) ? INLET_LOOK : deadline_ns);
 		/* a lock that another process holds does not end a message that has begun to come */
 		if (r == -1 && errno == EBUSY && !s->glance && begun(s))
 			r = 0;
@@ -347,16 +349,16 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 			return r;
 		if (over(s))
 			return 0;
-		if (!s->glance && begun(s))
-			deadline_ns = CLOCK_NEVER;
-		else if (s->timeout_ns == 0)
+		/* what has begun is waited for; another reader may take it, and the time counts again */
+		until_ns = !s->glance && begun(s) ? CLOCK_NEVER : deadline_ns;
+		if (until_ns != CLOCK_NEVER && s->timeout_ns == 0)
 			return 0;
-		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(deadline_ns, 1) == 0) {
+		if (s->n == 1 && s->list[0].kind != CHANNEL_MAILBOX && clock_left_ms(until_ns, 1) == 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
 		io_catch_stop();
-		r = sleep_all(s, deadline_ns);
+		r = sleep_all(s, until_ns);
 		if (r == 2)
 			s->deadline_ns = deadline_ns;
 		if (r != 1)
@@ -414,6 +416,10 @@ select_close(struct select *s)
 		else
 			memory_free(one->reader);
 		io_close(one->fd);
+	}
+	if (s->n > 0) {
+		io_close(s->ahead[0]);
+		io_close(s->ahead[1]);
 	}
 	run_free(&s->run);
 	memory_free(s->polled);

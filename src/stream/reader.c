@@ -12,6 +12,7 @@
 #include "stream/reader.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -240,10 +241,10 @@ readable_now(const struct reader *r)
 static int
 settle(struct reader *r)
 {
+	struct sight s;
 	size_t at = r->start;
-	bool cont = false;
+	bool cont = r->named && sight_look(&s, r->buf + at, r->end - at, false) == LOOK_BAD && s.rest;
 	uint64_t need;
-	ssize_t got;
 	int err;
 
 	while (at < r->end || cont) {
@@ -257,7 +258,8 @@ settle(struct reader *r)
 		}
 		if (need > READER_BUF - r->end || (seen == SCAN_PART_CHUNKED && !readable_now(r)))
 			return 0;
-		got = fill(r, need);            /* moves nothing: start is 0 */
+		ssize_t got = fill(r, need);    /* moves nothing: start is 0 */
+
 		if (got == 0)
 			break;                  /* reader_next finds it cut short when it gets there */
 		if (got == -1) {
@@ -276,10 +278,11 @@ settle(struct reader *r)
 static int
 begin(struct reader *r)
 {
+	uint64_t n = r->mode == READER_ONE ? SIGHT_FRAME_MIN : READER_BUF;
 	ssize_t got;
-	int ready;
+	int ready, ms = 1;
 
-	r->shut_out = false;
+	r->shut_out = r->partial = false;
 	while (r->mode != READER_ALL && !r->locked) {
 		ready = wait_readable(r);
 		if (ready <= 0)
@@ -289,12 +292,18 @@ begin(struct reader *r)
 		/* Another mrecv may have taken it meanwhile; it is no use to wait for more with the lock held. */
 		if (!readable_now(r))
 			unlock(r);
+		else if (r->ends != NULL && sight_stroke(r->fd, r->ends, false, &n) == 0) {
+			unlock(r);      /* part of it: we take it when it is whole, or leave it to another */
+			if ((r->partial = r->shut_out = io_nap(r->deadline_ns, &ms, LOCK_MS) == -1))
+				return -1;
+		}
 	}
-	got = fill(r, r->mode == READER_ONE ? SIGHT_FRAME_MIN : READER_BUF);
+	got = fill(r, n);
 	if (got <= 0) {
 		unlock(r);
 		return (int)got;
 	}
+	r->fresh = true;
 	return r->mode == READER_SHARED && settle(r) == -1 ? -1 : 1;
 }
 
@@ -309,10 +318,22 @@ hand_out(struct reader *r, struct message *m, const struct sight *s)
 	if (line[s->total - 1] != '\n')
 		return bad_frame(r, (size_t)s->total - 1, "no newline follows the payload");
 	message_of_frame(m, &s->frame, r->scratch);
+	r->fresh = false;
 	m->data = line + s->head_len;
 	consume(r, (size_t)s->total);
 	settled(r);
 	return 1;
+}
+
+/* enter -- go past a header line, into the payload. */
+static void
+enter(struct reader *r, const struct sight *s)
+{
+	r->fresh = false;
+	r->in_message = true;
+	r->left = s->frame.len;
+	r->more = s->frame.more;
+	consume(r, s->head_len);
 }
 
 /* hand_out_stream -- a message whose payload comes by reader_payload. */
@@ -326,14 +347,11 @@ hand_out_stream(struct reader *r, struct message *m, const struct sight *s)
 	message_of_frame(m, &f, r->scratch);
 	m->reader = r;
 	m->stream_read = reader_payload;
-	r->in_message = true;
-	r->left = f.len;
-	r->more = f.more;
-	consume(r, s->head_len);
+	enter(r, s);
 	return 1;
 }
 
-/* skip -- read the rest of the current message and drop it.  Returns 0, or -1. */
+/* skip -- read the rest of the current message and drop it; another reader's may end anyhow.  Returns 0, or -1. */
 static int
 skip(struct reader *r)
 {
@@ -343,6 +361,9 @@ skip(struct reader *r)
 	do
 		got = reader_payload(r, sink, sizeof(sink));
 	while (got > 0);
+	if (got == -1 && r->rest && errno == EBADMSG && !r->broken)
+		got = 0;
+	r->rest = r->rest && got == -1;
 	return (int)got;
 }
 
@@ -354,18 +375,20 @@ reader_next(struct reader *r, struct message *m)
 	int begun;
 
 	s.total = 0;
-	if (r->in_message && skip(r) == -1)
-		return -1;
 	for (;;) {
-		if (r->broken) {
-			errno = EBADMSG;
+		if (r->in_message && skip(r) == -1)
 			return -1;
-		}
+		if (r->broken)
+			return fail_with(EBADMSG);
 		if (buffered(r) == 0 && (begun = begin(r)) <= 0)
 			return begun;
 		switch (sight_look(&s, r->buf + r->start, buffered(r), false)) {
 		case LOOK_BAD:
-			return bad_frame(r, s.bad, "malformed header");
+			if (!r->named || !r->fresh || !s.rest)
+				return bad_frame(r, s.bad, "malformed header");
+			r->rest = true;         /* of a message whose reader died */
+			enter(r, &s);
+			continue;
 		case LOOK_CUT:
 			if (s.bad > 0)
 				return cut_before(r, s.bad);
@@ -376,7 +399,8 @@ reader_next(struct reader *r, struct message *m)
 		case LOOK_PART:
 			break;
 		case LOOK_HEAD:
-			if (s.frame.more || s.total > READER_BUF)
+			/* what is not taken at one stroke is taken in any case, from now on */
+			if (s.frame.more || s.total > READER_BUF || (r->ends != NULL && s.total > PIPE_BUF))
 				return hand_out_stream(r, m, &s);
 			if (s.total <= buffered(r))
 				return hand_out(r, m, &s);
@@ -415,7 +439,8 @@ next_chunk(struct reader *r)
 {
 	struct sight s;
 	enum look seen;
-	uint64_t need = r->more ? 1 + SIGHT_CONTINUATION_MIN : 1;
+	uint64_t need = r->more && r->ends == NULL ? 1 + SIGHT_CONTINUATION_MIN : 1;
+	int ms = 1;
 
 	if (r->own && r->more && r->head_guess >= need)
 		need = 1 + r->head_guess;       /* chunks mostly have lengths of as many digits */
@@ -432,7 +457,12 @@ next_chunk(struct reader *r)
 		return 0;
 	}
 	while ((seen = sight_look(&s, r->buf + r->start + 1, buffered(r) - 1, true)) == LOOK_PART) {
-		if (payload_fill(r, s.need) == -1)
+		need = s.need;
+		while (r->ends != NULL && buffered(r) == 1 && wait_readable(r) == 1
+		    && sight_stroke(r->fd, r->ends, true, &need) == 0)
+			if (io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)
+				return -1;
+		if (payload_fill(r, need) == -1)
 			return -1;
 	}
 	consume(r, 1);

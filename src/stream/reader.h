@@ -26,8 +26,13 @@ struct reader {
 	bool follow;            /* set by the caller: a plain file that others append to; its end is not the end */
 	bool own;               /* set by the caller: no other reader ever: read a little ahead, poll only where that waits */
 	bool stalled;           /* with EBADMSG: no more of the payload came for patience_ns */
+	bool named;             /* set by the caller: a FIFO; it may begin with what a reader left that died in a message */
+	int *ends;              /* set by the caller, READER_ONE: a pipe to look ahead with (sight_stroke); NULL: do not */
 	bool locked;
-	bool shut_out;          /* another reader has the lock: there may be something to read all the time, and not for us */
+	bool shut_out;          /* there may be something to read all the time, and not for us: another reader has the lock, */
+	bool partial;           /* or the frame is not all there yet; it stays in the stream */
+	bool fresh;             /* nothing has been handed out since the lock was taken */
+	bool rest;              /* in_message: in what such a reader left */
 	bool broken;            /* after EBADMSG where nothing tells where the next message begins */
 	bool in_message;        /* the current message's payload has not been read to its end */
 	bool more;              /* the current chunk is followed by another */
@@ -104,7 +109,7 @@ reader_stalled(struct reader *r)
 static inline bool
 reader_begun(const struct reader *r)
 {
-	return !r->follow && (r->in_message || r->start < r->end);
+	return !r->follow && (r->in_message || r->start < r->end || r->partial);
 }
 
 /* reader_buffered -- whether reader_next would give a whole message without a read(2). */

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* sight: see sight.h. */
+/* sight: see sight.h.  It takes nothing out of the stream. */
 #include "stream/sight.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/splice.h"
 
 enum look
 sight_look(struct sight *s, const char *line, size_t have, bool cont)
@@ -9,14 +15,13 @@ sight_look(struct sight *s, const char *line, size_t have, bool cont)
 	size_t max = have < FRAME_HEADER_MAX ? have : FRAME_HEADER_MAX;
 	const char *newline = memchr(line, '\n', max);
 
+	s->rest = false;
 	s->head_len = newline != NULL ? (size_t)(newline - line) + 1 : max;
 	if (frame_parse(&s->frame, line, s->head_len, &s->bad) == 0) {
-		if (s->frame.continuation && !cont) {
-			s->bad = s->head_len - 1;
-			return LOOK_BAD;
-		}
 		s->total = s->head_len + s->frame.len + 1;
-		return LOOK_HEAD;
+		s->rest = s->frame.continuation && !cont;
+		s->bad = s->head_len - 1;
+		return s->rest ? LOOK_BAD : LOOK_HEAD;
 	}
 	if (s->bad < have)
 		return line[s->bad] == FRAME_CUT ? LOOK_CUT : LOOK_BAD;
@@ -35,4 +40,25 @@ sight_cuts(const char *p, size_t n)
 	while (cuts < n && p[cuts] == FRAME_CUT)
 		cuts++;
 	return cuts;
+}
+
+int
+sight_stroke(int fd, int ends[2], bool cont, uint64_t *n)
+{
+	char head[PIPE_BUF];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct sight s;
+	ssize_t have = splice_peek(fd, ends, head, sizeof head);
+	enum look seen = have > 0 ? sight_look(&s, head, (size_t)have, cont) : LOOK_CUT;
+
+	if (have <= 0 || seen == LOOK_CUT || (seen == LOOK_BAD && !s.rest) || (seen == LOOK_PART && have == sizeof head))
+		return 1;
+	if (seen != LOOK_PART && s.total > sizeof head)
+		return 1;
+	if (seen != LOOK_PART && s.total <= (uint64_t)have) {
+		*n = s.total;
+		return 1;
+	}
+	/* no more of it comes where no writer is left */
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sight: what stands in a stream of frames where a header line must stand. */
+/* sight: what stands in a stream where a header line must stand, and how much may be read there at one stroke. */
 #ifndef STREAM_SIGHT_H
 #define STREAM_SIGHT_H
 
@@ -21,7 +21,8 @@ struct sight {
 	struct frame frame;
 	size_t head_len;        /* LOOK_HEAD: bytes of the header line */
 	size_t bad;             /* LOOK_BAD, LOOK_CUT: offset of the bad byte in the line */
-	uint64_t total;         /* LOOK_HEAD: bytes of the frame */
+	bool rest;              /* LOOK_BAD: a continuation stands where a message must begin */
+	uint64_t total;         /* LOOK_HEAD, and with rest: bytes of the frame */
 	uint64_t need;          /* LOOK_PART: bytes that certainly still come */
 };
 
@@ -30,5 +31,13 @@ enum look sight_look(struct sight *s, const char *line, size_t have, bool cont);
 
 /* sight_cuts -- how many of the n bytes at p are FRAME_CUT, up to the first that is not. */
 size_t sight_cuts(const char *p, size_t n);
+
+/*
+ * sight_stroke -- how many bytes to read from a pipe whose next byte begins a header, so that a reader that dies leaves
+ * it at a header: all of a frame of at most PIPE_BUF bytes.
+ * ends: a pipe of the caller's for this, both ends -1 until the first call.
+ * Returns 1 with *n; where the frame is longer, or this cannot be told, with *n as it was; 0: it is not all there yet.
+ */
+int sight_stroke(int fd, int ends[2], bool cont, uint64_t *n);
 
 #endif

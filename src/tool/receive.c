@@ -390,6 +390,7 @@ receive_open(struct receive *r)
 	r->sources.all = r->all;
 	r->sources.follow = r->follow;
 	r->sources.single = !(r->all || r->follow) || r->jobs.command != NULL;
+	r->sources.counted = r->counted;
 	r->sources.expired = r->dead_name != NULL;
 	r->deliver.sources = &r->sources;
 	r->deliver.output = &r->output;

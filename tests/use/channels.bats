@@ -209,6 +209,95 @@ send_all()
 	ended_with 0 "$child"
 }
 
+@test "a receiver that is killed within a message from a named pipe: the next gets it anew from a file, or what comes after it" {
+	mkfifo door
+	pattern 3000000 >big
+	for from in 'msend door <big' 'cat big | msend door'; do
+		rm -f stuck sent
+		mkfifo stuck
+		exec 6<>stuck
+		in_background sh -c "{ $from; }"' 2>err; echo $? >sent' 6>&-
+		in_background mrecv door >&6 6>&-
+		head -c 100 <&6 >/dev/null
+		kill -KILL "$child"
+		status_of "$child"
+		if [[ $from == cat* ]]; then
+			until_true grep -qx 74 sent
+			[ "$(cat err)" = 'msend: cannot send to door: its receiver left inside the message' ]
+		else
+			timeout "$LIMIT" mrecv door >out
+			same big out
+			until_true grep -qx 0 sent
+		fi
+		in_background msend door after 6>&-
+		[ "$(timeout "$LIMIT" mrecv door)" = after ]
+		ended_with 0 "$child"
+		exec 6>&-
+	done
+}
+
+@test "what a receiver that died within a message has left in a named pipe is no message" {
+	mkfifo door
+	for rest in 'M1 3\nend\n' 'M1 3+\nmid\n' 'M1 3+\nmid\nM1 0\n\n'; do
+		for receive in 'mrecv' 'mrecv -c 1' 'mrecv -f -w 1'; do
+			exec 5<>door
+			# shellcheck disable=SC2059
+			printf "$rest"'M1 3 - s\none\n' >&5
+			[ "$(timeout "$LIMIT" $receive door)" = one ] || [ "$receive" = 'mrecv -f -w 1' ]
+			exec 5>&-
+		done
+	done
+}
+
+@test "part of a frame stays in a named pipe when a mailbox's message or a signal ends its receiver first" {
+	mkmbox box
+	mkfifo door
+	exec 5<>door
+	for half in 'M1 1' 'M1 13 - s\nslow but'; do
+		# shellcheck disable=SC2059
+		printf "$half" >&5
+		for how in '' '-c 1' '-w 60'; do
+			in_background mrecv $how door box >out
+			until_waiting box
+			if [ "$how" = '-w 60' ]; then
+				kill -TERM "$child"
+				ended_with 143 "$child"
+			else
+				msend box one
+				ended_with 0 "$child"
+				[ "$(cat out)" = one ]
+			fi
+		done
+		rest='M1 13 - s\nslow but sure\n'
+		printf "${rest#"$half"}" >&5
+		[ "$(timeout "$LIMIT" mrecv -n door)" = 'slow but sure' ]
+	done
+	exec 5>&-
+}
+
+@test "with a count, -a and -f too take exactly so many messages from a named pipe" {
+	mkfifo door
+	for option in -a -f; do
+		exec 5<>door
+		printf 'M1 3 - s\none\nM1 3 - s\ntwo\nM1 5 - s\nthree\n' >&5
+		[ "$(timeout "$LIMIT" mrecv "$option" -c 2 door | xargs)" = 'one two' ]
+		[ "$(timeout "$LIMIT" mrecv -n door)" = three ]
+		exec 5>&-
+	done
+}
+
+@test "mtee to a named pipe waits for each of the receivers that come one after another" {
+	mkfifo door
+	pattern 200000 >big
+	{ msend - one; msend - <big; msend - three; } >frames
+	in_background timeout "$LIMIT" mtee -q door <frames
+	[ "$(timeout "$LIMIT" mrecv door)" = one ]
+	timeout "$LIMIT" mrecv door >out
+	same big out
+	[ "$(timeout "$LIMIT" mrecv door)" = three ]
+	ended_with 0 "$child"
+}
+
 @test "a large message goes through a named pipe whole" {
 	mkfifo door
 	pattern 3000000 >big
