@@ -23,7 +23,7 @@ VERSION = 0.1.0
 # checks this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
 ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
 	mailbox channel deliver tool
-base = bytes.h fail.h alarm bootid clock hash io json memory nofile num outbuf process reclock safefile splice users
+base = bytes.h fail.h alarm bootid clock hash io json memory nofile num outbuf process reclock safefile signals splice users
 frame = filter frame message tmpfile
 stream = fifo mend open reader sight splice_fan splice_in splice_out writer
 mailbox/disk = batch ctl damage dropdir extent.h replydir seg wakefifo want

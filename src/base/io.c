@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include "base/alarm.h"
 #include "base/clock.h"
 #include "base/fail.h"
 
@@ -26,29 +26,6 @@ volatile sig_atomic_t io_stops;
  * A signal that comes between a look at io_stop and the next system call would not interrupt that call, which might
  * wait for ever.  So it starts a timer, whose signal interrupts whatever call the process is in by then.
  */
-enum { NUDGE_US = 50000, NUDGE_AGAIN_S = 1 };
-
-static void
-on_alarm(int signal)
-{
-	(void)signal;
-}
-
-void
-io_catch_alarm(void)
-{
-	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
-}
-
-void
-io_nudge(void)
-{
-	const struct itimerval timer = { .it_value = { 0, NUDGE_US }, .it_interval = { NUDGE_AGAIN_S, 0 } };
-
-	if (io_stop)
-		setitimer(ITIMER_REAL, &timer, NULL);
-}
-
 static void
 on_stop(int signal)
 {
@@ -56,14 +33,14 @@ on_stop(int signal)
 
 	io_stop = signal;
 	io_stops = io_stops + 1;
-	io_nudge();
+	alarm_nudge();
 	errno = err;
 }
 
 void
 io_catch_stop(void)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	static const int signals[] = { SIGALRM, SIGHUP, SIGINT, SIGTERM };
 	static volatile sig_atomic_t done;
 	const struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction old;
@@ -71,7 +48,7 @@ io_catch_stop(void)
 	if (done)
 		return;
 	done = 1;
-	io_catch_alarm();
+	alarm_can_nudge();
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &stop, NULL);

@@ -19,17 +19,11 @@ extern volatile sig_atomic_t io_stop;
 extern volatile sig_atomic_t io_stops;
 
 /*
- * io_catch_stop -- from now on SIGHUP, SIGINT and SIGTERM set io_stop and interrupt system calls: the one that the
- * process is in, and any that blocks later.  The latter takes SIGALRM and ITIMER_REAL, once a signal has come.
- * Signals that are ignored stay so (nohup(1)).  A second call does nothing.
+ * io_catch_stop -- from now on SIGALRM, SIGHUP, SIGINT and SIGTERM set io_stop and interrupt system calls: the one that
+ * the process is in, and any that blocks later.
+ * Signals that are ignored, or blocked, stay so (nohup(1)).  A second call does nothing.
  */
 void io_catch_stop(void);
-
-/* io_catch_alarm -- from now on SIGALRM interrupts system calls, and does nothing else. */
-void io_catch_alarm(void);
-
-/* io_nudge -- where such a signal has come, set ITIMER_REAL for the above again, after another use of it. */
-void io_nudge(void);
 
 /* io_open_to -- whether fd is open for reading (O_RDONLY) or writing (O_WRONLY).  Returns 0, or -1 with EBADF. */
 int io_open_to(int fd, int how);

@@ -68,7 +68,8 @@ reclock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 		return 0;
 	if (errno != EAGAIN)
 		return -1;
-	alarm_at(deadline_ns);
+	if (alarm_at(deadline_ns) == -1)
+		return -1;
 	do {
 		r = fcntl(fd, F_SETLKW, &fl);
 		if (r == -1 && errno == EINTR && clock_mono_ns() >= deadline_ns)

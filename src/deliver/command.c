@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/nofile.h"
+#include "base/signals.h"
 
 enum {
 	VARIABLES = 9,
@@ -72,19 +72,15 @@ command_start(const struct command *h, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t defaults;
 	int err;
 
 	if (set_variables(h) == -1)
 		return -1;
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	sigaddset(&defaults, SIGXFSZ);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigdefault(&attr, &defaults);
 	posix_spawn_file_actions_init(&actions);
-	err = posix_spawn_file_actions_adddup2(&actions, h->in_fd, STDIN_FILENO);
+	err = signals_give_back(&attr);
+	if (err == 0)
+		err = posix_spawn_file_actions_adddup2(&actions, h->in_fd, STDIN_FILENO);
 	if (err == 0 && h->out_fd != -1)
 		err = posix_spawn_file_actions_adddup2(&actions, h->out_fd, STDOUT_FILENO);
 	nofile_lower();

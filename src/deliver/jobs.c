@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "deliver/command.h"
 
 enum {
@@ -87,8 +88,6 @@ jobs_watch(struct jobs *j)
 int
 jobs_init(struct jobs *j, uint32_t channels)
 {
-	struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP | SA_RESTART };
-	sigset_t child;
 	int ends[2];
 
 	j->list = calloc(j->limit, sizeof *j->list);
@@ -101,12 +100,7 @@ jobs_init(struct jobs *j, uint32_t channels)
 	j->also.of = j;
 	j->event_fd = ends[0];
 	event_write_fd = ends[1];
-	sigemptyset(&action.sa_mask);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	if (sigaction(SIGCHLD, &action, NULL) == -1)
-		return -1;
-	return sigprocmask(SIG_UNBLOCK, &child, NULL);
+	return signals_catch(SIGCHLD, on_child, SA_NOCLDSTOP | SA_RESTART);
 }
 
 void

@@ -43,7 +43,8 @@ open_fifo(const char *path, uint64_t deadline_ns)
 		errno = EAGAIN;
 		return -1;
 	}
-	alarm_at(deadline_ns);
+	if (alarm_at(deadline_ns) == -1)
+		return -1;
 	do {
 		fd = open(path, O_WRONLY | O_CLOEXEC);
 		if (fd == -1 && errno == EINTR && clock_mono_ns() >= deadline_ns)

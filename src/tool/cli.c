@@ -22,6 +22,7 @@
 #include "base/num.h"
 #include "base/process.h"
 #include "base/reclock.h"
+#include "base/signals.h"
 #include "frame/frame.h"
 
 enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
@@ -62,7 +63,7 @@ cli_begin(const struct tool *tool)
 {
 	self = tool;
 	fill_streams();
-	signal(SIGXFSZ, SIG_IGN);
+	signals_ignore(SIGXFSZ);
 }
 
 /* escape -- copy s to out, bytes that are not printable ASCII as \xHH.  Returns the bytes written, at most 4 * len. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/signals.h"
 #include "channel/input.h"
 #include "deliver/output.h"
 #include "deliver/replybox.h"
@@ -215,7 +216,7 @@ main(int argc, char **argv)
 	options(&c, &args);
 	output_init(&c.output, STDOUT_FILENO, OUTPUT_RAW, NULL);
 	c.deadline_ns = clock_after(c.timeout_ns);
-	signal(SIGPIPE, SIG_IGN);
+	signals_ignore(SIGPIPE);
 	io_catch_stop();
 	c.box.dir_fd = -1;
 	status = call(&c, args.next);

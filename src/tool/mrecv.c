@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/signals.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/receive.h"
@@ -198,7 +199,7 @@ main(int argc, char **argv)
 	if (r.jobs.reply)
 		r.jobs.source = cli_source(source, NULL);
 	receive_open(&r);
-	signal(SIGPIPE, SIG_IGN);
+	signals_ignore(SIGPIPE);
 	if (r.jobs.command != NULL)
 		io_catch_stop();
 	status = receive_all(&r);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/io.h"
+#include "base/signals.h"
 #include "channel/input.h"
 #include "tool/args.h"
 #include "tool/cli.h"
@@ -161,7 +162,7 @@ main(int argc, char **argv)
 		cli_usage("-S waits for a receiver: it does not go with -n");
 	s.input.head.source = slice_of(cli_source(s.source_buf, s.source));
 	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
-	signal(SIGPIPE, SIG_IGN);
+	signals_ignore(SIGPIPE);
 	s.sink.turn = true;
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.locked = cli_locked;

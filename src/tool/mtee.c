@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/nofile.h"
+#include "base/signals.h"
 #include "channel/fan.h"
 #include "frame/filter.h"
 #include "stream/reader.h"
@@ -212,7 +213,7 @@ main(int argc, char **argv)
 		return cli_fail("begin", "the list of channels");
 	args_init(&args, &tool, argc, argv);
 	options(&t, &args);
-	signal(SIGPIPE, SIG_IGN);
+	signals_ignore(SIGPIPE);
 	t.status = open_all(&t);
 	if (t.status != CLI_OK)
 		return t.status;

@@ -55,6 +55,7 @@ errors_of() {
 	fcntl) errors='ENOLCK EINTR EAGAIN EDEADLK ENOLCK+' ;;
 	flock) errors='ENOLCK EINTR EAGAIN' ;;
 	poll | ppoll) errors='EINTR ENOMEM' ;;
+	timer_create) errors='EAGAIN ENOMEM' ;;
 	getrandom) errors='EINTR' ;;
 	# a sanitizer's own are among them, and it gives up
 	mmap | mremap | brk) [ -n "${ASAN_OPTIONS:-}" ] || errors='ENOMEM ENOMEM+' ;;

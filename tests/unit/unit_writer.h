@@ -429,7 +429,7 @@ ends_open_after_a_deadline(void)
 {
 	uint64_t soon = clock_after(1000000);
 
-	/* the alarm of a deadline is over: the timer goes on all the same */
+	/* the alarm of a deadline is over: the nudges go on all the same */
 	return open_write(scratch("stopped"), CHANNEL_FIFO, false, soon) == -1 && ends_open();
 }
 
@@ -448,6 +448,7 @@ a_stop_ends_what_begins_after_it(void)
 			setpgid(0, 0);
 			io_stop = 0;
 			io_catch_stop();
+			alarm_can_nudge();      /* fork(2) leaves the timer behind */
 			raise(SIGTERM);
 			_exit(io_stop == SIGTERM && ends[i]() ? 0 : 1);
 		}

@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# What a tool inherits from the program that starts it: signals that are blocked or ignored, a clock that already runs.
+
+load ../helpers
+
+setup()
+{
+	common_setup
+	mkmbox box
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# need COMMAND... -- in CI it must work.
+need()
+{
+	"$@" >/dev/null 2>&1 && return
+	[ "${CI:-}" != true ] || { echo "it does not work here: $*"; return 1; }
+	skip "it does not work here: $*"
+}
+
+# ---- a time limit from outside
+
+# limited COMMAND... -- it is ended by the alarm that was set before it was executed: 142.
+limited()
+{
+	status=0
+	timeout -s KILL "$LIMIT" perl -e 'use Time::HiRes; Time::HiRes::ualarm(300000); exec @ARGV' "$@" \
+		>out 2>err || status=$?
+	[ "$status" -eq 142 ] || { echo "status $status: $*"; return 1; }
+}
+
+@test "alarm and exec are a time limit for each tool that waits: 142" {
+	need perl -e 1
+	mkmbox server
+	mkmbox -c 1 full
+	msend full one
+	mkfifo fifo
+	limited mrecv box
+	limited mrecv -w 100 box
+	limited mrecv -f box
+	limited mrecv -f box -- cat
+	limited mrecv -f box server
+	limited msend full two
+	limited msend -S full two
+	limited mcall -w 100 server hello
+	limited msend -w 100 fifo one
+	limited mrecv fifo
+	limited mstat -f box
+	[ "$(mrecv -a full)" = one ]
+	run -1 mrecv -n server
+	[ -z "$(files_of box)" ]
+}
+
+@test "SIGALRM ends a receiver as SIGTERM does: its command finishes, and what it has not done stays" {
+	mkfifo meet
+	lines one two | msend -l box
+	in_background mrecv -f box -- sh -c 'echo >started; read x <meet; cat >done'
+	until_true exists started
+	kill -ALRM "$child"
+	until_true got_signals "$child"
+	echo go | timeout "$LIMIT" tee meet >/dev/null
+	ended_with 142 "$child"
+	[ "$(<done)" = one ]
+	[ "$(mrecv -a box)" = two ]
+}
+
+@test "our own time limits are kept, and the user's alarm too, while another process has the lock" {
+	need perl -e 1
+	mkfifo ready
+	in_background perl -e 'use Fcntl; open(F, "+<", "box/lock") or die;
+		my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0); fcntl(F, F_SETLKW, $lock) or die;
+		open(R, ">", "ready"); print R "locked\n"; close(R); sleep 60'
+	timeout "$LIMIT" cat ready >/dev/null
+	limited mrecv -w 100 box
+	limited msend box one
+	run -124 env --block-signal mrecv -w 0.1 box
+	[[ $output = *"timed out" ]]
+	run -124 env --ignore-signal msend -w 0.1 box one
+	kill -KILL "$child"
+	run -1 mrecv -n box
+}
+
+# ---- signals that are blocked or ignored
+
+# with_signals COMMAND... -- run it with all of them blocked, then with all ignored: both times with this status, in time.
+with_signals()
+{
+	local expected=$1 how
+	shift
+	for how in --block-signal --ignore-signal; do
+		status=0
+		timeout -s KILL "$LIMIT" env "$how" "$@" >out 2>err || status=$?
+		[ "$status" -eq "$expected" ] || { echo "$how: status $status: $* $(<err)"; return 1; }
+	done
+}
+
+@test "signals that are blocked or ignored change no result" {
+	need env --block-signal --ignore-signal=HUP true
+	mkmbox -c 1 full
+	msend full one
+	mkfifo fifo
+	with_signals 124 mrecv -w 0.01 box
+	with_signals 124 msend -w 0.01 full two
+	with_signals 124 msend -w 0.01 fifo two
+	with_signals 124 mcall -w 0.01 box hello
+	with_signals 1 mrecv -a box
+	seq 6 | msend -l box
+	with_signals 0 mrecv -c 3 -j 3 box -- true
+	lines one two three | msend -l box
+	with_signals 7 mrecv box -- sh -c 'exit 7'
+	in_background env --block-signal mrecv -f -r box -- cat
+	run -0 timeout "$LIMIT" env --ignore-signal mcall box hello
+	[ "$output" = hello ]
+}
+
+@test "an output whose reader has gone ends with 141, whether SIGPIPE is blocked, ignored or neither" {
+	need env --block-signal true
+	for how in --default-signal --block-signal --ignore-signal; do
+		mkfifo "./$how.out"
+		exec 5<>"./$how.out"
+		in_background env "$how=PIPE" mrecv -f box >"./$how.out" 5<&-
+		exec 5<&-
+		ended_with 141 "$child"
+	done
+}
+
+# signals_of FILE -- which of the first 31 signals are blocked and ignored, as a process has seen it: a C library has
+# others to itself.
+signals_of()
+{
+	awk '/^Sig(Blk|Ign):/ { print $1, substr($2, length($2) - 7) }' "$1"
+}
+
+@test "a command gets the signals as mrecv had them, blocked and ignored ones" {
+	need env --block-signal true
+	local how
+	for how in "" --block-signal --block-signal=TERM,ALRM,CHLD --ignore-signal=PIPE,XFSZ --ignore-signal=ALRM,HUP; do
+		env ${how:+"$how"} cat /proc/self/status >expected
+		msend box one
+		timeout "$LIMIT" env ${how:+"$how"} mrecv box -- cat /proc/self/status >got
+		echo "$how"
+		[ "$(signals_of got)" = "$(signals_of expected)" ]
+	done
+}
