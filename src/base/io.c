@@ -17,7 +17,10 @@
 #include "base/clock.h"
 #include "base/fail.h"
 
-enum { LOOK_MS = 1000 };                /* a signal that came just before poll(2) is seen after this time */
+enum {
+	LOOK_MS = 1000,                 /* a signal that came just before poll(2) is seen after this time */
+	ROOM_MS = 50,                   /* from one try to the next of what is ready, and takes nothing, at most */
+};
 
 volatile sig_atomic_t io_stop;
 volatile sig_atomic_t io_stops;
@@ -101,6 +104,16 @@ io_nap(uint64_t deadline_ns, int *ms, int max_ms)
 	return 0;
 }
 
+int
+io_room(int fd, uint64_t deadline_ns, int *ms)
+{
+	/* a terminal with room for one byte of the two that it makes of a newline is ready, and takes nothing */
+	if (*ms > 0 && io_nap(deadline_ns, ms, ROOM_MS) == -1)
+		return -1;
+	*ms = *ms > 0 ? *ms : 1;
+	return io_wait(fd, POLLOUT, deadline_ns) == -1 ? -1 : 0;
+}
+
 ssize_t
 io_read(int fd, void *buf, size_t n)
 {
@@ -128,14 +141,17 @@ int
 io_write_counted(int fd, const void *buf, size_t n, size_t *done)
 {
 	ssize_t put;
+	int ms = 0;
 
 	*done = 0;
 	while (*done < n) {
 		put = write(fd, (const char *)buf + *done, n - *done);
-		if (put >= 0)
+		if (put >= 0) {
 			*done += (size_t)put;
-		else if ((errno != EINTR || io_stop) && (errno != EAGAIN || io_wait(fd, POLLOUT, CLOCK_NEVER) == -1))
+			ms = 0;
+		} else if ((errno != EINTR || io_stop) && (errno != EAGAIN || io_room(fd, CLOCK_NEVER, &ms) == -1)) {
 			return -1;
+		}
 	}
 	return 0;
 }

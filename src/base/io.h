@@ -41,6 +41,12 @@ int io_wait(int fd, short events, uint64_t deadline_ns);
  */
 int io_nap(uint64_t deadline_ns, int *ms, int max_ms);
 
+/*
+ * io_room -- fd, which is non-blocking, took nothing: wait until it may take more.
+ * ms: 0 before, and again once it took something.  Returns 0, or -1 as io_wait.
+ */
+int io_room(int fd, uint64_t deadline_ns, int *ms);
+
 /* io_read -- read at most n bytes.  Returns the bytes, 0 at the end of file, or -1 with errno. */
 ssize_t io_read(int fd, void *buf, size_t n);
 

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 
 #ifdef __linux__
@@ -70,11 +72,17 @@ static ssize_t
 move(int in, off_t *at, int out, size_t n, unsigned flags)
 {
 	ssize_t moved;
+	int ms = 0;
 
-	do
-		moved = splice(in, at, out, NULL, n, SPLICE_F_MOVE | flags);
-	while (moved == -1 && errno == EINTR && !io_stop);
-	return moved == -1 ? impossible() : moved;
+	while ((moved = splice(in, at, out, NULL, n, SPLICE_F_MOVE | flags)) == -1) {
+		if (errno == EINTR && !io_stop)
+			continue;
+		/* either end may be non-blocking */
+		if (errno != EAGAIN || flags != 0 || (at == NULL && io_wait(in, POLLIN, CLOCK_NEVER) == -1)
+		    || io_room(out, CLOCK_NEVER, &ms) == -1)
+			return impossible();
+	}
+	return moved;
 }
 
 ssize_t

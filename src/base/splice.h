@@ -37,9 +37,9 @@ ssize_t splice_peek(int fd, int ends[2], void *buf, size_t n);
 
 /*
  * splice_move -- up to n bytes from in to out, one of them a pipe, by reference: they are whoever's they were.
- * Waits for the first of them.  at: where they stand in a file, which is raised; NULL: in is a pipe.
- * Returns how many, 0 at the end of in, or -1 with errno of splice(2).
- * splice_move_now -- between two pipes, without a wait: EAGAIN.
+ * Waits for the first of them, though in or out be non-blocking.  at: where they stand in a file, which is raised; NULL:
+ * in is a pipe.  Returns how many, 0 at the end of in, or -1 with errno of splice(2).
+ * splice_move_now -- from a pipe, without a wait: EAGAIN.
  */
 ssize_t splice_move(int in, off_t *at, int out, size_t n);
 ssize_t splice_move_now(int in, int out, size_t n);

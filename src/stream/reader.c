@@ -92,13 +92,9 @@ cut_before(struct reader *r, size_t at)
 	return -1;
 }
 
-/*
- * wait_readable -- sleep until there is something to read.
- * Returns 1, 0 at the end of the stream, or -1: ETIMEDOUT, EINTR.
- * Source: Linux's pipe_poll() raises POLLHUP for a FIFO only once a writer has come and gone.
- */
-static int
-wait_readable(struct reader *r)
+/* Source: Linux's pipe_poll() raises POLLHUP for a FIFO only once a writer has come and gone. */
+int
+reader_wait(struct reader *r)
 {
 	bool bounded = r->patience_ns != 0 && r->in_message;
 	int ready = io_wait(r->fd, POLLIN, bounded ? clock_after(r->patience_ns) : r->deadline_ns);
@@ -137,14 +133,14 @@ read_some(struct reader *r, void *to, size_t n)
 	int ready, ms = 1;
 
 	for (;;) {
-		ready = r->own ? 1 : wait_readable(r);
+		ready = r->own ? 1 : reader_wait(r);
 		if (ready <= 0)
 			return ready;
 		got = io_read(r->fd, to, n);
 		if (got != -1 || errno != EAGAIN)
 			return got;
 		/* or a reader that knows no lock was faster */
-		if ((r->own ? wait_readable(r) : io_nap(r->deadline_ns, &ms, LOCK_MS)) == -1)
+		if ((r->own ? reader_wait(r) : io_nap(r->deadline_ns, &ms, LOCK_MS)) == -1)
 			return -1;
 	}
 }
@@ -284,7 +280,7 @@ begin(struct reader *r)
 
 	r->shut_out = r->partial = false;
 	while (r->mode != READER_ALL && !r->locked) {
-		ready = wait_readable(r);
+		ready = reader_wait(r);
 		if (ready <= 0)
 			return ready;
 		if (lock(r) == -1)
@@ -458,7 +454,7 @@ next_chunk(struct reader *r)
 	}
 	while ((seen = sight_look(&s, r->buf + r->start + 1, buffered(r) - 1, true)) == LOOK_PART) {
 		need = s.need;
-		while (r->ends != NULL && buffered(r) == 1 && wait_readable(r) == 1
+		while (r->ends != NULL && buffered(r) == 1 && reader_wait(r) == 1
 		    && sight_stroke(r->fd, r->ends, true, &need) == 0)
 			if (io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)
 				return -1;

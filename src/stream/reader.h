@@ -67,6 +67,12 @@ void reader_init(struct reader *r, int fd, enum reader_mode mode);
 int reader_next(struct reader *r, struct message *m);
 
 /*
+ * reader_wait -- sleep until there is something to read, or the stream is at its end.
+ * Returns 1, 0 at the end, or -1: ETIMEDOUT, EINTR, or EBADMSG with r->stalled.
+ */
+int reader_wait(struct reader *r);
+
+/*
  * reader_payload -- the next payload bytes of the current message.
  * Returns as message_read; ETIMEDOUT and EINTR as reader_next.  The lock goes once it has returned 0.
  */

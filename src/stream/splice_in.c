@@ -28,12 +28,11 @@ feed_chunk(struct writer *w, int in, size_t n)
 	if (io_write(w->fd, head, head_len) == -1)
 		return -1;
 	w->written += head_len + n + newline;
-	for (; n > 0; n -= got > 0 ? (size_t)got : 0) {
+	for (; n > 0; n -= (size_t)got) {
 		got = splice_move(in, NULL, w->fd, n);
 		if (got == 0)
 			errno = EIO;            /* somebody else was faster */
-		if (got == 0 || (got == -1 && (errno != EAGAIN || io_wait(in, POLLIN, CLOCK_NEVER) == -1
-		    || io_wait(w->fd, POLLOUT, CLOCK_NEVER) == -1)))
+		if (got <= 0)
 			return -1;
 	}
 	return newline ? io_write(w->fd, "\n", 1) : 0;

@@ -3,7 +3,6 @@
 #include "stream/splice_out.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,11 +32,8 @@ splice_file(struct message *m, int out, size_t n)
 {
 	off_t at = (off_t)m->fd_offset;
 	uint64_t left = m->len - m->fd_offset;
-	ssize_t got;
+	ssize_t got = splice_move(m->fd, &at, out, left < n ? (size_t)left : n);
 
-	do
-		got = splice_move(m->fd, &at, out, left < n ? (size_t)left : n);
-	while (got == -1 && errno == EAGAIN && io_wait(out, POLLOUT, CLOCK_NEVER) != -1);
 	m->fd_offset = (uint64_t)at;
 	return got;
 }
@@ -47,11 +43,11 @@ static ssize_t
 splice_stream(struct reader *r, int out, size_t n)
 {
 	ssize_t got;
+	int ms = 0;
 
 	do
-		got = splice_move(r->fd, NULL, out, r->left < n ? (size_t)r->left : n);
-	while (got == -1 && errno == EAGAIN && io_wait(r->fd, POLLIN, r->deadline_ns) != -1
-	    && io_wait(out, POLLOUT, CLOCK_NEVER) != -1);
+		got = splice_move_now(r->fd, out, r->left < n ? (size_t)r->left : n);
+	while (got == -1 && errno == EAGAIN && reader_wait(r) != -1 && io_room(out, CLOCK_NEVER, &ms) != -1);
 	if (got > 0) {
 		r->left -= (uint64_t)got;
 		r->offset += (uint64_t)got;
@@ -99,7 +95,7 @@ pump_try(struct reader *r, int out, bool *splices)
 	if (!r->in_message)
 		return 0;
 	if (*splices && r->start == r->end) {
-		got = splice_move(r->fd, NULL, out, r->left < STEP ? (size_t)r->left : STEP);
+		got = splice_move_now(r->fd, out, r->left < STEP ? (size_t)r->left : STEP);
 		*splices = got != -1 || errno != EINVAL;
 		if (got > 0) {
 			r->left -= (uint64_t)got;

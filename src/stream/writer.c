@@ -194,7 +194,7 @@ static int
 send_bytes(struct writer *w, const char *p, size_t n)
 {
 	ssize_t put;
-	int ms = 1;
+	int ms = 0, nap_ms = 1;
 
 	while (n > 0) {
 		if (wait_room(w) == -1)
@@ -205,8 +205,12 @@ send_bytes(struct writer *w, const char *p, size_t n)
 			w->begun += w->in_message ? (uint64_t)put : 0;
 			p += put;
 			n -= (size_t)put;
-		} else if (errno == EAGAIN || (errno == EPIPE && w->kind == WRITER_FIFO)) {
-			if (io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
+			ms = 0;
+		} else if (errno == EAGAIN) {
+			if (io_room(w->fd, w->deadline_ns, &ms) == -1)
+				return -1;
+		} else if (errno == EPIPE && w->kind == WRITER_FIFO) {
+			if (io_nap(w->deadline_ns, &nap_ms, LOCK_MS) == -1)
 				return -1;
 		} else if (errno != EINTR || io_stop) {
 			return -1;

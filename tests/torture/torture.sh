@@ -46,7 +46,7 @@ errors_of() {
 	pread64) errors='EIO EINTR EIO+' ;;
 	write) errors='ENOSPC EIO EINTR EDQUOT EPIPE EAGAIN ENOSPC+ EPIPE+' ;;
 	pwrite64) errors='ENOSPC EIO EINTR EDQUOT ENOSPC+ EIO+' ;;
-	writev | splice | tee) errors='ENOSPC EIO EINTR EPIPE ENOSPC+' ;;
+	writev | splice | tee) errors='ENOSPC EIO EINTR EPIPE EAGAIN ENOSPC+' ;;
 	ftruncate | fallocate) errors='ENOSPC EIO EINTR' ;;
 	fsync | fdatasync) errors='EIO ENOSPC EDQUOT' ;;
 	fstat | stat | lstat | newfstatat | statx) errors='EIO ENOMEM EACCES' ;;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What a tool inherits from the program that starts it: signals that are blocked or ignored, a clock that already runs.
+# What a tool inherits from the program that starts it: signals that are blocked or ignored, a clock that already runs,
+# streams that do not block.
 
 load ../helpers
 
@@ -146,4 +147,65 @@ signals_of()
 		echo "$how"
 		[ "$(signals_of got)" = "$(signals_of expected)" ]
 	done
+}
+
+# ---- streams that do not block
+
+# full COMMAND... -- run it with a pipe as its standard output that does not block and is full until it has tried in
+# vain.  What it writes goes to `out'; it ends with 0, and does not try again and again meanwhile.
+full()
+{
+	rm -f out go trace
+	mkfifo go
+	# shellcheck disable=SC2016
+	in_background timeout -s KILL "$LIMIT" bash -c 'strace -qq -o trace perl -e '\''use Fcntl;
+			fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK) or die; exec @ARGV'\'' "$@" |
+			{ read -r x <go; cat >out; }
+		exit ${PIPESTATUS[0]}' - "$@" <"${input:-/dev/null}"
+	until_true grep -q EAGAIN trace
+	nap 9
+	echo go | timeout "$LIMIT" tee go >/dev/null
+	ended_with 0 "$child" || return
+	[ "$(grep -c EAGAIN trace)" -le 300 ] || { echo "it tries again and again: $*"; return 1; }
+}
+
+# bats test_tags=no-valgrind
+@test "an output that does not block gets all, and is waited for" {
+	needs_strace
+	need perl -e 1
+	local form
+	pattern 2500000 >large
+	msend -s a - <large >message
+	full mrecv message
+	same out large
+	full bash -c 'exec mrecv - < <(cat message)'
+	same out large
+	for form in -l -F -J; do
+		timeout "$LIMIT" mrecv "$form" message >expected
+		full mrecv "$form" message
+		same out expected
+	done
+	msend box <large
+	full mrecv box
+	same out large
+	input=large full msend -s a -
+	same <(mrecv out) large
+	in_background mrecv -r box -- cat
+	input=large full mcall box
+	same out large
+}
+
+# bats test_tags=no-valgrind
+@test "mtee gives all to an output that does not block, and to each channel" {
+	needs_strace
+	need perl -e 1
+	pattern 2500000 >large
+	msend -s a - <large >message
+	mkfifo fifo
+	in_background cat fifo >copy
+	local copier=$child
+	full bash -c 'exec mtee fifo < <(cat message)'
+	same <(mrecv out) large
+	ended_with 0 "$copier"
+	same <(mrecv copy) large
 }
