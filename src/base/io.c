@@ -9,8 +9,11 @@
 #include "base/io.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alarm.h"
@@ -150,7 +153,7 @@ io_write_counted(int fd, const void *buf, size_t n, size_t *done)
 			*done += (size_t)put;
 			ms = 0;
 		} else if ((errno != EINTR || io_stop) && (errno != EAGAIN || io_room(fd, CLOCK_NEVER, &ms) == -1)) {
-			return -1;
+			return fail_with(errno == ECONNRESET ? EPIPE : errno);
 		}
 	}
 	return 0;
@@ -162,6 +165,34 @@ io_write(int fd, const void *buf, size_t n)
 	size_t done;
 
 	return io_write_counted(fd, buf, n, &done);
+}
+
+int
+io_taken(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+	int protocol, unacknowledged, ms = 1;
+	socklen_t len = sizeof protocol;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == -1)
+		return 0;
+	for (;;) {
+		/* first: a connection that is reset has nothing on its way any more */
+		if (protocol != IPPROTO_TCP || ioctl(fd, TIOCOUTQ, &unacknowledged) == -1)
+			unacknowledged = 0;
+		if (poll(&p, 1, 0) == -1 && errno != EINTR)
+			return -1;
+		if (p.revents & (POLLERR | POLLHUP))
+			return fail_with(EPIPE);
+		/*
+		 * A peer that sends nothing more may read on (ncat </dev/null, and the journal of systemd), or have left.
+		 * TCP tells which by what it answers: an acknowledgement, or a reset.
+		 */
+		if (!(p.revents & POLLRDHUP) || unacknowledged == 0)
+			return 0;
+		if (io_nap(CLOCK_NEVER, &ms, ROOM_MS) == -1)
+			return -1;
+	}
 }
 
 /* no_file -- pread(2) or pwrite(2) failed: a FIFO, a socket or a terminal in the place of a file is damage. */

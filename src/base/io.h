@@ -59,10 +59,16 @@ size_t io_read_proc(const char *path, char *text, size_t size);
 /*
  * io_write -- write all n bytes; waits as a blocking descriptor would where fd is non-blocking.
  * io_write_counted: *done is how many were written, after a failure too.
- * Return 0, or -1 with errno.
+ * Return 0, or -1 with errno; EPIPE for a connection that was reset, too.
  */
 int io_write(int fd, const void *buf, size_t n);
 int io_write_counted(int fd, const void *buf, size_t n, size_t *done);
+
+/*
+ * io_taken -- whether the peer of a socket has not left before it could take what was written; waits where that is not
+ * known.  Returns 0, also for what is no socket, or -1: EPIPE it has left, EINTR (io_stop), or errno of poll(2).
+ */
+int io_taken(int fd);
 
 /*
  * io_pread -- read n bytes at offset, fewer only at the end of file.

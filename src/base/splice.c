@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 
 #ifdef __linux__
@@ -34,7 +35,7 @@ impossible(void)
 {
 	if (errno == ENOSYS || errno == EOPNOTSUPP || errno == EBADF || errno == EXDEV || errno == ENODEV)
 		errno = EINVAL;
-	return -1;
+	return fail_with(errno == ECONNRESET ? EPIPE : errno);
 }
 
 int

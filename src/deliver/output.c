@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "deliver/render.h"
 
 enum {
@@ -28,6 +29,7 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 		st.st_mode = 0;
 	o->file = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	o->pipe = S_ISFIFO(st.st_mode);
+	o->socket = S_ISSOCK(st.st_mode);
 	o->screen = form == OUTPUT_FORMAT && isatty(fd);
 	outbuf_init(&o->to, fd);
 	errno = EINVAL;
@@ -57,7 +59,9 @@ output_room(const struct output *o)
 int
 output_flush(struct output *o)
 {
-	return outbuf_flush(&o->to);
+	if (outbuf_flush(&o->to) == -1)
+		return -1;
+	return o->socket ? io_taken(o->fd) : 0;
 }
 
 int

@@ -27,6 +27,7 @@ struct output {
 	bool screen;            /* fd is a terminal, and the form is a format */
 	bool file;              /* fd is a file or a disk, which keeps what was written */
 	bool pipe;              /* fd is a pipe or FIFO, whose room can be known */
+	bool socket;            /* fd is a socket, whose peer may leave without a word */
 	struct outbuf to;
 };
 
@@ -71,7 +72,7 @@ output_payload(struct output *o, const char *data, size_t len)
 	return 0;
 }
 
-/* output_flush -- write out what was gathered.  Returns as outbuf_flush. */
+/* output_flush -- write out what was gathered.  Returns as outbuf_flush, or for a socket as io_taken. */
 int output_flush(struct output *o);
 
 /* output_cut -- in a file: take back what was added behind the place `end` (outbuf_end).  Returns 0, or -1. */

@@ -563,7 +563,7 @@ writer_drain(struct writer *w, uint64_t *unread)
 
 	*unread = 0;
 	if (w->kind != WRITER_FIFO)
-		return 0;
+		return w->kind == WRITER_PIPE ? io_taken(w->fd) : 0;
 	w->ask = false;
 	/* without the lock, what others write behind it would look like ours */
 	r = fifo_read_out(w->fd, w->begun, lock(w) == -1 ? 0 : w->deadline_ns, unread);

@@ -95,7 +95,8 @@ int writer_flush(struct writer *w);
 void writer_rest(struct writer *w);
 
 /*
- * writer_drain -- wait until a FIFO's readers have read all that is in it; other kinds need no wait.
+ * writer_drain -- wait until a FIFO's readers have read all that is in it, or it is clear that a socket's peer has not
+ * left; other kinds need no wait.
  * Comes after writer_flush.  With w->turn nobody else with the lock has written behind us, unless we rested.
  * unread: gets the bytes left unread.
  * Returns as fifo_read_out.

@@ -204,6 +204,15 @@ cli_fail(const char *what, const char *object)
 	return cli_status(err);
 }
 
+void
+cli_unread(const char *name, uint64_t unread)
+{
+	if (unread > 0)
+		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)unread);
+	else
+		cli_fail("write to", name);
+}
+
 int
 cli_status(int err)
 {

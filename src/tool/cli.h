@@ -67,6 +67,9 @@ void cli_unjudged(const char *name);
 /* cli_only_sends -- refuse -n or -S for a user who may only send to mailbox name.  Returns CLI_PERMISSION. */
 int cli_only_sends(const char *name, char option);
 
+/* cli_unread -- report that a stream was left before all was read: so many bytes, or errno where that is unknown (0). */
+void cli_unread(const char *name, uint64_t unread);
+
 /* cli_status -- the exit status for an errno of the library. */
 int cli_status(int err);
 

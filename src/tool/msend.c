@@ -175,8 +175,10 @@ main(int argc, char **argv)
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	cli_damage(name, s.sink.sender.damage);
 	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
-		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)s.sink.unread);
-		status = errno != ETIMEDOUT ? CLI_IO : s.now ? CLI_NOT_NOW : CLI_TIMEOUT;
+		int err = errno;
+
+		cli_unread(name, s.sink.unread);
+		status = err != ETIMEDOUT ? CLI_IO : s.now ? CLI_NOT_NOW : CLI_TIMEOUT;
 	}
 	if (io_stop)
 		cli_stopped(io_stop);

@@ -130,7 +130,7 @@ finish(struct tee *t)
 		}
 		cli_damage(c->sink.name, c->sink.sender.damage);
 		if (fan_close(&t->fan, c) == -1) {
-			cli_warn("%s: %llu bytes were left unread", c->sink.name, (unsigned long long)c->sink.unread);
+			cli_unread(c->sink.name, c->sink.unread);
 			fail_with(t, CLI_IO);
 		}
 	}

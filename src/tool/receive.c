@@ -110,7 +110,7 @@ open_output(struct receive *r)
 	/* without a usable output nothing is claimed, nor waited for */
 	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
 		cannot(r, "write to", "standard output");
-	r->sources.watched_fd = r->output.pipe && r->jobs.command == NULL ? STDOUT_FILENO : -1;
+	r->sources.watched_fd = (r->output.pipe || r->output.socket) && r->jobs.command == NULL ? STDOUT_FILENO : -1;
 }
 
 /* goes_on -- whether what comes behind a message that was cut short is received. */
@@ -214,8 +214,13 @@ wait_for_output(struct receive *r)
 	struct pollfd out = { .fd = r->output.fd, .events = POLLOUT };
 	int events;
 
-	if (!r->output.pipe)
+	if (!r->output.pipe && !r->output.socket)
 		return 0;
+	if (r->output.socket && io_taken(r->output.fd) == -1) {
+		r->sources.run.delivered = 0;           /* the peer may have left before it had what is in hand */
+		at_output(r);
+		return -1;
+	}
 	if (poll(&out, 1, 0) == 1 && out.revents == POLLOUT)
 		return 0;
 	r->deliver.failed_at = "receive from";

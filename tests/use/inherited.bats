@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # What a tool inherits from the program that starts it: signals that are blocked or ignored, a clock that already runs,
-# streams that do not block.
+# streams that do not block, or that are a connection.
 
 load ../helpers
 
@@ -208,4 +208,86 @@ full()
 	same <(mrecv out) large
 	ended_with 0 "$copier"
 	same <(mrecv copy) large
+}
+
+# ---- a connection as standard streams, as inetd gives it
+
+# served COMMAND... -- run it for one client of a TCP connection, which are its standard input and output; the port is
+# in $port, the process in $server.
+served()
+{
+	rm -f port
+	in_background perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1") or die;
+		open(P, ">", "port.new"); print P $l->sockport, "\n"; close(P); rename("port.new", "port");
+		$c = $l->accept or die; close($l); open(STDIN, "<&", $c); open(STDOUT, ">&", $c); close($c); exec @ARGV' "$@"
+	server=$child
+	until_true exists port
+	read -r port <port
+}
+
+@test "a message is not received by a client that has left, in any form" {
+	need perl -MIO::Socket::INET -e 1
+	local form
+	for form in -o%p -l -F -J -f; do
+		served mrecv "$form" box
+		exec 6<>"/dev/tcp/127.0.0.1/$port" 6>&-
+		until_waiting box
+		msend box one
+		ended_with 141 "$server"
+		[ "$(mrecv -n box)" = one ]
+	done
+	# shellcheck disable=SC2016
+	served sh -c 'read x; exec mrecv -a box'
+	msend box one
+	exec 6<>"/dev/tcp/127.0.0.1/$port" 6>&-
+	ended_with 141 "$server"
+	[ "$(mrecv -n box)" = one ]
+}
+
+@test "a receiver that sleeps ends when its output's other end is closed" {
+	need perl -MSocket -e 1
+	mkfifo go
+	# shellcheck disable=SC2016
+	in_background perl -MSocket -e 'socketpair(A, B, AF_UNIX, SOCK_STREAM, 0) or die;
+		if (($pid = fork) == 0) { close(B); open(STDOUT, ">&", A); close(A); exec @ARGV }
+		close(A); open(G, "<", "go"); <G>; close(B); waitpid($pid, 0); exit($? & 127 ? 128 + ($? & 127) : $? >> 8)' \
+		mrecv -f box
+	until_waiting box
+	echo go >go
+	ended_with 141 "$child"
+}
+
+# ask [LINE] -- a client that sends a line, and that this is all, and reads to the end.
+ask()
+{
+	timeout "$LIMIT" perl -MIO::Socket::INET -e '$c = IO::Socket::INET->new("127.0.0.1:$ARGV[0]") or die;
+		print $c $ARGV[1]; $c->flush; shutdown($c, 1); print while <$c>' "$port" "${1:-}"
+}
+
+@test "a client that sends nothing more, and stays, gets its messages and its answer" {
+	need perl -MIO::Socket::INET -e 1
+	served mrecv -c 3 box
+	lines one two three | msend -l box
+	run -0 ask
+	[ "$output" = "$(lines one two three)" ]
+	ended_with 0 "$server"
+	mkmbox calc
+	in_background mrecv -r calc -- tr a-z A-Z
+	served mcall calc
+	run -0 ask hello
+	[ "$output" = HELLO ]
+	ended_with 0 "$server"
+}
+
+@test "frames for a connection whose client has left are not sent: 74" {
+	need perl -MIO::Socket::INET -e 1
+	msend - one >frame
+	# shellcheck disable=SC2016
+	served sh -c 'read x; exec msend - one'
+	exec 6<>"/dev/tcp/127.0.0.1/$port" 6>&-
+	ended_with 74 "$server"
+	# shellcheck disable=SC2016
+	served sh -c 'read x; exec mtee -a /dev/null <frame'
+	exec 6<>"/dev/tcp/127.0.0.1/$port" 6>&-
+	ended_with 74 "$server"
 }
