@@ -220,12 +220,13 @@ send_bytes(struct writer *w, const char *p, size_t n)
 }
 
 /*
- * has_room -- how many bytes a channel takes now without a wait: a pipe that is empty what it holds, any other that has
- * room a page of it (send_bytes).
+ * has_room -- how many bytes a channel takes now without a wait: a page, if any (send_bytes); a pipe what it holds, less
+ * twice what is in it, which is at least half of each of its pages.
  */
 static size_t
 has_room(const struct writer *w)
 {
+	size_t size = splice_size(w->fd), taken;
 	int unread = 0;
 
 	if (w->kind == WRITER_FILE)
@@ -234,9 +235,10 @@ has_room(const struct writer *w)
 		return PIECE_MAX;       /* wait_room says when there is none */
 	if (io_wait(w->fd, POLLOUT, 0) == -1)
 		return 0;
-	if (bounded(w) || ioctl(w->fd, FIONREAD, &unread) == -1 || unread > 0 || splice_size(w->fd) < PIECE_MAX)
+	if (bounded(w) || ioctl(w->fd, FIONREAD, &unread) == -1)
 		return PIECE_MAX;
-	return splice_size(w->fd);
+	taken = unread == 0 ? 0 : ((size_t)unread / PIECE_MAX + 1) * 2 * PIECE_MAX;
+	return size >= taken + PIECE_MAX ? size - taken : PIECE_MAX;
 }
 
 /* push -- write as much of buf as goes without a wait, and keep the rest.  Returns 0, or -1: EAGAIN there is a rest. */
@@ -246,11 +248,10 @@ push(struct writer *w)
 	size_t sent = 0, n;
 	int r = 0;
 
-	while (r == 0 && sent < w->used) {
+	for (; r == 0 && sent < w->used; sent += r == 0 ? n : 0) {
 		n = has_room(w);
 		n = n < w->used - sent ? n : w->used - sent;
 		r = n == 0 ? fail_with(EAGAIN) : send_bytes(w, w->buf + sent, n);
-		sent += r == 0 ? n : 0;
 	}
 	if (r == -1 && errno == ETIMEDOUT)
 		errno = EAGAIN;
