@@ -109,6 +109,10 @@ $(BUILD)/inspect: $(BUILD)/torture/inspect.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
+$(BUILD)/around: $(BUILD)/torture/around.o
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
 # The storm, and the tools instrumented for it.
 STORM = main content tool send receive command call judge
 storm-parts: $(BUILD)/storm/storm $(TOOLS:%=$(BUILD)/storm/bin/%)
@@ -163,7 +167,7 @@ BATSFLAGS =
 TAGS = !long
 JOBS = $(shell nproc)
 FIRST = $(abspath $(BIN))
-check: all $(BUILD)/unit/unit $(BUILD)/inspect fuzzers storm-parts
+check: all $(BUILD)/unit/unit $(BUILD)/inspect $(BUILD)/around fuzzers storm-parts
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
 		tests/run.sh -j $(JOBS) --filter-tags '$(TAGS)' $(BATSFLAGS) -- $(TESTS)
 
@@ -209,7 +213,7 @@ check-valgrind:
 
 # tests/torture/torture.bats tries a sample of the points.  TORTURE names some of the uses: make torture TORTURE="msend mrecv"
 TORTURE =
-torture: all $(BUILD)/inspect
+torture: all $(BUILD)/inspect $(BUILD)/around
 	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/torture/torture.sh $(TORTURE)
 
 # tests/storm/storm.bats is the short form.  STORM_ARGS is for all parts of it: make storm STORM_ARGS="-s 7"

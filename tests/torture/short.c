@@ -103,7 +103,7 @@ main(int argc, char **argv)
 	}
 	if (waitpid(pid, &status, 0) == -1 || !WIFSTOPPED(status))
 		fail("the command did not start");
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+	ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL));
 	for (int deliver = 0;;) {
 		ptrace(nth > 0 || shortened ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, (void *)(long)deliver);
 		while (waitpid(pid, &status, 0) == -1)
@@ -111,9 +111,13 @@ main(int argc, char **argv)
 				fail("wait");
 		if (!WIFSTOPPED(status))
 			break;
-		deliver = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
-		if (deliver != 0)
+		deliver = WSTOPSIG(status);
+		if (deliver != (SIGTRAP | 0x80)) {
+			if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+				deliver = 0;
 			continue;
+		}
+		deliver = 0;
 		registers(pid, PTRACE_GETREGSET, &r);
 		if (shortened) {
 			/* the caller counts on what it had there */

@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
-# torture.sh [-l] [-e N] [-s SEED] [-j JOBS] [-k] [-p CALL:N:WHAT] [use...] -- kill each tool at each of its system
-# calls, let each of its system calls fail, and let each read and write do only a part of what it asks for; then see
-# whether what letterbox(7) promises still holds.
+# torture.sh [-l] [-e N] [-s SEED] [-j JOBS] [-k] [-u HOW] [-p CALL:N:WHAT] [use...] -- kill each tool at each of its
+# system calls, stop it there for a while, let each of its system calls fail, and let each read and write do only a part
+# of what it asks for; then see whether what letterbox(7) promises still holds.
 #
 #   -l  list the uses
 #   -e  every Nth point only, beginning with point SEED modulo N (default 1: all of them)
 #   -s  the seed; it also turns the order in which the next commands come (default 0)
 #   -j  uses at a time (default: three a processor, for some wait)
-#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, an errno, an errno with + for
+#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, STOP, an errno, an errno with + for
 #       this call and all later ones, SHORT for one byte alone, HALF for half of them; a failure says the whole command
+#   -u  all points in these surroundings: `plain', `blocked' or `ignored' signals, `nonblocking' streams, those streams
+#       `closed' that the use does not need.  Without it, they take turns: each has every fifth point
 #   -k  keep the files
 #
 # A use (uses.sh) is prepared once.  Each point has a fresh copy, in which strace(1) kills the tool as it enters the
-# call, which is to say just after the one before it, or lets the call fail without being done; short.c lets the kernel
-# do a part of it.  They count the calls of the tool's own process.  Then the next commands follow, in one of three
-# orders, within $LIMIT seconds each: a send, a look, a receiver that drains the mailbox; inspect.c compares the counters
-# with the files in between.
+# call, which is to say just after the one before it, or stops it there, or lets the call fail without being done; short.c
+# lets the kernel do a part of it.  They count the calls of the tool's own process, which around.c starts.  While it is
+# stopped, whoever comes to the mailbox ends in time.  Then the next commands follow, in one of three orders, within
+# $LIMIT seconds each: a send, a look, a receiver that drains the mailbox; inspect.c compares the counters with the files
+# in between.
 # shellcheck disable=SC2034,SC2154  # uses.sh reads some of what is set here, and sets the rest
 set -u
 shopt -s nullglob
@@ -88,6 +91,7 @@ put() {
 names() {
 	awk -v big="$work/template/big" '
 		BEGIN { getline whole <big }
+		$0 == "during1." { next }
 		/^[a-z]+[0-9]+\.$/ { print substr($0, 1, length - 1); next }
 		whole != "" && $0 == whole { print "big1"; next }
 		length > 0 { print "TORN" }' "$1"
@@ -159,41 +163,107 @@ until_asleep() {
 
 # run_tool TRACER... -- run the tool under strace, or what else there is, and its partner; $status.
 run_tool() {
-	local pid
+	local pid stopper='' reader='' out=../out
 	# with somebody who has died, the other side need not wait long
 	patience=2
 	[ "$killed" -eq 0 ] || patience=0.3
 	if [ -n "$before" ]; then
 		"$before"
 	fi
-	timeout -s KILL "$((LIMIT + 2))" "${as[@]}" "$@" "${cmd[@]}" <"$input" >../out 2>../err &
+	if [ "$surround" = nonblocking ]; then
+		out=../pipe
+		[ -p "$out" ] || mkfifo "$out"
+		cat "$out" >../out &
+		reader=$!
+	fi
+	timeout -s KILL "$((LIMIT + 2))" "${as[@]}" "$@" "${around[@]}" "${cmd[@]}" <"$input" >"$out" 2>../err &
 	pid=$!
+	if [ "$stops" -eq 1 ]; then
+		beside_stopped "$pid" >../stopped &
+		stopper=$!
+	fi
 	if [ -n "$partner" ]; then
 		[ -z "$waits_at" ] || until_asleep "$pid" "$waits_at"
 		"$partner" $pid
 	fi
 	wait "$pid"
 	status=$?
+	[ -z "$stopper$reader" ] || wait $stopper $reader
 	if [ -n "$after" ]; then
 		"$after"
 	fi
 }
 
+# is_stopped -- whether the trace says that the tool is.
+is_stopped() {
+	slurp ../trace
+	[[ $slurped == *"--- stopped by SIGSTOP ---"* ]]
+}
+
+goes_on() {
+	slurp ../trace
+	[[ $slurped == *"--- SIGCONT "* ]]
+}
+
+# beside_stopped PID -- once the tool, which is timeout's child's child, is stopped: what others do meanwhile ends in
+# time.  Then it goes on.  Prints what is bad.
+beside_stopped() {
+	local tracer tool box
+	until is_stopped; do
+		kill -0 "$1" || return
+		nap
+	done 2>/dev/null
+	read -r tracer _ <"/proc/$1/task/$1/children"
+	read -r tool _ <"/proc/$tracer/task/$tracer/children"
+	for box in "${boxes[@]}"; do
+		ends mstat -J "$box"
+		ends mrecv -w 0.02 -t no-such-tag "$box"
+		[ -n "$partner$displaces$hands_over$alone" ] || ends msend -w 0.02 "$box" during1.
+	done
+	until goes_on; do
+		kill -CONT "$tool" || return
+		nap
+	done
+} 2>/dev/null
+
+# ends COMMAND... -- it does, in time, beside a tool that is stopped.
+ends() {
+	timeout -s KILL "$LIMIT" "$@" >/dev/null
+	[ $? -ne 137 ] || echo "beside the stopped tool, this did not end within $LIMIT s: $*"
+}
+
+# surround_with NAME -- what the tool is run under goes to $around.
+surround_with() {
+	local how=''
+	surround=$1
+	around=()
+	case $surround in
+	blocked) how=b ;;
+	ignored) how=i ;;
+	nonblocking) how=n ;;
+	closed) how=$needless ;;
+	esac
+	[ -z "$how" ] || around=("$top/around" "$how")
+}
+
 # list_calls -- the calls of the tool in order, "NAME NTH LIKE": LIKE tells whose errnos it can give, - for none.
-# Those before `main` are told by tool --version.
+# Those before `main` are told by tool --version; those before the last execve are what started it.
 list_calls() {
-	local killed=0
+	local killed=0 stops=0
 	strace -qq -o ../startup "${cmd[0]}" --version >/dev/null
 	run_tool strace -qq -o ../trace
-	[ "$status" -eq "$normally" ] || { echo "$use: undisturbed, it ends with $status: $(cat ../err)"; return 1; }
-	awk '
+	[ "$status" -eq "$normally" ] || { echo "$use: undisturbed, $surround, it ends with $status: $(cat ../err)"; return 1; }
+	awk -v began="$(grep -n '^execve(' ../trace | tail -n 1 | cut -d : -f 1)" '
 		FILENAME == "../startup" { if (/^write\(1/ && !startup) startup = FNR - 1; next }
 		/^[a-z0-9_]+\(/ && !/^execve\(/ {
 			match($0, /^[a-z0-9_]+/)
 			name = substr($0, 1, RLENGTH)
+			n[name]++
+			if (FNR < began)
+				next
 			# an unlock, and what only sets or tells a flag, cannot fail
-			ours = FNR > startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/
-			print name, ++n[name], ours ? (/F_DUPFD/ ? "dup" : name) : "-"
+			ours = FNR >= began + startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/
+			print name, n[name], ours ? (/F_DUPFD/ ? "dup" : name) : "-"
 		}' ../startup ../trace >../calls
 }
 
@@ -203,6 +273,7 @@ list_points() {
 	while read -r name nth like; do
 		echo "$name:$nth:KILL"
 		[ "$like" != - ] || continue
+		echo "$name:$nth:STOP"
 		errors_of "$like"
 		shorts_of "$name"
 		for what in $errors $shorts; do
@@ -337,9 +408,11 @@ try() {
 	local point=$1 name what nth inject box short='' order=$((($2 + seed) % 3))
 	why=()
 	IFS=: read -r name nth what <<<"$point"
-	killed=0 met=0
+	killed=0 met=0 stops=0
+	: >../stopped
 	case $what in
 	KILL) killed=1 inject="$name:signal=KILL:when=$nth" ;;
+	STOP) stops=1 inject="$name:signal=STOP:when=$nth" ;;
 	SHORT) short=$name:$nth:1 ;;
 	HALF) short=$name:$nth:/2 ;;
 	*+) inject="$name:error=${what%+}:when=$nth+" ;;
@@ -355,13 +428,16 @@ try() {
 	slurp ../trace
 	if [ "$killed" -eq 1 ]; then
 		if [[ $slurped == *$'\n'"+++ killed by SIGKILL"* ]]; then met=1; else killed=0; fi
-	elif [[ $slurped == *INJECTED* || $'\n'$slurped == *$'\nSHORT'* ]]; then
+	elif [[ $slurped == *INJECTED* || $slurped == *"stopped by SIGSTOP"* || $'\n'$slurped == *$'\nSHORT'* ]]; then
 		met=1
 	fi
+	slurp ../stopped
+	[ -z "$slurped" ] || bad "$slurped"
 	acked=0
 	[ "$killed" -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
 	[ "$killed" -eq 1 ] || said_so
 	[ -z "$short" ] || [ "$acked" -eq 1 ] || bad "status $status, for a call that came short: $(cat ../err)"
+	[ "$stops" -eq 0 ] || [ "$acked" -eq 1 ] || bad "status $status, for a stop: $(cat ../err)"
 	for box in "${boxes[@]}"; do
 		afterwards "$box" $order
 	done
@@ -372,40 +448,39 @@ try() {
 report() {
 	local inject kind=error
 	IFS=: read -r name nth what <<<"$1"
-	[ "$what" != KILL ] || kind=signal
+	case $what in KILL | STOP) kind=signal ;; esac
 	printf '  %s: %s\n' "$1" "${why[0]}"
 	[ ${#why[@]} -eq 1 ] || printf '      %s\n' "${why[@]:1}"
 	inject=$name:$kind=${what%+}:when=$nth
 	[ "$what" = "${what%+}" ] || inject+=+
 	case $what in
 	SHORT | HALF) ;;
-	*) printf '      strace -e inject=%s %s\n' "$inject" "${cmd[*]}" ;;
+	*) printf '      strace -e inject=%s %s\n' "$inject" "${around[*]:+around ${around[1]} }${cmd[*]}" ;;
 	esac
-	printf '      again: %s -k -s %s -p %s %s\n' "tests/torture/torture.sh" "$(((seed + index) % 3))" "$1" "$use"
+	printf '      again: %s -k -u %s -s %s -p %s %s\n' "tests/torture/torture.sh" "$surround" "$(((seed + index) % 3))" "$1" "$use"
 }
 
-# torture USE -- all its points; one paragraph.
-torture() {
-	local points kills=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' point
-	use=$1 work=$top/$1
-	mkdir -p "$work/template" && cd "$work/template" || exit
-	# what a use sets
-	boxes=(box) as=() input=/dev/null normally=0 partner='' before='' after='' waits_at=box
-	hides='' warns='' skips='' displaces='' hands_over='' judge=judge_nothing
-	"use_$use" || { echo "$use: it could not be prepared"; return 1; }
-	cp -a . ../now && cd ../now && list_calls || return 1
-	if [ -n "$only" ]; then
-		points=$only
-	else
-		points=$(list_points)
-	fi
-	for point in $points; do
+# needless_streams -- those that the tool does without go to $needless: input of which there is none, and output of what
+# never writes any.
+needless_streams() {
+	needless=''
+	[ "$input" != /dev/null ] || needless+=0
+	case ${cmd[0]} in
+	msend | mkmbox | rmmbox) [ -s ../out ] || needless+=1 ;;
+	esac
+}
+
+# try_all POINT... -- those of the present surroundings.
+try_all() {
+	local point
+	for point; do
 		index=$((index + 1))
 		[ -n "$only" ] || [ $(((index + seed) % every)) -eq 0 ] || continue
 		if [ -n "$only" ]; then try "$point" 0; else try "$point" $index; fi
 		[ "$met" -eq 1 ] || missed=$((missed + 1))
 		case $point in
 		*:KILL) kills=$((kills + 1)) ;;
+		*:STOP) stopped=$((stopped + 1)) ;;
 		*:SHORT | *:HALF) shorts=$((shorts + 1)) ;;
 		*) errors=$((errors + 1)) ;;
 		esac
@@ -413,9 +488,45 @@ torture() {
 			failures=$((failures + 1))
 			text+=$'\n'$([ -z "$only" ] || index=0; report "$point")
 		fi
+	done
+}
+
+# begin SURROUNDINGS -- how the use goes in these, undisturbed.
+begin() {
+	surround_with "$1"
+	cd "$work" && rm -rf now && cp -a template now && cd now && list_calls
+}
+
+# every_fifth FROM -- leave only these of the points.
+every_fifth() {
+	local all=("${points[@]}") i
+	points=()
+	for ((i = $1; i < ${#all[@]}; i += ${#surroundings[@]})); do
+		points+=("${all[i]}")
+	done
+}
+
+# torture USE -- all its points; one paragraph.
+torture() {
+	local points kills=0 stopped=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' calls=0 turn=0
+	use=$1 work=$top/$1
+	mkdir -p "$work/template" && cd "$work/template" || exit
+	# what a use sets
+	boxes=(box) as=() input=/dev/null normally=0 partner='' before='' after='' waits_at=box
+	hides='' warns='' skips='' displaces='' hands_over='' alone='' judge=judge_nothing
+	"use_$use" || { echo "$use: it could not be prepared"; return 1; }
+	begin plain || return 1
+	needless_streams
+	calls=$(wc -l <../calls)
+	for surround in ${where:-"${surroundings[@]}"}; do
+		begin "$surround" || return 1
+		mapfile -t points < <(list_points)
+		[ -n "$where" ] || every_fifth $((turn++))
+		[ -z "$only" ] || points=("$only")
+		try_all "${points[@]}"
 	done 2>>"$work/shell.err"
-	printf '%-16s %4d calls, %4d kills, %5d errors, %4d short, %3d not met: %s%s\n' "$use" "$(wc -l <"$work/calls")" \
-		$kills $errors $shorts $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
+	printf '%-16s %4d calls, %4d kills, %4d stops, %5d errors, %4d short, %3d not met: %s%s\n' "$use" "$calls" \
+		$kills $stopped $errors $shorts $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
 	cd / || exit
 	[ -n "$keep" ] || rm -rf "$work"
 	[ "$failures" -eq 0 ]
@@ -427,8 +538,9 @@ torture() {
 . "$here/uses.sh"
 # shellcheck source-path=SCRIPTDIR source=uses_more.sh
 . "$here/uses_more.sh"
-every=1 seed=0 jobs='' only='' keep='' list=''
-while getopts e:j:klp:s: opt; do
+surroundings=(plain blocked ignored nonblocking closed)
+every=1 seed=0 jobs='' only='' keep='' list='' where=''
+while getopts e:j:klp:s:u: opt; do
 	case $opt in
 	e) every=$OPTARG ;;
 	j) jobs=$OPTARG ;;
@@ -436,6 +548,7 @@ while getopts e:j:klp:s: opt; do
 	l) list=1 ;;
 	p) only=$OPTARG ;;
 	s) seed=$OPTARG ;;
+	u) where=$OPTARG ;;
 	*) exit 64 ;;
 	esac
 done
@@ -461,20 +574,21 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 	else
 		trap 'rm -rf "$TORTURE_TOP"' EXIT
 	fi
-	cp "$BUILD/inspect" "$TORTURE_TOP/" || exit
+	cp "$BUILD/inspect" "$BUILD/around" "$TORTURE_TOP/" || exit
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -o "$TORTURE_TOP/short" "$here/short.c" ||
 		echo "torture: no call is made short: how is not known here"
 	[ $# -eq 1 ] || {
-		printf '%s\n' "$@" | xargs -P "${jobs:-$((3 * $(nproc)))}" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} ${only:+-p "$only"} |
+		printf '%s\n' "$@" | xargs -P "${jobs:-$((3 * $(nproc)))}" -n 1 "$here/torture.sh" -e "$every" -s "$seed" ${keep:+-k} \
+			${where:+-u "$where"} ${only:+-p "$only"} |
 			tee "$TORTURE_TOP/told"
 		status=${PIPESTATUS[1]}
 		awk '/ calls, .* not met: / {
-				uses++; kills += $4; errors += $6; shorts += $8; missed += $10
+				uses++; kills += $4; stops += $6; errors += $8; shorts += $10; missed += $12
 				if (/FAILED/) { sub(/.*not met: /, ""); failures += $1 }
 			}
 			END {
-				printf "%d uses: %d kills, %d failed calls, %d short ones, %d of them not met; %d went wrong\n",
-					uses, kills, errors, shorts, missed, failures
+				printf "%d uses: %d kills, %d stops, %d failed calls, %d short ones, %d of them not met; %d went wrong\n",
+					uses, kills, stops, errors, shorts, missed, failures
 			}' "$TORTURE_TOP/told"
 		exit "$status"
 	}
