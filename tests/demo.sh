@@ -62,7 +62,7 @@ mkmbox results by-worker by-kind busy
 
 # What a worker does with one message.  The payload is on standard input; the tag and the message's number in its
 # mailbox are in the environment.  The result is a message too: of the same tag, and with the worker as its source.
-# dave, past a quarter of the work, stops after he has sent a result, and says so.
+# dave, past a quarter of the work, stops after sending a result, and says so.
 work='
 	counted=$(wc -lw)
 	msend -s "$1" -t "$MBOX_TAG" results "$MBOX_ID" $counted
@@ -98,9 +98,9 @@ done
 # ------------------------------------------------------------------ the accident
 
 # Receiving is waiting: here until dave is in the middle of a message.
-stuck=$(mrecv -w 60 busy)               # "PID NUMBER": his command's, and the message's
+stuck=$(mrecv -w 60 busy)               # "PID NUMBER": of the command, and of the message
 kill -KILL "$dave"
-kill "${stuck% *}"                      # his command is an orphan now
+kill "${stuck% *}"                      # the command is an orphan now
 
 echo
 echo "dave has been killed (SIGKILL) over message ${stuck#* } of jobs: its result is sent, but it is not acknowledged,"

@@ -143,7 +143,7 @@ wants|+ok||-DINV -DNM=3 -DNW=3 -DBATCH -DSELA=4 -DTAGA=3 -DQUIT=1|
 wants|+ok||-DINV -DNM=3 -DNW=3 -DSELA=5 -DTAGA=5 -DLOOP=1 -DFAIL=1|
 wants|bad||-DINV -DBATCH -DNOREST|what came after goes to nobody
 wants|bad||-DINV -DSELA=1 -DTAGA=1 -DUNLIKE|who was woken does not want it
-wants|bad||-DINV -DNW=3 -DFAIL=1 -DQUIT=1 -DOLDER|put back, below what he was woken for
+wants|bad||-DINV -DNW=3 -DFAIL=1 -DQUIT=1 -DOLDER|put back, below what it was woken for
 wants|ok||-DINV -DWIDE=1 -DSELB=1 -DNM=1|woken by a wide want for what it leaves
 wants|ok|np|-DWIDE=3 -DSELA=3 -DSELB=2 -DNM=1 -DTAGA=0|what nobody wants goes down the queue once
 wants|ok||-DINV -DNW=3 -DWIDE=3 -DSELA=1 -DSELB=2 -DBATCH -DLOOP=1|

@@ -182,7 +182,7 @@ rings()
 		status_of "$pid"
 	done
 	[ "$(cat out.* | sort -n)" = "$(seq 32)" ]
-	# none is left to his own look, once a second; some may have had it just then
+	# none is left to its own look, once a second; some may have had it just then
 	woken=$(rings holds.trace trace.*)
 	echo "woken: $woken"
 	[ "$woken" -ge 24 ]

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Each tool is killed or stopped at its system calls, each of them fails, each read and write comes short, in surroundings
-# that it does not choose (torture.sh): a sample of
-# the points of some uses, and (long) of all uses.
+# that it does not choose (torture.sh): a sample of the points of some uses, and (long) of all uses.
 #
 # All of them, by hand: make torture
 

@@ -482,19 +482,19 @@ use_mrecv_priority() {
 	judge=judge_receive
 }
 
-# ---- somebody else waits, and is not forgotten: he looks by himself once a second
+# ---- another receiver waits, and is not forgotten: it looks by itself once a second
 
-# beside COMMAND... -- another one, $other.  His own number goes to ../other.pid: timeout(1), where it does not know yet
-# that it has started him, ends alone.
+# beside COMMAND... -- another one, $other.  Its own number goes to ../other.pid: timeout(1), where it does not know yet
+# that it has started the command, ends alone.
 beside() {
 	: >../other.pid
 	timeout -s KILL $((LIMIT + 2)) sh -c 'echo $$ >../other.pid; exec "$@"' sh "$@" >../other 2>../other.err &
 	other=$!
 }
 
-# he_ends -- when nothing is there for him, he need not wait to the end of his time.
+# other_ends -- when nothing is there for it, it need not wait to the end of its time.
 nothing='0 0'
-he_ends() {
+other_ends() {
 	local looks=0 pid
 	until mstat -J box | grep -qE '"(receivers|senders)_waiting":[1-9]' || ! kill -0 "$other" || [ $((looks += 1)) -gt 200 ]; do
 		nap
@@ -521,7 +521,7 @@ use_msend_waited() {
 	mkmbox box
 	cmd=(msend box new1.)
 	before=somebody_waits
-	after=he_ends
+	after=other_ends
 	judge=judge_waited
 }
 
@@ -550,14 +550,14 @@ use_mrecv_makes_room() {
 	put box b1 b2
 	cmd=(mrecv -l box)
 	before=somebody_wants_room nothing='2 0'
-	after=he_ends
+	after=other_ends
 	judge=judge_room
 }
 
 # the tool was first in the queue; a second receiver stands behind it when a message comes
 heir_and_message() {
 	beside mrecv -l -w "$LIMIT" box
-	# where the tool has died, he is alone
+	# where the tool has died, it is alone
 	until_asleep "$1" box 2 || until_asleep $other box
 	within msend box b1. || bad "msend box: status $said: $(cat ../said.err)"
 }
@@ -576,7 +576,7 @@ use_mrecv_heir() {
 	# without a bell it is not called, and the heir is
 	cmd=(mrecv -w 2 -l box)
 	partner=heir_and_message
-	after=he_ends
+	after=other_ends
 	judge=judge_heir
 }
 
