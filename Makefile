@@ -25,9 +25,9 @@ ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue ma
 	mailbox channel deliver tool
 base = bytes.h fail.h alarm bootid clock hash io json memory nofile num outbuf process reclock safefile signals splice users
 frame = filter frame message tmpfile
-stream = fifo mend open reader sight splice_fan splice_in splice_out writer
+stream = fifo mend open reader sight splice_fan splice_in splice_out transmit writer
 mailbox/disk = batch ctl damage dropdir extent.h replydir seg wakefifo want
-mailbox/box = audit callers compact create.c mbox piece recover txn
+mailbox/box = audit callers compact create.c fscheck mbox piece recover txn
 mailbox/wait = backlog listen wait wake
 mailbox/queue = evict offer request settle snapshot.c
 mailbox/send = append completion groupsync handover newest spool

@@ -28,8 +28,6 @@ enum {
 	DIRECT_MIN = 4096,              /* a payload read of this many bytes goes past buf */
 };
 
-enum scan { SCAN_WHOLE, SCAN_PART, SCAN_PART_CHUNKED, SCAN_BAD };
-
 void
 reader_init(struct reader *r, int fd, enum reader_mode mode)
 {
@@ -186,41 +184,6 @@ cut_short(struct reader *r)
 	return -1;
 }
 
-/*
- * scan -- step over whole frames from *at, up to the end of a message.
- * cont: whether a continuation must stand at *at.
- * SCAN_WHOLE: *at has come to the end of a message; SCAN_PART...: *need more bytes must be read first.
- */
-static enum scan
-scan(const struct reader *r, size_t *at, bool *cont, uint64_t *need)
-{
-	struct sight s;
-
-	do {
-		switch (sight_look(&s, r->buf + *at, r->end - *at, *cont)) {
-		case LOOK_BAD:
-			return SCAN_BAD;
-		case LOOK_CUT:
-			*at += s.bad;
-			*at += sight_cuts(r->buf + *at, r->end - *at);
-			return SCAN_WHOLE;
-		case LOOK_PART:
-			*need = s.need;
-			return *cont ? SCAN_PART_CHUNKED : SCAN_PART;
-		case LOOK_HEAD:
-			if (*cont && !s.frame.continuation)
-				return SCAN_WHOLE;      /* cut short: the next message begins here */
-			if (s.total > r->end - *at) {
-				*need = s.total - (r->end - *at);
-				return *cont || s.frame.more ? SCAN_PART_CHUNKED : SCAN_PART;
-			}
-			*at += (size_t)s.total;
-			*cont = s.frame.more;
-		}
-	} while (*cont);
-	return SCAN_WHOLE;
-}
-
 /* readable_now -- whether read(2) would not wait. */
 static bool
 readable_now(const struct reader *r)
@@ -244,7 +207,7 @@ settle(struct reader *r)
 	int err;
 
 	while (at < r->end || cont) {
-		enum scan seen = scan(r, &at, &cont, &need);
+		enum scan seen = sight_scan(r->buf, r->end, &at, &cont, &need);
 
 		if (seen == SCAN_BAD)
 			break;
@@ -517,5 +480,5 @@ reader_buffered(const struct reader *r)
 	bool cont = false;
 	uint64_t need;
 
-	return !r->in_message && at < r->end && scan(r, &at, &cont, &need) == SCAN_WHOLE;
+	return !r->in_message && at < r->end && sight_scan(r->buf, r->end, &at, &cont, &need) == SCAN_WHOLE;
 }

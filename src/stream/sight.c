@@ -62,3 +62,33 @@ sight_stroke(int fd, int ends[2], bool cont, uint64_t *n)
 	/* no more of it comes where no writer is left */
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0;
 }
+
+enum scan
+sight_scan(const char *buf, size_t end, size_t *at, bool *cont, uint64_t *need)
+{
+	struct sight s;
+
+	do {
+		switch (sight_look(&s, buf + *at, end - *at, *cont)) {
+		case LOOK_BAD:
+			return SCAN_BAD;
+		case LOOK_CUT:
+			*at += s.bad;
+			*at += sight_cuts(buf + *at, end - *at);
+			return SCAN_WHOLE;
+		case LOOK_PART:
+			*need = s.need;
+			return *cont ? SCAN_PART_CHUNKED : SCAN_PART;
+		case LOOK_HEAD:
+			if (*cont && !s.frame.continuation)
+				return SCAN_WHOLE;      /* cut short: the next message begins here */
+			if (s.total > end - *at) {
+				*need = s.total - (end - *at);
+				return *cont || s.frame.more ? SCAN_PART_CHUNKED : SCAN_PART;
+			}
+			*at += (size_t)s.total;
+			*cont = s.frame.more;
+		}
+	} while (*cont);
+	return SCAN_WHOLE;
+}

@@ -40,4 +40,13 @@ size_t sight_cuts(const char *p, size_t n);
  */
 int sight_stroke(int fd, int ends[2], bool cont, uint64_t *n);
 
+enum scan { SCAN_WHOLE, SCAN_PART, SCAN_PART_CHUNKED, SCAN_BAD };
+
+/*
+ * sight_scan -- step over whole frames in buf from *at, up to the end of a message.
+ * cont: whether a continuation must stand at *at.
+ * SCAN_WHOLE: *at has come to the end of a message; SCAN_PART...: *need more bytes must be read first.
+ */
+enum scan sight_scan(const char *buf, size_t end, size_t *at, bool *cont, uint64_t *need);
+
 #endif

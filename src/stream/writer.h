@@ -10,37 +10,7 @@
 #define STREAM_WRITER_H
 
 #include "frame/message.h"
-
-enum writer_kind {
-	WRITER_PIPE,            /* an ordinary pipe, a socket, a terminal */
-	WRITER_FIFO,
-	WRITER_FILE,
-};
-
-enum { WRITER_BUF = 64 * 1024 };        /* bytes of small frames that are gathered for one write(2) */
-
-struct writer {
-	int fd;
-	int look_fd;            /* WRITER_FILE: to look at what stands at its end; -1 not opened, or it may not be read */
-	enum writer_kind kind;
-	bool locked;
-	bool in_message;        /* between writer_begin and writer_end */
-	bool chunked;           /* the current message goes in chunks with '+' */
-	bool torn;              /* an error or writer_abort left part of a message in the channel, for good */
-	bool append;            /* WRITER_FILE: opened with O_APPEND */
-	bool ask;               /* set by the caller: EAGAIN in place of a wait, and what is gathered stays */
-	bool turn;              /* set by the caller: on a FIFO no other writer's turn comes before writer_rest */
-	uint64_t left;          /* payload bytes still to come; MESSAGE_LEN_UNKNOWN: until writer_end */
-	uint64_t deadline_ns;   /* no write waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) */
-	uint64_t file_start;    /* WRITER_FILE: where the batch began that is written under this lock */
-	uint64_t written;       /* bytes written under this lock */
-	int lent;               /* WRITER_FIFO: a reading end where there was none, for the time of this lock; -1 */
-	uint64_t begun;         /* WRITER_FIFO: bytes written of the last message that went in pieces, if none followed */
-	size_t used;            /* bytes gathered in buf */
-	size_t head_len;        /* bytes of head; 0 once the current message's first header is written */
-	char buf[WRITER_BUF];
-	char head[FRAME_HEADER_MAX];    /* the current message's header line, its LENGTH being 0 */
-};
+#include "stream/transmit.h"
 
 /* writer_init -- write frames to fd, which the writer does not close.  Finds the kind with fstat(2). */
 int writer_init(struct writer *w, int fd);

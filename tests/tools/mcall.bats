@@ -165,7 +165,8 @@ elsewhere()
 	[ "$EUID" -eq 0 ] || as=(unshare -rm)
 	"${as[@]}" true || skip 'there are no mount namespaces here'
 	exec "${as[@]}" sh -c 'mount -t tmpfs none /mnt && mkdir /mnt/desk && mount --bind "$1" /mnt/desk &&
-		mount -t tmpfs none /tmp && shift && cd / && exec "$@"' sh "$PWD/calc" "$@"
+		cp "$2" /mnt/ && mount -t tmpfs none /tmp && tool=/mnt/${2##*/} && shift 2 && cd / && exec "$tool" "$@"' \
+		sh "$PWD/calc" "$(type -P "$1")" "${@:2}"
 }
 
 @test "a server with a /tmp of its own, that has the mailbox at another place, answers" {

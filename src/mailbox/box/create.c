@@ -13,9 +13,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/vfs.h>
-#endif
 
 #include "base/bootid.h"
 #include "base/clock.h"
@@ -25,6 +22,7 @@
 #include "base/safefile.h"
 #include "mailbox/box/callers.h"
 #include "mailbox/box/create.h"
+#include "mailbox/box/fscheck.h"
 #include "mailbox/box/mbox.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
@@ -33,90 +31,10 @@
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
 
-#define PROBE "probe"                   /* the FIFO made to try the file system */
 #define WAIT_NS UINT64_C(1000000000)    /* how long a look waits for the lock, and a removal for files to be closed */
 #define HIDDEN ".fuse_hidden"           /* how libfuse begins the name of a file that was removed and is open */
 
 enum { NAP_MS = 20 };
-
-/* ---- what a mailbox needs of a file system: one kernel, record locks, named pipes ---- */
-
-#ifdef __linux__
-/* File systems that several kernels may have mounted.  Source: linux/magic.h, and their own sources. */
-static const unsigned long network[] = {
-	0x6969,                 /* NFS */
-	0x517b, 0xff534d42, 0xfe534d42,         /* SMB, CIFS, SMB2 */
-	0x5346414f, 0x6b414653, /* AFS */
-	0x73757245,             /* Coda */
-	0x01021997,             /* 9P */
-	0x00c36400,             /* Ceph */
-	0x0bd00bd0,             /* Lustre */
-	0x01161970, 0x7461636f, /* GFS2, OCFS2 */
-};
-#endif
-
-/* one_kernel -- whether only this kernel sees the directory.  Returns 0, or -1: EREMOTE others may. */
-static int
-one_kernel(int dir_fd)
-{
-#ifdef __linux__
-	struct statfs fs;
-
-	if (fstatfs(dir_fd, &fs) == -1)
-		return -1;
-	for (size_t i = 0; i < sizeof network / sizeof network[0]; i++)
-		if (((unsigned long)fs.f_type & 0xffffffff) == network[i]) {
-			errno = EREMOTE;
-			return -1;
-		}
-#endif
-	(void)dir_fd;
-	return 0;
-}
-
-/* locks_work -- whether another process sees that byte 0 is locked, as an open file description lock would. */
-static int
-locks_work(int lock_fd)
-{
-#ifdef F_OFD_GETLK
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
-
-	if (fcntl(lock_fd, F_OFD_GETLK, &fl) == -1)
-		return -1;
-	if (fl.l_type == F_UNLCK) {
-		errno = ENOLCK;
-		return -1;
-	}
-#endif
-	(void)lock_fd;
-	return 0;
-}
-
-/* pipes_work -- whether the two ends of a named pipe meet.  Returns 0, or -1: EOPNOTSUPP they do not. */
-static int
-pipes_work(int dir_fd)
-{
-	const int flags = O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
-	int in, out = -1, err;
-
-	if (safefile_remove(dir_fd, PROBE) == -1)
-		return -1;
-	if (mkfifoat(dir_fd, PROBE, 0600) == -1) {
-		if (errno == EPERM || errno == EINVAL || errno == ENOSYS)
-			errno = EOPNOTSUPP;
-		return -1;
-	}
-	in = openat(dir_fd, PROBE, O_RDONLY | flags);
-	if (in != -1)
-		out = openat(dir_fd, PROBE, O_WRONLY | flags);
-	err = errno == ENXIO ? EOPNOTSUPP : errno;
-	io_close(in);
-	io_close(out);
-	if (unlinkat(dir_fd, PROBE, 0) == -1)
-		return -1;
-	errno = err;
-	return out == -1 ? -1 : 0;
-}
 
 /* ---- remove the files ---- */
 
@@ -148,7 +66,7 @@ empty(int dir_fd)
 static int
 remove_files(int dir_fd)
 {
-	static const char *const names[] = { PROBE, "identity", "identity.new", "ctl.new", "want", "ctl", "lock" };
+	static const char *const names[] = { FSCHECK_PROBE, "identity", "identity.new", "ctl.new", "want", "ctl", "lock" };
 	int r = dropdir_remove(dir_fd), err = errno;
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -250,7 +168,7 @@ static bool
 is_ours(const char *name)
 {
 	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
-		PROBE, ".wake", ".spool", ".damaged" };
+		FSCHECK_PROBE, ".wake", ".spool", ".damaged" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;
 	uint64_t id;
@@ -305,7 +223,7 @@ create_in(int dir_fd, const struct mailbox_settings *settings)
 	if (reclock_take(lock_fd, MBOX_LOCK, CLOCK_NEVER) == 0) {
 		if (faccessat(dir_fd, "ctl", F_OK, 0) == 0)
 			errno = EEXIST;         /* another process made it meanwhile */
-		else if (one_kernel(dir_fd) == 0 && locks_work(lock_fd) == 0 && pipes_work(dir_fd) == 0
+		else if (fscheck(dir_fd, lock_fd) == 0
 		    && (!settings->durable || io_sync(dir_fd) == 0)     /* `lock` before the sticky bit goes */
 		    && open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);

@@ -224,10 +224,13 @@ static int
 count_wants(struct mbox *m, struct recover_list *owners)
 {
 	struct want w;
-	int used = want_room(m->want_fd);
+	int used = want_room(m->want_fd), r;
 
 	for (int i = 0; i < used; i++) {
-		if (want_read(m->want_fd, (uint32_t)i, &w) == -1 || (w.owner != 0 && !mbox_lives(m, w.owner))) {
+		r = want_read(m->want_fd, (uint32_t)i, &w);
+		if (r == -1 && errno != EBADMSG)
+			return -1;
+		if (r == -1 || (w.owner != 0 && !mbox_lives(m, w.owner))) {
 			if (want_void(m->want_fd, (uint32_t)i) == -1)
 				return -1;
 		} else if (w.owner != 0 && add_id(owners, w.owner) == -1) {
