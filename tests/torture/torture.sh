@@ -163,7 +163,7 @@ until_asleep() {
 
 # run_tool TRACER... -- run the tool under strace, or what else there is, and its partner; $status.
 run_tool() {
-	local pid stopper='' reader='' out=../out
+	local pid stopper='' reader=''
 	# with somebody who has died, the other side need not wait long
 	patience=2
 	[ "$killed" -eq 0 ] || patience=0.3
@@ -171,13 +171,14 @@ run_tool() {
 		"$before"
 	fi
 	if [ "$surround" = nonblocking ]; then
-		out=../pipe
-		[ -p "$out" ] || mkfifo "$out"
-		cat "$out" >../out &
+		exec 7> >(cat >../out)
 		reader=$!
+	else
+		exec 7>../out
 	fi
-	timeout -s KILL "$((LIMIT + 2))" "${as[@]}" "$@" "${around[@]}" "${cmd[@]}" <"$input" >"$out" 2>../err &
+	timeout -s KILL "$((LIMIT + 2))" "${as[@]}" "$@" "${around[@]}" "${cmd[@]}" <"$input" >&7 7>&- 2>../err &
 	pid=$!
+	exec 7>&-
 	if [ "$stops" -eq 1 ]; then
 		beside_stopped "$pid" >../stopped &
 		stopper=$!
