@@ -87,7 +87,8 @@ inlet_place(const struct inlet *one, struct message *m, char *place)
 	long n;
 
 	if (m->extra.len == 0 || frame_header(m->extra, "reply", &name) == 0 || name.len < 3 || memcmp(name.p, "./", 2) != 0
-	    || memchr(name.p + 2, '/', name.len - 2) != NULL || realpath(one->path, path) == NULL || !receiver_is_at(&one->receiver, path))
+	    || memchr(name.p + 2, '/', name.len - 2) != NULL || realpath(one->path, path) == NULL
+	    || !receiver_is_at(&one->receiver, path))
 		return;
 	n = frame_encode(value, sizeof value - name.len, slice_of(path));
 	if (n == -1)

@@ -39,8 +39,8 @@ struct writer {
 };
 
 enum {
-	TRANSMIT_GATHER = 4096,              /* payload bytes that are copied rather than written from where they are */
-	TRANSMIT_PIECE = PIPE_BUF < TRANSMIT_GATHER ? PIPE_BUF : TRANSMIT_GATHER,      /* bytes of a write: whole or not at all */
+	TRANSMIT_GATHER = 4096,         /* payload bytes that are copied rather than written from where they are */
+	TRANSMIT_PIECE = PIPE_BUF < TRANSMIT_GATHER ? PIPE_BUF : TRANSMIT_GATHER,       /* of a write: whole or not at all */
 };
 
 /* transmit_bounded -- whether each write must be whole frames of at most TRANSMIT_PIECE bytes. */
