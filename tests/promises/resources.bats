@@ -360,12 +360,9 @@ everything='
 	END
 }
 
-# in_views -- in_mount, with a second view of the folder `here`, by a process (FUSE), as `there`.
+# in_views -- in_mount, with a second view of the folder `here`, by a process (FUSE), as `there`: for tests tagged `fuse`.
 in_views()
 {
-	if [ "$EUID" -ne 0 ] || ! command -v bindfs >/dev/null || [ ! -e /dev/fuse ]; then
-		skip "needs root, bindfs and /dev/fuse"
-	fi
 	in_mount size=20m <<-END
 		mkdir here there
 		bindfs here there
@@ -374,7 +371,7 @@ in_views()
 	END
 }
 
-# bats test_tags=no-sanitize,no-valgrind
+# bats test_tags=fuse,no-sanitize,no-valgrind
 @test "a second view of a mailbox, where locks do not meet, is refused with 71; a copy is not" {
 	in_views <<-'END'
 		mkmbox here/box there/two
@@ -395,7 +392,7 @@ in_views()
 	END
 }
 
-# bats test_tags=no-sanitize,no-valgrind
+# bats test_tags=fuse,no-sanitize,no-valgrind
 @test "on a FUSE file system a mailbox is removed too, and where its files are open, by the next rmmbox" {
 	in_views <<-'END'
 		mkmbox there/box
