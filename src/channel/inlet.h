@@ -46,17 +46,17 @@ struct select {
 	bool follow;                    /* a plain file's end is not its end */
 	bool single;                    /* take one message at a time */
 	bool counted;                   /* take one message at a time from a stream: what follows is not ours */
+	bool glance;                    /* the caller comes again: wait for nothing, not for the rest of a message */
+	bool streamed;                  /* what is in hand is in message: from a stream, or handed over */
 	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */
+	int ahead[2];                   /* a pipe that streams are looked at through; -1 */
 	struct also *also;              /* while asleep; NULL nothing */
 	uint64_t deadline_ns;           /* of the wait that `also' has ended; 0 none */
 	uint64_t timeout_ns;            /* UINT64_MAX for ever, 0 not at all */
-	int ahead[2];                   /* a pipe that streams are looked at through; -1 */
-	bool glance;                    /* the caller comes again: wait for nothing, not for the rest of a message */
 	mailbox_tell *locked;           /* as in struct receiver, both */
 	mailbox_tell *tell_unjudged;
 	struct inlet *from;             /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
-	bool streamed;                  /* what is in hand is in message: from a stream, or handed over */
 	struct message message;
 	struct pollfd *polled;          /* select.c's, to sleep; NULL */
 	char place[FRAME_HEADER_MAX];   /* inlet_place's */

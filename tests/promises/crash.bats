@@ -545,7 +545,7 @@ fill_up()
 	for ((more = 0; more < 200; more++)); do
 		timeout "$LIMIT" msend full/box more 2>/dev/null || break
 	done
-	fails 74 msend full/box one
+	fails 74 msend full/box more
 	timeout "$LIMIT" mrecv -a full/box >out
 	[ "$(grep -c '^more$' out)" -eq "$more" ]
 	sed -i '/^more$/d' out

@@ -108,7 +108,7 @@ sender_head_fits(const struct message *head)
 	char line[FRAME_HEADER_MAX];
 
 	/* mostly there is no need to make it */
-	if (strlen("M1 0   \n") + 2 * FRAME_NAME_MAX + head->extra.len + OWN_HEADERS <= FRAME_HEADER_MAX)
+	if (strlen("M1 0   \n") + 2 * (size_t)FRAME_NAME_MAX + head->extra.len + OWN_HEADERS <= FRAME_HEADER_MAX)
 		return true;
 	return head_line(line, head, head->extra) != 0;
 }

@@ -104,7 +104,7 @@ static int
 offer_anew(struct handover *t)
 {
 	struct mbox *m = t->append->m;
-	struct item item;
+	struct item item = { .tries = 0 };
 	int why = unserved(t), state;
 
 	if (why != 0)
@@ -127,7 +127,7 @@ static int
 look(struct handover *t, int r)
 {
 	struct mbox *m = t->append->m;
-	struct item item;
+	struct item item = { .tries = 0 };
 	int why, state = completion_look(m, t->append->last_id, r, t->deadline_ns, &item, &why);
 
 	state = note(t, state, &item);
@@ -241,7 +241,7 @@ static int
 hear(struct handover *t)
 {
 	struct mbox *m = t->append->m;
-	struct item item;
+	struct item item = { .tries = 0 };
 	int state;
 
 	if (txn_lock(m, t->end_ns != 0 ? completion_lock_deadline(t->end_ns) : CLOCK_NEVER) == -1)
