@@ -41,7 +41,7 @@
 #define MAILBOX_UNBOUNDED UINT64_MAX    /* a capacity without bound */
 #define MAILBOX_FOREVER UINT64_MAX      /* a timeout that never passes */
 #define MAILBOX_NOT_AT_ALL 0            /* a timeout: do not wait */
-#define MAILBOX_ASK 1                   /* a timeout: EAGAIN in place of a wait; see sender_wake_fd */
+#define MAILBOX_ASK (UINT64_MAX - 1)    /* a timeout: EAGAIN in place of a wait; see sender_wake_fd */
 
 enum {
 	MAILBOX_INLINE = 64 * 1024,     /* bytes of the largest payload that is gathered in memory */

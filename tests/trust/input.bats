@@ -118,7 +118,7 @@ on_terminal()
 	until_waiting box
 	mstat -J box >out
 	is_text out
-	[ "$(jq -r '.wants[0].tags[0]' out)" = $'*\x1b[31m\xc2\x9b' ]
+	[ "$(jq -r '.wants[0].tags[0].base64' out)" = "$(printf '*\x1b[31m\x9b' | base64)" ]
 	[ "$(jq -r '.wants[0].not_sources[0]' out)" = $'"' ]
 	mstat box >out
 	is_text out
@@ -133,7 +133,7 @@ on_terminal()
 	mrecv -p -J box >out
 	is_text out
 	[ "$(wc -l <out)" -eq 1 ]
-	[ "$(jq -r '.headers.k|length' out)" -eq 11 ]
+	[ "$(jq -r '.headers.k_base64' out)" = "$(printf 'a\0b\n\x1b[31m\x9b\xc2\x9b' | base64)" ]
 	msend -H $'k=a\n\e[31m' box x
 	[ "$(mrecv -c 2 -o '%h{k}\n' box | tail -n 1)" = 'a%0A%1B[31m' ]
 }
