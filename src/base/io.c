@@ -56,8 +56,8 @@ io_catch_stop(void)
 	done = 1;
 	alarm_can_nudge();
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &stop, NULL);
+		if (sigaction(signals[i], &stop, &old) == 0 && old.sa_handler == SIG_IGN)
+			sigaction(signals[i], &old, NULL);
 	}
 }
 

@@ -334,9 +334,6 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 	/* a single mailbox marks them done in the locked section in which it claims the next */
 	if (s->n > 1 && select_settle(s, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
-	/* a process that takes a single message may die of the signal: its claim is put back.  It saves seven calls */
-	if (s->timeout_ns != 0 && !s->all && !s->single)
-		io_catch_stop();
 	for (;;) {
 		began_ns = clock_mono_ns();
 		r = try_all(s, ask, begun(s) ? INLET_LOOK : deadline_ns);
@@ -345,6 +342,9 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 			r = 0;
 		else if (r == -1 && in_demand(s, began_ns))
 			errno = ETIMEDOUT;
+		/* what is written when a signal comes is not to be delivered again */
+		if (r == 1 && !s->peek)
+			io_catch_stop();
 		if (r != 0)
 			return r;
 		if (over(s))

@@ -25,12 +25,19 @@ feed_end(struct feed *f)
 	f->from = NULL;
 }
 
+/* for_room -- whether it is room that is waited for: there is something to give, as far as we know. */
+static bool
+for_room(const struct feed *f)
+{
+	return f->full || (!f->dry && f->from->start != f->from->end);
+}
+
 void
 feed_watch(const struct feed *f, struct pollfd *polled)
 {
-	polled[0] = (struct pollfd){ .fd = f->full ? -1 : f->from->fd, .events = POLLIN };
+	polled[0] = (struct pollfd){ .fd = for_room(f) ? -1 : f->from->fd, .events = POLLIN };
 	/* the error that says that nobody reads it any more comes unasked */
-	polled[1] = (struct pollfd){ .fd = f->to, .events = f->full ? POLLOUT : 0 };
+	polled[1] = (struct pollfd){ .fd = f->to, .events = for_room(f) ? POLLOUT : 0 };
 }
 
 int
@@ -40,9 +47,10 @@ feed_move(struct feed *f, const struct pollfd *polled)
 
 	if (polled[1].revents & POLLERR)
 		return 0;
-	if (polled[f->full].revents == 0)
-		return !f->full && clock_mono_ns() >= f->stall_ns ? reader_stalled(f->from) : 1;
+	if (polled[for_room(f)].revents == 0)
+		return !for_room(f) && clock_mono_ns() >= f->stall_ns ? reader_stalled(f->from) : 1;
 	n = pump_try(f->from, f->to, &f->splices);
+	f->dry = false;
 	if (n > 0) {
 		f->full = false;
 		if (f->patience_ns != 0)
@@ -51,6 +59,7 @@ feed_move(struct feed *f, const struct pollfd *polled)
 		f->full = !f->full;     /* it was not the one that was waited for */
 	} else if (n == -1 && (errno == ETIMEDOUT || errno == EINTR)) {
 		f->full = false;        /* a part of a header; EINTR: nothing, and a signal has come */
+		f->dry = errno == ETIMEDOUT;
 	} else {
 		return n == 0 || errno == EPIPE ? 0 : -1;
 	}

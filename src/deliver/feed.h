@@ -14,6 +14,7 @@ struct feed {
 	int to;                         /* a pipe's writing end, non-blocking; or a file */
 	bool splices;                   /* splice(2) may go that way */
 	bool full;                      /* it waits for `to', not for `from' */
+	bool dry;                       /* what has been read ahead does not go on without more */
 	uint64_t patience_ns;           /* how long `from' may have nothing; 0: for ever */
 	uint64_t stall_ns;              /* when that is over (CLOCK_MONOTONIC) */
 };

@@ -117,7 +117,7 @@ open_output(struct receive *r)
 static bool
 goes_on(const struct receive *r)
 {
-	return r->follow || r->count == UINT64_MAX;
+	return r->follow || (r->all && !r->counted);
 }
 
 /* not_received -- report that select_next failed.  Returns the exit status, or -1 to go on. */
@@ -168,7 +168,7 @@ not_delivered(struct receive *r)
 		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
 	}
 	if (err == EBADMSG && goes_on(r) && cut) {
-		r->deliver.status = status;
+		r->deliver.status = own_failure(r, status);
 		r->cut_short = true;
 		return GO_ON;
 	}

@@ -682,3 +682,18 @@ damaged()
 	fails 66 rmmbox folder
 	[ -d folder ]
 }
+
+# bats test_tags=no-valgrind
+@test "a signal that asks to stop as a message is written does not have it delivered twice" {
+	needs_strace
+	for signal in TERM HUP INT ALRM; do
+		for command in 'mrecv box' 'mrecv -l box' 'mrecv -a box' 'mrecv -J box'; do
+			msend box m
+			status=0
+			timeout "$LIMIT" strace -qq -o /dev/null -e inject=write:signal=$signal:when=1 $command >out || status=$?
+			[ "$status" -gt 128 ]
+			[ -s out ]
+			run -1 mrecv -n box
+		done
+	done
+}

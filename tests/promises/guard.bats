@@ -53,7 +53,7 @@ at_most()
 	at_most 30 $((calls - start)) "msend"
 	# 38: two locked sections, one to claim and one when it is done, of 10 calls each; open 7, segment 6, close 6
 	calls "$(type -P mrecv)" box
-	at_most 43 $((calls - start)) "mrecv"
+	at_most 48 $((calls - start)) "mrecv"
 	mrecv box >/dev/null
 	calls "$(type -P mstat)" box
 	at_most 28 $((calls - start)) "mstat"
