@@ -129,7 +129,7 @@ sink_asked(const struct sink *s, struct pollfd p[2])
 		p[0].fd = p[0].events != 0 ? s->fd : -1;
 		return p[0].fd != -1;
 	}
-	p[0].fd = sender_wake_fd(&s->sender);
+	p[0].fd = sender_asked_fd(&s->sender);
 	p[0].events = POLLIN;
 	p[1].fd = sender_give_fd(&s->sender, &p[1].events);
 	return p[0].fd != -1 || p[1].events != 0;

@@ -41,7 +41,7 @@
 #define MAILBOX_UNBOUNDED UINT64_MAX    /* a capacity without bound */
 #define MAILBOX_FOREVER UINT64_MAX      /* a timeout that never passes */
 #define MAILBOX_NOT_AT_ALL 0            /* a timeout: do not wait */
-#define MAILBOX_ASK (UINT64_MAX - 1)    /* a timeout: EAGAIN in place of a wait; see sender_wake_fd */
+#define MAILBOX_ASK (UINT64_MAX - 1)    /* a timeout: EAGAIN in place of a wait; see sender_asked_fd */
 
 enum {
 	MAILBOX_INLINE = 64 * 1024,     /* bytes of the largest payload that is gathered in memory */
@@ -176,7 +176,7 @@ int sender_end(struct sender *s);
 int sender_feed(struct sender *s, int fd);
 
 /*
- * sender_wake_fd -- with the timeout MAILBOX_ASK: a call that would wait, for room, for a receiver or for what becomes of
+ * sender_asked_fd -- with the timeout MAILBOX_ASK: a call that would wait, for room, for a receiver or for what becomes of
  * a message, returns EAGAIN, and a process that changes that wakes us: this descriptor can be read; -1: look once a
  * second.  The same call again goes on where it stopped.  In the queue for room we are passed after two seconds without
  * one.
@@ -185,7 +185,7 @@ int sender_feed(struct sender *s, int fd);
  * sender_give -- with MAILBOX_ASK, in place of sender_data: as much of data as there is room for now.
  * Returns how many bytes, or -1 as sender_put; EAGAIN where what went before is not taken yet.
  */
-int sender_wake_fd(const struct sender *s);
+int sender_asked_fd(const struct sender *s);
 int sender_give_fd(const struct sender *s, short *events);
 ssize_t sender_give(struct sender *s, const char *data, size_t len);
 

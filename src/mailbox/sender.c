@@ -391,7 +391,7 @@ sender_abort(struct sender *s)
 /* ---- how it stands ---- */
 
 int
-sender_wake_fd(const struct sender *s)
+sender_asked_fd(const struct sender *s)
 {
 	return s->in->m.waiter.fifo_fd;
 }
