@@ -164,6 +164,9 @@ not_delivered(struct receive *r)
 		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
 		    (unsigned long long)r->deliver.cut_offset, r->deliver.cut_reason);
 		status = CLI_DATA;
+	} else if (err == EILSEQ) {
+		cli_warn("%s: a payload has a NUL byte, which this form cannot hold", r->deliver.failed_on);
+		status = CLI_DATA;
 	} else {
 		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
 	}
