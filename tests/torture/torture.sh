@@ -11,7 +11,8 @@
 #   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, STOP, an errno, an errno with + for
 #       this call and all later ones, SHORT for one byte alone, HALF for half of them; a failure says the whole command
 #   -u  all points in these surroundings: `plain', `blocked' or `ignored' signals, `nonblocking' streams, those streams
-#       `closed' that the use does not need.  Without it, they take turns: each has every fifth point
+#       `closed' that the use does not need.  Without it, they take turns: each has every fifth point; in a small sample
+#       (-e 20) `plain' and one of the others have every second
 #   -k  keep the files
 #
 # A use (uses.sh) is prepared once.  Each point has a fresh copy, in which strace(1) kills the tool as it enters the
@@ -498,18 +499,19 @@ begin() {
 	cd "$work" && rm -rf now && cp -a template now && cd now && list_calls
 }
 
-# every_fifth FROM -- leave only these of the points.
-every_fifth() {
+# every_nth FROM N -- leave only these of the points.
+every_nth() {
 	local all=("${points[@]}") i
 	points=()
-	for ((i = $1; i < ${#all[@]}; i += ${#surroundings[@]})); do
+	for ((i = $1; i < ${#all[@]}; i += $2)); do
 		points+=("${all[i]}")
 	done
 }
 
 # torture USE -- all its points; one paragraph.
 torture() {
-	local points kills=0 stopped=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' calls=0 turn=0
+	local points kills=0 stopped=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' calls=0
+	local turn=0 turns=("${surroundings[@]}")
 	use=$1 work=$top/$1
 	mkdir -p "$work/template" && cd "$work/template" || exit
 	# what a use sets
@@ -519,10 +521,12 @@ torture() {
 	begin plain || return 1
 	needless_streams
 	calls=$(wc -l <../calls)
-	for surround in ${where:-"${surroundings[@]}"}; do
+	# a small sample does without some
+	[ "$every" -lt 20 ] || turns=(plain "${surroundings[1 + (${#use} + seed) % 4]}")
+	for surround in ${where:-"${turns[@]}"}; do
 		begin "$surround" || return 1
 		mapfile -t points < <(list_points)
-		[ -n "$where" ] || every_fifth $((turn++))
+		[ -n "$where" ] || every_nth $((turn++)) ${#turns[@]}
 		[ -z "$only" ] || points=("$only")
 		try_all "${points[@]}"
 	done 2>>"$work/shell.err"
