@@ -176,13 +176,13 @@ int sender_end(struct sender *s);
 int sender_feed(struct sender *s, int fd);
 
 /*
- * sender_asked_fd -- with the timeout MAILBOX_ASK: a call that would wait, for room, for a receiver or for what becomes of
- * a message, returns EAGAIN, and a process that changes that wakes us: this descriptor can be read; -1: look once a
+ * sender_asked_fd -- with the timeout MAILBOX_ASK: a call that would wait, for room, for a receiver or for what becomes
+ * of a message, returns EAGAIN, and a process that changes that wakes us: this descriptor can be read; -1: look once a
  * second.  The same call again goes on where it stopped.  In the queue for room we are passed after two seconds without
  * one.
- * sender_give_fd -- of SENDER_HANDS_OVER: the descriptor that takes the payload; -1: none.  events: gets what poll(2) is
- * to look for there.
- * sender_give -- with MAILBOX_ASK, in place of sender_data: as much of data as there is room for now.
+ * sender_give_fd -- of SENDER_HANDS_OVER: the descriptor that takes the payload; -1: none.  events: gets what poll(2)
+ * is to look for there.
+ * sender_give -- with MAILBOX_ASK, in place of sender_data: as much of data as goes without a wait.
  * Returns how many bytes, or -1 as sender_put; EAGAIN where what went before is not taken yet.
  */
 int sender_asked_fd(const struct sender *s);

@@ -51,7 +51,7 @@ at_most()
 	at_most 40 $((calls - start)) "msend into an empty mailbox"
 	calls "$(type -P msend)" box hello
 	at_most 30 $((calls - start)) "msend"
-	# 38: two locked sections, one to claim and one when it is done, of 10 calls each; open 7, segment 6, close 6
+	# 46: two locked sections, one to claim and one when it is done, of 10 calls each; open 7, segment 6, close 6; signals 7
 	calls "$(type -P mrecv)" box
 	at_most 48 $((calls - start)) "mrecv"
 	mrecv box >/dev/null

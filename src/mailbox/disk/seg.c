@@ -273,6 +273,16 @@ seg_write_done(const struct seg *s)
 
 /* ---- entries ---- */
 
+/* piece -- how many of n entries from place pos on stand together; at: gets where. */
+static uint32_t
+piece(enum seg_region region, uint32_t pos, uint32_t n, uint64_t *at)
+{
+	uint32_t room;
+
+	*at = extent_entry(region, pos, &room);
+	return room < n ? room : n;
+}
+
 /* get, put -- read, or write, n entries of a region from place pos on, an extent at a time. */
 static int
 get(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, void *entries)
@@ -282,8 +292,7 @@ get(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, void 
 	uint64_t at;
 
 	for (uint32_t step; n > 0; pos += step, n -= step, p += step * size) {
-		at = extent_entry(region, pos, &step);
-		step = step < n ? step : n;
+		step = piece(region, pos, n, &at);
 		if (read_whole(s->idx_fd, p, step * size, at) == -1)
 			return -1;
 	}
@@ -298,8 +307,7 @@ put(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const
 	uint64_t at;
 
 	for (uint32_t step; n > 0; pos += step, n -= step, p += step * size) {
-		at = extent_entry(region, pos, &step);
-		step = step < n ? step : n;
+		step = piece(region, pos, n, &at);
 		if (io_pwrite(s->idx_fd, p, step * size, at) == -1)
 			return -1;
 	}
