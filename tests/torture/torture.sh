@@ -411,7 +411,7 @@ try() {
 	why=()
 	IFS=: read -r name nth what <<<"$point"
 	killed=0 met=0 stops=0
-	: >../stopped
+	: >../stopped >../trace
 	case $what in
 	KILL) killed=1 inject="$name:signal=KILL:when=$nth" ;;
 	STOP) stops=1 inject="$name:signal=STOP:when=$nth" ;;
