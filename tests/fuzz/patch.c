@@ -32,7 +32,7 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, magic), FIELD(ctl, version), FIELD(ctl, mode), FIELD(ctl, generation), FIELD(ctl, identity),
 	FIELD(ctl, cap_messages), FIELD(ctl, cap_bytes), FIELD(ctl, next), FIELD(ctl, first_seg), FIELD(ctl, last_seg),
 	FIELD(ctl, log_len), FIELD(ctl, names), FIELD(ctl, names_len), FIELD(ctl, first), FIELD(ctl, head),
-	FIELD(ctl, live), FIELD(ctl, live_bytes), FIELD(ctl, claimed), FIELD(ctl, delayed), FIELD(ctl, dropped),
+	FIELD(ctl, live), FIELD(ctl, live_bytes), FIELD(ctl, claimed), FIELD(ctl, retrying), FIELD(ctl, dropped),
 	FIELD(ctl, layout), FIELD(ctl, requeues), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
 	FIELD(ctl, busy), FIELD(ctl, removed), FIELD(ctl, policy), FIELD(ctl, expires), FIELD(ctl, boot), FIELD(ctl, place),
 	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, orphans), FIELD(ctl, refused), FIELD(ctl, taken),

@@ -36,7 +36,7 @@ static const char *box;
 static int complaints;
 
 struct found {
-	uint64_t live, bytes, claimed, delayed, first, ready;
+	uint64_t live, bytes, claimed, retrying, first, ready;
 	uint64_t seg[SEGMENTS];
 	uint32_t variant[SEGMENTS];
 	size_t segs;
@@ -90,7 +90,7 @@ count_message(struct found *f, struct seg *s, uint32_t pos, uint32_t *done)
 		f->first = id;
 	f->bytes += batch_cost(slot.len);
 	f->claimed += state_status(state) == STATE_CLAIMED;
-	f->delayed += state_status(state) == STATE_DELAYED;
+	f->retrying += state_status(state) == STATE_RETRY;
 	if (state_status(state) != STATE_CLAIMED && id < f->ready)
 		f->ready = id;
 	if ((slot.flags & (SLOT_BIG | SLOT_OFFER)) && f->files_n < sizeof f->files / sizeof f->files[0])
@@ -142,7 +142,7 @@ check_counts(const struct ctl *c, const struct found *f)
 {
 	const struct { const char *what; uint64_t says, is; } counts[] = {
 		{ "messages", c->live, f->live }, { "bytes", c->live_bytes, f->bytes },
-		{ "claimed", c->claimed, f->claimed }, { "delayed", c->delayed, f->delayed },
+		{ "claimed", c->claimed, f->claimed }, { "retrying", c->retrying, f->retrying },
 	};
 
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)

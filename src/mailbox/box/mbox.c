@@ -214,7 +214,7 @@ mbox_moved(struct mbox *m, uint64_t generation)
 	/* a copy that is being written may look damaged: look under the lock */
 	if (ctl_read(m->ctl_fd, &c) == -1)
 		return 1;
-	return c.generation != generation || c.claimed > 0 || c.delayed > 0 || c.busy || c.removed;
+	return c.generation != generation || c.claimed > 0 || c.retrying > 0 || c.busy || c.removed;
 }
 
 /* ---- segments ---- */

@@ -97,7 +97,7 @@ count_messages(struct ctl *c, struct seg *s)
 			c->head = id;
 		c->live_bytes += batch_cost(at.slot->len);
 		c->claimed += status == STATE_CLAIMED;
-		c->delayed += status == STATE_DELAYED;
+		c->retrying += status == STATE_RETRY;
 	}
 	return r;
 }
@@ -343,7 +343,7 @@ recover(struct mbox *m)
 	int r = -1;
 
 	c->orphans = 0;
-	c->live = c->live_bytes = c->claimed = c->delayed = 0;
+	c->live = c->live_bytes = c->claimed = c->retrying = 0;
 	c->first = c->head = c->next;
 	/* wants before files: a process that dies in between leaves both for the next recovery */
 	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0

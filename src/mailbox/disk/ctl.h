@@ -23,7 +23,7 @@
 
 enum {
 	CTL_VERSION = 5,
-	CTL_COPY = 320,                 /* bytes of a copy */
+	CTL_COPY = 384,                 /* bytes of a copy */
 	CTL_SYNCED = 64,                /* bytes after the copies, in a durable mailbox: see groupsync.c */
 };
 
@@ -46,7 +46,7 @@ struct ctl {
 	uint64_t live;                  /* messages that wait, claimed ones included */
 	uint64_t live_bytes;            /* bytes of their payloads; an empty one counts 1 */
 	uint64_t claimed;               /* how many of them are claimed */
-	uint64_t delayed;               /* how many of them are delayed */
+	uint64_t retrying;              /* how many of them have failed, and are not due again */
 	uint64_t dropped;               /* messages that left without being received */
 
 	uint64_t layout;                /* counts segments removed and rewritten: what is remembered of them is stale */
@@ -69,7 +69,7 @@ struct ctl {
 	uint32_t refused;               /* files in drop/ that were no messages */
 	uint64_t leaving;               /* while busy: a message about to count as dropped or damaged; 0 none */
 	uint8_t incarnation[SEG_INCARNATION];   /* random: with an id it names a message; new when messages may be lost */
-	uint64_t reserved[4];           /* zeros: what a later version sets, this one must not overlook */
+	uint64_t reserved[12];          /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };

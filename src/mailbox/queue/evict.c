@@ -32,7 +32,7 @@ drop_for(struct mbox *m, const struct slice *tag, uint64_t cost, uint64_t most)
 	struct backlog c;
 	int r;
 
-	backlog_begin(&c, m, m->ctl.head, UINT64_MAX, BACKLOG_READY | BACKLOG_DELAYED);
+	backlog_begin(&c, m, m->ctl.head, UINT64_MAX, BACKLOG_READY | BACKLOG_RETRY);
 	while (tag != NULL || !mbox_fits(&m->ctl, cost)) {
 		if (most == 0)
 			return 1;

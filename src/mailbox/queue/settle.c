@@ -48,11 +48,11 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 {
 	uint64_t state;
 
-	if (m->ctl.delayed > 0)
+	if (m->ctl.retrying > 0)
 		for (uint32_t i = 0; i < n; i++) {
 			if (seg_read(&m->seg, SEG_STATES, items[i].pos, 1, &state) == -1)
 				return txn_fail(m);
-			m->ctl.delayed -= state_status(state) == STATE_DELAYED;
+			m->ctl.retrying -= state_status(state) == STATE_RETRY;
 		}
 	m->ctl.claimed += n;
 	return set_states(m, items, n, STATE_CLAIMED, 0) == -1 ? txn_fail(m) : 0;
@@ -91,11 +91,11 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 		if (m->ctl.head > items[i].id)
 			m->ctl.head = items[i].id;
 	}
-	if (set_states(m, items, n, delay_us > 0 ? STATE_DELAYED : STATE_READY, tried ? 1 : 0) == -1)
+	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0) == -1)
 		return txn_fail(m);
 	m->ctl.claimed -= n;
 	if (delay_us > 0)
-		m->ctl.delayed += n;
+		m->ctl.retrying += n;
 	m->ctl.requeues++;
 	return 0;
 }
@@ -124,7 +124,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 {
 	struct ctl *c = &m->ctl;
 
-	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_DELAYED && n > c->delayed)) {
+	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_RETRY && n > c->retrying)) {
 		errno = EBADMSG;        /* the counts cannot be right */
 		return txn_fail(m);
 	}
@@ -142,7 +142,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	discount(m, items, n);
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
-	c->delayed -= was == STATE_DELAYED ? n : 0;
+	c->retrying -= was == STATE_RETRY ? n : 0;
 	c->dropped += now == STATE_DROPPED;
 	c->leaving = 0;
 	m->seg.h.done += n;
@@ -158,7 +158,7 @@ mailbox_retry_us(unsigned tries)
 {
 	uint64_t delay = RETRY_FIRST_US << (tries < 10 ? tries : 10);
 
-	return delay < SETTLE_DELAY_MAX_US ? delay : SETTLE_DELAY_MAX_US;
+	return delay < SETTLE_RETRY_MAX_US ? delay : SETTLE_RETRY_MAX_US;
 }
 
 int

@@ -12,7 +12,7 @@
 
 enum { SETTLE_MAX = RUN_MESSAGES };     /* items settled at a time */
 
-#define SETTLE_DELAY_MAX_US UINT64_C(60000000)  /* no message is kept back for longer */
+#define SETTLE_RETRY_MAX_US UINT64_C(60000000)  /* no message is kept back for longer */
 
 /* A message that is claimed, or looked at. */
 struct item {

@@ -80,7 +80,7 @@ falls_due(struct claim *c, uint32_t pos)
 	uint64_t due, now = clock_wall_us();
 
 	/* a clock that was set back does not keep a message back */
-	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > SETTLE_DELAY_MAX_US)
+	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > SETTLE_RETRY_MAX_US)
 		return true;
 	if (c->due_us == 0 || due < c->due_us)
 		c->due_us = due;
@@ -231,7 +231,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 	s->known = false;
 	for (uint32_t i = 0; i < n; i++) {
 		status = state_status(states[i]);
-		if (status != STATE_READY && status != STATE_DELAYED)
+		if (status != STATE_READY && status != STATE_RETRY)
 			continue;
 		id = seg->h.sparse ? seg_id(seg, pos + i) : seg->h.first + pos + i;
 		if (id == 0)
