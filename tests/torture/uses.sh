@@ -11,10 +11,11 @@
 #   partner     a function that runs when the tool sleeps at the mailbox waits_at
 #   after       a function that runs when the tool has ended
 #   hides       messages may be there that cannot be seen for a while
-#   skips       a pattern of CALL:ERRNO that cannot be there
+#   skips       a pattern of CALL:ERRNO, or CALL:STOP, that cannot be there
 #   warns       it may say two lines: one for each of two mailboxes
 #   displaces   a further send may drop what is there
 #   hands_over  the mailbox that has capacity 0
+#   outrun      the status with which it ends too where others come before it while it is stopped
 #   judge       a function that says what is `bad`.  It finds killed, acked and status; ../out and ../err; and the names
 #               of what was left in each mailbox in ../left.BOX
 
@@ -576,6 +577,7 @@ use_mrecv_heir() {
 	# without a bell it is not called, and the heir is
 	cmd=(mrecv -w 2 -l box)
 	partner=heir_and_message
+	outrun=124
 	after=other_ends
 	judge=judge_heir
 }
