@@ -223,7 +223,7 @@ deliver_bury(struct deliver *d, const char *why, uint64_t tries)
 	io_close(m.fd);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);
-	return select_settle(s, 0, RECEIVER_DROPPED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
+	return select_settle(s, 0, RECEIVER_BURIED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
 }
 
 int

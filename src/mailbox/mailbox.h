@@ -312,6 +312,7 @@ int receiver_message(struct receiver *r, struct run *run, uint32_t i, struct mes
 enum receiver_end {
 	RECEIVER_DONE,                  /* received */
 	RECEIVER_DROPPED,               /* gone without being received */
+	RECEIVER_BURIED,                /* gone as dead letters, to another mailbox */
 	RECEIVER_BACK,                  /* put back as they were */
 	RECEIVER_FAILED,                /* put back, with a try counted */
 };
@@ -446,8 +447,8 @@ struct snapshot {
 	uint64_t now_us, now_ns;        /* the moment: since the epoch, and CLOCK_MONOTONIC */
 	uint64_t messages, bytes;       /* that wait, claimed ones included */
 	uint64_t claimed;
-	uint64_t sent, received;        /* so far; received: neither waiting, dropped nor damaged */
-	uint64_t dropped, damaged, refused;     /* so far; refused: files in drop/ that were no messages */
+	uint64_t sent, received;        /* so far; received: neither waiting nor of those in the next line but `refused' */
+	uint64_t dropped, buried, damaged, refused;     /* so far; refused: files in drop/ that were no messages */
 	uint64_t outside;               /* messages in drop/; SNAPSHOT_UNKNOWN: no drop/, or it may not be listed */
 	uint64_t oldest_us;             /* when the oldest message was sent */
 	unsigned receivers, senders;    /* processes that sleep until something comes, */

@@ -20,7 +20,7 @@
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
 enum column {
-	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED, DAMAGED,
+	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED, DEAD, DAMAGED,
 	OUTSIDE, REFUSED, RATE_IN, RATE_OUT, WANTS, COLUMNS,
 };
 
@@ -43,6 +43,7 @@ static const struct {
 	[SENT] = { "SENT", "sent", true, false },
 	[RECEIVED] = { "RECEIVED", "received", true, false },
 	[DROPPED] = { "DROPPED", "dropped", true, true },
+	[DEAD] = { "DEAD", "dead", true, true },
 	[DAMAGED] = { "DAMAGED", "damaged", true, true },
 	[OUTSIDE] = { "OUTSIDE", "outside", true, true },
 	[REFUSED] = { NULL, "refused", false, false },
@@ -358,7 +359,7 @@ show_mailbox(struct show *show, const char *name, const struct snapshot *s, cons
 {
 	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
 	    [DURABLE] = s->settings.durable, [CLAIMED] = s->claimed, [SENT] = s->sent, [RECEIVED] = s->received,
-	    [DROPPED] = s->dropped, [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
+	    [DROPPED] = s->dropped, [DEAD] = s->buried, [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
 	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
 
 	show->mailboxes++;

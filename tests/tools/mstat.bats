@@ -135,7 +135,7 @@ is_cell() {
 @test "-J has every member, null where there is none" {
 	mkmbox -c 5 -b inf box
 	mstat -J box >out
-	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"overflow":"block","durable":false,"oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"sent":0,"received":0,"dropped":0,"damaged":0,"wants":[]}' >want
+	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"overflow":"block","durable":false,"oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"sent":0,"received":0,"dropped":0,"dead":0,"damaged":0,"wants":[]}' >want
 	cmp want out
 	msend -t a box hello
 	mstat --json box | sed 's/"oldest":[0-9]*\.[0-9]\{6\},/"oldest":T,/' >out
@@ -181,6 +181,26 @@ is_cell() {
 	mstat -J latest | grep -qF '"overflow":"latest",'
 }
 
+@test "dead letters are counted apart from what was dropped" {
+	mkmbox jobs failed
+	printf 'a\nb\nc\n' | msend -l jobs
+	msend -x 1ms jobs d
+	msend -x 1ms jobs e
+	run -1 timeout 10 mrecv -k 1 -d failed jobs -- false
+	run -0 timeout 10 mrecv -c 1 jobs -- true
+	run -0 timeout 10 mrecv jobs
+	sleep 0.01
+	run -1 timeout 10 mrecv -n -i 4 jobs
+	run -1 timeout 10 mrecv -a -n -d failed jobs
+	cat >want <<-'END'
+	NAME SENT RECEIVED DROPPED DEAD
+	jobs 5 2 1 2
+	END
+	mstat jobs | awk '{ print $1, $(NF - 3), $(NF - 2), $(NF - 1), $NF }' | cmp want -
+	mstat -J jobs | grep -qF '"sent":5,"received":2,"dropped":1,"dead":2,"damaged":0,'
+	run ! grep DEAD <(mstat failed)
+}
+
 @test "a synchronous send that is withdrawn counts as dropped, and waits for the end" {
 	mkmbox box
 	in_background timeout 20 msend -S box x
@@ -201,7 +221,7 @@ is_cell() {
 	timeout 10 mrecv box >out
 	wait "$child"
 	[ "$(cat out)" = hello ]
-	[ "$(mstat -J box | grep -o '"sent.*,"wants"')" = '"sent":1,"received":1,"dropped":0,"damaged":0,"wants"' ]
+	[ "$(mstat -J box | grep -o '"sent.*,"wants"')" = '"sent":1,"received":1,"dropped":0,"dead":0,"damaged":0,"wants"' ]
 }
 
 @test "the age is that of the oldest message that waits" {

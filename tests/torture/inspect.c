@@ -152,7 +152,7 @@ check_counts(const struct ctl *c, const struct found *f)
 		complain("first: ctl says %" PRIu64 ", message %" PRIu64 " waits", c->first, f->first);
 	if (c->head > f->ready)
 		complain("head: ctl says %" PRIu64 ", message %" PRIu64 " is ready", c->head, f->ready);
-	if (c->first > c->next || c->head > c->next || c->dropped > c->next - 1 - c->live)
+	if (c->first > c->next || c->head > c->next || c->dropped + c->buried > c->next - 1 - c->live)
 		complain("first %" PRIu64 ", head %" PRIu64 ", dropped %" PRIu64 ", next %" PRIu64, c->first, c->head,
 		    c->dropped, c->next);
 }

@@ -405,6 +405,10 @@ judge_dead() {
 	0:'b1 b2': | 0:'b2 b1': | 0:'b1 b2':b1 | 0:'b2 b1':b1) ;;
 	*) bad "left are $(xargs <../left.box), and as dead letters $(xargs <../left.dead)" ;;
 	esac
+	case $(xargs <../left.box):$(mstat -J box | grep -o '"dropped":[0-9]*,"dead":[0-9]*') in
+	b2:'"dropped":0,"dead":1' | *' '*:'"dropped":0,"dead":0') ;;
+	*) bad "counted is $(mstat -J box)" ;;
+	esac
 }
 
 use_mrecv_expired() {

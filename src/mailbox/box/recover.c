@@ -202,7 +202,7 @@ message_waits(const struct mbox *m, const struct recover_list *ids, uint64_t id)
 	return 0;
 }
 
-/* count_leaving -- count a message that was about to be dropped, if it is gone. */
+/* count_leaving -- count a message that was about to leave unreceived, if it is gone. */
 static int
 count_leaving(struct mbox *m, const struct recover_list *ids)
 {
@@ -211,9 +211,9 @@ count_leaving(struct mbox *m, const struct recover_list *ids)
 
 	if (waits == -1)
 		return -1;
-	c->damaged += waits == 0 && c->spoilt;
-	c->dropped += waits == 0 && !c->spoilt;
-	c->leaving = c->spoilt = 0;
+	if (waits == 0)
+		ctl_count_left(c);
+	c->leaving = c->leaves_as = 0;
 	return 0;
 }
 

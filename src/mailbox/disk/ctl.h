@@ -27,6 +27,9 @@ enum {
 	CTL_SYNCED = 64,                /* bytes after the copies, in a durable mailbox: see groupsync.c */
 };
 
+/* How a message leaves that is not received: ctl's counts. */
+enum ctl_leaving { CTL_DROPPED, CTL_DAMAGED, CTL_BURIED };
+
 struct ctl {
 	char magic[8];                  /* CTL_MAGIC */
 	uint32_t version;               /* CTL_VERSION; 16777216 and the like: another byte order */
@@ -47,7 +50,7 @@ struct ctl {
 	uint64_t live_bytes;            /* bytes of their payloads; an empty one counts 1 */
 	uint64_t claimed;               /* how many of them are claimed */
 	uint64_t retrying;              /* how many of them have failed, and are not due again */
-	uint64_t dropped;               /* messages that left without being received */
+	uint64_t dropped;               /* messages that left without being received, neither damaged nor buried */
 
 	uint64_t layout;                /* counts segments removed and rewritten: what is remembered of them is stale */
 	uint64_t requeues;              /* counts messages put back: what was passed over may be ready */
@@ -64,12 +67,13 @@ struct ctl {
 	uint64_t damaged;               /* messages found damaged */
 	uint8_t durable;                /* what was sent survives loss of power */
 	uint8_t orphans;                /* a file could not be removed: each process that takes the lock tries once */
-	uint8_t spoilt;                 /* `leaving' is damaged */
+	uint8_t leaves_as;              /* what `leaving' counts as: enum ctl_leaving */
 	uint8_t from_drop;              /* the last message came from drop/ */
 	uint32_t refused;               /* files in drop/ that were no messages */
-	uint64_t leaving;               /* while busy: a message about to count as dropped or damaged; 0 none */
+	uint64_t leaving;               /* while busy: a message about to leave unreceived; 0 none */
 	uint8_t incarnation[SEG_INCARNATION];   /* random: with an id it names a message; new when messages may be lost */
-	uint64_t reserved[12];          /* zeros: what a later version sets, this one must not overlook */
+	uint64_t buried;                /* messages that left as dead letters */
+	uint64_t reserved[11];          /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };
@@ -91,5 +95,14 @@ bool ctl_still(int fd, uint64_t generation);
 
 /* ctl_write -- raise the generation and write the next copy.  Returns 0, or -1 with errno of write(2). */
 int ctl_write(int fd, struct ctl *c);
+
+/* ctl_count_left -- count a message that has left unreceived, as leaves_as says. */
+static inline void
+ctl_count_left(struct ctl *c)
+{
+	c->dropped += c->leaves_as == CTL_DROPPED;
+	c->damaged += c->leaves_as == CTL_DAMAGED;
+	c->buried += c->leaves_as == CTL_BURIED;
+}
 
 #endif

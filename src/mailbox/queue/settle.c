@@ -143,8 +143,9 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
 	c->retrying -= was == STATE_RETRY ? n : 0;
-	c->dropped += now == STATE_DROPPED;
-	c->leaving = 0;
+	if (now == STATE_DROPPED)
+		ctl_count_left(c);
+	c->leaving = c->leaves_as = 0;
 	m->seg.h.done += n;
 	if (c->live == 0)
 		c->first = c->head = c->next;

@@ -39,7 +39,8 @@ long settle_ours(const struct mbox *m, struct item *items, uint32_t n);
 int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us);
 
 /*
- * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED.
+ * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED, which counts as m->ctl.leaves_as
+ * says: dropped, unless the caller has set that.
  * was: their status until now.  keep: as of compact_spent.
  * Wakes the senders that wait for room, or for the end of one of them.  Returns 0, or -1.
  */

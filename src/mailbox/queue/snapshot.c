@@ -201,10 +201,11 @@ copy_counts(struct snapshot *s, const struct ctl *c)
 	s->bytes = c->live_bytes;
 	s->claimed = c->claimed;
 	s->dropped = c->dropped;
+	s->buried = c->buried;
 	s->damaged = c->damaged;
 	s->refused = c->refused;
 	s->sent = c->next - 1;
-	s->received = s->sent - c->live - c->dropped - c->damaged;
+	s->received = s->sent - c->live - c->dropped - c->buried - c->damaged;
 }
 
 /* look_once -- snapshot_look, of a mailbox that is open. */

@@ -75,16 +75,18 @@ static int
 change(struct claim *c, const struct item *items, uint32_t n, enum receiver_end end, uint64_t delay_us, uint64_t keep)
 {
 	struct mbox *m = &c->m;
-	const bool failed = end == RECEIVER_FAILED;
+	const bool failed = end == RECEIVER_FAILED, gone = end == RECEIVER_DROPPED || end == RECEIVER_BURIED;
 
 	if (end == RECEIVER_DONE)
 		return settle_gone(m, items, n, STATE_CLAIMED, STATE_DONE, keep);
-	if (end != RECEIVER_DROPPED && !(items[0].slot.flags & SLOT_OFFER))
+	if (!gone && !(items[0].slot.flags & SLOT_OFFER))
 		return settle_ready(m, items, n, failed, delay_us) == -1 ? -1 : redeliver_wake(c, items, n);
-	for (uint32_t i = 0; i < n; i++)
-		if ((end == RECEIVER_DROPPED ? settle_gone(m, &items[i], 1, STATE_CLAIMED, STATE_DROPPED, keep)
+	for (uint32_t i = 0; i < n; i++) {
+		m->ctl.leaves_as = end == RECEIVER_BURIED ? CTL_BURIED : CTL_DROPPED;
+		if ((gone ? settle_gone(m, &items[i], 1, STATE_CLAIMED, STATE_DROPPED, keep)
 		    : offer_back(m, &items[i], failed)) == -1)
 			return -1;
+	}
 	return 0;
 }
 

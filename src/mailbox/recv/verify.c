@@ -95,14 +95,11 @@ discard(struct mbox *m, struct run *run, uint32_t i)
 	if (ours < 1)
 		return (int)ours;
 	seg_file(name, item.id, 0, "big");
-	m->ctl.spoilt = 1;
+	m->ctl.leaves_as = CTL_DAMAGED;
 	if (damage_keep(&m->damage, m->dir_fd, item.id, m->ctl.mode, frame_of(run, i), slot_frame_len(&item.slot)) == -1
 	    || ((item.slot.flags & SLOT_BIG) && damage_keep_file(&m->damage, m->dir_fd, name) == -1)
 	    || settle_gone(m, &item, 1, STATE_CLAIMED, STATE_DROPPED, 0) == -1)
 		return -1;
-	m->ctl.spoilt = 0;
-	m->ctl.dropped--;
-	m->ctl.damaged++;
 	return 0;
 }
 
