@@ -33,15 +33,15 @@ mailbox/queue = evict offer request settle snapshot.c
 mailbox/send = append completion groupsync handover newest spool
 mailbox/recv = claim inflight.c redeliver search verify
 mailbox/drop = address put queue take
-mailbox = mailbox.h mode.h receiver.c sender.c
+mailbox = change.c mailbox.h mode.h receiver.c sender.c settings.h
 channel = fan inlet input select serve sink
 deliver = command deliver feed job jobs output render reply replybox
-tool = args cli header rates receive show
+tool = args cli header rates receive setting show
 
 MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))
 
 # The programs: src/tool/NAME.c each.
-TOOLS = msend mrecv mcall mkmbox rmmbox mtee mstat
+TOOLS = msend mrecv mcall mkmbox chmbox rmmbox mtee mstat
 
 # Shell tools kept in bin/ as they are (tracked by git; .gitignore names them too).
 SCRIPTS =

@@ -14,7 +14,7 @@ setup_file()
 	all_places=$(mktemp -d /tmp/letterbox.XXXXXX)
 	export all_places
 	mkdir "$all_places/bin"
-	cp "$(type -P mkmbox)" "$(type -P rmmbox)" "$(type -P msend)" "$(type -P mrecv)" "$(type -P mtee)" "$(type -P mcall)" \
+	cp "$(type -P mkmbox)" "$(type -P chmbox)" "$(type -P rmmbox)" "$(type -P msend)" "$(type -P mrecv)" "$(type -P mtee)" "$(type -P mcall)" \
 	    "$(type -P mstat)" "$all_places/bin"
 	# as WHO COMMAND... -- run it as that user.
 	cat >"$all_places/bin/as" <<-END

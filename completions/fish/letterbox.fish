@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# What the completions of mkmbox, rmmbox, msend, mrecv, mcall, mtee and mstat share; each of them sources this file.
+# What the completions of mkmbox, chmbox, rmmbox, msend, mrecv, mcall, mtee and mstat share; each of them sources this file.
 
 # __letterbox_base -- the directory of the channels whose names have no slash.
 function __letterbox_base

@@ -2,7 +2,7 @@
 /*
  * mailbox: all that a mailbox can do, for everything outside this folder.
  *
- *     life        make and remove a mailbox, look at its settings
+ *     life        make, change and remove a mailbox, look at its settings
  *     send        struct sender: messages into one mailbox
  *                     sender_open; sender_put ...; sender_flush; sender_close
  *                     for one message of any length: sender_begin; sender_data ...; sender_end
@@ -25,6 +25,7 @@
  *     EUCLEAN     its counters are damaged;  EBADMSG  another of its files is
  *     EPROTO      it is of another version
  *     EXDEV       it is in use on another file system, whose locks are not seen here
+ *     ESTALE      to send: since it was opened its capacity has become 0, or is not 0 any more
  * Deadlines are of CLOCK_MONOTONIC, in nanoseconds.  The caller keeps what slices point to.
  */
 #ifndef MAILBOX_MAILBOX_H
@@ -37,8 +38,8 @@
 #include "frame/filter.h"
 #include "frame/message.h"
 #include "mailbox/mode.h"
+#include "mailbox/settings.h"
 
-#define MAILBOX_UNBOUNDED UINT64_MAX    /* a capacity without bound */
 #define MAILBOX_FOREVER UINT64_MAX      /* a timeout that never passes */
 #define MAILBOX_NOT_AT_ALL 0            /* a timeout: do not wait */
 #define MAILBOX_ASK (UINT64_MAX - 1)    /* a timeout: EAGAIN in place of a wait; see sender_asked_fd */
@@ -62,20 +63,6 @@ struct damage {
 
 /* ---- life ---- */
 
-/* What happens to a message for which there is no room. */
-enum mailbox_policy {
-	MAILBOX_BLOCK,                  /* its sender waits */
-	MAILBOX_OLDEST,                 /* the oldest message that is not claimed is dropped for it */
-	MAILBOX_LATEST,                 /* room or not, it takes the place of the message with its tag */
-};
-
-struct mailbox_settings {
-	uint64_t cap_messages, cap_bytes;       /* or MAILBOX_UNBOUNDED; cap_messages 0: messages are handed over */
-	unsigned mode;                          /* permission bits (mode.h) */
-	enum mailbox_policy policy;
-	bool durable;                           /* what was sent survives loss of power */
-};
-
 /*
  * mailbox_make -- make a mailbox at path, whole or not at all.
  * Returns 0, or -1: EEXIST where something else stands there, EPERM where the maker may not share it with its group,
@@ -85,6 +72,24 @@ int mailbox_make(const char *path, const struct mailbox_settings *settings);
 
 /* mailbox_sync -- have a new mailbox, and its name in the directory above, on stable storage. */
 int mailbox_sync(const char *path);
+
+/* What is changed of a mailbox, as bits. */
+enum { MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4 };
+
+struct mailbox_change {
+	unsigned what;                  /* which settings */
+	struct mailbox_settings to;     /* what they become; then all settings as they are, or as EINVAL refuses them */
+	mailbox_tell *locked;           /* as of a sender */
+	struct damage damage;           /* found meanwhile */
+};
+
+/*
+ * mailbox_change -- change settings of the mailbox at path, all at one moment, while others use it: those that this
+ * gives room are woken, and what waits there stays.  It waits for the lock as long as that takes.
+ * Returns 0, or -1 with nothing changed: EINVAL the settings do not go together (mailbox_wrong), EINPROGRESS its
+ * capacity becomes 0, or is 0, and something waits there, a message or a process.
+ */
+int mailbox_change(const char *path, struct mailbox_change *change);
 
 /*
  * mailbox_remove -- remove the mailbox at path and what is in it; processes that wait there wake.

@@ -132,6 +132,7 @@ reason(int err)
 	} own[] = {
 		{ EIDRM, "the mailbox was removed" },
 		{ EBADMSG, "bad frame, or a damaged mailbox" },
+		{ ESTALE, "its capacity became 0, or is not 0 any more, since it was opened" },
 		{ EREMOTE, "the owner of the mailbox cannot be verified: its file identity names another number" },
 		{ EPROTO, "it is of another version of letterbox: empty it with the tools that made it" },
 		{ EXDEV, "it was used through another file system since the machine started: locks do not meet there and here" },
@@ -225,7 +226,7 @@ cli_status(int err)
 		{ CLI_DATA, { EBADMSG, EUCLEAN, EMSGSIZE, EILSEQ } },
 		/* EISDIR: a directory that is not a mailbox; ENXIO: a FIFO without a reader, a socket */
 		{ CLI_NO_CHANNEL, { ENOENT, ENOTDIR, EISDIR, ENXIO, ENODEV, ELOOP, ENAMETOOLONG } },
-		{ CLI_REMOVED, { EIDRM } },
+		{ CLI_REMOVED, { EIDRM, ESTALE } },
 		{ CLI_CANNOT_CREATE, { EEXIST } },
 		{ CLI_PERMISSION, { EACCES, EPERM, EREMOTE } },
 		{ CLI_SYSTEM, { E2BIG, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOLCK, ENOMEM, ENOSYS, EOPNOTSUPP,

@@ -20,7 +20,7 @@ enum cli_status {
 	CLI_USAGE = 64,
 	CLI_DATA = 65,          /* bad frame or data */
 	CLI_NO_CHANNEL = 66,
-	CLI_REMOVED = 69,       /* mailbox removed while waiting */
+	CLI_REMOVED = 69,       /* mailbox removed while waiting, or now of another kind */
 	CLI_SYSTEM = 71,
 	CLI_CANNOT_CREATE = 73,
 	CLI_IO = 74,

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* mkmbox: make mailboxes; each appears whole or not at all. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "mailbox/mailbox.h"
 #include "tool/args.h"
 #include "tool/cli.h"
+#include "tool/setting.h"
 
 static const struct args_option table[] = {
 	{ 'b', "bytes", "BYTES", "hold at most this many bytes of payload (default 64M; inf: no bound)" },
@@ -28,30 +27,6 @@ static const struct tool tool = { "mkmbox",
     table };
 
 #define BYTES_DEFAULT (UINT64_C(64) << 20)
-
-static unsigned
-parse_mode(const struct args *a)
-{
-	const char *arg = a->value, *wrong;
-	char *end;
-	unsigned long n = strtoul(arg, &end, 8);
-
-	wrong = *arg < '0' || *arg > '7' || *end != '\0' || n > 07777 ? "not an octal number" : mode_wrong((unsigned)n);
-	if (wrong != NULL)
-		cli_usage("%s: '%s' is not a mode for a mailbox: %s", a->option, arg, wrong);
-	return (unsigned)n;
-}
-
-static enum mailbox_policy
-parse_policy(const struct args *a)
-{
-	static const char *const names[] = { [MAILBOX_BLOCK] = "block", [MAILBOX_OLDEST] = "oldest", [MAILBOX_LATEST] = "latest" };
-
-	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(a->value, names[i]) == 0)
-			return (enum mailbox_policy)i;
-	cli_usage("%s: '%s' is not block, oldest or latest", a->option, a->value);
-}
 
 /*
  * same -- whether a mailbox with these settings is at path, which the user calls name.  Returns 1, 0, or -1: EBUSY,
@@ -127,10 +102,10 @@ main(int argc, char **argv)
 			settings.durable = true;
 			break;
 		case 'm':
-			settings.mode = parse_mode(&args);
+			settings.mode = setting_mode(&args);
 			break;
 		case 'o':
-			settings.policy = parse_policy(&args);
+			settings.policy = setting_policy(&args);
 			break;
 		case 'p':
 			present = true;
@@ -141,16 +116,8 @@ main(int argc, char **argv)
 		cli_usage("no mailbox is named");
 	if (mode_wrong(settings.mode) != NULL)
 		cli_usage("the umask leaves the owner less than read and write permission: give a mode with -m");
-	if (settings.durable && mode_drops(settings.mode))
-		cli_usage("-d does not go with send-only access (w): its senders could not learn that a message is on stable storage");
-	if (settings.cap_messages == 0 && mode_drops(settings.mode))
-		cli_usage("-c 0 does not go with send-only access (w): its senders do not wait to hand a message over");
-	if (settings.cap_messages == 0 && settings.policy != MAILBOX_BLOCK)
-		cli_usage("-o chooses what a full mailbox drops: with -c 0 there is nothing to drop");
-	if (settings.durable && settings.cap_messages == 0)
-		cli_usage("-d keeps messages through a loss of power: with -c 0 none are kept");
-	if (settings.durable && settings.policy != MAILBOX_BLOCK)
-		cli_usage("-d keeps messages until they are received: -o drops some");
+	if (mailbox_wrong(&settings) != NULL)
+		cli_usage("%s", mailbox_wrong(&settings));
 	for (char **name = args.operands; *name != NULL; name++) {
 		one = make(*name, &settings, present);
 		if (status == CLI_OK)

@@ -212,6 +212,10 @@ letters()
 	replay page_transcript "$ROOT/man/mkmbox.1"
 }
 
+@test "the examples of chmbox(1) run as they stand" {
+	replay page_transcript "$ROOT/man/chmbox.1"
+}
+
 @test "the examples of rmmbox(1) run as they stand" {
 	replay page_transcript "$ROOT/man/rmmbox.1"
 }

@@ -5,7 +5,7 @@
 # Options are compared as lines "LETTER LONG VALUE", VALUE being 1 where the option takes one, else 0; sorted.
 
 # shellcheck disable=SC2034 # used by docs.bats
-TOOLS=(mkmbox rmmbox msend mrecv mcall mtee mstat)
+TOOLS=(mkmbox chmbox rmmbox msend mrecv mcall mtee mstat)
 
 # need COMMAND -- skip the test where COMMAND is missing; with CI=true fail it.
 need()

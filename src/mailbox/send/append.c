@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
@@ -351,7 +352,7 @@ enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
 				errno = ETIMEDOUT;
 			return -1;
 		}
-		r = come_in(m, b, deadline_ns);
+		r = is_offer(m) ? fail_with(ESTALE) : come_in(m, b, deadline_ns);
 		n = r == 0 ? admitted(&m->ctl, b) : 0;
 		if (r == -1 || (n > 0 && newest_segment(p) == -1)) {
 			txn_unlock(m);
@@ -402,6 +403,8 @@ append_offer(struct append *p, struct batch *b, uint64_t deadline_ns)
 		wanted = wake_wanted(m, b->name[slot->tag], b->name[slot->source]);
 	if (wanted == 0)
 		errno = EAGAIN;
+	if (!is_offer(m))
+		wanted = fail_with(ESTALE);
 	r = wanted != 1 || mbox_number(m) == -1 || txn_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
 	txn_unlock(m);
 	if (r == -1)

@@ -211,6 +211,13 @@ wake_end(struct mbox *m, uint64_t id, enum state_status status)
 	return r == -1 ? -1 : 0;
 }
 
+/* may_come_in -- whether a sender whose message counts cost bytes is to look: it has room, or others make room for it. */
+static bool
+may_come_in(const struct mbox *m, uint64_t cost)
+{
+	return m->ctl.policy != MAILBOX_BLOCK || mbox_fits(&m->ctl, cost);
+}
+
 int
 wake_room(struct mbox *m)
 {
@@ -221,7 +228,7 @@ wake_room(struct mbox *m)
 		if (q->w.mark == WANT_AWAKE || q->w.owner == m->number)
 			continue;
 		if (q->w.mark == 0) {
-			if (!mbox_fits(&m->ctl, q->w.object) || (r = ring(m, q, 1)) != 0)
+			if (!may_come_in(m, q->w.object) || (r = ring(m, q, 1)) != 0)
 				break;
 		} else if (mbox_lives(m, q->w.owner)) {
 			break;
@@ -249,7 +256,7 @@ wake_ahead(struct mbox *m)
 				return -1;
 		} else if (q->w.looked_ns > now || now - q->w.looked_ns < WAKE_STOPPED_NS) {
 			/* a process before it may have been killed with the room that it was woken for */
-			return q->w.mark == 0 && mbox_fits(&m->ctl, q->w.object) && ring(m, q, 1) == -1 ? -1 : 1;
+			return q->w.mark == 0 && may_come_in(m, q->w.object) && ring(m, q, 1) == -1 ? -1 : 1;
 		}
 	}
 	return r;

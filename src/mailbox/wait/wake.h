@@ -65,7 +65,10 @@ int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
  */
 int wake_end(struct mbox *m, uint64_t id, enum state_status status);
 
-/* wake_room -- wake the first sender that waits for room, if it is asleep and now fits.  Returns 0, or -1. */
+/*
+ * wake_room -- wake the first sender that waits for room, if it is asleep and now fits, or messages are dropped for it.
+ * Returns 0, or -1.
+ */
 int wake_room(struct mbox *m);
 
 /*

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * change: the settings of a mailbox that stands.
+ *
+ * They are in ctl alone, so the first write of it that has the new ones is the change: a kill leaves the old ones or all
+ * of the new ones.
+ */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "mailbox/box/mbox.h"
+#include "mailbox/box/txn.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/wait/wake.h"
+
+/* waits -- whether a message is there, or a living process has a want.  Returns 1, 0 or -1. */
+static int
+waits(const struct mbox *m)
+{
+	struct want w;
+
+	if (m->ctl.live > 0)
+		return 1;
+	for (uint32_t i = 0; i < m->ctl.wants; i++) {
+		if (want_read_head(m->want_fd, i, &w) == -1)
+			return -1;
+		if (w.owner != 0 && mbox_lives(m, w.owner))
+			return 1;
+	}
+	return 0;
+}
+
+/* merge -- have all settings in `to': those that change are there, the others are the mailbox's. */
+static void
+merge(const struct mailbox_settings *is, unsigned what, struct mailbox_settings *to)
+{
+	const struct mailbox_settings want = *to;
+
+	*to = *is;
+	if (what & MAILBOX_BYTES)
+		to->cap_bytes = want.cap_bytes;
+	if (what & MAILBOX_MESSAGES)
+		to->cap_messages = want.cap_messages;
+	if (what & MAILBOX_POLICY)
+		to->policy = want.policy;
+}
+
+/* change -- with the lock held; the caller commits.  Returns 0, or -1. */
+static int
+change(struct mbox *m, unsigned what, struct mailbox_settings *to)
+{
+	struct ctl *c = &m->ctl;
+	struct mailbox_settings is;
+	int r;
+
+	mbox_settings(c, &is);
+	merge(&is, what, to);
+	if (mailbox_wrong(to) != NULL)
+		return fail_with(EINVAL);
+	/* a process that has it open knows which of the two kinds it is */
+	if ((is.cap_messages == 0) != (to->cap_messages == 0) && (r = waits(m)) != 0)
+		return r == -1 ? -1 : fail_with(EINPROGRESS);
+	c->cap_bytes = to->cap_bytes;
+	c->cap_messages = to->cap_messages;
+	c->policy = (uint8_t)to->policy;
+	return txn_begin(m) == -1 ? -1 : wake_room(m);
+}
+
+int
+mailbox_change(const char *path, struct mailbox_change *ask)
+{
+	struct mbox m;
+	int r;
+
+	if (mbox_open(&m, path) == -1)
+		return -1;
+	m.name = path;
+	m.txn.told = ask->locked;
+	r = txn_lock(&m, CLOCK_NEVER) == -1 ? -1 : txn_end(&m, change(&m, ask->what, &ask->to));
+	if (r == 0 && m.ctl.durable)
+		r = io_sync(m.ctl_fd);
+	ask->damage = m.damage;
+	mbox_close(&m);
+	return r;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/* chmbox: change mailboxes that stand; each as a whole or not at all. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "mailbox/mailbox.h"
+#include "tool/args.h"
+#include "tool/cli.h"
+#include "tool/setting.h"
+
+static const struct args_option table[] = {
+	{ 'b', "bytes", "BYTES", "let it hold at most this many bytes of payload (inf: no bound)" },
+	{ 'c', "capacity", "N", "let it hold at most this many messages (inf: no bound; 0: hand each\n"
+	    ARGS_MORE "over from sender to receiver)" },
+	{ 'o', "overflow", "POLICY", "when full, block the sender or drop the oldest; or latest: a message\n"
+	    ARGS_MORE "replaces the one with its tag" },
+	ARGS_COMMON
+};
+
+static const struct tool tool = { "chmbox",
+    "chmbox [-b bytes] [-c messages] [-o policy] name...",
+    table };
+
+static int
+ch(const char *name, const struct mailbox_change *change)
+{
+	struct mailbox_change own = *change;
+	char path[PATH_MAX];
+	int r = cli_path(path, name) == 0 ? mailbox_change(path, &own) : -1;
+	int err = errno;
+
+	cli_damage(name, &own.damage);
+	if (r == 0)
+		return CLI_OK;
+	errno = err;
+	if (err == EINVAL && mailbox_wrong(&own.to) != NULL) {
+		cli_warn("cannot change %s: %s", name, mailbox_wrong(&own.to));
+		return CLI_USAGE;
+	}
+	if (err != EINPROGRESS)
+		return cli_fail("change", name);
+	cli_warn("cannot change %s from or to capacity 0: a message or a process waits there", name);
+	return CLI_NOT_NOW;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct mailbox_change change = { .locked = cli_locked };
+	struct args args;
+	int opt, status = CLI_OK, one;
+
+	cli_begin(&tool);
+	args_init(&args, &tool, argc, argv);
+	while ((opt = args_option(&args)) != 0) {
+		switch (opt) {
+		case 'b':
+			change.what |= MAILBOX_BYTES;
+			change.to.cap_bytes = args_bytes(&args);
+			break;
+		case 'c':
+			change.what |= MAILBOX_MESSAGES;
+			change.to.cap_messages = args_count(&args, true);
+			break;
+		case 'o':
+			change.what |= MAILBOX_POLICY;
+			change.to.policy = setting_policy(&args);
+			break;
+		}
+	}
+	if (args.operands_n == 0)
+		cli_usage("no mailbox is named");
+	if (change.what == 0)
+		cli_usage("nothing is to be changed: give an option");
+	for (char **name = args.operands; *name != NULL; name++) {
+		one = ch(*name, &change);
+		if (status == CLI_OK)
+			status = one;
+	}
+	return status;
+}
