@@ -129,3 +129,24 @@ mend_end(int fd, int *look, uint64_t *end)
 	}
 	return (int)lacks;
 }
+
+enum { MARK_MAX = 40 };                 /* binary digits of the bytes that a mark stands for */
+
+void
+mend_mark(int fd, uint64_t bytes)
+{
+	int digits = 0;
+
+	while (bytes >> digits != 0)
+		digits++;
+	if (digits <= MARK_MAX)
+		fcntl(fd, F_SETSIG, digits);
+}
+
+uint64_t
+mend_marked(int fd)
+{
+	int digits = fcntl(fd, F_GETSIG);
+
+	return digits > 0 && digits <= MARK_MAX ? UINT64_C(1) << digits : 0;
+}

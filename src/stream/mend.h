@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mend: the end of a plain file in which a writer was killed inside a frame. */
+/* mend: the end of a plain file, or of what is in an ordinary pipe, where a writer was killed inside a frame. */
 #ifndef STREAM_MEND_H
 #define STREAM_MEND_H
 
@@ -24,5 +24,17 @@ size_t mend_unlike_header(const char *payload, size_t n);
  * Returns 0, or -1 with errno of pread(2) or write(2).
  */
 int mend_end(int fd, int *look, uint64_t *end);
+
+/*
+ * An ordinary pipe cannot be looked at from behind.  So a writer leaves word with it of a frame that does not go in one
+ * write: in the number of the signal that F_SETSIG of fcntl(2) keeps with an open file.  It outlives the writer, and
+ * means nothing where O_ASYNC is not set.  Writers that opened the pipe anew, as by /dev/stdout, do not see it.
+ *
+ * mend_mark -- with the writers' lock held, before the first write: up to so many bytes of a frame may come to lack;
+ * 0: none does.  It is left undone where there is no F_SETSIG.
+ * mend_marked -- with the lock just taken: so many bytes FRAME_CUT end the frame in which a writer was killed, 0 none.
+ */
+void mend_mark(int fd, uint64_t bytes);
+uint64_t mend_marked(int fd);
 
 #endif

@@ -3,7 +3,7 @@
  * transmit: see transmit.h.
  *
  * On a FIFO, and with a deadline, every write is at most PIPE_BUF bytes, so that it goes whole or not at all.  A crash
- * leaves in a FIFO whole frames and chunks, in a file what mend.h ends, in an ordinary pipe part of a frame.
+ * leaves in a FIFO whole frames and chunks, in a file and in an ordinary pipe what the next writer ends (mend.h).
  */
 #include "stream/transmit.h"
 
@@ -35,6 +35,10 @@ transmit_unlock(struct writer *w)
 {
 	struct flock whole = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 
+	if (w->marked > 0 && !w->torn) {
+		mend_mark(w->fd, 0);
+		w->marked = 0;
+	}
 	if (w->locked)
 		fcntl(w->fd, F_SETLK, &whole);
 	io_close(w->lent);
@@ -42,17 +46,22 @@ transmit_unlock(struct writer *w)
 	w->locked = false;
 }
 
-int
-transmit_lock(struct writer *w)
+void
+transmit_mark(struct writer *w, uint64_t bytes)
+{
+	if (!w->unnamed || bytes <= PIPE_BUF || bytes <= w->marked || transmit_bounded(w))
+		return;
+	mend_mark(w->fd, bytes);
+	w->marked = bytes;
+}
+
+/* take_lock -- transmit_lock, but for what the lock shows.  Returns 0, or -1. */
+static int
+take_lock(struct writer *w)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int command = w->deadline_ns == CLOCK_NEVER && !w->ask ? F_SETLKW : F_SETLK, ms = 1;
-	const uint64_t left_at = w->file_start + w->written;
-	struct stat st;
-	off_t at;
 
-	if (w->locked)
-		return 0;
 	while (fcntl(w->fd, command, &whole) == -1) {
 		if (w->kind == WRITER_PIPE && (errno == EINVAL || errno == ENOLCK || errno == EBADF))
 			break;          /* a terminal, a socket: nothing that another writer could lock either */
@@ -67,18 +76,7 @@ transmit_lock(struct writer *w)
 			return -1;
 	}
 	w->locked = true;
-	w->written = 0;
-	if (w->kind != WRITER_FILE)
-		return 0;
-	if (fstat(w->fd, &st) == -1 || (at = w->append ? st.st_size : lseek(w->fd, 0, SEEK_CUR)) == -1) {
-		transmit_unlock(w);
-		return -1;
-	}
-	w->file_start = (uint64_t)at;
-	if (w->file_start == left_at || mend_end(w->fd, &w->look_fd, &w->file_start) == 0)
-		return 0;
-	transmit_unlock(w);
-	return -1;
+	return 0;
 }
 
 void
@@ -179,6 +177,59 @@ has_room(const struct writer *w)
 	return size >= taken + TRANSMIT_PIECE ? size - taken : TRANSMIT_PIECE;
 }
 
+/* end_left -- end the frame in an ordinary pipe that a writer left which was killed.  Returns 0, or -1. */
+static int
+end_left(struct writer *w)
+{
+	char cuts[TRANSMIT_GATHER];
+	size_t n;
+
+	if (w->fill == 0)
+		return 0;
+	memset(cuts, FRAME_CUT, sizeof cuts);
+	for (; w->fill > 0; w->fill -= n) {
+		n = w->ask ? has_room(w) : sizeof cuts;
+		n = n < sizeof cuts ? n : sizeof cuts;
+		n = n < w->fill ? n : (size_t)w->fill;
+		if (n == 0)
+			return fail_with(EAGAIN);
+		if (transmit_bytes(w, cuts, n) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* find_end -- where a plain file's frames end, once what a writer left there is ended.  Returns 0, or -1. */
+static int
+find_end(struct writer *w)
+{
+	const uint64_t left_at = w->file_start + w->written;
+	struct stat st;
+	off_t at;
+
+	if (fstat(w->fd, &st) == -1 || (at = w->append ? st.st_size : lseek(w->fd, 0, SEEK_CUR)) == -1)
+		return -1;
+	w->file_start = (uint64_t)at;
+	return w->file_start == left_at ? 0 : mend_end(w->fd, &w->look_fd, &w->file_start);
+}
+
+int
+transmit_lock(struct writer *w)
+{
+	if (w->locked)
+		return end_left(w);
+	if (take_lock(w) == -1)
+		return -1;
+	if (w->kind == WRITER_FILE && find_end(w) == -1) {
+		transmit_unlock(w);
+		return -1;
+	}
+	w->written = 0;
+	w->fill = w->unnamed ? mend_marked(w->fd) : 0;
+	w->marked = w->fill;
+	return end_left(w);
+}
+
 /* push -- write as much of buf as goes without a wait, and keep the rest.  Returns 0, or -1: EAGAIN there is a rest. */
 static int
 push(struct writer *w)
@@ -203,7 +254,10 @@ transmit_gathered(struct writer *w)
 {
 	if (w->used == 0 || (w->ask && transmit_bounded(w) && w->in_message && !w->chunked))
 		return 0;
-	if (transmit_lock(w) == -1 || (!w->ask && transmit_bytes(w, w->buf, w->used) == -1))
+	if (transmit_lock(w) == -1)
+		return -1;
+	transmit_mark(w, w->used);
+	if (!w->ask && transmit_bytes(w, w->buf, w->used) == -1)
 		return -1;
 	if (w->ask)
 		return push(w);

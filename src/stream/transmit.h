@@ -24,12 +24,15 @@ struct writer {
 	bool chunked;           /* the current message goes in chunks with '+' */
 	bool torn;              /* an error or writer_abort left part of a message in the channel, for good */
 	bool append;            /* WRITER_FILE: opened with O_APPEND */
+	bool unnamed;           /* WRITER_PIPE: an ordinary pipe, which may have other writers (mend_mark) */
 	bool ask;               /* set by the caller: EAGAIN in place of a wait, and what is gathered stays */
 	bool turn;              /* set by the caller: on a FIFO no other writer's turn comes before writer_rest */
 	uint64_t left;          /* payload bytes still to come; MESSAGE_LEN_UNKNOWN: until writer_end */
 	uint64_t deadline_ns;   /* no write waits longer (CLOCK_MONOTONIC; CLOCK_NEVER) */
 	uint64_t file_start;    /* WRITER_FILE: where the batch began that is written under this lock */
 	uint64_t written;       /* bytes written under this lock */
+	uint64_t marked;        /* what mend_mark has said under it */
+	uint64_t fill;          /* bytes FRAME_CUT that are to go before all else */
 	int lent;               /* WRITER_FIFO: a reading end where there was none, for the time of this lock; -1 */
 	uint64_t begun;         /* WRITER_FIFO: bytes written of the last message that went in pieces, if none followed */
 	size_t used;            /* bytes gathered in buf */
@@ -46,9 +49,15 @@ enum {
 /* transmit_bounded -- whether each write must be whole frames of at most TRANSMIT_PIECE bytes. */
 bool transmit_bounded(const struct writer *w);
 
-/* transmit_lock -- take the channel's lock; a new batch begins.  Returns 0, or -1.  transmit_unlock -- let it go. */
+/*
+ * transmit_lock -- take the channel's lock, and end what a writer that was killed has left; a new batch begins.
+ * Returns 0, or -1; with w->ask, EAGAIN.  transmit_unlock -- let it go.
+ */
 int transmit_lock(struct writer *w);
 void transmit_unlock(struct writer *w);
+
+/* transmit_mark -- under the lock, before a frame of so many bytes that does not go in one write. */
+void transmit_mark(struct writer *w, uint64_t bytes);
 
 /*
  * transmit_bytes -- write all n bytes, under the lock.

@@ -7,7 +7,7 @@
  * bounds a write; in chunks where it is not, and wherever a write must be whole or not at all: on a FIFO, and on a
  * pipe with a deadline.  There every write is at most PIPE_BUF bytes of whole frames, so that a writer that is killed
  * or out of time leaves the stream between two frames: a message that lacks chunks is seen to be cut short by the
- * header that follows.  On an ordinary pipe without deadline a killed writer ends the stream inside a frame.
+ * header that follows.  What a killed writer leaves of a frame elsewhere the next one ends (mend.h).
  */
 #include "stream/writer.h"
 
@@ -30,6 +30,7 @@
 enum {
 	CHUNK_MAX = 256 * 1024,         /* payload bytes of a chunk where nothing bounds a write */
 	CHUNK_DIGITS = 6,               /* decimal digits of a chunk's length, at most */
+	PIECE_MAX = 1000 * 1000 + FRAME_HEADER_MAX,     /* bytes of a chunk with so many, its header and newline included */
 	ASK_MAX = 32 * 1024,            /* payload bytes gathered at a time where we do not wait */
 	WIDE_MIN = 64 * 1024,           /* a longer message is worth a larger pipe */
 	HEAD_LENGTH_END = 4,            /* bytes of "M1 0" */
@@ -68,6 +69,7 @@ writer_init(struct writer *w, int fd)
 		w->kind = WRITER_FILE;
 	else
 		w->kind = S_ISFIFO(st.st_mode) && is_named(fd) ? WRITER_FIFO : WRITER_PIPE;
+	w->unnamed = w->kind == WRITER_PIPE && S_ISFIFO(st.st_mode) && (flags & O_ASYNC) == 0;
 	return 0;
 }
 
@@ -180,6 +182,7 @@ writer_begin(struct writer *w, const struct message *head)
 		transmit_unlock(w);
 	if (transmit_lock(w) == -1)
 		return transmit_fail(w);
+	transmit_mark(w, w->chunked ? PIECE_MAX : w->head_len + digits + head->len + 1);
 	w->in_message = true;
 	w->begun = 0;
 	w->left = head->len;

@@ -454,6 +454,52 @@ sent_behind_each_cut_comes_out()
 	[[ $output == *$'\nbehind' ]]
 }
 
+# killed_within N COMMAND... -- an ordinary pipe, into which COMMAND sends more than it holds, and is killed once N bytes
+# have been read; then two others send.  What comes out goes to `received', status and lines said to `told'.
+killed_within()
+{
+	local read_first=$1 writer
+	shift
+	rm -f at_work go_on
+	mkfifo at_work go_on
+	{
+		command "$@" <&0 2>/dev/null &
+		writer=$!
+		read -r -t "$LIMIT" <at_work
+		kill -KILL "$writer"
+		wait "$writer" || :
+		echo >go_on
+		msend -t after - behind
+		msend -t after - it
+	} | {
+		head -c "$read_first"
+		echo >at_work
+		read -r -t "$LIMIT" <go_on
+		cat
+	} >stream
+	status=0
+	mrecv -a -t after stream >received 2>err || status=$?
+	echo "$status $(xargs <received) $(wc -l <err)"
+}
+
+@test "a sender killed within a message on an ordinary pipe swallows nothing of what others send there" {
+	pattern 3000000 >big
+	for n in 1 100000; do
+		[ "$(killed_within $n msend -t cut - <big)" = "65 behind it 1" ]
+		[ "$(killed_within $n msend -t cut - < <(cat big))" = "65 behind it 1" ]
+	done
+	head -c 30000 big >part
+	for i in {1..100}; do
+		printf 'M1 30000 cut s\n'
+		cat part
+		echo
+	done >parts
+	[ "$(killed_within 50000 msend -F - <parts)" = "65 behind it 1" ]
+	[ "$(killed_within 50000 mtee /dev/null <parts)" = "65 behind it 1" ]
+	seq 1000000 >numbers
+	[ "$(killed_within 30000 msend -t cut -l - <numbers)" = "65 behind it 1" ]
+}
+
 @test "a payload may look like frames, and a cut in it is found all the same" {
 	mkmbox box
 	for i in {1..3}; do
