@@ -13,6 +13,7 @@ complete -c mrecv -n 'contains -- -- (commandline -opc)' -x -a '(__letterbox_com
 complete -c mrecv -n $here -f -a '(__letterbox_names channel)'
 complete -c mrecv -n $here -s 0 -l null -d 'End each payload with a NUL'
 complete -c mrecv -n $here -s a -l all -d 'Receive all that are there now'
+complete -c mrecv -n $here -s B -l backoff -x -a '100ms:60s 1s:10m 10s 1m:1h' -d 'Keep it back after a failure: first, at most'
 complete -c mrecv -n $here -s b -l batch -x -a '2 3 10 100' -d 'Give a command up to this many'
 complete -c mrecv -n $here -s c -l count -x -a '1 2 3 10 100' -d 'Receive this many'
 complete -c mrecv -n $here -s d -l dead -x -a '(__letterbox_names mailbox)' -d 'Send dead letters there'

@@ -59,6 +59,14 @@ clock_left_ms(uint64_t deadline_ns, int cap_ms)
 	return ms < (uint64_t)cap_ms ? (int)ms : cap_ms;
 }
 
+uint64_t
+clock_backoff(uint64_t base, uint64_t most, unsigned n)
+{
+	for (; n > 1 && base < most; n--)
+		base *= 2;
+	return base < most ? base : most;
+}
+
 /* unit_ns -- the nanoseconds of a unit of time; 0: it is not a unit. */
 static uint64_t
 unit_ns(const char *s)

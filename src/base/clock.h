@@ -26,6 +26,12 @@ uint64_t clock_at_least(uint64_t deadline_ns, uint64_t ns);
 int clock_left_ms(uint64_t deadline_ns, int cap_ms);
 
 /*
+ * clock_backoff -- the pause after failure number n, from 1 on: base after the first, then twice the one before, at
+ * most `most`.  In any unit.
+ */
+uint64_t clock_backoff(uint64_t base, uint64_t most, unsigned n);
+
+/*
  * clock_parse -- read a duration: a decimal number (0.25) of seconds, or of the unit behind it: ms, s, m or h.
  * Returns 0 with *ns, or -1: EINVAL, ERANGE for more than 2^62 ns.
  */

@@ -14,7 +14,7 @@
 #include "base/signals.h"
 
 enum {
-	VARIABLES = 9,
+	VARIABLES = 10,
 	STATUS_TEMPORARY = 75,          /* EX_TEMPFAIL: try again later */
 	STATUS_CANNOT = 126,
 	STATUS_MISSING = 127,
@@ -64,7 +64,8 @@ set_variables(const struct command *h)
 	    || set(5, "MBOX_TRY", number(text, m->attempt > 0 ? m->attempt : 1, m != &none)) == -1
 	    || set(6, "MBOX_REPLY", (struct slice){ reply, (size_t)n }) == -1
 	    || set(7, "MBOX_NAME", slice_of(h->channel)) == -1
-	    || set(8, "MBOX_COUNT", number(text, h->count, m == &none)) == -1 ? -1 : 0;
+	    || set(8, "MBOX_COUNT", number(text, h->count, m == &none)) == -1
+	    || set(9, "MBOX_TRIES", number(text, h->max_tries, h->max_tries != 0)) == -1 ? -1 : 0;
 }
 
 int

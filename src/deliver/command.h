@@ -18,6 +18,7 @@ struct command {
 	const char *channel;            /* MBOX_NAME */
 	const struct message *message;  /* for the other MBOX_*; NULL: a batch ... */
 	uint32_t count;                 /* ... of so many messages, MBOX_COUNT */
+	uint32_t max_tries;             /* MBOX_TRIES; 0: as many as it takes */
 	int in_fd;                      /* its standard input */
 	int out_fd;                     /* its standard output; -1: ours */
 };

@@ -11,6 +11,8 @@
 #include "base/io.h"
 #include "stream/splice_out.h"
 
+#define ROOM_NS UINT64_C(1000000000)            /* how long a dead letter waits for room, with its message claimed */
+
 /* put_back -- put back the messages in hand from item `from` on.  Returns as deliver_failed. */
 static int
 put_back(struct deliver *d, uint32_t from, const char *at, const char *on)
@@ -209,20 +211,43 @@ label(struct message *m, const char *from, const char *why, uint64_t tries, char
 	return 0;
 }
 
+/* no_room -- the dead letters have no room: the message in hand is put back for a while.  Returns as deliver_run. */
+static int
+no_room(struct deliver *d, bool failed)
+{
+	uint64_t us = d->backoff_most_us;
+
+	if (failed)
+		us = clock_backoff(d->backoff_us, us, run_tries(&d->sources->run, 0) + 1);
+	if (!d->dead_full)
+		d->tell_full(d->dead->name);
+	/* others, that need no room there, do not wait for this again and again */
+	d->dead_full = true;
+	return select_settle(d->sources, 0, failed ? RECEIVER_FAILED : RECEIVER_BACK, us) == 0 ? 1
+	    : deliver_failed(d, "put back to", d->sources->from->name);
+}
+
 int
-deliver_bury(struct deliver *d, const char *why, uint64_t tries)
+deliver_bury(struct deliver *d, int status)
 {
 	struct select *s = d->sources;
 	struct message m;
-	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX];
+	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX], why[16] = "expired";
 	int r;
 
 	if (select_message(s, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
-	r = label(&m, s->from->name, why, tries, extra) == -1 ? -1 : sink_message(d->dead, &m);
+	if (status != 0)
+		snprintf(why, sizeof why, "%d", status);
+	d->dead->timeout_ns = d->dead_full ? MAILBOX_NOT_AT_ALL : ROOM_NS;
+	r = label(&m, s->from->name, why, run_tries(&s->run, 0) + (status != 0), extra) == -1 ? -1
+	    : sink_message(d->dead, &m);
 	io_close(m.fd);
+	if (r == -1 && (errno == EAGAIN || errno == ETIMEDOUT || errno == EBUSY))
+		return no_room(d, status != 0);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);
+	d->dead_full = false;
 	return select_settle(s, 0, RECEIVER_BURIED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
 }
 
@@ -232,7 +257,7 @@ deliver_run(struct deliver *d, uint64_t *n)
 	*n = 0;
 	d->ended = 0;
 	if (!d->sources->streamed && d->sources->run.expired)
-		return deliver_bury(d, "expired", run_tries(&d->sources->run, 0));
+		return deliver_bury(d, 0);
 	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)
 		return -1;
 	d->sources->run.delivered = d->sources->run.n;

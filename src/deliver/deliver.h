@@ -11,7 +11,11 @@ struct deliver {
 	struct select *sources;
 	struct output *output;
 	uint32_t max_tries;             /* after so many a message is a dead letter; 0 never */
+	uint64_t backoff_us;            /* how long a message is kept back after its first failure ... */
+	uint64_t backoff_most_us;       /* ... and at most: clock_backoff */
 	struct sink *dead;              /* where dead letters go, and messages that expired; NULL: nowhere */
+	bool dead_full;                 /* ... and there was no room the last time */
+	void (*tell_full)(const char *dead);    /* called once where there is none */
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */
@@ -49,9 +53,11 @@ int deliver_run(struct deliver *d, uint64_t *n);
 
 /*
  * deliver_bury -- send the one message in hand to the dead letters, and take it out of its mailbox.
- * why, tries: its headers.  Returns as deliver_run.
+ * Where they have no room for it within a second, it is put back for a while: two receivers whose dead letters go to
+ * each other's mailbox must not wait for each other with their claims in hand.
+ * status: of the command that failed; 0: the message has expired.  Returns as deliver_run.
  */
-int deliver_bury(struct deliver *d, const char *why, uint64_t tries);
+int deliver_bury(struct deliver *d, int status);
 
 /* deliver_begun -- wait for the rest of a message that is still in a stream, whatever the timeout for it to begin. */
 void deliver_begun(struct message *m);

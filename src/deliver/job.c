@@ -88,7 +88,7 @@ static int
 launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int in_fd)
 {
 	struct command h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
-		.in_fd = in_fd, .out_fd = -1 };
+		.max_tries = j->deliver->max_tries, .in_fd = in_fd, .out_fd = -1 };
 	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
 
 	job->out_fd = -1;
@@ -257,7 +257,7 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 
 	do {
 		if (!s->streamed && s->run.expired) {
-			if (deliver_bury(j->deliver, "expired", run_tries(&s->run, 0)) == -1)
+			if (deliver_bury(j->deliver, 0) == -1)
 				return job_failed(j, job, j->deliver->failed_at, j->deliver->failed_on);
 		} else if (add_frames(j, job, n) == -1) {
 			return -1;
@@ -307,7 +307,7 @@ job_start(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 	job->cut_reason = NULL;
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
-			return deliver_bury(j->deliver, "expired", run_tries(&s->run, 0));
+			return deliver_bury(j->deliver, 0);
 	} else if (take_over(j, job) == -1) {
 		return -1;
 	}

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -132,7 +131,6 @@ static int
 bury(struct jobs *j, struct job *job, uint32_t i, int status)
 {
 	struct select *s = j->deliver->sources;
-	char why[16];
 
 	if (inflight_recall(&job->inflight, &job->from->receiver, i, &s->run) == -1) {
 		s->run.n = 0;
@@ -140,25 +138,25 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 	}
 	s->from = job->from;
 	s->streamed = false;
-	snprintf(why, sizeof why, "%d", status);
-	return deliver_bury(j->deliver, why, inflight_tries(&job->inflight, i) + 1) == -1 ? -1 : 0;
+	return deliver_bury(j->deliver, status) == -1 ? -1 : 0;
 }
 
 /* try_again -- count a try of the job's messages: put them back for later, or bury those that had the last. */
 static int
 try_again(struct jobs *j, struct job *job, int status)
 {
-	uint32_t max = j->deliver->max_tries;
+	const struct deliver *d = j->deliver;
 	unsigned tries;
 	int r = 0;
 
 	/* a second signal that ends the wait for one ends it for all */
 	for (uint32_t i = 0; i < job->inflight.n && !(r == -1 && errno == EINTR); i++) {
 		tries = inflight_tries(&job->inflight, i) + 1;
-		if (max > 0 && tries >= max) {
+		if (d->max_tries > 0 && tries >= d->max_tries) {
 			if (bury(j, job, i, status) == -1)
 				r = -1;
-		} else if (job_settle(job, i, 1, RECEIVER_FAILED, mailbox_retry_us(tries)) == -1) {
+		} else if (job_settle(job, i, 1, RECEIVER_FAILED,
+		    clock_backoff(d->backoff_us, d->backoff_most_us, tries)) == -1) {
 			r = deliver_failed(j->deliver, "put back to", job->from->name);
 		}
 	}

@@ -49,6 +49,11 @@ enum {
 	MAILBOX_TRIES_MAX = 255,        /* a message's tries are counted up to this */
 };
 
+/* Microseconds, for clock_backoff: how long a message that failed is kept back. */
+#define MAILBOX_BACKOFF_US UINT64_C(200000)
+#define MAILBOX_BACKOFF_MOST_US UINT64_C(60000000)
+#define MAILBOX_DELAY_MAX_US ((UINT64_C(1) << 48) - 1)  /* no delay is longer: almost nine years */
+
 /* Tells the user something of the mailbox called name. */
 typedef void mailbox_tell(const char *name);
 
@@ -104,9 +109,6 @@ int mailbox_look(const char *path, struct mailbox_settings *settings, struct dam
 
 /* mailbox_check -- whether the mailbox at path can be opened, if only to look.  Returns 0, or -1. */
 int mailbox_check(const char *path);
-
-/* mailbox_retry_us -- the delay after which a message that has failed so many times is delivered again. */
-uint64_t mailbox_retry_us(unsigned tries);
 
 /* ---- send ---- */
 
@@ -325,7 +327,8 @@ enum receiver_end {
 /*
  * receiver_settle -- settle the messages of run, from message `from` on; run->n becomes `from`.
  * Unless r->brief, this waits for the lock as long as that takes; two signals to stop end the wait.
- * delay_us: with RECEIVER_FAILED, how long from now they are not delivered again; a minute at most.
+ * delay_us: with RECEIVER_BACK or _FAILED, how long from now they are not delivered again; MAILBOX_DELAY_MAX_US at most.
+ * An offer goes back to its sender, which keeps it back by itself.
  */
 int receiver_settle(struct receiver *r, struct run *run, uint32_t from, enum receiver_end end, uint64_t delay_us);
 

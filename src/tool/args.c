@@ -208,6 +208,23 @@ args_seconds(const struct args *a)
 	return ns > 0 ? ns : 1;         /* 0 is a deadline that has passed, not one that is missing */
 }
 
+void
+args_backoff(const struct args *a, uint64_t *base_us, uint64_t *most_us)
+{
+	const char *rest = strchr(a->value, ':');
+	size_t len = rest != NULL ? (size_t)(rest - a->value) : strlen(a->value);
+	uint64_t base_ns = 0, most_ns = *most_us * 1000;
+	char base[64] = "";
+
+	if (len < sizeof base)
+		memcpy(base, a->value, len);
+	if (clock_parse(base, &base_ns) == -1 || (rest != NULL && clock_parse(rest + 1, &most_ns) == -1)
+	    || (rest != NULL && most_ns < base_ns))
+		bad_value(a, "a duration, or two as in 1s:10m, the second no shorter");
+	*base_us = base_ns / 1000;
+	*most_us = most_ns > base_ns ? most_ns / 1000 : *base_us;
+}
+
 struct slice
 args_tag(const struct args *a)
 {

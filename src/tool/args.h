@@ -80,6 +80,12 @@ uint64_t args_bytes(const struct args *a);
 /* args_seconds -- a duration, in nanoseconds, at least 1. */
 uint64_t args_seconds(const struct args *a);
 
+/*
+ * args_backoff -- BASE[:MOST], two durations, in microseconds.  most_us: stays as it was where none is given, but is not
+ * below the base.
+ */
+void args_backoff(const struct args *a, uint64_t *base_us, uint64_t *most_us);
+
 struct slice args_tag(const struct args *a);
 
 /* args_glob -- add the value to f, as a pattern of this kind (filter.h). */

@@ -14,6 +14,7 @@
 static const struct args_option table[] = {
 	{ '0', "null", NULL, "end each payload with a NUL byte" },
 	{ 'a', "all", NULL, "receive all messages that are there now" },
+	{ 'B', "backoff", "BACKOFF", "after a failure keep a message back so long, then twice that; 1s:10m: up to 10m" },
 	{ 'b', "batch", "N", "give one command up to N messages, as frames" },
 	{ 'c', "count", "N", "receive N messages" },
 	{ 'd', "dead", "DEADBOX", "send dead letters there: messages that failed -k times or expired" },
@@ -38,8 +39,9 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "mrecv",
-    "mrecv [-0aeFfJlnpr] [-b n] [-c n] [-d deadbox] [-i id] [-j n] [-k tries] [-o format]\n"
-    "             [-s glob] [-S glob] [-t glob] [-T glob] [-w seconds] channel... [-- command [argument...]]",
+    "mrecv [-0aeFfJlnpr] [-b n] [-B backoff] [-c n] [-d deadbox] [-i id] [-j n] [-k tries]\n"
+    "             [-o format] [-s glob] [-S glob] [-t glob] [-T glob] [-w seconds] channel...\n"
+    "             [-- command [argument...]]",
     table };
 
 /* ---- the command line ---- */
@@ -76,6 +78,10 @@ option(struct receive *r, const struct args *a, int opt)
 		break;
 	case 'a':
 		r->all = true;
+		break;
+	case 'B':
+		r->backoff = true;
+		args_backoff(a, &r->deliver.backoff_us, &r->deliver.backoff_most_us);
 		break;
 	case 'b':
 		r->jobs.batch = small_count(a);
@@ -166,8 +172,8 @@ check(struct receive *r)
 		cli_usage("-%c chooses an output form: with a command the payload is its input", r->form);
 	if (r->jobs.command != NULL && r->sources.peek)
 		cli_usage("-p does not claim messages: it does not go with a command");
-	if (r->jobs.command == NULL && (r->jobs.batch > 0 || r->jobs.reply || r->jobs.limit > 1))
-		cli_usage("-b, -j and -r need a command after --");
+	if (r->jobs.command == NULL && (r->jobs.batch > 0 || r->jobs.reply || r->jobs.limit > 1 || r->backoff))
+		cli_usage("-b, -B, -j and -r need a command after --");
 	if (r->jobs.batch > 0 && r->jobs.reply)
 		cli_usage("-r answers one message: it does not go with -b");
 	if (r->deliver.max_tries > MAILBOX_TRIES_MAX)
@@ -191,6 +197,8 @@ main(int argc, char **argv)
 
 	r.count = 1;
 	r.jobs.limit = 1;
+	r.deliver.backoff_us = MAILBOX_BACKOFF_US;
+	r.deliver.backoff_most_us = MAILBOX_BACKOFF_MOST_US;
 	r.sources.timeout_ns = UINT64_MAX;
 	r.sources.locked = cli_locked;
 	r.sources.tell_unjudged = cli_unjudged;

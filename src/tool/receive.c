@@ -76,6 +76,12 @@ check_offers(const struct receive *r)
 			    r->sources.list[i].name);
 }
 
+static void
+tell_full(const char *dead)
+{
+	cli_warn("%s has no room for dead letters: they are put back, and come again", dead);
+}
+
 /* open_dead -- open the mailbox for dead letters. */
 static void
 open_dead(struct receive *r)
@@ -85,7 +91,7 @@ open_dead(struct receive *r)
 	if (r->dead_name == NULL)
 		return;
 	r->dead.sender.locked = r->sources.locked;
-	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, MAILBOX_FOREVER) == -1) {
+	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, MAILBOX_NOT_AT_ALL) == -1) {
 		if (errno == EALREADY)
 			cli_usage("-d: %s is one of the channels to receive from", r->dead_name);
 		cannot(r, "open", r->dead_name);
@@ -93,6 +99,7 @@ open_dead(struct receive *r)
 	if (!sink_is_mailbox(&r->dead) || sink_sends_only(&r->dead))
 		cli_usage("-d: %s is not a mailbox", r->dead_name);
 	r->deliver.dead = &r->dead;
+	r->deliver.tell_full = tell_full;
 }
 
 static void

@@ -16,7 +16,7 @@
  */
 struct receive {
 	uint64_t count;                 /* messages to receive; UINT64_MAX: no bound */
-	bool counted, all, follow, now; /* -c, -a, -f, -n */
+	bool counted, all, follow, now, backoff;        /* -c, -a, -f, -n, -B */
 	bool cut_short;                 /* a frame was bad, or cut short, and more is received */
 	char form;                      /* the option that chose the output form; 0: none */
 	const char *format;

@@ -73,21 +73,69 @@ teardown()
 	same most out
 }
 
-@test "a full mailbox of dead letters is waited for, with the message in hand, whatever -n and -w say" {
+@test "MBOX_TRIES says of how many tries MBOX_TRY is one; it is empty where their number is not bounded" {
+	export MBOX_TRIES=9
+	msend box hello
+	run -1 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'echo "$MBOX_TRY of $MBOX_TRIES" >got; exit 1'
+	[ "$(<got)" = '1 of 1' ]
+	msend box hello
+	mrecv box -- sh -c 'echo "$MBOX_TRY of <$MBOX_TRIES>" >got'
+	[ "$(<got)" = '1 of <>' ]
+	seq 2 | msend -l box
+	mrecv -b 2 -k 7 -d dead box -- sh -c 'echo "<$MBOX_TRY> of $MBOX_TRIES" >got'
+	[ "$(<got)" = '<> of 7' ]
+}
+
+@test "a full mailbox of dead letters is waited for a second; then the message is put back, and comes again" {
 	mkmbox -c 1 small
 	msend small first
-	for patience in '' -n '-w 0.1'; do
+	msend box second
+	fails 3 mrecv -n -k 1 -d small box -- sh -c 'exit 3'
+	[ "$error" = 'mrecv: small has no room for dead letters: they are put back, and come again' ]
+	[ "$(mrecv -o '%h{try} %p' box)" = '2 second' ]
+	for patience in '' '-w 10'; do
 		msend box second
 		# shellcheck disable=SC2086
-		in_background mrecv $patience -k 1 -d small box -- sh -c 'exit 3'
+		in_background mrecv -f $patience -k 1 -d small box -- sh -c 'exit 3' 2>err
 		until_waiting small
-		run -1 mrecv -n box
+		until_true grep -q '^mrecv: small has no room' err
 		[ "$(mrecv small)" = first ]
+		[ "$(mrecv -o '%p' small)" = second ]
+		kill -TERM "$child"
 		status_of "$child"
-		[ "$status" -eq 3 ]
-		[ "$(mrecv -n small)" = second ]
+		run -1 mrecv -n box
+		[ "$(wc -l <err)" -eq 1 ]
 		msend small first
 	done
+}
+
+@test "two workers whose dead letters go to each other's full mailbox do not wait for each other for ever" {
+	mkmbox -c 1 a
+	mkmbox -c 1 b
+	msend a x
+	msend b y
+	in_background mrecv -f -k 1 -d b a -- false 2>err.a
+	local one=$child
+	in_background mrecv -f -k 1 -d a b -- false 2>err.b
+	until_true grep -q 'b has no room' err.a
+	until_true grep -q 'a has no room' err.b
+	kill -TERM "$one"
+	status_of "$one"
+	# what none of them holds any more another can take, and the rest goes on
+	[ "$(mrecv -w 15 a)" = x ]
+	[ "$(mrecv -w 15 -o '%h{origin} %p' a)" = 'b y' ]
+}
+
+@test "what has expired, and finds no room among the dead letters, holds up nothing behind it" {
+	mkmbox -c 1 small
+	msend small first
+	msend -x 0.001 -l box <<<$'one\ntwo\nthree'
+	msend box last
+	mrecv -f -d small box >out 2>err &
+	children+=($!)
+	until_true grep -q last out
+	[ "$(<err)" = 'mrecv: small has no room for dead letters: they are put back, and come again' ]
+	[ "$(mstat -J box | jq .messages)" = 3 ]
 }
 
 # bats test_tags=no-sanitize,no-valgrind
@@ -111,7 +159,7 @@ teardown()
 	mkmbox -c 1 small
 	msend small first
 	msend box second
-	in_background mrecv -k 1 -d small box -- false
+	in_background mrecv -f -k 1 -d small box -- false
 	until_waiting small
 	kill -KILL "$child"
 	status_of "$child"

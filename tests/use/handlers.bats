@@ -108,6 +108,50 @@ all_there()
 	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = "$((tries + 1)) one" ]
 }
 
+# keep_back BACKOFF -- a message at which a command fails; it is kept back for so long.
+keep_back()
+{
+	msend box one
+	run -3 timeout "$LIMIT" mrecv -B "$1" box -- sh -c 'exit 3'
+	run -1 mrecv -n box
+}
+
+@test "-B keeps a message that failed back for as long as it says, be it more than a minute" {
+	for backoff in 1h 10m:2h 0.001h:1h; do
+		keep_back $backoff
+		[ "$(mrecv -p -i 1 -n box)" = '' ]
+		rmmbox -f box
+		mkmbox box
+	done
+}
+
+@test "a clock that is set back keeps no message back for longer than -B says" {
+	keep_back 1h
+	# an hour later by the clock is what an hour earlier would be by the message
+	perl -e 'open(F, "+<", $ARGV[0]) && seek(F, 4096, 0) && read(F, $due, 8) && seek(F, 4096, 0) or die;
+		print F pack("Q", unpack("Q", $due) + 3600e6)' box/00000000000000000001.idx
+	[ "$(mrecv -n box)" = one ]
+}
+
+@test "-B bounds the back-off from above, and may be 0" {
+	mkmbox dead
+	for backoff in 0 0.001:0.01 0:0.01; do
+		msend box one
+		# twice as long each time, the fortieth would come in some thousand years
+		run -3 timeout "$LIMIT" mrecv -B $backoff -k 1 -d dead box -- sh -c 'exit 3'
+		mrecv -F dead | msend -F box
+		run -124 mrecv -f -w 2 -B $backoff -k 40 -d dead box -- sh -c 'exit 3'
+		[ "$(mrecv -n -o '%h{tries}' dead)" = 40 ]
+	done
+}
+
+@test "-B takes a duration, or two of which the second is no shorter, and a command" {
+	for backoff in x '' : 1: :1 2:1 1:x 1:2:3 -1; do
+		misused mrecv -B "$backoff" box -- true
+	done
+	misused mrecv -B 1 box
+}
+
 # valgrind hides that a command cannot be run
 # bats test_tags=no-valgrind
 @test "a command that is missing is 127, one that can not be run 126; nothing is taken, with -f and -j too" {

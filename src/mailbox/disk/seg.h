@@ -80,7 +80,7 @@ seg_bind(uint32_t frame_sum, uint64_t salt, uint64_t id)
 enum state_status {
 	STATE_READY = 0,
 	STATE_CLAIMED = 1,                      /* owner: the claimer's process number */
-	STATE_RETRY = 2,                      /* failed: ready from its due time on, which is never far ahead */
+	STATE_RETRY = 2,                        /* failed: ready from its due time on.  owner: how long that is kept back */
 	/* 3 is reserved, for a message that waits */
 	STATE_DONE = 4,                         /* gone: received */
 	STATE_DROPPED = 5,                      /* gone: expired, withdrawn, evicted, damaged */

@@ -13,8 +13,6 @@
 #include "mailbox/wait/backlog.h"
 #include "mailbox/wait/wake.h"
 
-#define RETRY_FIRST_US UINT64_C(100000)         /* a message that failed is kept back for 0.1 s x 2^tries */
-
 /* neighbours -- how many of n items, from the first on, stand side by side. */
 static uint32_t
 neighbours(const struct item *items, uint32_t n)
@@ -26,12 +24,12 @@ neighbours(const struct item *items, uint32_t n)
 	return i;
 }
 
-/* set_states -- write the items' states, neighbours in one write.  Returns 0, or -1. */
+/* set_states -- write the items' states, neighbours in one write.  owner: or what stands there.  Returns 0, or -1. */
 static int
-set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries)
+set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries,
+    uint64_t owner)
 {
 	static uint64_t states[SETTLE_MAX];     /* static: each stack page touched costs a one-shot a page fault */
-	uint64_t owner = status == STATE_CLAIMED ? m->number : 0;
 
 	for (uint32_t i = 0, step; i < n; i += step) {
 		step = neighbours(items + i, n - i);
@@ -55,7 +53,7 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 			m->ctl.retrying -= state_status(state) == STATE_RETRY;
 		}
 	m->ctl.claimed += n;
-	return set_states(m, items, n, STATE_CLAIMED, 0) == -1 ? txn_fail(m) : 0;
+	return set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1 ? txn_fail(m) : 0;
 }
 
 long
@@ -79,19 +77,22 @@ settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 int
 settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us)
 {
-	uint64_t due = clock_wall_us() + delay_us;
+	uint64_t due;
 
 	if (n > m->ctl.claimed) {
 		errno = EBADMSG;        /* as in settle_gone */
 		return txn_fail(m);
 	}
+	if (delay_us > MAILBOX_DELAY_MAX_US)
+		delay_us = MAILBOX_DELAY_MAX_US;
+	due = clock_wall_us() + delay_us;
 	for (uint32_t i = 0; i < n; i++) {
 		if (delay_us > 0 && seg_write_one(&m->seg, SEG_DUE, items[i].pos, due) == -1)
 			return txn_fail(m);
 		if (m->ctl.head > items[i].id)
 			m->ctl.head = items[i].id;
 	}
-	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0) == -1)
+	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0, delay_us) == -1)
 		return txn_fail(m);
 	m->ctl.claimed -= n;
 	if (delay_us > 0)
@@ -137,7 +138,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	for (uint32_t i = 0; i < n; i++)
 		if ((items[i].slot.flags & SLOT_SYNC) && wake_end(m, items[i].id, now) == -1)
 			return txn_fail(m);
-	if (set_states(m, items, n, now, 0) == -1)
+	if (set_states(m, items, n, now, 0, 0) == -1)
 		return txn_fail(m);
 	discount(m, items, n);
 	c->live -= n;
@@ -152,14 +153,6 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	if (seg_write_done(&m->seg) == -1 || compact_spent(&m->seg, c, keep) == -1)
 		return txn_fail(m);
 	return wake_room(m);
-}
-
-uint64_t
-mailbox_retry_us(unsigned tries)
-{
-	uint64_t delay = RETRY_FIRST_US << (tries < 10 ? tries : 10);
-
-	return delay < SETTLE_RETRY_MAX_US ? delay : SETTLE_RETRY_MAX_US;
 }
 
 int

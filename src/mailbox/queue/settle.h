@@ -12,8 +12,6 @@
 
 enum { SETTLE_MAX = RUN_MESSAGES };     /* items settled at a time */
 
-#define SETTLE_RETRY_MAX_US UINT64_C(60000000)  /* no message is kept back for longer */
-
 /* A message that is claimed, or looked at. */
 struct item {
 	uint64_t id;
@@ -33,7 +31,7 @@ long settle_ours(const struct mbox *m, struct item *items, uint32_t n);
 
 /*
  * settle_ready -- n items, claimed until now, are ready again, in their places.
- * tried: with a try counted; delay_us: kept back for so long from now (0: ready at once).
+ * tried: with a try counted; delay_us: kept back for so long from now (0: ready at once), MAILBOX_DELAY_MAX_US at most.
  * Wakes no receiver.  Returns 0, or -1.
  */
 int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us);

@@ -107,7 +107,6 @@ claim_settle(struct claim *c, struct place *at, struct item *items, uint32_t *n,
 	if (ours == -1)
 		return -1;
 	*n = (uint32_t)ours;
-	delay_us = delay_us < SETTLE_RETRY_MAX_US ? delay_us : SETTLE_RETRY_MAX_US;
 	if (ours > 0 && change(c, items, *n, end, delay_us, more ? KEEP_STREAM : KEEP_IDLE) == -1)
 		return -1;
 	if (end == RECEIVER_DONE && !more)

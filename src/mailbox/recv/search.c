@@ -73,14 +73,14 @@ slot_has_rank(const struct search *s, const struct slot *slot)
 	    && c->rank[slot->source].source == s->rank.source;
 }
 
-/* falls_due -- whether the delayed message at pos may be given now; else notes when. */
+/* falls_due -- whether the message at pos, which has failed, may be given now; else notes when. */
 static bool
-falls_due(struct claim *c, uint32_t pos)
+falls_due(struct claim *c, uint32_t pos, uint64_t state)
 {
 	uint64_t due, now = clock_wall_us();
 
-	/* a clock that was set back does not keep a message back */
-	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > SETTLE_RETRY_MAX_US)
+	/* a clock that was set back does not keep a message back: not for longer than was said */
+	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > state_owner(state))
 		return true;
 	if (c->due_us == 0 || due < c->due_us)
 		c->due_us = due;
@@ -165,13 +165,15 @@ take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slo
 
 	if (expired == -1)
 		return -1;
-	if (expired || (slot->flags & SLOT_OFFER))
-		return take_alone(s, pos, id, slot, state, expired);
-	if (state_status(state) == STATE_READY || falls_due(s->c, pos))
-		return take(s, pos, id, slot, state);
-	if (s->cursor == 0)
-		s->cursor = id;
-	return 0;
+	/* one that has expired is dropped at once, but there may be no room for it where it is to be kept */
+	if (state_status(state) == STATE_RETRY && (!expired || s->c->receiver->take_expired)
+	    && !falls_due(s->c, pos, state)) {
+		if (s->cursor == 0)
+			s->cursor = id;
+		return 0;
+	}
+	return expired || (slot->flags & SLOT_OFFER) ? take_alone(s, pos, id, slot, state, expired)
+	    : take(s, pos, id, slot, state);
 }
 
 /* slots_from -- how many slots from pos on are in memory. */

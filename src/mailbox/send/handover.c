@@ -65,7 +65,7 @@ ours_again(struct handover *t, int state, struct item *item)
 		return -1;
 	/* a try was counted, and no receiver died: its command has failed, and is not to fail again at once */
 	if (!t->back && state == COMPLETION_BACK && (item->tries > t->tries || item->tries == STATE_TRIES_MAX))
-		t->pause_ns = clock_after(mailbox_retry_us(item->tries) * 1000);
+		t->pause_ns = clock_after(1000 * clock_backoff(MAILBOX_BACKOFF_US, MAILBOX_BACKOFF_MOST_US, item->tries));
 	t->tries = item->tries;
 	t->back = true;
 	return 0;
