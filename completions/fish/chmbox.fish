@@ -5,4 +5,6 @@ complete -c chmbox -s b -l bytes -x -a 'inf 1M 16M 64M 256M 1G' -d 'Let it hold 
 complete -c chmbox -s c -l capacity -x -a 'inf 0 1 10 100 1000' -d 'Let it hold at most this many messages'
 complete -c chmbox -s h -l help -d 'Print the options and exit'
 complete -c chmbox -s o -l overflow -x -a 'block\t"its sender waits" oldest\t"the oldest messages are dropped" latest\t"it replaces the one with its tag"' -d 'Set what happens to a message that finds no room'
+complete -c chmbox -l pause -d 'Let receivers take nothing'
+complete -c chmbox -l resume -d 'Let receivers go on'
 complete -c chmbox -s V -l version -d 'Print the version and exit'

@@ -136,7 +136,8 @@ may_pass(const char *path)
 static int
 make_box(struct replybox *b)
 {
-	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0622, MAILBOX_BLOCK, false };
+	const struct mailbox_settings settings = { .cap_messages = MAILBOX_UNBOUNDED,
+		.cap_bytes = MAILBOX_UNBOUNDED, .mode = 0622 };
 	char name[REPLYBOX_SECRET + 1];
 
 	if (make_secret(name) == -1 || join(b->path, b->dir, name) == -1 || fchmod(b->dir_fd, 0711) == -1)

@@ -45,6 +45,8 @@ merge(const struct mailbox_settings *is, unsigned what, struct mailbox_settings 
 		to->cap_messages = want.cap_messages;
 	if (what & MAILBOX_POLICY)
 		to->policy = want.policy;
+	if (what & MAILBOX_PAUSED)
+		to->paused = want.paused;
 }
 
 /* change -- with the lock held; the caller commits.  Returns 0, or -1. */
@@ -65,7 +67,10 @@ change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 	c->cap_bytes = to->cap_bytes;
 	c->cap_messages = to->cap_messages;
 	c->policy = (uint8_t)to->policy;
-	return txn_begin(m) == -1 ? -1 : wake_room(m);
+	c->paused = to->paused;
+	if (txn_begin(m) == -1 || wake_room(m) == -1)
+		return -1;
+	return is.paused && !to->paused ? wake_resumed(m) : 0;
 }
 
 int

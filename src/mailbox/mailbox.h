@@ -79,7 +79,7 @@ int mailbox_make(const char *path, const struct mailbox_settings *settings);
 int mailbox_sync(const char *path);
 
 /* What is changed of a mailbox, as bits. */
-enum { MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4 };
+enum { MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4, MAILBOX_PAUSED = 8 };
 
 struct mailbox_change {
 	unsigned what;                  /* which settings */
@@ -90,7 +90,7 @@ struct mailbox_change {
 
 /*
  * mailbox_change -- change settings of the mailbox at path, all at one moment, while others use it: those that this
- * gives room are woken, and what waits there stays.  It waits for the lock as long as that takes.
+ * gives room, or messages, are woken, and what waits there stays.  It waits for the lock as long as that takes.
  * Returns 0, or -1 with nothing changed: EINVAL the settings do not go together (mailbox_wrong), EINPROGRESS its
  * capacity becomes 0, or is 0, and something waits there, a message or a process.
  */

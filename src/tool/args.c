@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -23,6 +24,8 @@ help(const struct tool *tool)
 	for (const struct args_option *o = tool->options; o->letter != 0 && status == CLI_OK; o++) {
 		snprintf(names, sizeof names, "  -%c, --%s%s%s", o->letter, o->name, o->value != NULL ? "=" : "",
 		    o->value != NULL ? o->value : "");
+		if (o->letter < ARGS_LETTER)
+			memset(names, ' ', strlen("  -c, "));
 		snprintf(row, sizeof row, "%-*s %s\n", (int)sizeof ARGS_MORE - 2, names, o->help);
 		status = cli_print(rows);
 	}
@@ -49,8 +52,9 @@ args_init(struct args *a, const struct tool *tool, int argc, char **argv)
 	opterr = 0;
 	p = stpcpy(a->letters, "-:");   /* operands in order; ':' rather than '?' for a missing value */
 	for (const struct args_option *o = tool->options; o->letter != 0 && n < ARGS_MAX; o++, n++) {
-		*p++ = o->letter;
-		if (o->value != NULL)
+		if (o->letter >= ARGS_LETTER)
+			*p++ = o->letter;
+		if (o->letter >= ARGS_LETTER && o->value != NULL)
 			*p++ = ':';
 		a->names[n] = (struct option){ o->name, o->value != NULL ? required_argument : no_argument, NULL,
 			(unsigned char)o->letter };

@@ -17,7 +17,7 @@
 #include "tool/cli.h"
 
 struct args_option {
-	char letter;
+	char letter;            /* or a number from ARGS_LONG on: it has only a long one */
 	const char *name;       /* the long one, without its hyphens */
 	const char *value;      /* its value in --help; NULL: it takes none */
 	const char *help;       /* what it does; a second line begins with ARGS_MORE */
@@ -33,6 +33,8 @@ struct args_option {
 
 enum {
 	ARGS_OPERAND = 1,       /* as getopt_long(3) has it */
+	ARGS_LONG = 2,          /* options without a letter are numbered from here on, in an enum of their names, */
+	ARGS_LETTER = ' ',      /* below this */
 	ARGS_MAX = 32,          /* options of a tool */
 };
 
@@ -55,8 +57,8 @@ void args_init(struct args *a, const struct tool *tool, int argc, char **argv);
 
 /*
  * args_next -- read the next word.  -h and -V print and exit.
- * Returns the letter of an option, ARGS_OPERAND, or 0 at the end of the words or at "--" (ended), which is skipped:
- * what follows "--" is in next, unread.
+ * Returns the letter of an option, or the number of one that has none, ARGS_OPERAND, or 0 at the end of the words or at
+ * "--" (ended), which is skipped: what follows "--" is in next, unread.
  */
 int args_next(struct args *a);
 

@@ -8,17 +8,21 @@
 #include "tool/cli.h"
 #include "tool/setting.h"
 
+enum { PAUSE = ARGS_LONG, RESUME };
+
 static const struct args_option table[] = {
 	{ 'b', "bytes", "BYTES", "let it hold at most this many bytes of payload (inf: no bound)" },
 	{ 'c', "capacity", "N", "let it hold at most this many messages (inf: no bound; 0: hand each\n"
 	    ARGS_MORE "over from sender to receiver)" },
 	{ 'o', "overflow", "POLICY", "when full, block the sender or drop the oldest; or latest: a message\n"
 	    ARGS_MORE "replaces the one with its tag" },
+	{ PAUSE, "pause", NULL, "let receivers take nothing, until it is resumed" },
+	{ RESUME, "resume", NULL, "let receivers go on" },
 	ARGS_COMMON
 };
 
 static const struct tool tool = { "chmbox",
-    "chmbox [-b bytes] [-c messages] [-o policy] name...",
+    "chmbox [-b bytes] [-c messages] [-o policy] [--pause | --resume] name...",
     table };
 
 static int
@@ -65,6 +69,13 @@ main(int argc, char **argv)
 		case 'o':
 			change.what |= MAILBOX_POLICY;
 			change.to.policy = setting_policy(&args);
+			break;
+		case PAUSE:
+		case RESUME:
+			if ((change.what & MAILBOX_PAUSED) && change.to.paused != (opt == PAUSE))
+				cli_usage("--pause and --resume exclude each other");
+			change.what |= MAILBOX_PAUSED;
+			change.to.paused = opt == PAUSE;
 			break;
 		}
 	}

@@ -80,7 +80,7 @@ make(const char *name, const struct mailbox_settings *settings, bool present)
 int
 main(int argc, char **argv)
 {
-	struct mailbox_settings settings = { MAILBOX_UNBOUNDED, BYTES_DEFAULT, 0600, MAILBOX_BLOCK, false };
+	struct mailbox_settings settings = { .cap_messages = MAILBOX_UNBOUNDED, .cap_bytes = BYTES_DEFAULT, .mode = 0600 };
 	bool present = false;
 	struct args args;
 	int opt, status = CLI_OK, one;

@@ -20,7 +20,7 @@
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
 enum column {
-	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED, DEAD, DAMAGED,
+	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED, DEAD, DAMAGED,
 	OUTSIDE, REFUSED, RATE_IN, RATE_OUT, WANTS, COLUMNS,
 };
 
@@ -37,6 +37,7 @@ static const struct {
 	[CAPACITY] = { "CAPACITY", "capacity_messages", false, false },
 	[OVERFLOW] = { NULL, "overflow", false, false },
 	[DURABLE] = { "DURABLE", "durable", false, true },
+	[STATE] = { "STATE", "paused", false, true },
 	[OLDEST] = { "OLDEST", "oldest", false, false },
 	[WAITING] = { "WAITING", "receivers_waiting", false, false },
 	[CLAIMED] = { "CLAIMED", "claimed", true, false },
@@ -207,6 +208,9 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 	case DURABLE:
 		outbuf_text(b, no_yes[2 * json + is->durable]);
 		break;
+	case STATE:
+		outbuf_text(b, json ? no_yes[2 + is->paused] : is->paused ? "paused" : "-");
+		break;
 	case OLDEST:
 		put_age(b, s->now_us, row->n[c], json);
 		break;
@@ -358,7 +362,7 @@ void
 show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
 	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
-	    [DURABLE] = s->settings.durable, [CLAIMED] = s->claimed, [SENT] = s->sent, [RECEIVED] = s->received,
+	    [DURABLE] = s->settings.durable, [STATE] = s->settings.paused, [CLAIMED] = s->claimed, [SENT] = s->sent, [RECEIVED] = s->received,
 	    [DROPPED] = s->dropped, [DEAD] = s->buried, [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
 	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
 

@@ -32,8 +32,8 @@ letters()
 @test "each tool does something for each option of its table" {
 	compare()
 	{
-		same "the cases of src/tool/$1.c" "$(handled_letters "$1")" \
-		    'its table' "$(source_options "$1" | grep -v '^[hV] ' | cut -d' ' -f1)"
+		same "the cases of src/tool/$1.c" "$(handled "$1")" \
+		    'its table' "$(source_options "$1" | grep -v '^[hV] ' | sed -e 's/^- //' -e 's/ .*//' | LC_ALL=C sort)"
 	}
 	each compare
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 # What docs.bats takes out of the documents, to compare it with each other.  Sourced by bash.
 #
-# Options are compared as lines "LETTER LONG VALUE", VALUE being 1 where the option takes one, else 0; sorted.
+# Options are compared as lines "LETTER LONG VALUE", LETTER being - where the option has none, VALUE 1 where it takes one,
+# else 0; sorted.
 
 # shellcheck disable=SC2034 # used by docs.bats
 TOOLS=(mkmbox chmbox rmmbox msend mrecv mcall mtee mstat)
@@ -22,16 +23,20 @@ same()
 	diff -u --label "$1" --label "$3" <(printf '%s\n' "$2") <(printf '%s\n' "$4")
 }
 
-# handled_letters TOOL -- the letters that the source has a case for.
-handled_letters()
+# handled TOOL -- the letters that the source has a case for, and the names of options without one.
+handled()
 {
-	grep -oE "\<case '.'" "$ROOT/src/tool/$1.c" | grep -oE "'.'" | tr -d "'" | LC_ALL=C sort -u
+	{
+		grep -oE "\<case '.'" "$ROOT/src/tool/$1.c" | grep -oE "'.'" | tr -d "'"
+		grep -oE '\<case [A-Z]+:' "$ROOT/src/tool/$1.c" | sed -e 's/case //' -e 's/://' | tr A-Z a-z
+	} | LC_ALL=C sort -u
 }
 
 # source_options TOOL -- the table of options in the source, with those that all tools have.
 source_options()
 {
-	sed -nE "s/.*\{ '(.)', \"([a-z-]+)\", (NULL|\"[A-Z=]+\"), .*/\1 \2 \3/p" "$ROOT/src/tool/$1.c" "$ROOT/src/tool/args.h" |
+	sed -nE -e "s/.*\{ '(.)', \"([a-z-]+)\", (NULL|\"[A-Z=]+\"), .*/\1 \2 \3/p" \
+	    -e 's/.*\{ [A-Z]+, "([a-z-]+)", (NULL|"[A-Z=]+"), .*/- \1 \2/p' "$ROOT/src/tool/$1.c" "$ROOT/src/tool/args.h" |
 	    sed -e 's/ NULL$/ 0/' -e 's/ "[A-Z=]*"$/ 1/' | LC_ALL=C sort
 }
 
@@ -40,7 +45,9 @@ help_options()
 {
 	"$1" --help | sed -nE \
 	    -e 's/^ +-(.), --([a-z-]+)[ =][^ ]+( .*)?$/\1 \2 1/p' -e t \
-	    -e 's/^ +-(.), --([a-z-]+)(  .*)?$/\1 \2 0/p' | LC_ALL=C sort
+	    -e 's/^ +-(.), --([a-z-]+)(  .*)?$/\1 \2 0/p' -e t \
+	    -e 's/^ +--([a-z-]+)[ =][^ ]+( .*)?$/- \1 1/p' -e t \
+	    -e 's/^ +--([a-z-]+)(  .*)?$/- \1 0/p' | LC_ALL=C sort
 }
 
 # help_synopsis TOOL -- the synopsis that TOOL -h prints, on one line.
@@ -59,8 +66,12 @@ page_synopsis()
 # synopsis_letters -- "LETTER VALUE" of the synopsis on standard input.
 synopsis_letters()
 {
-	grep -oE '\[-[^][]+\]' | tr -d '[]' | while read -r letters value; do
+	grep -oE '\[-[^][]+\]' | tr -d '[]' | sed 's/ | -/\n-/g' | while read -r letters value; do
 		[ "$letters" = -- ] && continue
+		if [[ $letters = --* ]]; then
+			echo "- ${value:+1}" | sed 's/ $/ 0/'
+			continue
+		fi
 		printf '%s\n' "${letters#-}" | grep -o . | sed "s/\$/ ${value:+1}/; s/ \$/ 0/"
 	done | LC_ALL=C sort
 }
@@ -70,7 +81,9 @@ page_options()
 {
 	sed -nE \
 	    -e 's/^\.It Fl (.) Ar .*, Fl \\-([a-z-]+) Ar .*/\1 \2 1/p' -e t \
-	    -e 's/^\.It Fl (.) , Fl \\-([a-z-]+)$/\1 \2 0/p' "$ROOT/man/$1.1" | LC_ALL=C sort
+	    -e 's/^\.It Fl (.) , Fl \\-([a-z-]+)$/\1 \2 0/p' -e t \
+	    -e 's/^\.It Fl \\-([a-z-]+) Ar .*/- \1 1/p' -e t \
+	    -e 's/^\.It Fl \\-([a-z-]+)$/- \1 0/p' "$ROOT/man/$1.1" | LC_ALL=C sort
 }
 
 # bash_options TOOL -- what the bash completion offers after a hyphen, and whether it then completes a value.
@@ -81,10 +94,13 @@ bash_options()
 		COMP_WORDS=("$1" -) COMP_CWORD=1
 		_letterbox
 		set -- "$1" "${COMPREPLY[@]}"
-		while [ $# -ge 3 ]; do
+		while [ $# -ge 2 ]; do
+			# one without a letter
+			[[ $2 != --* ]] || set -- "$1" - "${@:2}"
 			kind=$(_letterbox_kind "$1" "$2")
+			[ "$2" != - ] || kind=$(_letterbox_kind "$1" "$3")
 			[ "$kind" = "$(_letterbox_kind "$1" "$3")" ] || echo "$2 and $3 differ"
-			echo "${2#-} ${3#--} $((${#kind} > 0))"
+			[ "$2" = - ] && echo "- ${3#--} $((${#kind} > 0))" || echo "${2#-} ${3#--} $((${#kind} > 0))"
 			set -- "$1" "${@:4}"
 		done' "$ROOT/completions/bash/$1" "$1" | LC_ALL=C sort
 }
@@ -117,8 +133,12 @@ zsh_options()
 	    awk '{
 		# the short and the long form follow each other, with one description
 		name = $1; value = sub(/[+=]$/, "", name); sub(/^[^ ]* /, "")
-		if (name ~ /^--/) print short, substr(name, 3), value
-		else short = substr(name, 2)
+		if (name ~ /^--/) {
+			print short == "" ? "-" : short, substr(name, 3), value
+			short = ""
+		} else {
+			short = substr(name, 2)
+		}
 	    }' | LC_ALL=C sort
 }
 
@@ -128,8 +148,9 @@ fish_options()
 	fish --no-config -c '
 		function complete
 			argparse -i "s=" "l=" x "d=" -- $argv
-			set -q _flag_s; or return 0
-			test -n "$_flag_d"; or echo "-$_flag_s has no description"
+			set -q _flag_l; or return 0
+			set -q _flag_s; or set _flag_s -
+			test -n "$_flag_d"; or echo "--$_flag_l has no description"
 			echo $_flag_s $_flag_l (set -q _flag_x; and echo 1; or echo 0)
 		end
 		source $argv[1]' "$ROOT/completions/fish/$1.fish" | LC_ALL=C sort

@@ -210,3 +210,147 @@ received()
 	strace -qq -y -o calls -e trace=fsync,fdatasync,pwrite64 chmbox -c 9 box
 	[[ $(tail -n 1 calls) == f*sync*/ctl* ]] || { cat calls; false; }
 }
+
+@test "in a paused mailbox receivers find nothing, senders go on, and what waits can be seen" {
+	mkmbox -c 3 box other
+	msend box one
+	chmbox --pause box
+	set_to box paused true
+	[[ $(mstat box other) == *STATE*paused* ]]
+	msend box two
+	run -1 mrecv -n box
+	run -1 mrecv -a box
+	run -124 mrecv -w 0.05 box
+	run -1 mrecv -n box -- true
+	[ "$(mrecv -p -a box | xargs)" = "one two" ]
+	[ "$(mrecv -p -n box)" = one ]
+	run -124 msend -S -w 0.05 box three
+	msend box three
+	run -1 msend -n box four
+	chmbox --resume box
+	set_to box paused false
+	[[ $(mstat box other) != *STATE* ]]
+	[ "$(mrecv -a box | xargs)" = "one two three" ]
+}
+
+@test "mrecv -i takes a message from a paused mailbox, and one that failed and is kept back" {
+	mkmbox box
+	seq 3 | msend -l box
+	run -1 mrecv -i 2 box -- false
+	chmbox --pause box
+	[ "$(mrecv -n -i 2 box)" = 2 ]
+	[ "$(mrecv -i 3 -p box)" = 3 ]
+	run -1 mrecv -i 2 box
+	chmbox --resume box
+	[ "$(mrecv -a box | xargs)" = "1 3" ]
+}
+
+@test "resuming wakes those that sleep, one with each filter, who wake the others" {
+	mkmbox box
+	chmbox --pause box
+	for i in 1 2 3; do
+		in_background mrecv -t - box >"any$i"
+		until_waiting box $((2 * i - 1))
+		in_background mrecv -t "t$i" box >"only$i"
+		until_waiting box $((2 * i))
+	done
+	for i in 1 2 3; do
+		msend -t "t$i" box "tag $i"
+		msend box "no tag"
+	done
+	[ "$(cat any* only* | wc -c)" -eq 0 ]
+	chmbox --resume box
+	for pid in "${children[@]}"; do ended_with 0 "$pid"; done
+	[ "$(cat any1 any2 any3 | sort | uniq -c | xargs)" = "3 no tag" ]
+	[ "$(cat only1 only2 only3 | xargs)" = "tag 1 tag 2 tag 3" ]
+}
+
+@test "a worker finishes what it has in hand, and takes no more until it is resumed" {
+	mkmbox box
+	seq 2 | msend -l box
+	in_background mrecv -f box -- sh -c 'cat >>got; echo >>got; echo >started; until [ -e go ]; do sleep 0.01; done'
+	until_true exists started
+	chmbox --pause box
+	[[ $(mstat -J box) == *'"claimed":1,'* ]]
+	touch go
+	until_true received box 1
+	until_waiting box
+	[ "$(cat got)" = 1 ]
+	chmbox --resume box
+	until_true received box 2
+	[ "$(xargs <got)" = "1 2" ]
+}
+
+@test "what a worker that was killed had is put back while it is paused, and delivered after" {
+	mkmbox box
+	msend box one
+	in_background mrecv box -- sh -c 'echo >started; exec sleep 60'
+	until_true exists started
+	chmbox --pause box
+	kill -KILL "$child"
+	until_true ended "$child"
+	run -1 mrecv -n box
+	[[ $(mstat -J box) == *'"claimed":0,'* ]]
+	chmbox --resume box
+	[ "$(mrecv -n box)" = one ]
+}
+
+@test "at capacity 0 no offer is taken while it is paused: -n is 1, -w 124, and resuming lets both go on" {
+	mkmbox -c 0 box
+	in_background mrecv box >got
+	until_waiting box
+	chmbox --pause box
+	run -1 msend -n box one
+	run -124 msend -w 0.05 box one
+	in_background msend box two
+	until_waiting box 2
+	chmbox --resume box
+	for pid in "${children[@]}"; do ended_with 0 "$pid"; done
+	[ "$(cat got)" = two ]
+}
+
+@test "a drop stays outside while it is paused, and comes in with its resumption" {
+	mkmbox -m 0622 box
+	chmod 755 .
+	in_background mrecv box >got
+	until_waiting box
+	chmbox --pause box
+	as_nobody msend box hello
+	until_true eval '[ "$(mstat -J box | grep -o "\"outside\":1,")" ]'
+	run -1 mrecv -n box
+	[[ $(mstat -J box) == *'"outside":1,'* ]]
+	chmbox --resume box
+	ended_with 0 "$child"
+	[ "$(cat got)" = hello ]
+}
+
+@test "an expired message stays while it is paused" {
+	mkmbox box
+	msend -x 1ms box old
+	run -124 mrecv -w 0.05 -p box
+	chmbox --pause box
+	run -1 mrecv -n box
+	[[ $(mstat -J box) == *'"dropped":0,'* ]]
+	chmbox --resume box
+	run -1 mrecv -n box
+	[[ $(mstat -J box) == *'"dropped":1,'* ]]
+}
+
+@test "a call to a paused mailbox waits for its resumption" {
+	mkmbox box
+	in_background mrecv -f -r box -- tr a-z A-Z
+	until_waiting box
+	chmbox --pause box
+	run -124 timeout "$LIMIT" mcall -w 0.05 box hello
+	in_background mcall box hello >got
+	until_true eval '[[ $(mstat -J box) == *"\"messages\":1,"* ]]'
+	chmbox --resume box
+	ended_with 0 "$child"
+	[ "$(cat got)" = HELLO ]
+}
+
+@test "--pause and --resume exclude each other: 64" {
+	mkmbox box
+	misused chmbox --pause --resume box
+	misused chmbox --pau=1 box
+}

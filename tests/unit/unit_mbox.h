@@ -285,7 +285,8 @@ fill_disk(struct mbox *m)
 static bool
 no_spool_without_a_want(void)
 {
-	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
+	const struct mailbox_settings settings = { .cap_messages = MAILBOX_UNBOUNDED,
+		.cap_bytes = MAILBOX_UNBOUNDED, .mode = 0600 };
 	char path[] = "unit.XXXXXX", name[WAKEFIFO_NAME_MAX];
 	struct mbox m;
 	int fd;
@@ -336,7 +337,8 @@ stands(struct mbox *m, uint64_t mark)
 static bool
 dropped_is_what_is_gone(void)
 {
-	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
+	const struct mailbox_settings settings = { .cap_messages = MAILBOX_UNBOUNDED,
+		.cap_bytes = MAILBOX_UNBOUNDED, .mode = 0600 };
 	char path[] = "unit.XXXXXX";
 	struct mbox m;
 
@@ -385,7 +387,8 @@ send_three(struct receiver *r, struct run *run, const char *path)
 static bool
 what_could_not_be_settled_twice_is_settled_once(void)
 {
-	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, 0600, MAILBOX_BLOCK, false };
+	const struct mailbox_settings settings = { .cap_messages = MAILBOX_UNBOUNDED,
+		.cap_bytes = MAILBOX_UNBOUNDED, .mode = 0600 };
 	const struct filter all = { .len = 0 };
 	const uint64_t done = state_make(STATE_DONE, 0, 0);
 	char path[] = "unit.XXXXXX";

@@ -38,7 +38,7 @@ sound(const struct ctl *c)
 static bool
 is_newer(const struct ctl *c)
 {
-	uint64_t set = 0;
+	unsigned set = 0;
 
 	for (size_t i = 0; i < sizeof c->reserved / sizeof c->reserved[0]; i++)
 		set |= c->reserved[i];

@@ -393,10 +393,14 @@ take_turn(struct take *in, struct claim *c, struct run *run, const struct receiv
 	struct receiver_ask now = *ask;
 	bool vain = listen_heard(in->m);
 	int taken, r, err;
+	bool paused;
 
 	in->deadline_ns = ask->deadline_ns;
 	for (;;) {
-		taken = open_drop(in) == -1 ? -1 : all ? take_all(in) : take_some(in);
+		taken = open_drop(in);
+		paused = taken == 0 && in->m->ctl.paused;
+		if (taken == 0 && !paused)
+			taken = all ? take_all(in) : take_some(in);
 		err = errno;
 		/* what is in hand is done, whatever became of the drops */
 		now.wait = ask->wait && taken != -1;
@@ -407,6 +411,9 @@ take_turn(struct take *in, struct claim *c, struct run *run, const struct receiv
 			errno = err;
 			return -1;
 		}
+		/* resumed since the section before */
+		if (paused && !in->m->ctl.paused)
+			continue;
 		vain = vain && taken == 0;
 		/* a receiver that begins to listen looks again, now that drop/bell is open */
 		if (taken == 0 && !all && !(ask->wait && listen_keep(in->m) == 1))

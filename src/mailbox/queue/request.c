@@ -130,7 +130,8 @@ static int
 make_ours(const struct mbox *m, int dir_fd)
 {
 	const unsigned mode = mode_members(m->ctl.mode);
-	const struct mailbox_settings settings = { MAILBOX_UNBOUNDED, MAILBOX_UNBOUNDED, mode, MAILBOX_BLOCK, false };
+	const struct mailbox_settings settings = { .cap_messages = MAILBOX_UNBOUNDED,
+		.cap_bytes = MAILBOX_UNBOUNDED, .mode = mode };
 	const bool give = geteuid() == 0 && m->uid != 0 && m->uid != users_unknown();
 
 	if (give && fchown(dir_fd, m->uid, (gid_t)-1) == -1)

@@ -79,6 +79,9 @@ falls_due(struct claim *c, uint32_t pos, uint64_t state)
 {
 	uint64_t due, now = clock_wall_us();
 
+	/* what is asked for by its number is not kept back */
+	if (c->receiver->id != 0)
+		return true;
 	/* a clock that was set back does not keep a message back: not for longer than was said */
 	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > state_owner(state))
 		return true;
@@ -325,6 +328,8 @@ search_backlog(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	run->expired = run->in->at.sure = false;
 	run->in->offer_fd = run->in->kept_fd = -1;
 	c->due_us = 0;
+	if (c->m.ctl.paused && !c->receiver->peek && c->receiver->id == 0)
+		return 0;
 	/* a receiver that takes nothing need not see again what was put back */
 	if (c->requeues != c->m.ctl.requeues && !c->receiver->peek) {
 		memset(c->cursor, 0, c->ranks * sizeof *c->cursor);

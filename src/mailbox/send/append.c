@@ -470,8 +470,11 @@ int
 append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool big, struct expiring *e)
 {
 	struct mbox *m = p->m;
-	int ahead = wake_ahead(m), r;
+	int ahead, r;
 
+	if (m->ctl.paused)
+		return 0;
+	ahead = wake_ahead(m);
 	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
 		return ahead == -1 ? -1 : 0;
 	r = make_room(m, b, e);

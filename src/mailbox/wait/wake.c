@@ -11,6 +11,8 @@
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/wait/backlog.h"
 
+enum { SUMS = 64 };                     /* filters that wake_each tells apart */
+
 /* The wants of one kind, in the order of their tickets, some at a time, and the one at hand. */
 struct queue {
 	struct want_place place[WANT_PLACES];
@@ -174,9 +176,38 @@ wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct slot 
 {
 	if (m->ctl.wants == 0)
 		return 0;
-	if (wake_kind(m, WANT_RECEIVE, first_id, n, slots, names) == -1)
+	if (!m->ctl.paused && wake_kind(m, WANT_RECEIVE, first_id, n, slots, names) == -1)
 		return -1;
 	return wake_kind(m, WANT_PEEK, first_id, n, slots, names);
+}
+
+/* wake_each -- wake the first that sleeps of one kind with each filter.  Returns 0, or -1. */
+static int
+wake_each(struct mbox *m, enum want_kind kind, uint64_t mark)
+{
+	struct queue *q = queue_begin(m, kind, true);
+	uint32_t sums[SUMS], n = 0, i;
+	int r;
+
+	while ((r = queue_next(m, q)) == 1) {
+		for (i = 0; i < n && sums[i] != q->w.filter_sum; i++)
+			;
+		if (i < n)
+			continue;
+		r = ring(m, q, mark);
+		if (r == -1)
+			break;
+		if (r == 1 && n < SUMS)
+			sums[n++] = q->w.filter_sum;
+	}
+	return r == -1 ? -1 : 0;
+}
+
+int
+wake_resumed(struct mbox *m)
+{
+	/* one that only looks may be who listens for drops */
+	return wake_each(m, WANT_RECEIVE, m->ctl.head) == -1 ? -1 : wake_each(m, WANT_PEEK, m->ctl.head);
 }
 
 int
@@ -186,6 +217,8 @@ wake_wanted(struct mbox *m, struct slice tag, struct slice source)
 	struct filter f;
 	int r;
 
+	if (m->ctl.paused)
+		return 0;
 	while ((r = queue_next(m, q)) == 1) {
 		f = want_filter(&q->w);
 		if (filter_match(&f, tag, source) && mbox_lives(m, q->w.owner))

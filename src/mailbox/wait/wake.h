@@ -15,6 +15,7 @@
  *   - A want whose owner's patterns have no place in the table matches more than its owner wants.  An owner that was
  *     woken for a message, has looked, and leaves it, wakes the next behind it in the queue whose want matches, and
  *     whose owner's patterns are not its own.  So the message goes down the queue once.
+ *   - Where receivers are paused none is woken; who resumes them wakes one with each filter.
  *   - A want is asleep only while its owner sleeps.
  *   - A waiter that listens for drops (listen.h) and wakes, or was woken to listen and does not, wakes the next that
  *     sleeps to do it.
@@ -52,8 +53,14 @@ int wake_next(struct mbox *m, uint64_t mark);
 int wake_decline(struct mbox *m, uint64_t mark);
 
 /*
+ * wake_resumed -- receivers may take again: of those that sleep, wake the first with each filter, which wakes the next.
+ * Returns 0, or -1.
+ */
+int wake_resumed(struct mbox *m);
+
+/*
  * wake_wanted -- whether a living receiver sleeps that wants, or by a wide want may want, a message with this tag and
- * source.
+ * source; none does where receivers are paused.
  * Returns 1 or 0, or -1.
  */
 int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
