@@ -16,6 +16,7 @@
 #   displaces   a further send may drop what is there
 #   hands_over  the mailbox that has capacity 0
 #   outrun      the status with which it ends too where others come before it while it is stopped
+#   alone       nobody sends there while the tool is stopped
 #   judge       a function that says what is `bad`.  It finds killed, acked and status; ../out and ../err; and the names
 #               of what was left in each mailbox in ../left.BOX
 
@@ -440,6 +441,7 @@ use_mrecv_timeout() {
 	mkmbox box
 	cmd=(mrecv -w 0.05 box)
 	normally=124
+	alone=1
 	: >../had
 	: >../due
 	judge=judge_receive
@@ -594,11 +596,22 @@ use_mrecv_command_heir() {
 
 # ---- capacity 0
 
+# meets PID INPUT COMMAND... -- the other side of a rendezvous: it gives up in vain, but comes again while the tool lives;
+# its status goes to $met_status.
+meets() {
+	local tool=$1 input=$2
+	shift 2
+	while :; do
+		timeout -s KILL "$LIMIT" "$@" <"$input" >../met 2>../met.err
+		met_status=$?
+		[ "$met_status" -eq 124 ] && [ "$killed" -eq 0 ] && kill -0 "$tool" 2>/dev/null || break
+	done
+	[ "$met_status" -ne 137 ] || bad "the other side did not end"
+}
+
 # somebody_receives, somebody_sends -- the other side of a rendezvous; it may be left alone.
 somebody_receives() {
-	timeout -s KILL "$LIMIT" mrecv -w "$patience" box >../met 2>../met.err
-	met_status=$?
-	[ "$met_status" -ne 137 ] || bad "the receiver did not end"
+	meets "$1" /dev/null mrecv -w "$patience" box
 }
 
 judge_meet_send() {
@@ -626,12 +639,10 @@ use_meet_send_big() {
 
 somebody_sends() {
 	if [ "$it" = big1 ]; then
-		timeout -s KILL "$LIMIT" msend -w "$patience" box <big 2>../met.err
+		meets "$1" big msend -w "$patience" box
 	else
-		timeout -s KILL "$LIMIT" msend -w "$patience" box b1. 2>../met.err
+		meets "$1" /dev/null msend -w "$patience" box b1.
 	fi
-	met_status=$?
-	[ "$met_status" -ne 137 ] || bad "the sender did not end"
 }
 
 judge_meet_receive() {
