@@ -63,9 +63,9 @@ outside()
 }
 
 @test "one sender's messages come in the order in which they were left" {
-	seq 2000 | as other msend -l own/box
+	seq 800 | as other msend -l own/box
 	as owner mrecv -a own/box >got
-	seq 2000 | same - got
+	seq 800 | same - got
 	# of one process after another, too
 	as other sh -c 'for i in $(seq 50); do msend own/box "$i" || exit; done'
 	as owner mrecv -a own/box >got
@@ -100,7 +100,7 @@ outside()
 
 @test "who leaves many does not keep those waiting who leave few" {
 	as owner mkmbox -c 4 -m 0622 own/small
-	seq 3000 | as other msend -l -t many own/small
+	seq 500 | as other msend -l -t many own/small
 	as third msend -t few own/small here I am
 	as owner mrecv -c 20 -o '%t\n' own/small | grep -q few
 	# nor those who may write to the mailbox itself
