@@ -29,14 +29,14 @@ stream = fifo mend open reader sight splice_fan splice_in splice_out transmit wr
 mailbox/disk = batch ctl damage dropdir extent.h replydir seg wakefifo want
 mailbox/box = audit callers compact create fscheck mbox piece recover txn
 mailbox/wait = backlog listen wait wake
-mailbox/queue = evict offer request settle snapshot.c
+mailbox/queue = evict listing offer request settle snapshot.c
 mailbox/send = append completion groupsync handover newest spool
 mailbox/recv = claim inflight.c redeliver search verify
 mailbox/drop = address put queue take
-mailbox = change.c mailbox.h mode.h receiver.c sender.c settings.h
+mailbox = change.c look.h mailbox.h mode.h receiver.c sender.c settings.h
 channel = fan inlet input select serve sink
 deliver = command deliver feed job jobs output render reply replybox
-tool = args cli header rates receive setting show
+tool = args cli header list rates receive setting show
 
 MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))
 

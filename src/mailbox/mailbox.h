@@ -37,6 +37,7 @@
 
 #include "frame/filter.h"
 #include "frame/message.h"
+#include "mailbox/look.h"
 #include "mailbox/mode.h"
 #include "mailbox/settings.h"
 
@@ -423,32 +424,8 @@ int request_withdraw(struct sender *s);
 
 /* ---- look ---- */
 
-#define SNAPSHOT_UNKNOWN UINT64_MAX
-#define SNAPSHOT_EMPTY UINT64_MAX       /* oldest_us where there is no message */
-
-/* What a process waits for. */
-enum snapshot_wait {
-	SNAPSHOT_MESSAGE,               /* a message that the filter matches, */
-	SNAPSHOT_PEEK,                  /* and will not take it */
-	SNAPSHOT_ROOM,                  /* room for a message of so many bytes (object) */
-	SNAPSHOT_END,                   /* the end of the message with this number (object) */
-};
-
-struct snapshot_waiter {
-	enum snapshot_wait what;
-	uint64_t object;
-	bool wide;                      /* it has more patterns than the table has place for: those left out are not here */
-	struct filter filter;
-};
-
-/* The messages of one tag. */
-struct snapshot_tag {
-	char *tag;
-	uint64_t messages, bytes;
-	uint64_t oldest_us;             /* when the oldest was sent */
-};
-
 struct snapshot {
+	const struct snapshot_list *list;       /* the caller's: give each message too; NULL: none */
 	struct mailbox_settings settings;
 	struct damage damage;           /* found by this look */
 	uint64_t identity;              /* which mailbox this is */
@@ -470,7 +447,8 @@ struct snapshot {
  * snapshot_look -- see what is in the mailbox at path and what waits there, all at one moment under the lock.
  * A user who may only look takes no lock: all of it is of one moment too, unless something changes all the time; then
  * the counts are of one, and the oldest message and the tags may be of another.
- * s: zeros, or as of the last look, whose tags and waiters are forgotten.  tags: count by tag too.
+ * s: zeros but for `list', or as of the last look, whose tags and waiters are forgotten.  tags: count by tag too.
+ * What is on the list was sent before the look; each message was so at a moment of its own.  Few are locked at a time.
  * Returns 0, or -1: EBUSY where another process kept the mailbox locked for a second.
  */
 int snapshot_look(struct snapshot *s, const char *path, bool tags);

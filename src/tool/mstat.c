@@ -15,25 +15,29 @@
 #include "mailbox/mailbox.h"
 #include "tool/args.h"
 #include "tool/cli.h"
+#include "tool/list.h"
 #include "tool/rates.h"
 #include "tool/show.h"
 
 static const struct args_option table[] = {
 	{ 'f', "follow", NULL, "show the table again every second, with rates" },
 	{ 'J', "json", NULL, "print a line of JSON for each row" },
+	{ 'm', "messages", NULL, "print a row for each message: its state, and who holds it" },
 	{ 't', "tags", NULL, "print a row for each tag in each mailbox" },
 	ARGS_COMMON
 };
 
 static const struct tool tool = { "mstat",
-    "mstat [-fJt] [mailbox...]",
+    "mstat [-fJmt] [mailbox...]",
     table };
 
 #define TICK_NS UINT64_C(1000000000)
 
 struct stats {
 	bool follow;
+	bool messages;                  /* -m */
 	struct show show;
+	struct list list;
 	struct snapshot snapshot;
 	struct rates pace;
 	bool broken;                    /* standard output failed */
@@ -52,8 +56,11 @@ look_at(struct stats *t, char *name, bool listed)
 	char path[PATH_MAX];
 	bool gone;
 
+	t->list.name = name;
 	if (cli_path(path, name) == -1 || snapshot_look(s, path, t->show.tags) == -1) {
 		now.error = errno;
+		if (t->messages && outbuf_result(&t->list.out) == -1)
+			return CLI_OK;          /* list_end fails */
 		gone = now.error == ENOENT || now.error == EIDRM;
 		if ((gone && (listed || t->show.blocks > 0)) || (now.error == EINTR && io_stop))
 			return CLI_OK;
@@ -63,6 +70,8 @@ look_at(struct stats *t, char *name, bool listed)
 		return last != NULL && last->error == now.error ? cli_status(now.error) : cli_fail("look into", name);
 	}
 	cli_damage(name, &s->damage);
+	if (t->messages)
+		return CLI_OK;
 	now.identity = s->identity;
 	now.sent = s->sent;
 	now.received = s->received;
@@ -105,19 +114,46 @@ look_around(struct stats *t)
 	return status;
 }
 
-/* look_once -- show the named mailboxes, or all.  Returns the exit status. */
+/* look_all -- show the named mailboxes, or all in the directory.  Returns the exit status. */
 static int
-look_once(struct stats *t, char **names)
+look_all(struct stats *t, char **names)
 {
 	int status = CLI_OK, one;
 
-	show_begin(&t->show);
 	if (*names == NULL)
-		status = look_around(t);
+		return look_around(t);
 	for (; *names != NULL; names++) {
 		one = look_at(t, *names, false);
 		status = status == CLI_OK ? one : status;
 	}
+	return status;
+}
+
+/* list_all -- list the messages of the named mailboxes, or of all.  Returns the exit status. */
+static int
+list_all(struct stats *t, char **names)
+{
+	int status, one;
+
+	t->list.json = t->show.json;
+	t->list.named = names[0] == NULL || names[1] != NULL;
+	t->snapshot.list = &t->list.to;
+	list_begin(&t->list);
+	status = look_all(t, names);
+	if (list_end(&t->list) == 0)
+		return status;
+	one = cli_fail("write to", "standard output");
+	return status == CLI_OK ? one : status;
+}
+
+/* look_once -- show the named mailboxes, or all, as a block.  Returns the exit status. */
+static int
+look_once(struct stats *t, char **names)
+{
+	int status, one;
+
+	show_begin(&t->show);
+	status = look_all(t, names);
 	rates_turn(&t->pace);
 	if (show_end(&t->show, status == CLI_OK || t->show.blocks > 0) == 0 || io_stop)
 		return status;
@@ -168,10 +204,17 @@ main(int argc, char **argv)
 		case 'J':
 			t.show.json = true;
 			break;
+		case 'm':
+			t.messages = true;
+			break;
 		case 't':
 			t.show.tags = true;
 			break;
 		}
 	}
+	if (t.messages && (t.follow || t.show.tags))
+		cli_usage("-m and -%c exclude each other", t.follow ? 'f' : 't');
+	if (t.messages)
+		return list_all(&t, args.operands);
 	return t.follow ? follow(&t, args.operands) : look_once(&t, args.operands);
 }

@@ -108,15 +108,14 @@ json_want(struct outbuf *b, const struct snapshot_waiter *w)
 	}
 }
 
-/* put_name -- a name from a user, in the table: bytes of no printable character are \xHH. */
-static void
-put_name(struct outbuf *b, const char *text)
+void
+show_name(struct outbuf *b, struct slice text)
 {
 	size_t len;
 
-	for (const char *p = text, *end = p + strlen(p); p < end; p += len > 0 ? len : 1) {
+	for (const char *p = text.p, *end = p + text.len; p < end; p += len > 0 ? len : 1) {
 		len = json_plain(p, (size_t)(end - p));
-		if (len > 0)
+		if (len > 0 && *p != ' ')
 			outbuf_bytes(b, p, len);
 		else
 			outbuf_printf(b, "\\x%02x", (unsigned char)*p);
@@ -139,9 +138,8 @@ put_bound(struct outbuf *b, uint64_t n, bool json, bool units)
 	outbuf_printf(b, "%llu%s", (number)n, unit[i]);
 }
 
-/* put_age -- the time since a message was sent; in the table, in the largest unit of which it has two. */
-static void
-put_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us, bool json)
+void
+show_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us, bool json)
 {
 	static const unsigned units[] = { 86400, 3600, 60, 1 };
 	uint64_t age = now_us > sent_us ? now_us - sent_us : 0, seconds = age / 1000000;
@@ -195,7 +193,7 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 		if (json)
 			json_member(b, slice_of(columns[c].member), slice_of(c == NAME ? row->name : row->tag));
 		else
-			put_name(b, c == NAME ? row->name : row->tag);
+			show_name(b, slice_of(c == NAME ? row->name : row->tag));
 		break;
 	case CAPACITY:
 		put_bound(b, is->cap_messages, json, false);
@@ -212,7 +210,7 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 		outbuf_text(b, json ? no_yes[2 + is->paused] : is->paused ? "paused" : "-");
 		break;
 	case OLDEST:
-		put_age(b, s->now_us, row->n[c], json);
+		show_age(b, s->now_us, row->n[c], json);
 		break;
 	case WAITING:
 		put_waiting(b, s, json);
@@ -281,9 +279,8 @@ put_row(struct show *show, const struct row *row)
 
 /* ---- the table ---- */
 
-/* cell_width -- the characters in a cell of len bytes. */
-static int
-cell_width(const char *cell, size_t len)
+int
+show_width(const char *cell, size_t len)
 {
 	int n = 0;
 
@@ -315,14 +312,14 @@ put_table(struct show *show)
 
 	for (const char *p = show->rows; *p != '\0'; p += len + 1) {
 		len = strcspn(p, "\t\n");
-		n = cell_width(p, len);
+		n = show_width(p, len);
 		width[c] = n > width[c] ? n : width[c];
 		c = p[len] == '\n' ? NAME : next_column(show, c);
 	}
 	for (const char *p = show->rows; *p != '\0' && lines > 0; p += len + 1) {
 		len = strcspn(p, "\t\n");
 		if (!columns[c].optional || (show->seen & 1U << c) != 0) {
-			pad = width[c] - cell_width(p, len);
+			pad = width[c] - show_width(p, len);
 			outbuf_printf(&show->out, "%*s", gap + (columns[c].right ? pad : 0), "");
 			outbuf_bytes(&show->out, p, len);
 			gap = 2 + (columns[c].right ? 0 : pad);

@@ -34,4 +34,15 @@ void show_mailbox(struct show *show, const char *name, const struct snapshot *s,
  */
 int show_end(struct show *show, bool headings);
 
+/*
+ * What else prints a table uses too:
+ * show_name -- a name from a user as one word: spaces, and bytes of no printable character, are \xHH.
+ * show_age -- the time between two moments, in microseconds; in the table, in the largest unit of which it has two.
+ * since_us: SNAPSHOT_EMPTY for none.
+ * show_width -- the characters in a cell of len bytes.
+ */
+void show_name(struct outbuf *b, struct slice text);
+void show_age(struct outbuf *b, uint64_t now_us, uint64_t since_us, bool json);
+int show_width(const char *cell, size_t len);
+
 #endif

@@ -228,3 +228,29 @@ faults()
 	at_most 30 $(($(faults "$(type -P msend)" box hello) - start)) "msend, page faults"
 	at_most 30 $(($(faults "$(type -P mrecv)" box) - start)) "mrecv, page faults"
 }
+
+# list N -- mstat -m of N messages, one of 1,000 held, takes little memory and short locked sections.
+list()
+{
+	mkmbox -b inf box
+	seq "$1" | msend -l box
+	in_background mrecv -b 1000 box -- sh -c 'cat >/dev/null; echo >held; until [ -e go ]; do sleep 0.02; done'
+	until_true exists held
+	# 700 kB by musl, whatever N; with its libraries a few MB
+	(ulimit -v 24000; mstat -m box) >out
+	[ "$(awk 'NR > 1 { n++ } $2 == "claimed" { claimed++ } END { print n, claimed }' out)" = "$1 1000" ]
+	# ctl, states, slots, and for what is claimed due times and who lives
+	hold "$(type -P mstat)" -m box
+	at_most 40 "$hold" "mstat -m of $1"
+	echo >go
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "a list takes little memory, and few calls with the lock held, however many messages there are" {
+	list 100000
+}
+
+# bats test_tags=long, no-valgrind, no-sanitize
+@test "a list of 1,000,000 messages takes little memory, and few calls with the lock held" {
+	list 1000000
+}

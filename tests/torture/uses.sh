@@ -880,6 +880,12 @@ judge_tags() {
 	[ "$acked" -eq 0 ] || [ "$(wc -l <../out)" -eq 4201 ] || bad "success, and it said $(wc -l <../out) lines"
 }
 
+use_mstat_messages() {
+	use_mstat
+	cmd=(mstat -m box)
+	judge=judge_tags
+}
+
 # ---- a mailbox that some may only send to; it takes root to be several users
 
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then

@@ -197,7 +197,8 @@ walk()
 	as owner mkmbox -m 0644 own/box
 	seq 3 | as owner msend -l own/box
 	chmod 777 .
-	for command in 'mrecv -a -p own/box' 'mrecv -n -p -i 2 own/box' 'mstat own/box' 'mstat -t own/box'; do
+	for command in 'mrecv -a -p own/box' 'mrecv -n -p -i 2 own/box' 'mstat own/box' 'mstat -t own/box' \
+	    'mstat -m own/box'; do
 		# shellcheck disable=SC2086  # words
 		as other strace -qq -o trace $command >/dev/null
 		[ -s trace ]

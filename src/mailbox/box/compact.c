@@ -107,7 +107,7 @@ keep_message(struct rewriting *w)
 	    || io_pread(seg_log(w->s), w->log + w->used, len, slot->off) != (ssize_t)len)
 		return -1;
 	to = w->t->h.n + w->n;
-	if ((state_status(w->at.state) == STATE_RETRY || (slot->flags & SLOT_OFFER))
+	if ((state_status(w->at.state) != STATE_READY || (slot->flags & SLOT_OFFER))
 	    && (seg_read(w->s, SEG_DUE, pos, 1, &due) == -1 || seg_write_one(w->t, SEG_DUE, to, due) == -1))
 		return -1;
 	if ((slot->flags & SLOT_EXPIRES)

@@ -182,11 +182,17 @@ mbox_number(struct mbox *m)
 	return 0;
 }
 
+pid_t
+mbox_holder(const struct mbox *m, uint64_t number)
+{
+	/* without the lock file there is no way to tell */
+	return m->look ? 0 : reclock_holder(m->lock_fd, number);
+}
+
 bool
 mbox_lives(const struct mbox *m, uint64_t number)
 {
-	/* without the lock file there is no way to tell */
-	return number == m->number || m->look || reclock_holder(m->lock_fd, number) != -1;
+	return number == m->number || mbox_holder(m, number) != -1;
 }
 
 void

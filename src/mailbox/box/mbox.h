@@ -110,6 +110,9 @@ void mbox_close(struct mbox *m);
 /* mbox_number -- take a number and lock its byte, unless the process has one.  Returns 0, or -1. */
 int mbox_number(struct mbox *m);
 
+/* mbox_holder -- the process with this number: its pid, 0 where that is not known, -1 where it is dead. */
+pid_t mbox_holder(const struct mbox *m, uint64_t number);
+
 /* mbox_lives -- whether the process with this number lives. */
 bool mbox_lives(const struct mbox *m, uint64_t number);
 

@@ -114,6 +114,9 @@ state_make(enum state_status status, unsigned tries, uint64_t owner)
 	    | owner;
 }
 
+/* In place of the due time of a message that is claimed: with this bit, since when (CLOCK_MONOTONIC, nanoseconds). */
+#define SEG_CLAIMED_NS (UINT64_C(1) << 63)
+
 _Static_assert(sizeof(struct seg_header) == EXTENT_HEADER, "letterbox(5) says so");
 
 /* How the files of a segment are opened. */

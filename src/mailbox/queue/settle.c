@@ -41,6 +41,26 @@ set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_stat
 	return 0;
 }
 
+/*
+ * note_claim -- note for mstat since when the items are claimed, neighbours in one write.  Where there is no disk for it,
+ * that is not known; of an offer there is no place for it.
+ */
+static void
+note_claim(const struct mbox *m, const struct item *items, uint32_t n)
+{
+	static uint64_t since[SETTLE_MAX];
+	uint64_t now = SEG_CLAIMED_NS | clock_mono_ns();
+
+	if (items[0].slot.flags & SLOT_OFFER)
+		return;
+	for (uint32_t i = 0, step; i < n; i += step) {
+		step = neighbours(items + i, n - i);
+		for (uint32_t j = 0; j < step; j++)
+			since[j] = now;
+		(void)seg_write(&m->seg, SEG_DUE, items[i].pos, step, since);
+	}
+}
+
 int
 settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 {
@@ -53,7 +73,10 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 			m->ctl.retrying -= state_status(state) == STATE_RETRY;
 		}
 	m->ctl.claimed += n;
-	return set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1 ? txn_fail(m) : 0;
+	if (set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1)
+		return txn_fail(m);
+	note_claim(m, items, n);
+	return 0;
 }
 
 long

@@ -10,6 +10,7 @@
 #include "mailbox/box/mbox.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/queue/listing.h"
 #include "mailbox/wait/backlog.h"
 
 #define LOCK_NS UINT64_C(1000000000)    /* how long the mailbox may be locked by others */
@@ -246,6 +247,8 @@ snapshot_look(struct snapshot *s, const char *path, bool tags)
 		    || io_nap(CLOCK_NEVER, &ms, LOOK_NAP_MS) == -1)
 			break;
 	}
+	if (r != -1 && s->list != NULL)
+		r = listing(&m, s->list);
 	s->damage = m.damage;
 	mbox_close(&m);
 	return r;

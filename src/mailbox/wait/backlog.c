@@ -57,7 +57,7 @@ backlog_next(struct backlog *c)
 	while (backlog_ends(c)) {
 		c->block += c->n;
 		c->n = c->i = 0;
-		c->slots = c->expiries = false;
+		c->slots = c->expiries = c->dues = false;
 		/* with its last message a segment goes */
 		while (c->block >= c->end || c->m->seg.h.first != c->first) {
 			if (c->next == 0 || c->next >= c->below)
@@ -101,6 +101,16 @@ backlog_expiry(struct backlog *c, uint64_t *expiry_us)
 		return -1;
 	c->expiries = true;
 	*expiry_us = c->expiry[c->pos - c->block];
+	return 0;
+}
+
+int
+backlog_due(struct backlog *c, uint64_t *due)
+{
+	if (!c->dues && seg_read(&c->m->seg, SEG_DUE, c->block, c->n, c->due) == -1)
+		return -1;
+	c->dues = true;
+	*due = c->due[c->pos - c->block];
 	return 0;
 }
 

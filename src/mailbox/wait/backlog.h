@@ -44,8 +44,8 @@ struct backlog {
 	unsigned wanted;
 	int keep_fd;                    /* of backlog_first: the index of a segment that is to stay open; -1 */
 	uint32_t block, n, i, end;      /* where the block begins, its messages, the next; where the segment ends */
-	bool slots, expiries;           /* of the block: whether they have been read */
-	uint64_t states[BACKLOG_BLOCK], expiry[BACKLOG_BLOCK];
+	bool slots, expiries, dues;     /* of the block: whether they have been read */
+	uint64_t states[BACKLOG_BLOCK], expiry[BACKLOG_BLOCK], due[BACKLOG_BLOCK];
 	struct slot slot_of[BACKLOG_BLOCK];
 };
 
@@ -66,6 +66,9 @@ int backlog_slot(struct backlog *c);
 
 /* backlog_expiry -- after backlog_slot: when the message expires; UINT64_MAX: never.  Returns 0, or -1. */
 int backlog_expiry(struct backlog *c, uint64_t *expiry_us);
+
+/* backlog_due -- what the message's due time is, or what stands in place of it (seg.h).  Returns 0, or -1. */
+int backlog_due(struct backlog *c, uint64_t *due);
 
 /* backlog_names -- have the names of the message's segment in t, which is for this cursor alone.  Returns 0, or -1. */
 int backlog_names(struct backlog *c, struct names *t);

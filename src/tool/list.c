@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/* list: see list.h. */
+#include "tool/list.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/process.h"
+
+typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
+
+enum { ROW_MAX = 4 * (PATH_MAX + 2 * FRAME_NAME_MAX + PROCESS_NAME_MAX) + 256 };       /* bytes of a row, at most */
+
+static const char *const headings = "NAME\tID\tSTATE\tTAG\tSOURCE\tBYTES\tAGE\tTRIES\tDUE\tHELD-BY\tFOR\n";
+
+static const bool right[LIST_COLUMNS] = { [1] = true, [5] = true, [7] = true };
+
+static const char *const states[] = { [SNAPSHOT_WAITS] = "waiting", [SNAPSHOT_DELAYED] = "delayed",
+	[SNAPSHOT_FAILED] = "backoff", [SNAPSHOT_EXPIRED] = "expired", [SNAPSHOT_CLAIMED] = "claimed",
+	[SNAPSHOT_OFFERED] = "offered" };
+
+/* ---- rows, aligned ---- */
+
+/* print_rows -- print the rows gathered, aligned with those before them. */
+static void
+print_rows(struct list *l)
+{
+	const char *const end = l->rows.buf + l->rows.used;
+	const int first = l->named ? 0 : 1;
+	int c, gap, pad;
+	size_t len;
+
+	for (int pass = 0; pass < 2; pass++) {
+		c = first;
+		gap = 0;
+		for (const char *p = l->rows.buf; p < end; p += len + 1) {
+			for (len = 0; p[len] != '\t' && p[len] != '\n'; len++)
+				;
+			pad = l->width[c] - show_width(p, len);
+			if (pass == 0 && pad < 0) {
+				l->width[c] -= pad;
+			} else if (pass == 1) {
+				outbuf_printf(&l->out, "%*s", gap + (right[c] ? pad : 0), "");
+				outbuf_bytes(&l->out, p, len);
+				gap = 2 + (right[c] ? 0 : pad);
+			}
+			c++;
+			if (p[len] == '\n') {
+				outbuf_bytes(&l->out, "\n", pass == 1);
+				c = first;
+				gap = 0;
+			}
+		}
+	}
+	l->rows.used = 0;
+}
+
+/* ---- one message ---- */
+
+/* look_at_holder -- have the name of the process that holds the message. */
+static void
+look_at_holder(struct list *l, pid_t holder)
+{
+	if (holder > 0 && holder != l->pid)
+		process_look(holder, l->command, &l->stopped);
+	l->pid = holder > 0 ? holder : l->pid;
+}
+
+static void
+put_holder(struct list *l, const struct snapshot_message *m)
+{
+	struct outbuf *b = &l->rows;
+
+	if (m->state != SNAPSHOT_CLAIMED && m->state != SNAPSHOT_OFFERED) {
+		outbuf_text(b, "-");
+	} else if (m->holder <= 0) {
+		outbuf_text(b, m->holder == 0 ? "?" : "dead");
+	} else {
+		look_at_holder(l, m->holder);
+		outbuf_printf(b, "%d/", (int)m->holder);
+		show_name(b, slice_of(l->command));
+		outbuf_text(b, l->stopped ? "/stopped" : "");
+	}
+}
+
+static void
+put_row(struct list *l, const struct snapshot_message *m)
+{
+	struct outbuf *b = &l->rows;
+
+	if (l->named)
+		show_name(b, slice_of(l->name));
+	outbuf_printf(b, l->named ? "\t%llu\t%s\t" : "%llu\t%s\t", (number)m->id, states[m->state]);
+	show_name(b, m->tag);
+	outbuf_text(b, "\t");
+	show_name(b, m->source);
+	if (m->bytes == SNAPSHOT_UNKNOWN)
+		outbuf_text(b, "\t-\t");
+	else
+		outbuf_printf(b, "\t%llu\t", (number)m->bytes);
+	show_age(b, m->now_us, m->sent_us, false);
+	outbuf_printf(b, "\t%u\t", m->tries);
+	show_age(b, m->due_us, m->due_us == 0 ? SNAPSHOT_EMPTY : m->now_us, false);
+	outbuf_text(b, "\t");
+	put_holder(l, m);
+	outbuf_text(b, "\t");
+	show_age(b, m->now_ns / 1000, m->since_ns == 0 ? SNAPSHOT_EMPTY : m->since_ns / 1000, false);
+	outbuf_text(b, "\n");
+}
+
+static void
+put_json(struct list *l, const struct snapshot_message *m)
+{
+	struct outbuf *b = &l->out;
+
+	outbuf_text(b, "{");
+	json_member(b, slice_of("name"), slice_of(l->name));
+	outbuf_printf(b, ",\"id\":%llu,\"state\":\"%s\",", (number)m->id, states[m->state]);
+	json_member(b, slice_of("tag"), m->tag);
+	outbuf_text(b, ",");
+	json_member(b, slice_of("source"), m->source);
+	if (m->bytes == SNAPSHOT_UNKNOWN)
+		outbuf_text(b, ",\"bytes\":null,\"age\":");
+	else
+		outbuf_printf(b, ",\"bytes\":%llu,\"age\":", (number)m->bytes);
+	show_age(b, m->now_us, m->sent_us, true);
+	outbuf_printf(b, ",\"tries\":%u,\"due_in\":", m->tries);
+	show_age(b, m->due_us, m->due_us == 0 ? SNAPSHOT_EMPTY : m->now_us, true);
+	outbuf_text(b, ",\"held_for\":");
+	show_age(b, m->now_ns / 1000, m->since_ns == 0 ? SNAPSHOT_EMPTY : m->since_ns / 1000, true);
+	if (m->holder > 0) {
+		look_at_holder(l, m->holder);
+		outbuf_printf(b, ",\"holder\":%d,\"stopped\":%s,", (int)m->holder, l->stopped ? "true" : "false");
+		json_member(b, slice_of("command"), slice_of(l->command));
+	} else if (m->state == SNAPSHOT_CLAIMED || m->state == SNAPSHOT_OFFERED) {
+		outbuf_text(b, m->holder == 0 ? ",\"holder\":null" : ",\"holder\":null,\"dead\":true");
+	}
+	outbuf_text(b, "}\n");
+}
+
+/* give -- print a message, or gather its row (snapshot_list). */
+static int
+give(void *arg, const struct snapshot_message *m)
+{
+	struct list *l = arg;
+
+	if (l->json) {
+		put_json(l, m);
+	} else {
+		if (l->rows.used > sizeof l->rows.buf - ROW_MAX)
+			print_rows(l);
+		put_row(l, m);
+	}
+	return outbuf_result(&l->out);
+}
+
+/* ---- all of them ---- */
+
+void
+list_begin(struct list *l)
+{
+	outbuf_init(&l->out, STDOUT_FILENO);
+	outbuf_init(&l->rows, -1);
+	l->to = (struct snapshot_list){ &l->filter, give, l };
+	if (!l->json)
+		outbuf_text(&l->rows, l->named ? headings : headings + sizeof "NAME");
+}
+
+int
+list_end(struct list *l)
+{
+	print_rows(l);
+	return outbuf_result(&l->out) == -1 ? -1 : outbuf_flush(&l->out);
+}

@@ -1,0 +1,253 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# mstat -m: each message, its state, and who holds it.
+#
+# shellcheck disable=SC2154 # fails sets error
+
+load ../helpers
+
+setup()
+{
+	common_setup
+}
+
+teardown()
+{
+	common_teardown
+}
+
+# cell COLUMN BOX [ID] -- one cell of the row of message ID, or 1.
+cell()
+{
+	mstat -m "$2" | awk -v heading="$1" -v id="${3:-1}" '
+		NR == 1 { for (i = 1; i <= NF; i++) { if ($i == heading) column = i; if ($i == "ID") ids = i } }
+		NR > 1 && $ids == id { print $column }'
+}
+
+is_cell()
+{
+	[ "$(cell "$1" "$2" "${4:-1}")" = "$3" ]
+}
+
+# hold BOX [OPTION...] -- a receiver in the background, its pid in $child, whose command ends once ./go is there.
+hold()
+{
+	in_background mrecv "$@" -- sh -c 'cat >held; until [ -e go ]; do sleep 0.02; done'
+	until_true exists held
+}
+
+@test "each message has a row, in order, its columns under their headings" {
+	mkmbox box
+	printf 'M1 5 build alice time=%s.000000\nhello\nM1 0 - bob\n\n' "$(($(date +%s) - 7200))" | msend -F box
+	mstat -m box >out
+	cat >want <<-'END'
+	ID  STATE    TAG    SOURCE  BYTES  AGE  TRIES  DUE  HELD-BY  FOR
+	 1  waiting  build  alice       5  2h       0  -    -        -
+	 2  waiting  -      bob         0  0s       0  -    -        -
+	END
+	diff want <(sed 's/  [0-9]s  /  0s  /' out)
+}
+
+@test "a mailbox without messages has headings, and no JSON" {
+	mkmbox box
+	[ "$(mstat -m box)" = 'ID  STATE  TAG  SOURCE  BYTES  AGE  TRIES  DUE  HELD-BY  FOR' ]
+	[ -z "$(mstat -Jm box)" ]
+}
+
+@test "a message that a receiver holds says which, and for how long" {
+	mkmbox box
+	msend box x
+	msend box y
+	hold box
+	is_cell STATE box claimed
+	is_cell HELD-BY box "$child/mrecv"
+	[[ $(cell FOR box) = [0-9]*s ]]
+	is_cell HELD-BY box - 2
+	mstat -Jm box >out
+	grep -Eq '"id":1,"state":"claimed",.*"due_in":null,"held_for":[0-9]+\.[0-9]{6},"holder":'"$child"',"stopped":false,"command":"mrecv"}$' out
+	grep -Eq '"id":2,"state":"waiting",.*"due_in":null,"held_for":null}$' out
+	echo >go
+	wait "$child"
+	[ -z "$(cell STATE box)" ]
+}
+
+# held_long BOX -- its message has been held for a second.
+held_long()
+{
+	mstat -Jm "$1" | grep -q '"held_for":[1-9]'
+}
+
+@test "how long a message is held counts from the claim, not from the sending, and again after it was put back" {
+	mkmbox box
+	local before
+	printf 'M1 1 t s time=%s.000000\nx\n' "$(($(date +%s) - 7200))" | msend -F box
+	for _ in 1 2; do
+		before=$(date +%s.%N)
+		hold box
+		is_cell AGE box 2h
+		mstat -Jm box | sed 's/.*"held_for":\([0-9.]*\),.*/\1/' >held_for
+		date +%s.%N | awk -v before="$before" -v held="$(<held_for)" '{ exit !(held > 0 && held <= $1 - before) }'
+		until_true held_long box
+		kill -KILL "$child"
+		status_of "$child"
+		rm held
+	done
+}
+
+@test "a holder that is stopped, or dead and not missed yet, is said to be" {
+	mkmbox box
+	msend box x
+	hold box
+	kill -STOP "$child"
+	until_true is_cell HELD-BY box "$child/mrecv/stopped"
+	mstat -Jm box | grep -qF ',"stopped":true,"command":"mrecv"}'
+	kill -KILL "$child"
+	status_of "$child"
+	is_cell STATE box claimed
+	is_cell HELD-BY box dead
+	mstat -Jm box | grep -qF ',"holder":null,"dead":true}'
+	# the next receiver has it again
+	echo >go
+	mrecv box >/dev/null
+	[ -z "$(cell STATE box)" ]
+}
+
+@test "a message that failed is in back-off until it is due, and counts its tries" {
+	mkmbox box
+	msend box x
+	for _ in 1 2 3 4 5 6; do
+		run -1 mrecv -w 10 box -- false
+	done
+	is_cell STATE box backoff
+	is_cell TRIES box 6
+	[[ $(cell DUE box) = [0-9]s ]]
+	is_cell HELD-BY box -
+	mstat -Jm box | grep -Eq '"state":"backoff",.*"tries":6,"due_in":[0-9]\.[0-9]{6},"held_for":null}$'
+}
+
+@test "a message that has expired says so until somebody drops it" {
+	mkmbox box
+	msend -x 1ms box x
+	until_true is_cell STATE box expired
+	run -1 mrecv -n box
+	[ -z "$(cell STATE box)" ]
+}
+
+@test "by rendezvous a message is its sender's until a receiver takes it" {
+	mkmbox -c 0 box
+	in_background msend -t hi box hello
+	local sender=$child
+	until_true is_cell STATE box offered
+	is_cell HELD-BY box "$sender/msend"
+	is_cell BYTES box -
+	hold box
+	is_cell STATE box claimed
+	is_cell HELD-BY box "$child/mrecv"
+	echo >go
+	ended_with 0 "$child"
+	ended_with 0 "$sender"
+	[ -z "$(cell STATE box)" ]
+}
+
+@test "every cell is one word, whatever is in a name" {
+	mkmbox 'my box'
+	printf 'M1 0 \303\251 \233x\n\nM1 0 a,b c=d\n\n' | msend -F 'my box'
+	mstat -m 'my box' 'my box' >out
+	awk 'NF != 11 { exit 1 }' out
+	grep -q '^my\\x20box  *1 .* é *\\x9bx ' out
+	grep -q '^my\\x20box  *2 .* a,b *c=d ' out
+	mstat -Jm 'my box' | grep -qF '{"name":"my box","id":1,"state":"waiting","tag":"é","source_base64":"m3g=","bytes":0,'
+}
+
+@test "of several mailboxes, or all, each row has the name" {
+	mkmbox a b
+	msend a x
+	msend b y
+	mstat -m a >one
+	[ "$(awk '{ print $1 }' one | xargs)" = 'ID 1' ]
+	mstat -m b a >two
+	[ "$(awk '{ print $1, $2 }' two | xargs)" = 'NAME ID b 1 a 1' ]
+	mstat --messages >all
+	[ "$(awk '{ print $1, $2 }' all | xargs)" = 'NAME ID a 1 b 1' ]
+	[ "$(mstat -Jm a | cut -c 1-18)" = '{"name":"a","id":1' ]
+}
+
+@test "-m: one that is missing is 66, and the others are shown; other mistakes are 64 and 74" {
+	mkmbox a
+	msend a x
+	run -66 --separate-stderr mstat -m missing a
+	[ "${#lines[@]}" -eq 2 ]
+	misused mstat -m -f a
+	misused mstat -m -t a
+	fails 74 sh -c 'mstat -m a >/dev/full'
+	fails 74 sh -c 'mstat -Jm a >/dev/full'
+	seq 20000 | msend -l a
+	fails 74 sh -c 'mstat -m a >/dev/full'
+}
+
+@test "rows far down are aligned, and none is missing or comes twice, in many segments, rewritten ones too" {
+	mkmbox -b inf box
+	seq 150000 | msend -l box
+	# few are left of the first
+	mrecv -c 64000 box >/dev/null
+	(for i in 1 2 3 4; do mrecv -n -i $((64000 + 300 * i)) box; done) >/dev/null
+	mrecv -c 1200 box >/dev/null
+	mstat -m box | awk 'NR > 1 { print $1 }' >ids
+	mrecv -p -a -o '%i\n' box | cmp - ids
+	[ "$(mstat -m box | awk '{ print length($0) - length($NF) }' | sort -u | wc -l)" -le 2 ]
+}
+
+@test "who may only look sees each message too, but not whose it is" {
+	mkmbox -m 0644 box
+	chmod go+x .
+	msend -t a box x
+	msend -t b box y
+	hold box
+	as_nobody mstat -m box | awk 'NR > 1 { print $1, $2, $3, $9, $10 }' >out
+	sed 's/ [0-9]s$/ 0s/' out | cmp - <(printf '1 claimed a ? 0s\n2 waiting b - -\n')
+	as_nobody mstat -Jm box | grep -q '"id":1,"state":"claimed",.*,"holder":null}$'
+}
+
+# busy BOX N -- while N lists are made, messages come, are put back and go; each row must make sense (judge).
+busy()
+{
+	in_background sh -c 'while [ ! -e stop ]; do seq 300 | msend -l "$1"; mrecv -a -n "$1" >/dev/null; done' sh "$1"
+	in_background sh -c 'while [ ! -e stop ]; do mrecv -n -c 7 "$1" -- cat >/dev/null; done' sh "$1"
+	in_background sh -c 'while [ ! -e stop ]; do mrecv -n -b 20 "$1" -- false; done' sh "$1"
+	until_true some_failed "$1"
+}
+
+some_failed()
+{
+	mstat -m "$1" | grep -q ' backoff '
+}
+
+# judge [LOOK] -- no row of standard input contradicts itself or another.  LOOK: of one who may only look.
+judge()
+{
+	awk -v look="${1:-0}" '
+		NR == 1 { next }
+		{ rows++; seen[$2]++ }
+		NF != 10 || $1 <= last { print "row: " $0; bad = 1 }
+		$2 == "waiting" && ($8 != "-" || $9 != "-" || $10 != "-") { print "waiting: " $0; bad = 1 }
+		$2 == "backoff" && ($8 == "-" || $9 != "-" || $10 != "-" || $7 == 0) { print "backoff: " $0; bad = 1 }
+		$2 == "claimed" && ($8 != "-" || (look ? $9 != "?" : $9 !~ /^([0-9]+\/(mrecv|\?)(\/stopped)?|dead)$/)) {
+			print "claimed: " $0; bad = 1
+		}
+		$2 == "claimed" && !look && $10 == "-" { print "since when: " $0; bad = 1 }
+		$2 !~ /^(waiting|backoff|claimed)$/ { print "state: " $0; bad = 1 }
+		{ last = $1 }
+		END { print rows + 0, seen["claimed"] + 0, seen["backoff"] + 0; exit bad }'
+}
+
+@test "while messages come, are put back and go, no row contradicts itself" {
+	mkmbox -m 0644 box
+	chmod go+x .
+	busy box
+	for _ in $(seq 40); do
+		mstat -m box | judge
+		as_nobody mstat -m box | judge 1
+	done
+	echo >stop
+	wait
+}
