@@ -245,8 +245,8 @@ sink_close(struct sink *s)
 	int r;
 
 	if (sink_is_mailbox(s))
-		sender_close(&s->sender);
-	if (sink_is_mailbox(s) || s->fd == -1)
+		return sender_close(&s->sender);
+	if (s->fd == -1)
 		return 0;
 	r = writer_drain(writer(s), &s->unread);
 	io_close(s->fd);

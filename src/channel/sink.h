@@ -119,7 +119,10 @@ int sink_room(struct sink *s, const struct message *m, uint64_t *room);
 /* sink_abort -- give up the message begun: it does not exist; on a stream it is marked as cut short.  errno stays. */
 void sink_abort(struct sink *s);
 
-/* sink_close -- wait until a FIFO has been read, and let go.  Returns 0, or -1 with s->unread set. */
+/*
+ * sink_close -- wait until a FIFO has been read, or close a mailbox (sender_close), and let go.
+ * Returns 0, or -1: of a FIFO with s->unread set.
+ */
 int sink_close(struct sink *s);
 
 #endif

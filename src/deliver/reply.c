@@ -55,11 +55,14 @@ is_requesters(const struct reply *r, const struct stat *st)
 	    || (r->box != NULL && receiver_is_member(r->box, st->st_uid, st->st_gid));
 }
 
-/* is_gone -- whether an errno says that the mailbox is not there any more.  ENODEV: its directory is, half removed. */
+/*
+ * is_gone -- whether an errno says that the mailbox is not there any more, or closed, so that none waits for an answer.
+ * ENODEV: its directory is there, half removed.
+ */
 static bool
 is_gone(int err)
 {
-	return err == ENOENT || err == ENOTDIR || err == EIDRM || err == ENODEV;
+	return err == ENOENT || err == ENOTDIR || err == EIDRM || err == ENODEV || err == ESHUTDOWN;
 }
 
 /*

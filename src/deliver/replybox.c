@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "base/num.h"
 #include "mailbox/mailbox.h"
@@ -247,6 +248,9 @@ replybox_next(struct replybox *b, uint64_t timeout_ns, struct message *m)
 	b->sources.timeout_ns = timeout_ns;
 	for (;;) {
 		r = select_next(&b->sources, 1, RUN_BYTES);
+		/* closed: no answer comes */
+		if (r == 0 && b->source.ended)
+			return fail_with(EIDRM);
 		if (r != 1)
 			return r == -1 && errno != ETIMEDOUT && errno != EBUSY ? -1 : 0;
 		r = is_answer(b, m);

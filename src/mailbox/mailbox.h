@@ -20,6 +20,7 @@
  * A function that can fail returns -1 with errno.  Each names the errors of its own; besides these, system calls have
  * theirs, and all that take the mailbox's lock have
  *     EIDRM       the mailbox was removed
+ *     ESHUTDOWN   the mailbox is closed, and was to be sent to
  *     EBUSY       another process kept it locked until the deadline (reclock.h: reclock_missed)
  *     EINTR       a signal asked to stop (io_stop)
  *     EUCLEAN     its counters are damaged;  EBADMSG  another of its files is
@@ -127,6 +128,7 @@ struct sender {
 	bool while_served;              /* handed over: after a receiver has failed, wait only while another serves */
 	uint64_t end_ns;                /* handed over: deadline for the receiver that took it; 0: none */
 	uint64_t timeout_ns;            /* how long a message waits for room, or a receiver; may change at any time */
+	bool closes;                    /* before sender_close: the mailbox is to be closed to all senders */
 
 	enum sender_kind kind;          /* set by sender_open */
 	int dir_fd;                     /* set by sender_open: the mailbox's directory, for fstat(2); -1 closed */
@@ -143,8 +145,11 @@ struct sender {
  */
 int sender_open(struct sender *s, const char *path);
 
-/* sender_close -- give up what has been begun or gathered, and close. */
-void sender_close(struct sender *s);
+/*
+ * sender_close -- give up what has been begun or gathered, and let go.
+ * Returns 0, or -1 where with s->closes the mailbox could not be closed: EACCES where we may only send.
+ */
+int sender_close(struct sender *s);
 
 /*
  * sender_put -- send a message whose payload is in memory: of at most MAILBOX_INLINE bytes, or of any length unless the
@@ -274,7 +279,7 @@ struct receiver {
 	bool take_expired;              /* expired messages too (run->expired) */
 	uint64_t timeout_ns;            /* how long to wait for the lock, but to settle; at least a second */
 
-	bool ended;                     /* set by receiver_next: nothing more will come (all, id) */
+	bool ended;                     /* set by receiver_next: nothing more will come (all, id; or it is closed, and drained) */
 	bool unjudged;                  /* set by receiver_next: a drop stays: its sender has no number here (users.h) */
 	bool hands_over;                /* set by receiver_open, with peek: it has capacity 0, and no payloads to look at */
 	struct damage *damage;          /* found so far */

@@ -155,7 +155,7 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 		r->ended = !receiver_has(r, r->id);
 	if (first)
 		c->below = c->m.ctl.next;
-	if (r->all && got == 0)
+	if (got == 0 && (r->all || c->ended))
 		r->ended = true;
 	return got;
 }

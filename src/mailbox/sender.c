@@ -6,9 +6,11 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "mailbox/box/shut.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/replydir.h"
@@ -94,14 +96,30 @@ sender_open(struct sender *s, const char *path)
 	return in->writer == NULL ? -1 : 0;
 }
 
-void
+/* close_box -- close the mailbox to all senders.  Returns 0, or -1. */
+static int
+close_box(struct sender *s)
+{
+	struct mbox *m = &s->in->m;
+
+	if (s->kind == SENDER_SENDS_ONLY)
+		return fail_with(EACCES);
+	if (txn_lock(m, clock_after(s->timeout_ns > WAKE_LOOK_NS ? s->timeout_ns : WAKE_LOOK_NS)) == -1
+	    || txn_end(m, shut_close(m)) == -1)
+		return -1;
+	return m->ctl.durable ? io_sync_data(m->ctl_fd) : 0;
+}
+
+int
 sender_close(struct sender *s)
 {
 	struct sending *in = s->in;
+	int r;
 
 	sender_abort(s);
 	if (in == NULL)
-		return;
+		return 0;
+	r = s->closes ? close_box(s) : 0;
 	if (s->kind == SENDER_SENDS_ONLY)
 		put_close(&in->put);
 	wait_leave(&in->m);
@@ -111,6 +129,7 @@ sender_close(struct sender *s)
 	s->dir_fd = -1;
 	s->in = NULL;
 	s->damage = NULL;
+	return r;
 }
 
 /* deadline -- when a wait for room, or for a receiver, that begins now must end. */
@@ -256,7 +275,13 @@ spool(struct sender *s)
 	s->in->spooled = 0;
 	hash_begin(&s->in->sum);
 	s->in->fd = spool_open(&s->in->m, deadline(s));
-	return s->in->fd == -1 ? -1 : 0;
+	if (s->in->fd == -1)
+		return -1;
+	/* not only once all of it has been read */
+	if (!s->in->m.ctl.closed)
+		return 0;
+	sender_abort(s);
+	return fail_with(ESHUTDOWN);
 }
 
 int
@@ -429,6 +454,10 @@ sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *r
 		return 0;
 	if (txn_lock(m, clock_after(WAKE_LOOK_NS)) == -1)
 		return -1;
+	if (c->closed) {
+		txn_unlock(m);
+		return fail_with(ESHUTDOWN);
+	}
 	if (hands_over ? wake_wanted(m, tag, source) == 1 : c->live == 0)
 		*room = UINT64_MAX;
 	else if (!hands_over && c->live < c->cap_messages && c->live_bytes < c->cap_bytes)

@@ -23,7 +23,7 @@ struct mailbox_settings {
 	unsigned mode;                          /* permission bits (mode.h) */
 	enum mailbox_policy policy;
 	bool durable;                           /* what was sent survives loss of power */
-	bool paused;                            /* receivers take nothing; not of mailbox_make */
+	bool closed, paused;                    /* no more is sent to it; receivers take nothing; not of mailbox_make */
 };
 
 /* mailbox_wrong -- NULL where a mailbox can have these settings, else what does not go together, in words. */

@@ -201,7 +201,10 @@ cli_fail(const char *what, const char *object)
 		say_locked(object, reason(ETIMEDOUT));
 		return CLI_TIMEOUT;
 	}
-	cli_warn("cannot %s %s: %s", what, object, reason(err));
+	if (err == ESHUTDOWN)
+		cli_warn("%s is closed (chmbox --open %s opens it)", object, object);
+	else
+		cli_warn("cannot %s %s: %s", what, object, reason(err));
 	return cli_status(err);
 }
 
@@ -226,7 +229,7 @@ cli_status(int err)
 		{ CLI_DATA, { EBADMSG, EUCLEAN, EMSGSIZE, EILSEQ } },
 		/* EISDIR: a directory that is not a mailbox; ENXIO: a FIFO without a reader, a socket */
 		{ CLI_NO_CHANNEL, { ENOENT, ENOTDIR, EISDIR, ENXIO, ENODEV, ELOOP, ENAMETOOLONG } },
-		{ CLI_REMOVED, { EIDRM, ESTALE } },
+		{ CLI_REMOVED, { EIDRM, ESHUTDOWN, ESTALE } },
 		{ CLI_CANNOT_CREATE, { EEXIST } },
 		{ CLI_PERMISSION, { EACCES, EPERM, EREMOTE } },
 		{ CLI_SYSTEM, { E2BIG, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOLCK, ENOMEM, ENOSYS, EOPNOTSUPP,

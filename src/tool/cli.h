@@ -20,7 +20,7 @@ enum cli_status {
 	CLI_USAGE = 64,
 	CLI_DATA = 65,          /* bad frame or data */
 	CLI_NO_CHANNEL = 66,
-	CLI_REMOVED = 69,       /* mailbox removed while waiting, or now of another kind */
+	CLI_REMOVED = 69,       /* mailbox removed while waiting, or closed, or now of another kind */
 	CLI_SYSTEM = 71,
 	CLI_CANNOT_CREATE = 73,
 	CLI_IO = 74,
@@ -52,7 +52,7 @@ _Noreturn void cli_exit(int status);
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where a mailbox stayed locked (EBUSY of txn_lock),
+ * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where it is closed, "TOOL: OBJECT is closed ...\n"; where a mailbox stayed locked (EBUSY of txn_lock),
  * "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
  * Returns the exit status for errno.
  */

@@ -20,7 +20,7 @@ static const struct args_option table[] = {
 	{ 'd', "dead", "DEADBOX", "send dead letters there: messages that failed -k times or expired" },
 	{ 'e', "env", NULL, "write shell assignments of MBOX_*, safe for eval" },
 	{ 'F', "frames", NULL, "write frames" },
-	{ 'f', "follow", NULL, "keep receiving, never end" },
+	{ 'f', "follow", NULL, "keep receiving, until the mailbox is closed" },
 	{ 'i', "id", "ID", "receive the message with this number" },
 	{ 'J', "json", NULL, "write a line of JSON for each message" },
 	{ 'j', "jobs", "N", "run N commands at once" },

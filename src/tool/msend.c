@@ -11,8 +11,11 @@
 #include "tool/cli.h"
 #include "tool/header.h"
 
+enum { CLOSE = ARGS_LONG };
+
 static const struct args_option table[] = {
 	{ '0', "null", NULL, "send each NUL-terminated record of standard input as a message" },
+	{ CLOSE, "close", NULL, "then close the mailbox: nothing more is sent to it" },
 	{ 'F', "frames", NULL, "standard input is frames: send each on with its headers" },
 	{ 'H', "header", "KEY=VALUE", "add a header" },
 	{ 'l', "lines", NULL, "send each line of standard input as a message" },
@@ -27,7 +30,7 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "msend",
-    "msend [-0FlnSv] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
+    "msend [-0FlnSv] [--close] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
     "             channel [message...]",
     table };
 
@@ -35,6 +38,7 @@ struct send {
 	char form;                      /* 'l' lines, '0' records, 'F' frames; 0: one message */
 	bool now;                       /* -n */
 	bool sync;
+	bool closes;                    /* --close */
 	bool headed;                    /* a tag was given */
 	const char *source;             /* -s; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
@@ -62,6 +66,9 @@ options(struct send *s, struct args *a)
 		switch (opt) {
 		case '0': case 'F': case 'l':
 			args_form(&s->form, opt);
+			break;
+		case CLOSE:
+			s->closes = true;
 			break;
 		case 'H':
 			header_add(&s->header, a, NULL);
@@ -133,6 +140,18 @@ send_input(struct send *s, char *const *words)
 	return input_records(&s->input, s->form == 'l' ? '\n' : '\0');
 }
 
+/* not_closed -- report that the channel could not be closed.  Returns the exit status. */
+static int
+not_closed(const struct send *s)
+{
+	int err = errno;
+
+	if (sink_is_mailbox(&s->sink))
+		return err == EINTR && io_stop ? CLI_OK : cli_fail("close", s->sink.name);
+	cli_unread(s->sink.name, s->sink.unread);
+	return err != ETIMEDOUT ? CLI_IO : s->now ? CLI_NOT_NOW : CLI_TIMEOUT;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -166,20 +185,21 @@ main(int argc, char **argv)
 	s.sink.turn = true;
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.locked = cli_locked;
-	if (s.sync && cli_path(path, name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
-		cli_usage("-S: %s is not a mailbox", name);
+	if ((s.sync || s.closes) && cli_path(path, name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+		cli_usage("%s: %s is not a mailbox", s.sync ? "-S" : "--close", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
 	if (sink_sends_only(&s.sink) && (s.sync || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
 		return cli_only_sends(name, s.sync ? 'S' : 'n');
+	if (sink_sends_only(&s.sink) && s.closes) {
+		cli_warn("%s: --close: send-only access does not let us close it", name);
+		return CLI_PERMISSION;
+	}
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	cli_damage(name, s.sink.sender.damage);
-	if (sink_close(&s.sink) == -1 && status == CLI_OK) {
-		int err = errno;
-
-		cli_unread(name, s.sink.unread);
-		status = err != ETIMEDOUT ? CLI_IO : s.now ? CLI_NOT_NOW : CLI_TIMEOUT;
-	}
+	s.sink.sender.closes = s.closes && status == CLI_OK && !io_stop;
+	if (sink_close(&s.sink) == -1 && status == CLI_OK)
+		status = not_closed(&s);
 	if (io_stop)
 		cli_stopped(io_stop);
 	return status;

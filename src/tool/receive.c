@@ -185,6 +185,16 @@ not_delivered(struct receive *r)
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
 }
 
+/* all_closed -- whether all channels are mailboxes from which nothing comes any more. */
+static bool
+all_closed(const struct receive *r)
+{
+	for (uint32_t i = 0; i < r->sources.n; i++)
+		if (r->sources.list[i].kind != CHANNEL_MAILBOX || !r->sources.list[i].ended)
+			return false;
+	return true;
+}
+
 /* nothing_more -- the exit status once select_next finds nothing. */
 static int
 nothing_more(const struct receive *r, uint64_t got)
@@ -194,7 +204,7 @@ nothing_more(const struct receive *r, uint64_t got)
 	for (uint32_t i = 0; i < r->sources.n; i++)
 		if (got == 0 && r->sources.list[i].receiver.unjudged)
 			return own_failure(r, CLI_PERMISSION);
-	return got > 0 && r->count == UINT64_MAX ? CLI_OK : CLI_NOT_NOW;
+	return r->count == UINT64_MAX && (got > 0 || (r->follow && all_closed(r))) ? CLI_OK : CLI_NOT_NOW;
 }
 
 static void

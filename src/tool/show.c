@@ -20,7 +20,8 @@
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
 enum column {
-	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED, DEAD, DAMAGED,
+	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED,
+	DEAD, DAMAGED,
 	OUTSIDE, REFUSED, RATE_IN, RATE_OUT, WANTS, COLUMNS,
 };
 
@@ -37,7 +38,7 @@ static const struct {
 	[CAPACITY] = { "CAPACITY", "capacity_messages", false, false },
 	[OVERFLOW] = { NULL, "overflow", false, false },
 	[DURABLE] = { "DURABLE", "durable", false, true },
-	[STATE] = { "STATE", "paused", false, true },
+	[STATE] = { "STATE", "closed", false, true },
 	[OLDEST] = { "OLDEST", "oldest", false, false },
 	[WAITING] = { "WAITING", "receivers_waiting", false, false },
 	[CLAIMED] = { "CLAIMED", "claimed", true, false },
@@ -155,6 +156,18 @@ show_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us, bool json)
 		outbuf_printf(b, "%llu%c", (number)(seconds / units[i]), "dhms"[i]);
 }
 
+/* put_state -- whether it is closed, and whether it is paused; in JSON the value of `closed', and the next member. */
+static void
+put_state(struct outbuf *b, const struct mailbox_settings *is, bool json)
+{
+	static const char *const states[] = { "-", "closed", "paused", "closed,paused" };
+
+	if (json)
+		outbuf_printf(b, "%s,\"paused\":%s", is->closed ? "true" : "false", is->paused ? "true" : "false");
+	else
+		outbuf_text(b, states[is->closed + 2 * is->paused]);
+}
+
 static void
 put_waiting(struct outbuf *b, const struct snapshot *s, bool json)
 {
@@ -207,7 +220,7 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 		outbuf_text(b, no_yes[2 * json + is->durable]);
 		break;
 	case STATE:
-		outbuf_text(b, json ? no_yes[2 + is->paused] : is->paused ? "paused" : "-");
+		put_state(b, is, json);
 		break;
 	case OLDEST:
 		show_age(b, s->now_us, row->n[c], json);
@@ -359,8 +372,9 @@ void
 show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
 	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
-	    [DURABLE] = s->settings.durable, [STATE] = s->settings.paused, [CLAIMED] = s->claimed, [SENT] = s->sent, [RECEIVED] = s->received,
-	    [DROPPED] = s->dropped, [DEAD] = s->buried, [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
+	    [DURABLE] = s->settings.durable, [STATE] = s->settings.closed || s->settings.paused, [CLAIMED] = s->claimed,
+	    [SENT] = s->sent, [RECEIVED] = s->received, [DROPPED] = s->dropped, [DEAD] = s->buried, [DAMAGED] = s->damaged,
+	    [OUTSIDE] = s->outside,
 	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
 
 	show->mailboxes++;

@@ -346,3 +346,69 @@ keepers()
 		as owner rmmbox -f own/seen
 	done
 }
+
+# ---- a mailbox that is closed ----
+
+# close_it -- the owner closes own/box, without a message.
+close_it()
+{
+	as owner msend -l --close own/box </dev/null
+}
+
+@test "in a closed mailbox one who may only send gets 69, also for a message that was begun before" {
+	mkfifo slow
+	as other msend own/box <slow 2>err &
+	local sender=$!
+	exec 7>slow
+	head -c 100000 /dev/zero >&7
+	until_true eval '[ -n "$(ls own/box/drop | grep tmp)" ]'
+	close_it
+	fails 69 as other msend own/box x
+	[ "$error" = "msend: own/box is closed (chmbox --open own/box opens it)" ]
+	exec 7>&-
+	status=0
+	wait $sender || status=$?
+	[ "$status" -eq 69 ]
+	grep -q "own/box is closed" err
+	fails 77 as other msend --close own/box x
+	run -0 as owner mrecv -f own/box
+	[ "$output" = "" ]
+}
+
+@test "what was left before the close comes in, and then the receivers end" {
+	as owner mrecv -f own/box >got 3>&- &
+	local receiver=$!
+	until_waiting own/box
+	seq 200 | as other msend -l own/box
+	close_it
+	status=0
+	wait $receiver || status=$?
+	[ "$status" -eq 0 ]
+	same got <(seq 200)
+	# and where no receiver was there
+	as owner mkmbox -m 0622 own/late
+	seq 200 | as other msend -l own/late
+	as owner msend -l --close own/late </dev/null
+	as owner mrecv -f own/late | same - <(seq 200)
+	as owner rmmbox own/late
+	[ ! -e own/late ]
+}
+
+@test "a close that was killed before drop/ was shut is finished by the next who comes" {
+	needs_strace
+	local call
+	for call in 1 2; do
+		as owner mkmbox -m 0622 "own/box$call"
+		# the mark, then drop/: chmod(2) of the mark is the first, of drop/ the second
+		run as owner strace -f -qq -o /dev/null -e trace=fchmod -e "inject=fchmod:signal=KILL:when=$call" \
+		    msend -l --close "own/box$call" </dev/null
+		as owner mstat "own/box$call" >/dev/null
+		if [ "$(as owner mstat -J "own/box$call" | jq .closed)" = true ]; then
+			fails 69 as other msend "own/box$call" x
+			[ "$(stat -c %a "own/box$call/drop")" = 1700 ]
+		else
+			as other msend "own/box$call" x
+			[ ! -e "own/box$call/closed" ]
+		fi
+	done
+}

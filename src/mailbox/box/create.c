@@ -24,11 +24,11 @@
 #include "mailbox/box/create.h"
 #include "mailbox/box/fscheck.h"
 #include "mailbox/box/mbox.h"
+#include "mailbox/box/shut.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
 #include "mailbox/disk/replydir.h"
 #include "mailbox/disk/seg.h"
-#include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
 
 #define WAIT_NS UINT64_C(1000000000)    /* how long a look waits for the lock, and a removal for files to be closed */
@@ -66,7 +66,7 @@ empty(int dir_fd)
 static int
 remove_files(int dir_fd)
 {
-	static const char *const names[] = { FSCHECK_PROBE, "identity", "identity.new", "ctl.new", "want", "ctl", "lock" };
+	static const char *const names[] = { FSCHECK_PROBE, "identity", "identity.new", "closed", "ctl.new", "want", "ctl", "lock" };
 	int r = dropdir_remove(dir_fd), err = errno;
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -168,7 +168,7 @@ static bool
 is_ours(const char *name)
 {
 	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
-		FSCHECK_PROBE, ".wake", ".spool", ".damaged" };
+		"closed", FSCHECK_PROBE, ".wake", ".spool", ".damaged" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;
 	uint64_t id;
@@ -312,19 +312,6 @@ mailbox_check(const char *path)
 
 /* ---- remove ---- */
 
-/* wake_all -- open the wake FIFOs of all that wait. */
-static void
-wake_all(struct mbox *m)
-{
-	struct want w;
-	int fd;
-
-	for (uint32_t i = 0; i < m->ctl.wants; i++)
-		if (want_read(m->want_fd, i, &w) == 0 && w.owner != 0
-		    && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
-			txn_ring(m, fd);
-}
-
 /*
  * removable -- before a removal begins: whether it can be completed.  The mailbox is ours, path names it, and we may
  * write in the directory above.  Returns 0, or -1: EPERM, EACCES, ENOTDIR path is a symbolic link, or errno.
@@ -379,7 +366,9 @@ holds_messages(struct mbox *m, uint64_t deadline_ns)
 		return -1;
 	if (waiting == 0)
 		return 0;
-	return dropdir_unshut(m->drop_fd, m->ctl.mode) == -1 || txn_commit(m) == -1 ? -1 : 1;
+	if (!m->ctl.closed && dropdir_unshut(m->drop_fd, m->ctl.mode) == -1)
+		return -1;
+	return txn_commit(m) == -1 ? -1 : 1;
 }
 
 /* ends_in_dots -- whether the last part of path is "." or "..": rmdir(2) takes neither, and would say so only at the end. */
@@ -418,7 +407,7 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 		if (holds != -1)
 			errno = holds == 1 ? ENOTEMPTY : EINPROGRESS;
 	} else {
-		wake_all(&m);
+		shut_wake(&m);
 		m.ctl.removed = 1;
 		if (txn_commit(&m) == 0)
 			r = remove_all(m.dir_fd);

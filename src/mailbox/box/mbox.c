@@ -199,7 +199,7 @@ void
 mbox_settings(const struct ctl *c, struct mailbox_settings *settings)
 {
 	*settings = (struct mailbox_settings){ c->cap_messages, c->cap_bytes, c->mode, (enum mailbox_policy)c->policy,
-		c->durable != 0, c->paused != 0 };
+		c->durable != 0, c->closed != 0, c->paused != 0 };
 }
 
 bool

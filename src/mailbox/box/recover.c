@@ -293,6 +293,8 @@ is_named(const struct mbox *m, const struct recover_list *ids, const struct reco
 	case 'i':
 		return 1;
 	default:
+		if (strcmp(name, "closed") == 0)
+			return m->ctl.closed;
 		return strcmp(name, "identity.new") != 0 && in_use(m, owners, name);
 	}
 }
@@ -318,9 +320,12 @@ remove_unnamed(struct mbox *m, const struct recover_list *ids, const struct reco
 	return r;
 }
 
-/* open_drop -- allow drops again, which a removal that was killed had stopped. */
+/*
+ * settle_drop -- allow drops again, which a removal that was killed had stopped; or stop them, where that was killed
+ * which has closed the mailbox, or was to open it.
+ */
 static int
-open_drop(const struct mbox *m)
+settle_drop(const struct mbox *m)
 {
 	struct stat st;
 	int fd, r;
@@ -330,7 +335,7 @@ open_drop(const struct mbox *m)
 	fd = dropdir_open(m->dir_fd, st.st_uid);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	r = dropdir_unshut(fd, m->ctl.mode);
+	r = m->ctl.closed ? dropdir_shut(fd) : dropdir_unshut(fd, m->ctl.mode);
 	io_close(fd);
 	return r;
 }
@@ -348,7 +353,7 @@ recover(struct mbox *m)
 	/* wants before files: a process that dies in between leaves both for the next recovery */
 	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0
 	    && count_leaving(m, &ids) == 0 && count_wants(m, &owners) == 0 && remove_unnamed(m, &ids, &owners) == 0
-	    && (!mode_drops(c->mode) || open_drop(m) == 0)) {
+	    && (!mode_drops(c->mode) || settle_drop(m) == 0)) {
 		c->layout++;
 		c->requeues++;
 		c->checked_ns = 0;

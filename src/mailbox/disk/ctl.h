@@ -74,7 +74,8 @@ struct ctl {
 	uint8_t incarnation[SEG_INCARNATION];   /* random: with an id it names a message; new when messages may be lost */
 	uint64_t buried;                /* messages that left as dead letters */
 	uint8_t paused;                 /* receivers take nothing */
-	uint8_t reserved[87];           /* zeros: what a later version sets, this one must not overlook */
+	uint8_t closed;                 /* no more messages are sent here (shut.h) */
+	uint8_t reserved[86];           /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };

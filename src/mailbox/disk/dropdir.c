@@ -139,6 +139,27 @@ dropdir_unshut(int drop_fd, unsigned mode)
 	return fchmod(drop_fd, S_ISVTX | 0700 | class_bits(mode, 3));
 }
 
+int
+dropdir_mark(int dir_fd, unsigned mode)
+{
+	int fd = safefile_make(dir_fd, "closed", 0600 | class_bits(mode, 4));
+
+	io_close(fd);
+	return fd == -1 ? -1 : 0;
+}
+
+int
+dropdir_unmark(int dir_fd)
+{
+	return safefile_remove(dir_fd, "closed");
+}
+
+bool
+dropdir_marked(int dir_fd)
+{
+	return faccessat(dir_fd, "closed", F_OK, 0) == 0;
+}
+
 /* clear -- remove what can be removed: a directory in drop/ that is not empty stays.  Returns 0, or -1. */
 static int
 clear(int drop_fd)

@@ -6,6 +6,7 @@
  *     drop/tmp.ID     a drop that is being written; its writer holds flock(2) on it
  *     drop/bell       the FIFO that the writer then writes to, to wake the receiver that listens (listen.h)
  *     identity        what to= must say: which mailbox, and whose
+ *     closed          the mailbox is closed: where drop/ is shut, that is why
  *
  * drop/ belongs to the owner of the mailbox and has the sticky bit, and senders cannot list it: they can neither find
  * each other's files nor remove or rename them.  A crash leaves a drop that was begun, which a receiver removes once it
@@ -62,6 +63,14 @@ int dropdir_open(int dir_fd, uid_t owner);
 /* dropdir_shut, dropdir_unshut -- stop new drops; allow them again, for this mode.  Return 0, or -1. */
 int dropdir_shut(int drop_fd);
 int dropdir_unshut(int drop_fd, unsigned mode);
+
+/*
+ * dropdir_mark, dropdir_unmark -- make the file `closed', or remove it.  Return 0, or -1.
+ * dropdir_marked -- whether it is there.
+ */
+int dropdir_mark(int dir_fd, unsigned mode);
+int dropdir_unmark(int dir_fd);
+bool dropdir_marked(int dir_fd);
 
 /* dropdir_count -- count the complete drops, but for the one with the ID taken.  Returns 0, or -1. */
 int dropdir_count(int drop_fd, const unsigned char *taken, uint64_t *n);

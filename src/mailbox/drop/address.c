@@ -62,7 +62,7 @@ address_renew(struct address *a, struct mbox *m, uint64_t deadline_ns)
 		return -1;
 	r = dropdir_count(m->drop_fd, m->ctl.taken, &n);
 	/* were it written first, a kill would leave drop/ shut for good */
-	if (r == 0 && n == 0 && (dropdir_unshut(m->drop_fd, m->ctl.mode) == -1
+	if (r == 0 && n == 0 && ((!m->ctl.closed && dropdir_unshut(m->drop_fd, m->ctl.mode) == -1)
 	    || dropdir_identify(m->dir_fd, m->ctl.mode, m->ctl.identity, m->uid) == -1 || address_learn(a, m) == -1))
 		r = -1;
 	txn_unlock(m);

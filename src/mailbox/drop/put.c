@@ -52,14 +52,21 @@ fail:
 	return -1;
 }
 
-/* why -- a call in drop/ has failed: EIDRM where drop/ was removed, as in other mailboxes.  Returns -1. */
+/*
+ * why -- a call in drop/ has failed: as in other mailboxes EIDRM where drop/ was removed, ESHUTDOWN where the mailbox is
+ * closed.  Returns -1.
+ */
 static int
 why(const struct put *p)
 {
 	int err = errno;
 	struct stat st;
 
-	errno = err == ENOENT && fstat(p->drop_fd, &st) == 0 && st.st_nlink == 0 ? EIDRM : err;
+	errno = err;
+	if (err == ENOENT && fstat(p->drop_fd, &st) == 0 && st.st_nlink == 0)
+		errno = EIDRM;
+	else if (err == EACCES && dropdir_marked(p->dir_fd))
+		errno = ESHUTDOWN;
 	return -1;
 }
 
@@ -175,7 +182,11 @@ put_withdraw(struct put *p)
 	dropdir_name(name, p->id, false);
 	if (p->time_us > 0 && unlinkat(p->drop_fd, name, 0) == 0)
 		return 1;
-	return p->time_us == 0 || errno == ENOENT ? 0 : -1;
+	if (p->time_us == 0 || errno == ENOENT)
+		return 0;
+	/* where the mailbox is closed none can be taken back: it comes in */
+	(void)why(p);
+	return errno == ESHUTDOWN ? 0 : -1;
 }
 
 void

@@ -31,7 +31,7 @@ int put_open(struct put *p, const char *path);
 /*
  * put_begin -- begin a message with w, which goes on with writer_data.
  * put_end -- it is whole: now it is there.
- * Return 0, or -1: EMSGSIZE, EIDRM where the mailbox was removed, EREMOTE where it has another owner now, EACCES, or
+ * Return 0, or -1: EMSGSIZE, EIDRM where the mailbox was removed, ESHUTDOWN where it is closed, EREMOTE where it has another owner now, EACCES, or
  * errno of write(2).
  */
 int put_begin(struct put *p, struct writer *w, const struct message *head);

@@ -391,7 +391,7 @@ int
 take_turn(struct take *in, struct claim *c, struct run *run, const struct receiver_ask *ask, bool all)
 {
 	struct receiver_ask now = *ask;
-	bool vain = listen_heard(in->m);
+	bool vain = listen_heard(in->m), again = false;
 	int taken, r, err;
 	bool paused;
 
@@ -416,8 +416,10 @@ take_turn(struct take *in, struct claim *c, struct run *run, const struct receiv
 			continue;
 		vain = vain && taken == 0;
 		/* a receiver that begins to listen looks again, now that drop/bell is open */
-		if (taken == 0 && !all && !(ask->wait && listen_keep(in->m) == 1))
+		if (c->ended || (taken == 0 && !all && (again || !c->drops_left) && !(ask->wait && listen_keep(in->m) == 1)))
 			break;
+		/* drop/ was shut after we had looked there, and rings no more: once, for there may be no room */
+		again = again || c->drops_left;
 		all = false;
 	}
 	if (vain)

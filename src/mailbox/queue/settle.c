@@ -124,6 +124,33 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 	return 0;
 }
 
+/*
+ * tell_receivers -- n messages are about to leave a mailbox that is closed: wake the receivers that may end then.
+ * Returns 0, or -1.
+ */
+static int
+tell_receivers(struct mbox *m, const struct item *items, uint32_t n)
+{
+	static struct names names;
+	const struct slot *known = NULL, *s;
+	uint32_t used, len;
+
+	if (m->ctl.wants == 0)
+		return 0;
+	names.n = names.len = 0;
+	mbox_seg_names(m, &used, &len);
+	if (names_read(&names, &m->seg, used, len) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n; i++, known = s) {
+		s = &items[i].slot;
+		if (known != NULL && s->tag == known->tag && s->source == known->source)
+			continue;
+		if (wake_leaving(m, names_get(&names, s->tag), names_get(&names, s->source), n == m->ctl.live) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* discount -- take n messages out of the counts, and remove the files of those that have one. */
 static void
 discount(struct mbox *m, const struct item *items, uint32_t n)
@@ -161,6 +188,8 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	for (uint32_t i = 0; i < n; i++)
 		if ((items[i].slot.flags & SLOT_SYNC) && wake_end(m, items[i].id, now) == -1)
 			return txn_fail(m);
+	if (c->closed && tell_receivers(m, items, n) == -1)
+		return txn_fail(m);
 	if (set_states(m, items, n, now, 0, 0) == -1)
 		return txn_fail(m);
 	discount(m, items, n);

@@ -18,6 +18,7 @@
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/offer.h"
+#include "mailbox/recv/end.h"
 #include "mailbox/recv/redeliver.h"
 #include "mailbox/recv/verify.h"
 #include "mailbox/wait/wait.h"
@@ -201,16 +202,23 @@ leave_segment(struct mbox *m, struct run *run, uint64_t left)
 		run->in->at.layout = m->layout = m->ctl.layout;
 }
 
-/* nothing -- the end of a turn that found nothing. */
+/* nothing -- the end of a turn that found nothing.  Returns as turn. */
 static int
 nothing(struct claim *c, const struct receiver_ask *ask)
 {
 	const struct receiver *r = c->receiver;
+	int end;
 
 	if (!r->peek && trim(&c->m) == -1)
 		return -1;
 	if (!ask->wait)
 		return 0;
+	end = r->id != 0 ? 0 : end_reached(c);
+	if (end == END_PIECE || end == -1)
+		return end == -1 ? -1 : 1;
+	c->ended = end == 1;
+	if (c->ended)
+		return wait_awake(&c->m);
 	/* a receiver that waits for one message by its number leaves the others */
 	return wait_post(&c->m, r->peek || r->id != 0 ? WANT_PEEK : WANT_RECEIVE, r->filter, 0);
 }

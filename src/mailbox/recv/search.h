@@ -45,6 +45,9 @@ struct claim {
 	bool asked;                             /* has looked for dead claimers once */
 	uint64_t below;                         /* only ids below this one; UINT64_MAX: any */
 	uint64_t piece_next;                    /* of piece_drops, in this turn */
+	uint64_t end_from;                      /* of end_reached: nothing for us is left below */
+	bool ended;                             /* nothing for us comes any more */
+	bool drops_left;                        /* it would be so, but that something is in drop/ */
 	uint64_t *cursor;                       /* per rank: nothing for us stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */
 	uint32_t ranks, source_ranks;

@@ -108,6 +108,15 @@ is_offer(const struct mbox *m)
 	return m->ctl.cap_messages == 0;
 }
 
+/* may_send -- whether messages are sent there, in this way.  Returns 0, or -1: ESHUTDOWN, ESTALE. */
+static int
+may_send(const struct mbox *m, bool offer)
+{
+	if (m->ctl.closed)
+		return fail_with(ESHUTDOWN);
+	return is_offer(m) == offer ? 0 : fail_with(ESTALE);
+}
+
 /* newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names. */
 static int
 newest_segment(struct append *p)
@@ -352,7 +361,7 @@ enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
 				errno = ETIMEDOUT;
 			return -1;
 		}
-		r = is_offer(m) ? fail_with(ESTALE) : come_in(m, b, deadline_ns);
+		r = may_send(m, false) == -1 ? -1 : come_in(m, b, deadline_ns);
 		n = r == 0 ? admitted(&m->ctl, b) : 0;
 		if (r == -1 || (n > 0 && newest_segment(p) == -1)) {
 			txn_unlock(m);
@@ -403,8 +412,8 @@ append_offer(struct append *p, struct batch *b, uint64_t deadline_ns)
 		wanted = wake_wanted(m, b->name[slot->tag], b->name[slot->source]);
 	if (wanted == 0)
 		errno = EAGAIN;
-	if (!is_offer(m))
-		wanted = fail_with(ESTALE);
+	if (may_send(m, true) == -1)
+		wanted = -1;
 	r = wanted != 1 || mbox_number(m) == -1 || txn_begin(m) == -1 || newest_segment(p) == -1 ? -1 : append(p, b, 1);
 	txn_unlock(m);
 	if (r == -1)

@@ -40,8 +40,8 @@ enum { APPEND_PIECE = 2 };                /* of append_drop: call again after th
  * deadline_ns: CLOCK_MONOTONIC; APPEND_NOW; CLOCK_NEVER.
  * With p->sync it is one message, and the wait goes on until it has been received; one that no receiver has when the
  * deadline comes is withdrawn.
- * Returns 0, or -1: EAGAIN no room (APPEND_NOW, APPEND_ASK), ETIMEDOUT, EIDRM, EINTR, ECANCELED (sync: it left the
- * mailbox without being received), or errno of write(2).
+ * Returns 0, or -1: ESHUTDOWN the mailbox is closed, EAGAIN no room (APPEND_NOW, APPEND_ASK), ETIMEDOUT, EIDRM, EINTR,
+ * ECANCELED (sync: it left the mailbox without being received), or errno of write(2).
  */
 int append_batch(struct append *p, struct batch *b, uint64_t deadline_ns);
 

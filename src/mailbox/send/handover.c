@@ -79,6 +79,7 @@ ours_again(struct handover *t, int state, struct item *item)
 static int
 note(struct handover *t, int state, struct item *item)
 {
+	t->taken = t->taken || state == COMPLETION_TAKEN || state == COMPLETION_BACK || state == COMPLETION_LOST;
 	if (state == COMPLETION_WAITS || state == COMPLETION_TAKEN)
 		return state;
 	if (state == COMPLETION_BACK || state == COMPLETION_LOST)
@@ -94,8 +95,13 @@ note(struct handover *t, int state, struct item *item)
 static int
 unserved(struct handover *t)
 {
-	int served = t->tries == 0 || !t->while_served ? 1 : request_served(t->append->m, t->tag, t->source);
+	struct mbox *m = t->append->m;
+	int served;
 
+	/* one that a receiver has had is as a message that was put back */
+	if (m->ctl.closed && !t->taken)
+		return ESHUTDOWN;
+	served = t->tries == 0 || !t->while_served ? 1 : request_served(m, t->tag, t->source);
 	return served == 1 ? 0 : served == 0 ? EOWNERDEAD : errno;
 }
 
@@ -208,7 +214,7 @@ handover_begin(struct handover *t, struct batch *b, const struct message *head, 
 	t->offered = true;
 	t->tag = head->tag;
 	t->source = head->source;
-	t->done = t->back = false;
+	t->done = t->back = t->taken = false;
 	t->tries = 0;
 	t->pause_ns = 0;
 	/* APPEND_NOW: a receiver was there to be woken; should it go away all the same, none was */

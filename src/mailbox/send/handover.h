@@ -30,6 +30,7 @@ struct handover {
 	bool offered;                   /* our offer stands in the mailbox */
 	bool done;                      /* it has been received: the rest of the payload is not wanted */
 	bool back;                      /* it is ours again */
+	bool taken;                     /* a receiver has had it, or has it */
 	struct slice tag, source;       /* of the message */
 	bool while_served;              /* set by the caller: where a receiver has failed, wait only if another serves */
 };
@@ -38,8 +39,8 @@ struct handover {
  * handover_begin -- offer a message and wait until it is taken.
  * b: empty, with its head set; head: the same.  deadline_ns: as of append_batch.
  * Returns 0, or -1: EAGAIN no receiver waits for it (APPEND_NOW), ETIMEDOUT (the offer is withdrawn), EINTR, EIDRM,
- * ECANCELED,
- * EOWNERDEAD (a receiver has failed, and there is no other: while_served), or errno.
+ * ECANCELED, ESHUTDOWN (the mailbox is closed, and no receiver has had it), EOWNERDEAD (a receiver has failed, and there
+ * is no other: while_served), or errno.
  * Where t->ask is set: EAGAIN while it is not taken; the next call only looks again.
  */
 int handover_begin(struct handover *t, struct batch *b, const struct message *head, uint64_t deadline_ns);

@@ -84,12 +84,15 @@ wake_remove(struct mbox *m, uint32_t index, uint64_t owner)
 	return wake_count(m);
 }
 
-/* ring -- open the wake FIFO of the waiter at hand and mark its want.  Returns 1; 0: it is our own, or dead; or -1. */
+/*
+ * ring -- open the wake FIFO of the waiter at hand and mark its want; mark 0: it is only to look.
+ * Returns 1; 0: it is our own, or dead; or -1.
+ */
 static int
 ring(struct mbox *m, const struct queue *q, uint64_t mark)
 {
 	uint64_t owner = q->w.owner;
-	int fd, r;
+	int fd, r = 0;
 
 	if (owner == m->number)
 		return 0;
@@ -101,8 +104,9 @@ ring(struct mbox *m, const struct queue *q, uint64_t mark)
 		return mbox_lives(m, owner) || wake_remove(m, q->index, owner) == 0 ? 0 : -1;
 	}
 	/* marked before the FIFO may be closed */
-	r = q->w.kind == WANT_RECEIVE ? want_wake(m->want_fd, q->index, mark, clock_mono_ns())
-	    : want_mark(m->want_fd, q->index, mark);
+	if (mark != 0)
+		r = q->w.kind == WANT_RECEIVE ? want_wake(m->want_fd, q->index, mark, clock_mono_ns())
+		    : want_mark(m->want_fd, q->index, mark);
 	txn_ring(m, fd);
 	return r == -1 ? -1 : 1;
 }
@@ -249,6 +253,25 @@ static bool
 may_come_in(const struct mbox *m, uint64_t cost)
 {
 	return m->ctl.policy != MAILBOX_BLOCK || mbox_fits(&m->ctl, cost);
+}
+
+int
+wake_leaving(struct mbox *m, struct slice tag, struct slice source, bool last)
+{
+	static const enum want_kind kinds[] = { WANT_RECEIVE, WANT_PEEK };
+	struct filter f;
+	struct queue *q;
+	int r = 0;
+
+	for (int i = 0; i < 2 && r == 0; i++) {
+		q = queue_begin(m, kinds[i], true);
+		while ((r = queue_next(m, q)) == 1) {
+			f = want_filter(&q->w);
+			if ((last || ((f.len > 0 || q->w.wide) && filter_match(&f, tag, source))) && ring(m, q, 0) == -1)
+				return -1;
+		}
+	}
+	return r;
 }
 
 int

@@ -16,6 +16,9 @@
  *     woken for a message, has looked, and leaves it, wakes the next behind it in the queue whose want matches, and
  *     whose owner's patterns are not its own.  So the message goes down the queue once.
  *   - Where receivers are paused none is woken; who resumes them wakes one with each filter.
+ *   - In a mailbox that is closed a receiver ends where nothing is left that it wants, whoever has it.  So a process that
+ *     takes a message out opens, before it changes the state, the wake FIFOs of those that sleep and wanted it, of all
+ *     where it is the last, and marks nothing: they look, and sleep again where something is left.
  *   - A want is asleep only while its owner sleeps.
  *   - A waiter that listens for drops (listen.h) and wakes, or was woken to listen and does not, wakes the next that
  *     sleeps to do it.
@@ -71,6 +74,12 @@ int wake_wanted(struct mbox *m, struct slice tag, struct slice source);
  * The mark of the sender's want becomes that status.  Returns 0, or -1.
  */
 int wake_end(struct mbox *m, uint64_t id, enum state_status status);
+
+/*
+ * wake_leaving -- a message is about to leave a mailbox that is closed: wake the receivers that may end then, which are
+ * those that wanted it; all where it is the last.  They are only to look.  Returns 0, or -1.
+ */
+int wake_leaving(struct mbox *m, struct slice tag, struct slice source, bool last);
 
 /*
  * wake_room -- wake the first sender that waits for room, if it is asleep and now fits, or messages are dropped for it.
