@@ -150,14 +150,14 @@ needs_strace()
 	skip "strace is not installed, or can trace nothing here"
 }
 
-# files_of BOX -- what is in a mailbox beyond its three files and its segments.
+# files_of BOX -- what is in a mailbox beyond its own files and its segments.
 files_of()
 {
 	local file
 	for file in "$1"/{,.[!.]}* "$1"/*/{,.[!.]}*; do
 		[ -e "$file" ] || [ -L "$file" ] || continue
 		file=${file##*/}
-		[[ $file =~ ^(ctl|lock|want|[0-9]{20}(\.[0-9]+)?\.(log|idx))$ ]] || echo "$file"
+		[[ $file =~ ^(ctl|due|lock|want|[0-9]{20}(\.[0-9]+)?\.(log|idx))$ ]] || echo "$file"
 	done
 }
 

@@ -3,6 +3,7 @@ source (status dirname)/letterbox.fish
 complete -c msend -f -a '(__letterbox_names channel)'
 complete -c msend -s 0 -l null -d 'Send each NUL-terminated record'
 complete -c msend -l close -d 'Then close the mailbox'
+complete -c msend -s d -l delay -x -a '(__letterbox_durations)' -d 'Deliver it this much later, or at @EPOCH'
 complete -c msend -s F -l frames -d 'Standard input is frames'
 complete -c msend -s H -l header -x -d 'Add a header, key=value'
 complete -c msend -s h -l help -d 'Print the options and exit'

@@ -141,23 +141,31 @@ put(struct input *in, const struct message *head, const char *data, size_t len)
 	return sink_hands_over(in->sink) ? tell(in) : 0;
 }
 
-/* stamp -- messages read from now on expire so long from now.  Returns 0, or -1. */
+/* set_time -- have the header key=TIME in m's headers, which move to in->extra; 0: have none.  Returns 0, or -1. */
 static int
-stamp(struct input *in)
+set_time(struct input *in, struct message *m, const char *key, uint64_t us)
 {
-	char time[32];
-	char stamped[FRAME_HEADER_MAX];
-	long n;
+	char time[32], stamped[FRAME_HEADER_MAX];
+	const struct slice value = { us == 0 ? NULL : time, us == 0 ? 0 : frame_time(time, us) };
+	long n = frame_set_header(stamped, m->extra, key, value);
 
-	if (in->lifetime_us == 0)
-		return 0;
-	n = frame_set_header(stamped, in->head.extra, "expire",
-	    (struct slice){ time, frame_time(time, clock_wall_us() + in->lifetime_us) });
 	if (n == -1)
 		return cannot_send(in);
 	memcpy(in->extra, stamped, (size_t)n);
-	in->head.extra = (struct slice){ in->extra, (size_t)n };
+	m->extra = (struct slice){ in->extra, (size_t)n };
 	return 0;
+}
+
+/* stamp -- set in m's headers when it expires, and when it is due.  Returns 0, or -1. */
+static int
+stamp(struct input *in, struct message *m)
+{
+	const bool after = in->due == INPUT_DUE_AFTER && in->due_us > 0;
+	const uint64_t now = in->lifetime_us > 0 || after ? clock_wall_us() : 0;
+
+	if (in->lifetime_us > 0 && set_time(in, m, "expire", now + in->lifetime_us) == -1)
+		return -1;
+	return in->due == INPUT_DUE_ASIS ? 0 : set_time(in, m, "due", now + in->due_us);
 }
 
 /* begin -- begin a message in pieces. */
@@ -174,7 +182,7 @@ static int
 put_any(struct input *in, const char *data, size_t len)
 {
 	in->head.len = len;
-	if (stamp(in) == -1)
+	if (stamp(in, &in->head) == -1)
 		return -1;
 	if (len <= MAILBOX_INLINE || sink_hands_over(in->sink))
 		return put(in, &in->head, data, len);
@@ -272,7 +280,7 @@ input_whole(struct input *in)
 	if (n <= MAILBOX_INLINE && !more)
 		return put_any(in, in->buf, (size_t)n) == -1 ? -1 : flush(in);
 	in->head.len = MESSAGE_LEN_UNKNOWN;
-	if (stamp(in) == -1 || begin(in, &in->head) == -1)
+	if (stamp(in, &in->head) == -1 || begin(in, &in->head) == -1)
 		return -1;
 	for (; whole_pieces(in, n) == -1; n = read_some(in, in->buf, INPUT_BUF))
 		if (again(in, &in->head, start) == -1)
@@ -322,7 +330,7 @@ long_record(struct input *in, char mark, size_t *have)
 	if (start != -1)
 		start -= INPUT_BUF;
 	in->head.len = MESSAGE_LEN_UNKNOWN;
-	if (stamp(in) == -1 || begin(in, &in->head) == -1)
+	if (stamp(in, &in->head) == -1 || begin(in, &in->head) == -1)
 		return -1;
 	for (; long_pieces(in, mark, n, have) == -1; n = read_full(in, NULL, INPUT_BUF))
 		if (again(in, &in->head, start) == -1)
@@ -360,7 +368,7 @@ input_records(struct input *in, char mark)
 
 	while ((n = read_some(in, in->buf + have, INPUT_BUF - have)) > 0) {
 		have += (size_t)n;
-		if (stamp(in) == -1 || whole_records(in, mark, &have) == -1)
+		if (stamp(in, &in->head) == -1 || whole_records(in, mark, &have) == -1)
 			return -1;
 		while (have == INPUT_BUF)
 			if (long_record(in, mark, &have) == -1 || whole_records(in, mark, &have) == -1)
@@ -396,6 +404,8 @@ put_frame(struct input *in, struct message *m, off_t base)
 	m->id = 0;
 	m->attempt = 0;
 	m->uid = -1;
+	if (stamp(in, m) == -1)
+		return -1;
 	if (m->data != NULL && (m->len <= MAILBOX_INLINE || sink_hands_over(in->sink)))
 		return put(in, m, m->data, (size_t)m->len);
 	if (sink_is_mailbox(in->sink) && !sink_sends_only(in->sink)

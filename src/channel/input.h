@@ -16,11 +16,17 @@ struct input {
 	struct sink *sink;
 	struct message head;            /* of the messages to send; frames have their own */
 	uint64_t lifetime_us;           /* messages expire so long after they are sent; 0: never */
+	enum input_due {
+		INPUT_DUE_ASIS,         /* they are due at once; frames as their headers say */
+		INPUT_DUE_AFTER,        /* so long (due_us) after they are sent; 0: at once */
+		INPUT_DUE_AT,           /* at that time (due_us, clock_wall_us) */
+	} due;
+	uint64_t due_us;
 	int (*sent)(uint64_t first_id, uint64_t last_id);       /* called with what a mailbox got; 0, -1; or NULL */
 	const char *failed_at;          /* after a failure: "read" or "send to" ... */
 	const char *failed_on;          /* ... "standard input", or the channel */
 	char buf[INPUT_BUF];
-	char extra[FRAME_HEADER_MAX];   /* head.extra with the expiry, where there is one */
+	char extra[FRAME_HEADER_MAX];   /* the headers with the times, where there are any */
 	struct reader reader;           /* of input_frames: where a bad frame stands, and what is wrong with it */
 };
 

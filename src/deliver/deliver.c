@@ -192,9 +192,9 @@ last_header(const struct message *m, char *key)
 static int
 label(struct message *m, const char *from, const char *why, uint64_t tries, char *extra)
 {
-	/* expire: a dead letter stays; the others: what the sender put under our names */
-	static const char *const gone[] = { "expire", "origin", "status", "tries", "origin-id" };
-	static const char *const *const keys = gone + 2;
+	/* expire, due: a dead letter stays, and is there at once; the others: what the sender put under our names */
+	static const char *const gone[] = { "expire", "due", "origin", "status", "tries", "origin-id" };
+	static const char *const *const keys = gone + 3;
 	char numbers[2][24], key[FRAME_KEY_MAX + 1];
 	const char *const values[] = { why, numbers[0], numbers[1] };
 

@@ -131,6 +131,7 @@ struct sender {
 	bool closes;                    /* before sender_close: the mailbox is to be closed to all senders */
 
 	enum sender_kind kind;          /* set by sender_open */
+	bool at_once;                   /* set by sender_open: no message waits there until it is due */
 	int dir_fd;                     /* set by sender_open: the mailbox's directory, for fstat(2); -1 closed */
 	struct damage *damage;          /* found so far */
 
@@ -350,7 +351,7 @@ int receiver_changed(struct receiver *r);
 /* receiver_watch -- the descriptors to poll for POLLIN while asleep.  fds: gets two; -1 none. */
 void receiver_watch(const struct receiver *r, int *fds);
 
-/* receiver_due_us -- when the next delayed message falls due (clock_wall_us); 0 none. */
+/* receiver_due_us -- when to look again, asleep, for what is due then (clock_wall_us); 0: it need not. */
 uint64_t receiver_due_us(const struct receiver *r);
 
 /*
@@ -436,11 +437,11 @@ struct snapshot {
 	uint64_t identity;              /* which mailbox this is */
 	uint64_t now_us, now_ns;        /* the moment: since the epoch, and CLOCK_MONOTONIC */
 	uint64_t messages, bytes;       /* that wait, claimed ones included */
-	uint64_t claimed;
+	uint64_t claimed, delayed;      /* of them; delayed: not due yet */
 	uint64_t sent, received;        /* so far; received: neither waiting nor of those in the next line but `refused' */
 	uint64_t dropped, buried, damaged, refused;     /* so far; refused: files in drop/ that were no messages */
 	uint64_t outside;               /* messages in drop/; SNAPSHOT_UNKNOWN: no drop/, or it may not be listed */
-	uint64_t oldest_us;             /* when the oldest message was sent */
+	uint64_t oldest_us;             /* since when the oldest waits: it was sent, or due, then */
 	unsigned receivers, senders;    /* processes that sleep until something comes, */
 	struct snapshot_waiter *waiters;        /* and each of them */
 	size_t waiters_n, waiters_room;

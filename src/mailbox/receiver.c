@@ -17,6 +17,7 @@
 #include "mailbox/drop/take.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/recv/claim.h"
+#include "mailbox/wait/keeper.h"
 #include "mailbox/wait/listen.h"
 #include "mailbox/wait/wait.h"
 #include "stream/reader.h"
@@ -233,7 +234,11 @@ receiver_watch(const struct receiver *r, int *fds)
 uint64_t
 receiver_due_us(const struct receiver *r)
 {
-	return r->in->due_us;
+	struct claim *c = r->in;
+
+	if (c->alarm_us != 0 && c->alarm_us <= clock_wall_us() && keeper_again(&c->m, &c->alarm_us))
+		return receiver_due_us(r);
+	return c->alarm_us == 0 || (c->due_us != 0 && c->due_us < c->alarm_us) ? c->due_us : c->alarm_us;
 }
 
 bool

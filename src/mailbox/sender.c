@@ -65,6 +65,7 @@ open_kind(struct sender *s)
 		return -1;
 	s->dir_fd = m->dir_fd;
 	s->kind = c.cap_messages == 0 ? SENDER_HANDS_OVER : SENDER_KEEPS;
+	s->at_once = c.cap_messages == 0 || c.policy == MAILBOX_LATEST;
 	m->name = s->name;
 	m->txn.told = s->locked;
 	return 0;

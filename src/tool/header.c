@@ -32,7 +32,7 @@ header_put(struct header *h, const char *key, const char *value)
 void
 header_add(struct header *h, const struct args *a, const char *const *ours)
 {
-	static const char *const reserved[] = { "id", "time", "try", "uid", "to", "big", "expire", NULL };
+	static const char *const reserved[] = { "id", "time", "try", "uid", "to", "big", "expire", "due", NULL };
 	const char *equals = strchr(a->value, '=');
 	struct slice key = { a->value, equals == NULL ? 0 : (size_t)(equals - a->value) }, seen;
 	char name[FRAME_KEY_MAX + 1];

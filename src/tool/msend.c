@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/signals.h"
 #include "channel/input.h"
@@ -16,6 +17,7 @@ enum { CLOSE = ARGS_LONG };
 static const struct args_option table[] = {
 	{ '0', "null", NULL, "send each NUL-terminated record of standard input as a message" },
 	{ CLOSE, "close", NULL, "then close the mailbox: nothing more is sent to it" },
+	{ 'd', "delay", "SECONDS", "deliver the message so long after it was sent, or at @EPOCH" },
 	{ 'F', "frames", NULL, "standard input is frames: send each on with its headers" },
 	{ 'H', "header", "KEY=VALUE", "add a header" },
 	{ 'l', "lines", NULL, "send each line of standard input as a message" },
@@ -30,8 +32,8 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "msend",
-    "msend [-0FlnSv] [--close] [-H key=value] [-s source] [-t tag] [-w seconds] [-x seconds]\n"
-    "             channel [message...]",
+    "msend [-0FlnSv] [--close] [-d seconds] [-H key=value] [-s source] [-t tag] [-w seconds]\n"
+    "             [-x seconds] channel [message...]",
     table };
 
 struct send {
@@ -56,6 +58,21 @@ print_ids(uint64_t first, uint64_t last)
 	return ferror(stdout) || fflush(stdout) == EOF ? -1 : 0;
 }
 
+/* delay -- the value of -d: seconds from now, or @ and seconds since the epoch. */
+static void
+delay(struct input *in, struct args *a)
+{
+	const bool at = *a->value == '@';
+	uint64_t ns = 0;
+
+	a->value += at;
+	/* what is behind @ has no unit */
+	if (clock_parse(a->value, &ns) == -1 || (at && a->value[strspn(a->value, "0123456789.")] != '\0'))
+		cli_usage("%s: '%s' is not a duration, or @ and seconds since the epoch", a->option, a->value - at);
+	in->due = at ? INPUT_DUE_AT : INPUT_DUE_AFTER;
+	in->due_us = (ns + 999) / 1000;
+}
+
 /* options -- read the command line up to the channel. */
 static void
 options(struct send *s, struct args *a)
@@ -69,6 +86,9 @@ options(struct send *s, struct args *a)
 			break;
 		case CLOSE:
 			s->closes = true;
+			break;
+		case 'd':
+			delay(&s->input, a);
 			break;
 		case 'H':
 			header_add(&s->header, a, NULL);
@@ -99,6 +119,17 @@ options(struct send *s, struct args *a)
 	}
 	if (*a->next == NULL)
 		cli_usage("no channel is named");
+}
+
+/* check_due -- refuse what would expire before it is delivered. */
+static void
+check_due(const struct send *s)
+{
+	const struct input *in = &s->input;
+	uint64_t end_us = in->due == INPUT_DUE_AT ? clock_wall_us() + in->lifetime_us : in->lifetime_us;
+
+	if (in->lifetime_us > 0 && in->due != INPUT_DUE_ASIS && in->due_us >= end_us)
+		cli_usage("-x: the message would expire before it is delivered (-d)");
 }
 
 /* failed -- report a failed send.  Returns the exit status. */
@@ -173,6 +204,7 @@ main(int argc, char **argv)
 		cli_usage("-%c reads standard input: it does not go with a message", s.form);
 	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
 		cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
+	check_due(&s);
 	if (s.now && s.sink.timeout_ns != MAILBOX_FOREVER)
 		cli_usage("-n and -w exclude each other");
 	if (s.now)
@@ -195,6 +227,8 @@ main(int argc, char **argv)
 		cli_warn("%s: --close: send-only access does not let us close it", name);
 		return CLI_PERMISSION;
 	}
+	if (sink_is_mailbox(&s.sink) && s.sink.sender.at_once && s.input.due != INPUT_DUE_ASIS && s.input.due_us > 0)
+		cli_usage("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
 	cli_damage(name, s.sink.sender.damage);
 	s.sink.sender.closes = s.closes && status == CLI_OK && !io_stop;

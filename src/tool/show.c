@@ -20,7 +20,7 @@
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
 enum column {
-	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, SENT, RECEIVED, DROPPED,
+	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, DELAYED, SENT, RECEIVED, DROPPED,
 	DEAD, DAMAGED,
 	OUTSIDE, REFUSED, RATE_IN, RATE_OUT, WANTS, COLUMNS,
 };
@@ -42,6 +42,7 @@ static const struct {
 	[OLDEST] = { "OLDEST", "oldest", false, false },
 	[WAITING] = { "WAITING", "receivers_waiting", false, false },
 	[CLAIMED] = { "CLAIMED", "claimed", true, false },
+	[DELAYED] = { "DELAYED", "delayed", true, true },
 	[SENT] = { "SENT", "sent", true, false },
 	[RECEIVED] = { "RECEIVED", "received", true, false },
 	[DROPPED] = { "DROPPED", "dropped", true, true },
@@ -373,8 +374,8 @@ show_mailbox(struct show *show, const char *name, const struct snapshot *s, cons
 {
 	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
 	    [DURABLE] = s->settings.durable, [STATE] = s->settings.closed || s->settings.paused, [CLAIMED] = s->claimed,
-	    [SENT] = s->sent, [RECEIVED] = s->received, [DROPPED] = s->dropped, [DEAD] = s->buried, [DAMAGED] = s->damaged,
-	    [OUTSIDE] = s->outside,
+	    [DELAYED] = s->delayed, [SENT] = s->sent, [RECEIVED] = s->received, [DROPPED] = s->dropped, [DEAD] = s->buried,
+	    [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
 	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
 
 	show->mailboxes++;

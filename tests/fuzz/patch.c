@@ -36,7 +36,9 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, layout), FIELD(ctl, requeues), FIELD(ctl, ticket), FIELD(ctl, checked_ns), FIELD(ctl, wants),
 	FIELD(ctl, busy), FIELD(ctl, removed), FIELD(ctl, policy), FIELD(ctl, expires), FIELD(ctl, boot), FIELD(ctl, place),
 	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, orphans), FIELD(ctl, refused), FIELD(ctl, taken),
-	FIELD(ctl, incarnation), FIELD(ctl, buried), FIELD(ctl, leaves_as), FIELD(ctl, paused), FIELD(ctl, closed),
+	FIELD(ctl, incarnation), FIELD(ctl, buried), FIELD(ctl, leaves_as), FIELD(ctl, delayed), FIELD(ctl, dues),
+	FIELD(ctl, due_us), FIELD(ctl, keeper), FIELD(ctl, passed_from), FIELD(ctl, passed_to), FIELD(ctl, paused),
+	FIELD(ctl, closed),
 	FIELD(ctl, reserved),
 };
 static const struct field header_fields[] = {

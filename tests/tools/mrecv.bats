@@ -178,9 +178,10 @@ looked()
 	mrecv -p -a -J kept >json
 	looked 0 jq -r '.payload | rtrimstr("\n")' json
 	[ "$(mrecv -p -i 2 kept)" = b ]
-	# one that nothing else is shown for is waited for
-	[ "$(mrecv -p -i 1 kept)" = a ]
-	[ "$(mrecv -a kept | xargs)" = "a b c" ]
+	# one that is asked for is not waited for
+	[ "$(mrecv -n -p -i 1 kept)" = a ]
+	[ "$(mrecv -n -i 1 kept)" = a ]
+	[ "$(mrecv -a kept | xargs)" = "b c" ]
 }
 
 # ---- how it is written ----

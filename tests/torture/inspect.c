@@ -27,16 +27,19 @@
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/ctl.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/due.h"
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/want.h"
 
-enum { SEGMENTS = 1024, SMALL = 256 * 1024 };
+enum { SEGMENTS = 1024, DUES = 1 << 18, SMALL = 256 * 1024 };
 
 static const char *box;
 static int complaints;
 
 struct found {
 	uint64_t live, bytes, claimed, retrying, first, ready;
+	struct due delayed[DUES];               /* the delayed messages, by their ids */
+	uint64_t delayed_n;
 	uint64_t seg[SEGMENTS];
 	uint32_t variant[SEGMENTS];
 	size_t segs;
@@ -71,7 +74,7 @@ check_frame(struct seg *s, uint64_t id, const struct slot *slot)
 }
 
 static void
-count_message(struct found *f, struct seg *s, uint32_t pos, uint32_t *done)
+count_message(const struct ctl *c, struct found *f, struct seg *s, uint32_t pos, uint32_t *done)
 {
 	struct slot slot;
 	uint64_t state, id = seg_id(s, pos);
@@ -91,8 +94,17 @@ count_message(struct found *f, struct seg *s, uint32_t pos, uint32_t *done)
 	f->bytes += batch_cost(slot.len);
 	f->claimed += state_status(state) == STATE_CLAIMED;
 	f->retrying += state_status(state) == STATE_RETRY;
-	if (state_status(state) != STATE_CLAIMED && id < f->ready)
-		f->ready = id;
+	if (state_status(state) != STATE_CLAIMED && state_status(state) != STATE_DELAYED) {
+		if (id < f->ready)
+			f->ready = id;
+		if (id >= c->passed_from && id < c->passed_to)
+			complain("message %" PRIu64 " is ready, and passed over", id);
+	}
+	if (state_status(state) == STATE_DELAYED && f->delayed_n < DUES) {
+		f->delayed[f->delayed_n].id = id;
+		if (seg_read(s, SEG_DUE, pos, 1, &f->delayed[f->delayed_n++].time_us) == -1)
+			complain("message %" PRIu64 ": its due time is missing", id);
+	}
 	if ((slot.flags & (SLOT_BIG | SLOT_OFFER)) && f->files_n < sizeof f->files / sizeof f->files[0])
 		f->files[f->files_n++] = id;
 	check_frame(s, id, &slot);
@@ -120,7 +132,7 @@ walk(int dir_fd, const struct ctl *c, struct found *f)
 			complain("segment %" PRIu64 " comes after %" PRIu64 ", not %" PRIu64, at, s.h.prev, prev);
 		done = 0;
 		for (uint32_t pos = 0; pos < n; pos++)
-			count_message(f, &s, pos, &done);
+			count_message(c, f, &s, pos, &done);
 		if (done != s.h.done)
 			complain("segment %" PRIu64 ": %" PRIu32 " are gone, the header says %" PRIu32, at, done, s.h.done);
 		if (!newest && done == n)
@@ -143,6 +155,7 @@ check_counts(const struct ctl *c, const struct found *f)
 	const struct { const char *what; uint64_t says, is; } counts[] = {
 		{ "messages", c->live, f->live }, { "bytes", c->live_bytes, f->bytes },
 		{ "claimed", c->claimed, f->claimed }, { "retrying", c->retrying, f->retrying },
+		{ "delayed", c->delayed, f->delayed_n },
 	};
 
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -155,6 +168,46 @@ check_counts(const struct ctl *c, const struct found *f)
 	if (c->first > c->next || c->head > c->next || c->dropped + c->buried > c->next - 1 - c->live)
 		complain("first %" PRIu64 ", head %" PRIu64 ", dropped %" PRIu64 ", next %" PRIu64, c->first, c->head,
 		    c->dropped, c->next);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct due *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* check_dues -- each delayed message has its entry in `due`, which is a heap, and ctl the time of the first. */
+static void
+check_dues(int fd, const struct ctl *c, const struct found *f)
+{
+	static struct due heap[DUES + DUE_WAYS];
+	static bool has[DUES];
+	const struct due *entry = heap + DUE_WAYS - 1, *is;
+	uint64_t missing = f->delayed_n;
+
+	if (c->dues == 0 && c->due_us != 0)
+		complain("due: ctl says that something is due at %" PRIu64 ", and has no entry", c->due_us);
+	if (c->dues == 0 || c->dues > DUES)
+		return;
+	if (pread(fd, heap, sizeof heap, 0) < (ssize_t)((c->dues + DUE_WAYS - 1) * DUE_ENTRY)) {
+		complain("due: it ends before its %" PRIu64 " entries", c->dues);
+		return;
+	}
+	if (entry[0].time_us != c->due_us)
+		complain("due: ctl says %" PRIu64 ", the first is %" PRIu64, c->due_us, entry[0].time_us);
+	for (uint64_t i = 0; i < c->dues; i++) {
+		if (i > 0 && entry[i].time_us < entry[(i - 1) / DUE_WAYS].time_us)
+			complain("due: entry %" PRIu64 " is earlier than the one above it", i);
+		is = bsearch(&entry[i], f->delayed, f->delayed_n, sizeof *is, by_id);
+		if (is != NULL && is->time_us == entry[i].time_us && !has[is - f->delayed]) {
+			has[is - f->delayed] = true;
+			missing--;
+		}
+	}
+	if (missing > 0)
+		complain("due: %" PRIu64 " delayed messages have no entry", missing);
 }
 
 /* check_wants -- the table; in an empty mailbox nobody is in it. */
@@ -218,7 +271,8 @@ check_files(int dir_fd, const struct found *f, bool empty)
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lock") == 0
-		    || strcmp(e->d_name, "ctl") == 0 || strcmp(e->d_name, "want") == 0)
+		    || strcmp(e->d_name, "ctl") == 0 || strcmp(e->d_name, "want") == 0
+		    || strcmp(e->d_name, "due") == 0)
 			continue;
 		if (strcmp(e->d_name, "identity") == 0)
 			continue;
@@ -284,6 +338,7 @@ main(int argc, char **argv)
 		complain("busy %d, removed %d", c.busy, c.removed);
 	walk(dir_fd, &c, &f);
 	check_counts(&c, &f);
+	check_dues(openat(dir_fd, "due", O_RDONLY), &c, &f);
 	check_wants(want_fd, &c, empty);
 	check_files(dir_fd, &f, empty);
 	if (empty && c.live > 0)

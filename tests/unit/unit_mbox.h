@@ -97,8 +97,9 @@ ctl_that_cannot_be_is_refused(void)
 		FIELD(ctl, next, 10 + SEG_MESSAGES + 1), FIELD(ctl, first_seg, 0), FIELD(ctl, first_seg, 11),
 		FIELD(ctl, last_seg, 0), FIELD(ctl, last_seg, 31), FIELD(ctl, log_len, SEG_LOG_BOUND + 1),
 		FIELD(ctl, names, SEG_NAMES + 1), FIELD(ctl, names_len, SEG_NAMES_BYTES + 1), FIELD(ctl, first, 31),
-		FIELD(ctl, head, 31), FIELD(ctl, live, 30), FIELD(ctl, claimed, 5), FIELD(ctl, retrying, 5),
-		FIELD(ctl, dropped, 30), FIELD(ctl, buried, 30), FIELD(ctl, wants, WANT_MAX + 1), FIELD(ctl, mode, 01000),
+		FIELD(ctl, head, 31), FIELD(ctl, live, 30), FIELD(ctl, claimed, 5), FIELD(ctl, retrying, 5), FIELD(ctl, delayed, 5),
+		FIELD(ctl, dues, UINT64_MAX), FIELD(ctl, dropped, 30), FIELD(ctl, buried, 30), FIELD(ctl, wants, WANT_MAX + 1),
+		FIELD(ctl, mode, 01000),
 		FIELD(ctl, policy, MAILBOX_LATEST + 1),
 	};
 	static const struct impossible with_none[] = {

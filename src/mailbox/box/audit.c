@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/safefile.h"
@@ -99,6 +100,25 @@ right_name(struct audit *a, uint16_t *number, struct slice name)
 	return n == -1 ? -1 : 1;
 }
 
+/* right_due -- have the message kept back until the time in its header, and no other. */
+static int
+right_due(const struct audit *a, uint32_t pos, const struct frame *f)
+{
+	uint64_t due = 0, state;
+	struct slice value;
+	bool later;
+
+	if (frame_header(f->extra, "due", &value) == 0 || frame_parse_time(value, &due) == -1)
+		due = 0;
+	later = due > clock_wall_us();
+	if (seg_read(&a->s, SEG_STATES, pos, 1, &state) == -1)
+		return -1;
+	if (state_status(state) != STATE_DELAYED && !(later && state_status(state) == STATE_READY))
+		return 0;
+	state = state_make(later ? STATE_DELAYED : STATE_READY, state_tries(state), 0);
+	return seg_write_one(&a->s, SEG_DUE, pos, due) == -1 ? -1 : seg_write(&a->s, SEG_STATES, pos, 1, &state);
+}
+
 /* right_entries -- correct what else the index has of a whole message.  Returns 1, 0 its names do not fit, or -1. */
 static int
 right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct frame *f)
@@ -110,6 +130,8 @@ right_entries(struct audit *a, uint32_t pos, struct slot *slot, const struct fra
 	if (tag == -1 || source == -1)
 		return 0;
 	if ((tag || source) && seg_write_slots(&a->s, pos, 1, slot) == -1)
+		return -1;
+	if (slot->flags & SLOT_DUE && right_due(a, pos, f) == -1)
 		return -1;
 	if (!(slot->flags & SLOT_EXPIRES) || frame_header(f->extra, "expire", &value) == 0
 	    || frame_parse_time(value, &expiry) == -1)

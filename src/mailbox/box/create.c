@@ -167,7 +167,7 @@ open_up(int dir_fd, unsigned mode)
 static bool
 is_ours(const char *name)
 {
-	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "drop", "identity", "identity.new",
+	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "due", "drop", "identity", "identity.new",
 		"closed", FSCHECK_PROBE, ".wake", ".spool", ".damaged" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;

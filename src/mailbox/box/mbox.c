@@ -108,6 +108,7 @@ mbox_close(struct mbox *m)
 			break;
 		}
 	seg_close(&m->seg);
+	io_close(m->due_fd);
 	io_close(m->drop_fd);
 	io_close(m->listen.bell_fd);
 	io_close(m->listen.own_fd);
@@ -220,7 +221,8 @@ mbox_moved(struct mbox *m, uint64_t generation)
 	/* a copy that is being written may look damaged: look under the lock */
 	if (ctl_read(m->ctl_fd, &c) == -1)
 		return 1;
-	return c.generation != generation || c.claimed > 0 || c.retrying > 0 || c.busy || c.removed;
+	return c.generation != generation || c.claimed > 0 || c.retrying > 0 || c.busy || c.removed
+	    || (c.due_us != 0 && c.due_us <= clock_wall_us());
 }
 
 /* ---- segments ---- */

@@ -74,6 +74,7 @@ struct mbox {
 	bool drops;                     /* some users may only send, to drop/ */
 	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */
 	mailbox_tell *tell_unjudged;    /* called once for that; may be NULL */
+	int due_fd;                     /* the file `due` (delay.h); -1 */
 	int drop_fd;                    /* drop/, -1 */
 	struct listen listen;
 	struct waiter waiter;
@@ -87,7 +88,7 @@ enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 #define MBOX_LISTEN_MORE (UINT64_C(1) << 48)
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
-	.drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .fifo_fd = -1 } }
+	.due_fd = -1, .drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .fifo_fd = -1 } }
 
 /*
  * mbox_open -- open the mailbox at path.

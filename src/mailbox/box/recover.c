@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/num.h"
 #include "base/safefile.h"
+#include "mailbox/box/delay.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
 #include "mailbox/disk/replydir.h"
@@ -93,13 +94,26 @@ count_messages(struct ctl *c, struct seg *s)
 			return -1;
 		if (c->live++ == 0)
 			c->first = id;
-		if (status != STATE_CLAIMED && c->head > id)
+		if (status != STATE_CLAIMED && status != STATE_DELAYED && c->head > id)
 			c->head = id;
 		c->live_bytes += batch_cost(at.slot->len);
 		c->claimed += status == STATE_CLAIMED;
 		c->retrying += status == STATE_RETRY;
+		c->delayed += status == STATE_DELAYED;
 	}
 	return r;
+}
+
+/*
+ * clear_states -- the state of a message that was to be sent for later may stand behind the newest segment's last: the
+ * next there would have it.  Others begin with zeros, a RESERVE at a time (seg_reserve).
+ */
+static int
+clear_states(const struct seg *s, uint32_t n)
+{
+	static const uint64_t zero[SEG_RESERVE];
+
+	return n % SEG_RESERVE == 0 ? 0 : seg_write(s, SEG_STATES, n, SEG_RESERVE - n % SEG_RESERVE, zero);
 }
 
 /* count_segment -- open and count segment id, or remove it if nothing in it waits.  Returns 1, 0 removed, or -1. */
@@ -114,7 +128,7 @@ count_segment(struct mbox *m, uint64_t id, struct seg *s)
 			return -1;
 		s->h.first = id;
 	} else if (id == c->last_seg || (id < c->last_seg && s->h.n > 0)) {
-		if (count_messages(c, s) == -1) {
+		if (count_messages(c, s) == -1 || (id == c->last_seg && clear_states(s, messages(c, s)) == -1)) {
 			seg_close(s);
 			return -1;
 		}
@@ -348,12 +362,14 @@ recover(struct mbox *m)
 	int r = -1;
 
 	c->orphans = 0;
-	c->live = c->live_bytes = c->claimed = c->retrying = 0;
+	c->live = c->live_bytes = c->claimed = c->retrying = c->delayed = 0;
+	c->passed_from = c->passed_to = c->keeper = 0;
 	c->first = c->head = c->next;
+	delay_none(c);
 	/* wants before files: a process that dies in between leaves both for the next recovery */
 	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0
 	    && count_leaving(m, &ids) == 0 && count_wants(m, &owners) == 0 && remove_unnamed(m, &ids, &owners) == 0
-	    && (!mode_drops(c->mode) || settle_drop(m) == 0)) {
+	    && (!mode_drops(c->mode) || settle_drop(m) == 0) && (c->delayed == 0 || delay_recount(m) == 0)) {
 		c->layout++;
 		c->requeues++;
 		c->checked_ns = 0;

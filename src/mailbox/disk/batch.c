@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/io.h"
 #include "base/num.h"
 
 /* The header of a big message.  It is the first of the headers, so that its place is known. */
@@ -58,16 +59,34 @@ same_head(const struct batch *b, const struct message *head)
 	return p + 1 == end;
 }
 
-/* expiry -- the header expire=SECONDS.MICROSECONDS in microseconds; 0 for none, or one that is no time. */
+/* time_in -- the header key=SECONDS.MICROSECONDS in microseconds; 0 for none, or one that is no time. */
 static uint64_t
-expiry(const struct message *head)
+time_in(const struct message *head, const char *key)
 {
 	struct slice value;
 	uint64_t us;
 
-	if (head->extra.len == 0 || !frame_header(head->extra, "expire", &value) || frame_parse_time(value, &us) == -1)
+	if (head->extra.len == 0 || !frame_header(head->extra, key, &value) || frame_parse_time(value, &us) == -1)
 		return 0;
 	return us;
+}
+
+int
+batch_due(const struct seg *s, const struct slot *slot, uint64_t *due_us)
+{
+	char line[FRAME_HEADER_MAX];
+	struct message head = { .fd = -1 };
+	struct frame f;
+	ssize_t n = io_pread(s->log_fd, line, slot->head_len, slot->off);
+
+	if (n == -1)
+		return -1;
+	*due_us = 0;
+	if (n != slot->head_len || frame_parse(&f, line, slot->head_len, NULL) == -1)
+		return 0;
+	head.extra = f.extra;
+	*due_us = time_in(&head, "due");
+	return 0;
 }
 
 /* without_big -- the headers without `big', which is the mailbox's own.  out: FRAME_HEADER_MAX bytes to use. */
@@ -121,7 +140,8 @@ batch_head(struct batch *b, const struct message *head)
 	int tag, source;
 
 	b->time_us = head->time_us;
-	b->expiry_us = expiry(head);
+	b->expiry_us = time_in(head, "expire");
+	b->due_us = time_in(head, "due");
 	if (b->headed && same_head(b, head))
 		return 1;
 	n = head_line(line, head, without_big(head->extra, without));
@@ -149,6 +169,10 @@ put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t 
 	if (b->expiry_us != 0) {
 		flags |= SLOT_EXPIRES;
 		b->expiries[b->n] = b->expiry_us;
+	}
+	if (b->due_us != 0) {
+		flags |= SLOT_DUE;
+		b->dues[b->n] = b->due_us;
 	}
 	b->slots[b->n++] = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
 		.flags = flags, .tag = b->tag, .source = b->source };

@@ -30,6 +30,7 @@ struct batch {
 	uint32_t tail_len;                      /* bytes of tail: what follows LENGTH in that head */
 	uint64_t time_us;                       /* when it was sent; 0: now */
 	uint64_t expiry_us;                     /* when it expires, microseconds since the epoch; 0: never */
+	uint64_t due_us;                        /* when it is to be delivered; 0: at once */
 	bool headed;
 	size_t line_of;                         /* LENGTH in line */
 	uint32_t line_len;                      /* bytes of the last header line; 0: of another head, or too long */
@@ -39,6 +40,7 @@ struct batch {
 	char name_text[BATCH_NAMES * FRAME_NAME_MAX];
 	struct slot slots[BATCH_MESSAGES];
 	uint64_t expiries[BATCH_MESSAGES];      /* where the slot has SLOT_EXPIRES */
+	uint64_t dues[BATCH_MESSAGES];          /* where it has SLOT_DUE */
 	char log[BATCH_LOG];
 };
 
@@ -74,6 +76,19 @@ void batch_big_id(struct batch *b, uint64_t id);
  * sum: gets SUM; may be NULL.  Returns 0, or -1 with EBADMSG.
  */
 int batch_big_take(struct slice *extra, uint64_t *sum);
+
+/*
+ * batch_due -- until when the message with this slot was to be kept back, by its header; 0: its frame is damaged.
+ * s: its segment, with the log open.  Returns 0, or -1.
+ */
+int batch_due(const struct seg *s, const struct slot *slot, uint64_t *due_us);
+
+/* batch_frames_len -- bytes of the frames of the next n messages. */
+static inline uint32_t
+batch_frames_len(const struct batch *b, uint32_t n)
+{
+	return (b->from + n < b->n ? b->slots[b->from + n].off : b->used) - b->slots[b->from].off;
+}
 
 /* batch_cost -- what a payload of len bytes counts against a mailbox's bound in bytes. */
 static inline uint64_t

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/due.h"
 #include "mailbox/disk/want.h"
 
 static bool
@@ -27,7 +28,9 @@ sound(const struct ctl *c)
 	    && c->names_len <= SEG_NAMES_BYTES;
 	/* in the middle of a change the counts may be anything */
 	bool counts = c->busy || (c->first <= c->next && c->head <= c->next && c->live < c->next
-	    && c->claimed <= c->live && c->retrying <= c->live && c->dropped < c->next && c->buried < c->next
+	    && c->claimed <= c->live && c->retrying <= c->live && c->delayed <= c->live
+	    && c->dues >= c->delayed && c->dues <= INT64_MAX / DUE_ENTRY / 2
+	    && c->dropped < c->next && c->buried < c->next
 	    && (c->live == 0 || c->last_seg != 0));
 
 	return c->next > 0 && c->next <= INT64_MAX && extent && counts && c->wants <= WANT_MAX

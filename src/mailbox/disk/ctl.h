@@ -45,7 +45,7 @@ struct ctl {
 	uint32_t names, names_len;      /* names in its table, and their bytes */
 
 	uint64_t first;                 /* no message below this id waits */
-	uint64_t head;                  /* none below is ready: claimed or gone */
+	uint64_t head;                  /* none below is ready: claimed, delayed or gone */
 	uint64_t live;                  /* messages that wait, claimed ones included */
 	uint64_t live_bytes;            /* bytes of their payloads; an empty one counts 1 */
 	uint64_t claimed;               /* how many of them are claimed */
@@ -73,9 +73,14 @@ struct ctl {
 	uint64_t leaving;               /* while busy: a message about to leave unreceived; 0 none */
 	uint8_t incarnation[SEG_INCARNATION];   /* random: with an id it names a message; new when messages may be lost */
 	uint64_t buried;                /* messages that left as dead letters */
+	uint64_t delayed;               /* how many messages are to come later: STATE_DELAYED */
+	uint64_t dues;                  /* entries in the file `due`: at least as many */
+	uint64_t due_us;                /* the time of the earliest of them; 0: there is none */
+	uint64_t keeper;                /* the process that sleeps until then (keeper.h); 0 none */
+	uint64_t passed_from, passed_to;        /* no message with an id from one to below the other is ready */
 	uint8_t paused;                 /* receivers take nothing */
 	uint8_t closed;                 /* no more messages are sent here (shut.h) */
-	uint8_t reserved[86];           /* zeros: what a later version sets, this one must not overlook */
+	uint8_t reserved[38];           /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };

@@ -25,8 +25,6 @@
 
 #define SEG_MAGIC "SEGMENT\n"
 
-enum { RESERVE = 64 };          /* states allocated at once: 512 bytes, the least that a disk gives */
-
 /* ---- files ---- */
 
 void
@@ -374,8 +372,8 @@ int
 seg_reserve(const struct seg *s, uint32_t pos, uint32_t n)
 {
 	static const uint64_t zero[SEG_MESSAGES / 16];
-	uint32_t from = (pos + RESERVE - 1) / RESERVE * RESERVE;
-	uint32_t to = (pos + n + RESERVE - 1) / RESERVE * RESERVE;
+	uint32_t from = (pos + SEG_RESERVE - 1) / SEG_RESERVE * SEG_RESERVE;
+	uint32_t to = (pos + n + SEG_RESERVE - 1) / SEG_RESERVE * SEG_RESERVE;
 
 	for (uint32_t step; from < to; from += step) {
 		step = to - from < SEG_MESSAGES / 16 ? to - from : SEG_MESSAGES / 16;

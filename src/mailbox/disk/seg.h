@@ -25,6 +25,7 @@ enum {
 	SEG_NAMES = 4096,                       /* tags and sources in a segment's table */
 	SEG_NAMES_BYTES = 65536 - EXTENT_HEADER,
 	SEG_INCARNATION = 16,                   /* bytes of a number that is random */
+	SEG_RESERVE = 64,                       /* states allocated at once: 512 bytes, the least that a disk gives */
 	SEG_BLOCK = 256,                        /* messages that seg_next reads at a time */
 	SEG_NAME_BYTES = 48,                    /* "ID.VARIANT.log" and its NUL */
 };
@@ -50,6 +51,7 @@ enum {
 	SLOT_BIG = 1,                           /* the payload is in ID.big */
 	SLOT_SYNC = 2,                          /* the sender waits for completion */
 	SLOT_EXPIRES = 4,                       /* the index has its expiry */
+	SLOT_DUE = 16,                          /* it was sent for later, until the time in its header */
 	SLOT_OFFER = 8,                         /* the payload comes through ID.meet, from the process whose number */
 	                                        /* is in place of the due time */
 };
@@ -81,7 +83,7 @@ enum state_status {
 	STATE_READY = 0,
 	STATE_CLAIMED = 1,                      /* owner: the claimer's process number */
 	STATE_RETRY = 2,                        /* failed: ready from its due time on.  owner: how long that is kept back */
-	/* 3 is reserved, for a message that waits */
+	STATE_DELAYED = 3,                      /* sent for later: to be made ready at its due time (delay.h) */
 	STATE_DONE = 4,                         /* gone: received */
 	STATE_DROPPED = 5,                      /* gone: expired, withdrawn, evicted, damaged */
 };

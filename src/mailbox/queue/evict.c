@@ -14,7 +14,8 @@ enum { KEEP = 256 * 1024 };             /* bytes of log that stay when it was th
 static int
 drop(struct backlog *c)
 {
-	struct item item = { .id = backlog_id(c), .slot = c->slot, .pos = c->pos, .tries = state_tries(c->state) };
+	struct item item = { .id = backlog_id(c), .slot = c->slot, .pos = c->pos,
+		.tries = (uint16_t)state_tries(c->state) };
 
 	if (item.id == 0 || txn_begin(c->m) == -1)
 		return -1;
@@ -32,7 +33,9 @@ drop_for(struct mbox *m, const struct slice *tag, uint64_t cost, uint64_t most)
 	struct backlog c;
 	int r;
 
-	backlog_begin(&c, m, m->ctl.head, UINT64_MAX, BACKLOG_READY | BACKLOG_RETRY);
+	/* the head has passed over those that are delayed */
+	backlog_begin(&c, m, m->ctl.delayed > 0 ? m->ctl.first : m->ctl.head, UINT64_MAX,
+	    BACKLOG_READY | BACKLOG_RETRY | BACKLOG_DELAYED);
 	while (tag != NULL || !mbox_fits(&m->ctl, cost)) {
 		if (most == 0)
 			return 1;

@@ -165,7 +165,7 @@ read_piece(struct listing *l)
 		return 0;
 	if (l->from < l->m->ctl.first)
 		l->from = l->m->ctl.first;
-	backlog_begin(&l->c, l->m, l->from, l->below, BACKLOG_LIVE | 1 << 3);
+	backlog_begin(&l->c, l->m, l->from, l->below, BACKLOG_LIVE);
 	while ((r = backlog_next(&l->c)) == 1 && (seg == 0 || l->c.first == seg)) {
 		seg = l->c.first;
 		if (add(l) == -1)

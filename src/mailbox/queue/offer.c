@@ -109,7 +109,7 @@ offer_ours(struct mbox *m, struct item *item)
 {
 	if (txn_begin(m) == -1 || to_sender(m, item, m->number, true) == -1)
 		return -1;
-	item->tries += item->tries < STATE_TRIES_MAX;
+	item->tries = (uint16_t)(item->tries + (item->tries < STATE_TRIES_MAX));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/safefile.h"
 #include "mailbox/box/compact.h"
+#include "mailbox/box/delay.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/wait/backlog.h"
@@ -64,15 +65,15 @@ note_claim(const struct mbox *m, const struct item *items, uint32_t n)
 int
 settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 {
-	uint64_t state;
+	struct ctl *c = &m->ctl;
 
-	if (m->ctl.retrying > 0)
-		for (uint32_t i = 0; i < n; i++) {
-			if (seg_read(&m->seg, SEG_STATES, items[i].pos, 1, &state) == -1)
-				return txn_fail(m);
-			m->ctl.retrying -= state_status(state) == STATE_RETRY;
-		}
-	m->ctl.claimed += n;
+	for (uint32_t i = 0; i < n; i++) {
+		c->retrying -= items[i].status == STATE_RETRY && c->retrying > 0;
+		c->delayed -= items[i].status == STATE_DELAYED && c->delayed > 0;
+	}
+	if (c->delayed == 0)
+		delay_none(c);
+	c->claimed += n;
 	if (set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1)
 		return txn_fail(m);
 	note_claim(m, items, n);
@@ -97,23 +98,14 @@ settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 	return ours;
 }
 
-int
-settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us)
+/* put_back -- settle_ready, of items that are due. */
+static int
+put_back(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t now_us, uint64_t delay_us)
 {
-	uint64_t due;
-
-	if (n > m->ctl.claimed) {
-		errno = EBADMSG;        /* as in settle_gone */
-		return txn_fail(m);
-	}
-	if (delay_us > MAILBOX_DELAY_MAX_US)
-		delay_us = MAILBOX_DELAY_MAX_US;
-	due = clock_wall_us() + delay_us;
 	for (uint32_t i = 0; i < n; i++) {
-		if (delay_us > 0 && seg_write_one(&m->seg, SEG_DUE, items[i].pos, due) == -1)
+		if (delay_us > 0 && seg_write_one(&m->seg, SEG_DUE, items[i].pos, now_us + delay_us) == -1)
 			return txn_fail(m);
-		if (m->ctl.head > items[i].id)
-			m->ctl.head = items[i].id;
+		delay_came_ready(&m->ctl, items[i].id);
 	}
 	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0, delay_us) == -1)
 		return txn_fail(m);
@@ -121,6 +113,62 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 	if (delay_us > 0)
 		m->ctl.retrying += n;
 	m->ctl.requeues++;
+	return 0;
+}
+
+/* delay_again -- an item that was taken before it was due is delayed until then.  Returns 1, 0 it was not, or -1. */
+static int
+delay_again(struct mbox *m, const struct item *item, bool tried, uint64_t after_us)
+{
+	uint64_t due;
+
+	/* in the index stands since when it is claimed */
+	if (mbox_seg_log(m) == -1 || batch_due(&m->seg, &item->slot, &due) == -1)
+		return txn_fail(m);
+	if (due <= after_us)
+		return 0;
+	if (delay_open(m) == -1)
+		return txn_fail(m);
+	if (delay_add(m, item->id, due) == -1)
+		/* where there is no disk for it, it comes now */
+		return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? 0 : txn_fail(m);
+	if (seg_write_one(&m->seg, SEG_DUE, item->pos, due) == -1
+	    || set_states(m, item, 1, STATE_DELAYED, tried ? 1 : 0, 0) == -1)
+		return txn_fail(m);
+	m->ctl.claimed--;
+	return 1;
+}
+
+int
+settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us)
+{
+	const uint64_t now = clock_wall_us();
+	uint32_t from = 0;
+	int r;
+
+	if (delay_us > MAILBOX_DELAY_MAX_US)
+		delay_us = MAILBOX_DELAY_MAX_US;
+	if (n > m->ctl.claimed) {
+		errno = EBADMSG;        /* as in settle_gone */
+		return txn_fail(m);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		r = items[i].slot.flags & SLOT_DUE ? delay_again(m, &items[i], tried, now + delay_us) : 0;
+		if (r == -1 || (r == 1 && put_back(m, items + from, i - from, tried, now, delay_us) == -1))
+			return -1;
+		from = r == 1 ? i + 1 : from;
+	}
+	return put_back(m, items + from, n - from, tried, now, delay_us);
+}
+
+int
+settle_due(struct mbox *m, const struct item *item)
+{
+	if (set_states(m, item, 1, STATE_READY, 0, 0) == -1)
+		return txn_fail(m);
+	m->ctl.delayed--;
+	m->ctl.requeues++;
+	delay_came_ready(&m->ctl, item->id);
 	return 0;
 }
 
@@ -175,7 +223,8 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 {
 	struct ctl *c = &m->ctl;
 
-	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_RETRY && n > c->retrying)) {
+	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_RETRY && n > c->retrying)
+	    || (was == STATE_DELAYED && n > c->delayed)) {
 		errno = EBADMSG;        /* the counts cannot be right */
 		return txn_fail(m);
 	}
@@ -196,6 +245,9 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	c->live -= n;
 	c->claimed -= was == STATE_CLAIMED ? n : 0;
 	c->retrying -= was == STATE_RETRY ? n : 0;
+	c->delayed -= was == STATE_DELAYED ? n : 0;
+	if (c->delayed == 0)
+		delay_none(c);
 	if (now == STATE_DROPPED)
 		ctl_count_left(c);
 	c->leaving = c->leaves_as = 0;
@@ -221,7 +273,7 @@ settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *s
 		return r == 1 ? -1 : r;
 	item->slot = c.slot;
 	item->pos = c.pos;
-	item->tries = state_tries(c.state);
+	item->tries = (uint16_t)state_tries(c.state);
 	*status = state_status(c.state);
 	return *status < STATE_DONE;
 }

@@ -17,10 +17,11 @@ struct item {
 	uint64_t id;
 	struct slot slot;
 	uint32_t pos;                   /* its place in its segment */
-	unsigned tries;                 /* deliveries that failed before */
+	uint16_t tries;                 /* deliveries that failed before */
+	uint16_t status;                /* found by a search: its status then */
 };
 
-/* settle_claim -- n items, ready until now, are claimed by this process.  Returns 0, or -1. */
+/* settle_claim -- n items that a search has found are claimed by this process.  Returns 0, or -1. */
 int settle_claim(struct mbox *m, const struct item *items, uint32_t n);
 
 /*
@@ -30,11 +31,15 @@ int settle_claim(struct mbox *m, const struct item *items, uint32_t n);
 long settle_ours(const struct mbox *m, struct item *items, uint32_t n);
 
 /*
- * settle_ready -- n items, claimed until now, are ready again, in their places.
+ * settle_ready -- n items, claimed until now, are ready again, in their places; what was taken before it was due is
+ * delayed again.
  * tried: with a try counted; delay_us: kept back for so long from now (0: ready at once), MAILBOX_DELAY_MAX_US at most.
  * Wakes no receiver.  Returns 0, or -1.
  */
 int settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint64_t delay_us);
+
+/* settle_due -- an item that was delayed is ready.  Wakes no receiver.  Returns 0, or -1. */
+int settle_due(struct mbox *m, const struct item *item);
 
 /*
  * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED, which counts as m->ctl.leaves_as

@@ -82,19 +82,52 @@ keep_tag(struct snapshot *s, const struct snapshot_tag *t, struct slice tag)
 
 /* ---- messages ---- */
 
-/* find_oldest -- when the oldest message was sent. */
+/*
+ * since -- the time from which the message at hand waits: when it was sent, or was due.  us: gets it; SNAPSHOT_EMPTY
+ * where it is not due yet.  Returns 0, or -1.
+ */
+static int
+since(struct backlog *c, const struct snapshot *s, uint64_t *us)
+{
+	uint64_t due;
+
+	if (backlog_slot(c) == -1)
+		return -1;
+	*us = c->slot.time_us;
+	if (!(c->slot.flags & SLOT_DUE))
+		return 0;
+	if (mbox_seg_log(c->m) == -1 || batch_due(&c->m->seg, &c->slot, &due) == -1)
+		return -1;
+	if (due <= s->now_us)
+		*us = due > *us ? due : *us;
+	else if (state_status(c->state) == STATE_DELAYED)
+		*us = SNAPSHOT_EMPTY;
+	return 0;
+}
+
+/*
+ * find_oldest -- since when the oldest message waits; and where some are due that nobody has made ready yet, they are
+ * not delayed.
+ */
 static OUT_OF_LINE int
 find_oldest(struct mbox *m, struct snapshot *s)
 {
+	const bool fallen = m->ctl.due_us != 0 && m->ctl.due_us <= s->now_us;
 	struct backlog c;
+	uint64_t us;
 	int r;
 
-	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_LIVE);
-	r = backlog_next(&c);
-	if (r != 1 || backlog_slot(&c) == -1)
-		return r == 1 ? -1 : r;
-	s->oldest_us = c.slot.time_us;
-	return 0;
+	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, fallen ? BACKLOG_LIVE : BACKLOG_LIVE & ~BACKLOG_DELAYED);
+	while ((r = backlog_next(&c)) == 1) {
+		if (since(&c, s, &us) == -1)
+			return -1;
+		s->delayed -= us != SNAPSHOT_EMPTY && state_status(c.state) == STATE_DELAYED && s->delayed > 0;
+		s->oldest_us = us < s->oldest_us ? us : s->oldest_us;
+		/* those behind it were sent later, if they are not due later still */
+		if (!fallen && !(c.slot.flags & SLOT_DUE))
+			return 0;
+	}
+	return r;
 }
 
 /* keep_tally -- add what a segment's messages come to, by its names; and clear the tally for the next segment. */
@@ -115,7 +148,7 @@ count_tags(struct mbox *m, struct snapshot *s)
 	struct snapshot_tag tally[SEG_NAMES] = { 0 };
 	struct names names;
 	struct backlog c;
-	uint64_t seg = 0;
+	uint64_t seg = 0, us;
 	int r;
 
 	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_LIVE);
@@ -124,10 +157,10 @@ count_tags(struct mbox *m, struct snapshot *s)
 		if (r == -1 || (seg != 0 && (r == 0 || c.first != seg) && keep_tally(s, tally, &names) == -1))
 			return -1;
 		seg = c.first;
-		if (r == 1 && (backlog_slot(&c) == -1 || backlog_names(&c, &names) == -1))
+		if (r == 1 && (since(&c, s, &us) == -1 || backlog_names(&c, &names) == -1))
 			return -1;
 		if (r == 1 && c.slot.tag < SEG_NAMES)
-			add(&tally[c.slot.tag], &(struct snapshot_tag){ NULL, 1, batch_cost(c.slot.len), c.slot.time_us });
+			add(&tally[c.slot.tag], &(struct snapshot_tag){ NULL, 1, batch_cost(c.slot.len), us });
 	} while (r == 1);
 	merge_tags(s);
 	return 0;
@@ -201,6 +234,7 @@ copy_counts(struct snapshot *s, const struct ctl *c)
 	s->messages = c->live;
 	s->bytes = c->live_bytes;
 	s->claimed = c->claimed;
+	s->delayed = c->delayed;
 	s->dropped = c->dropped;
 	s->buried = c->buried;
 	s->damaged = c->damaged;

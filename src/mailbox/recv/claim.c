@@ -17,10 +17,12 @@
 #include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/queue/fall.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/recv/end.h"
 #include "mailbox/recv/redeliver.h"
 #include "mailbox/recv/verify.h"
+#include "mailbox/wait/keeper.h"
 #include "mailbox/wait/wait.h"
 
 enum {
@@ -146,11 +148,10 @@ trim(struct mbox *m)
 static int
 drop_found(struct mbox *m, const struct run *run)
 {
-	uint64_t state;
+	const struct item *item = &run->in->items[0];
 
-	if (seg_read(&m->seg, SEG_STATES, run->in->items[0].pos, 1, &state) == -1 || txn_begin(m) == -1)
-		return -1;
-	return settle_gone(m, run->in->items, 1, state_status(state), STATE_DROPPED, KEEP_STREAM);
+	return txn_begin(m) == -1 ? -1
+	    : settle_gone(m, item, 1, (enum state_status)item->status, STATE_DROPPED, KEEP_STREAM);
 }
 
 /*
@@ -178,11 +179,14 @@ search(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	return 1;
 }
 
-/* find -- search; dead: first make ready again what the dead had claimed.  Returns as search. */
+/* find -- search; first make ready what has fallen due, and, dead: what the dead had claimed.  Returns as search. */
 static int
 find(struct claim *c, struct run *run, const struct receiver_ask *ask, bool dead)
 {
-	int more = dead ? redeliver_dead(c) : 0;
+	int more = c->m.look ? 0 : fall_due(&c->m);
+
+	if (more == 0 && dead)
+		more = redeliver_dead(c);
 
 	return more == 0 ? search(c, run, ask) : more;
 }
@@ -220,7 +224,9 @@ nothing(struct claim *c, const struct receiver_ask *ask)
 	if (c->ended)
 		return wait_awake(&c->m);
 	/* a receiver that waits for one message by its number leaves the others */
-	return wait_post(&c->m, r->peek || r->id != 0 ? WANT_PEEK : WANT_RECEIVE, r->filter, 0);
+	if (wait_post(&c->m, r->peek || r->id != 0 ? WANT_PEEK : WANT_RECEIVE, r->filter, 0) == -1)
+		return -1;
+	return keeper_watch(&c->m, &c->alarm_us);
 }
 
 /* turn -- one piece of claim_turn, with the lock held.  Returns 0, 1 again after the end of the piece, or -1. */

@@ -92,7 +92,7 @@ look_at_block(struct claim *c, struct owners *known, uint32_t pos, uint32_t n, u
 		--*left;
 		if (!owner_lives(&c->m, known, state_owner(states[i])))
 			items[dead++] = (struct item){ .id = seg_id(seg, pos + i), .pos = pos + i,
-				.tries = state_tries(states[i]) };
+				.tries = (uint16_t)state_tries(states[i]) };
 		if (dead > 0 && items[dead - 1].id == 0)
 			return -1;
 	}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* search: see search.h.  It reads only: a crash in it leaves nothing. */
+/* search: see search.h.  It changes ctl.head alone, and the caller commits: a crash leaves nothing. */
 #include "mailbox/recv/search.h"
+
+#include "mailbox/box/delay.h"
+#include "mailbox/box/txn.h"
 
 enum { BLOCK_FIRST = 8 };               /* messages looked at first where few are asked for */
 
@@ -10,7 +13,7 @@ first_segment(const struct mbox *m, uint64_t id)
 {
 	bool open = m->seg.h.first != 0 && m->layout == m->ctl.layout && m->seg.h.first <= id;
 
-	return open ? m->seg.h.first : m->ctl.first_seg;
+	return m->ctl.last_seg <= id ? m->ctl.last_seg : open ? m->seg.h.first : m->ctl.first_seg;
 }
 
 int
@@ -54,6 +57,7 @@ struct search {
 	uint64_t now_us;                        /* set with known */
 	uint32_t at, n;                         /* the block at hand */
 	bool known;                             /* its expiries have been read */
+	bool delayed;                           /* those that were sent for later are looked at, too */
 	bool full;
 };
 
@@ -73,19 +77,25 @@ slot_has_rank(const struct search *s, const struct slot *slot)
 	    && c->rank[slot->source].source == s->rank.source;
 }
 
-/* falls_due -- whether the message at pos, which has failed, may be given now; else notes when. */
+/*
+ * falls_due -- whether the message at pos, which failed, or was sent for later, may be given now; one that is asked for
+ * by its number always may.  Else notes when one that failed is due again.
+ */
 static bool
 falls_due(struct claim *c, uint32_t pos, uint64_t state)
 {
+	const bool failed = state_status(state) == STATE_RETRY;
 	uint64_t due, now = clock_wall_us();
 
 	/* what is asked for by its number is not kept back */
 	if (c->receiver->id != 0)
 		return true;
-	/* a clock that was set back does not keep a message back: not for longer than was said */
-	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now || due - now > state_owner(state))
+	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now)
 		return true;
-	if (c->due_us == 0 || due < c->due_us)
+	/* a clock that was set back does not keep one back that failed: not for longer than was said */
+	if (failed && due - now > state_owner(state))
+		return true;
+	if (failed && (c->due_us == 0 || due < c->due_us))
 		c->due_us = due;
 	return false;
 }
@@ -138,7 +148,8 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 		s->full = true;
 		return false;
 	}
-	run->in->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos, .tries = state_tries(state) };
+	run->in->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos,
+		.tries = (uint16_t)state_tries(state), .status = (uint16_t)state_status(state) };
 	run->in->log_len = end - (uint32_t)run->in->log_at;
 	s->full = run->n == s->ask->messages;
 	return true;
@@ -160,7 +171,7 @@ take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot,
 	return taken;
 }
 
-/* take_special -- one that is delayed, or may have expired, or is an offer.  Returns whether it was taken, or -1. */
+/* take_special -- one that is kept back, or may have expired, or is an offer.  Returns whether it was taken, or -1. */
 static int
 take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
@@ -169,7 +180,8 @@ take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slo
 	if (expired == -1)
 		return -1;
 	/* one that has expired is dropped at once, but there may be no room for it where it is to be kept */
-	if (state_status(state) == STATE_RETRY && (!expired || s->c->receiver->take_expired)
+	if (state_status(state) != STATE_READY
+	    && (!expired || state_status(state) == STATE_DELAYED || s->c->receiver->take_expired)
 	    && !falls_due(s->c, pos, state)) {
 		if (s->cursor == 0)
 			s->cursor = id;
@@ -217,26 +229,52 @@ search_ahead(struct claim *c, const struct run *run)
 		read_slots(c, pos, n - pos < SEARCH_MESSAGES ? n - pos : SEARCH_MESSAGES);
 }
 
+/* may_be_taken -- whether a message with this state may be one that we want. */
+static inline bool
+may_be_taken(const struct search *s, uint64_t state)
+{
+	enum state_status status = state_status(state);
+
+	return status == STATE_READY || status == STATE_RETRY || (status == STATE_DELAYED && s->delayed);
+}
+
+/* first_of -- the first of n states that may be taken, or n. */
+static uint32_t
+first_of(const struct search *s, uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < n && !may_be_taken(s, s->c->states[i]))
+		i++;
+	return i;
+}
+
 /* search_block -- look at n messages from place pos on. */
 static int
 search_block(struct search *s, uint32_t pos, uint32_t n)
 {
 	struct claim *c = s->c;
 	const struct seg *seg = &c->m.seg;
-	const struct slot *slots = read_slots(c, pos, n);
 	const uint64_t *states = c->states;
-	enum state_status status;
+	const struct slot *slots;
 	uint64_t id;
+	uint32_t i;
 	int taken;
 
-	if (slots == NULL || seg_read(seg, SEG_STATES, pos, n, c->states) == -1)
+	if (seg_read(seg, SEG_STATES, pos, n, c->states) == -1)
+		return -1;
+	/* there may be very many that are delayed: their slots are not read */
+	i = first_of(s, n);
+	if (i == n)
+		return 0;
+	slots = read_slots(c, pos, n);
+	if (slots == NULL)
 		return -1;
 	s->at = pos;
 	s->n = n;
 	s->known = false;
-	for (uint32_t i = 0; i < n; i++) {
-		status = state_status(states[i]);
-		if (status != STATE_READY && status != STATE_RETRY)
+	for (; i < n; i++) {
+		if (!may_be_taken(s, states[i]))
 			continue;
 		id = seg->h.sparse ? seg_id(seg, pos + i) : seg->h.first + pos + i;
 		if (id == 0)
@@ -246,7 +284,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			s->full = true;
 		else if (!slot_has_rank(s, &slots[i]))
 			;
-		else if (status == STATE_READY && !(slots[i].flags & (SLOT_EXPIRES | SLOT_OFFER)))
+		else if (state_status(states[i]) == STATE_READY && !(slots[i].flags & (SLOT_EXPIRES | SLOT_OFFER)))
 			taken = take(s, pos + i, id, &slots[i], states[i]);
 		else if ((taken = take_special(s, pos + i, id, &slots[i], states[i])) == -1)
 			return -1;
@@ -256,6 +294,21 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			return 0;
 	}
 	return 0;
+}
+
+/* pass_over -- move pos, below n, past those of which ctl tells that none is ready.  Returns 0, or -1. */
+static int
+pass_over(const struct search *s, uint32_t n, uint32_t *pos)
+{
+	const struct mbox *m = &s->c->m;
+	uint64_t id;
+
+	if (m->ctl.passed_from >= m->ctl.passed_to || s->delayed)
+		return 0;
+	id = seg_id(&m->seg, *pos);
+	if (id == 0)
+		return -1;
+	return delay_past(&m->ctl, id) == id ? 0 : seg_find(&m->seg, n, m->ctl.passed_to, pos);
 }
 
 /* search_segment -- look at m->seg from message id `from` on. */
@@ -275,6 +328,8 @@ search_segment(struct search *s, uint64_t from)
 	/* where few are asked for, they usually stand first */
 	step = s->ask->messages < BLOCK_FIRST ? BLOCK_FIRST : SEARCH_MESSAGES;
 	for (; pos < n && !s->full; pos += step, step = SEARCH_MESSAGES) {
+		if (pass_over(s, n, &pos) == -1)
+			return -1;
 		step = n - pos < step ? n - pos : step;
 		known = slots_from(s->c, pos);
 		step = known > 0 && known < step ? known : step;
@@ -293,11 +348,17 @@ search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		.c = c, .run = run, .ask = ask,
 		.rank = { run->rank / c->source_ranks, run->rank % c->source_ranks },
 	};
-	uint64_t *cursor = &c->cursor[run->rank], from = *cursor > m->ctl.head ? *cursor : m->ctl.head, at, last;
+	const bool changes = !c->receiver->peek && !ask->probe && c->receiver->id == 0;
+	uint64_t *cursor = &c->cursor[run->rank], from = m->ctl.head, at, last;
 	bool shown;
 
-	if (from < c->receiver->id)
-		from = c->receiver->id;
+	s.delayed = c->receiver->id != 0 || (m->look && m->ctl.due_us != 0 && m->ctl.due_us <= clock_wall_us());
+	if (s.delayed)
+		from = m->ctl.first > c->receiver->id ? m->ctl.first : c->receiver->id;
+	if (from < *cursor)
+		from = *cursor;
+	if (!s.delayed)
+		from = delay_past(&m->ctl, from);
 	for (at = first_segment(m, from); at != 0 && run->n == 0 && !s.full; at = mbox_seg_next(m)) {
 		if (mbox_seg(m, at) == -1)
 			return -1;
@@ -313,8 +374,13 @@ search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	/* what is shown stays where it is: going back for what was delayed before it would show it again */
 	shown = run->n > 0 && c->receiver->peek && !ask->probe;
 	*cursor = s.cursor != 0 && s.cursor < last && !shown ? s.cursor : last;
-	if (run->n > 0 && from == m->ctl.head && !c->receiver->peek && !ask->probe)
-		m->ctl.head = s.ready != 0 && s.ready < last ? s.ready : last;
+	last = s.ready != 0 && s.ready < last ? s.ready : last;
+	if (!changes || from != delay_past(&m->ctl, m->ctl.head) || (run->n == 0 && last < from + SEARCH_MESSAGES))
+		return 0;
+	/* where nothing was found that is worth a change of ctl alone: there are very many that are delayed */
+	if (run->n == 0 && txn_begin(m) == -1)
+		return -1;
+	m->ctl.head = last;
 	return 0;
 }
 
@@ -327,7 +393,7 @@ search_backlog(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	run->delivered = 0;
 	run->expired = run->in->at.sure = false;
 	run->in->offer_fd = run->in->kept_fd = -1;
-	c->due_us = 0;
+	c->due_us = c->alarm_us = 0;
 	if (c->m.ctl.paused && !c->receiver->peek && c->receiver->id == 0)
 		return 0;
 	/* a receiver that takes nothing need not see again what was put back */

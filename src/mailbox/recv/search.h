@@ -54,7 +54,8 @@ struct claim {
 	bool *has_tag, *has_source;             /* per rank of a tag, or source: whether a name that was ranked has it */
 	bool only_has[2];                       /* of the one rank there usually is */
 	uint64_t requeues;                      /* ctl.requeues that the cursors hold for */
-	uint64_t due_us;                        /* when the next delayed message falls due (clock_wall_us); 0 none */
+	uint64_t due_us;                        /* when the first that failed is due again (clock_wall_us); 0 none */
+	uint64_t alarm_us;                      /* when to look for what has fallen due (keeper.h); 0 another does */
 	uint64_t names_of, names_layout;        /* the segment that rank and names are of */
 	uint64_t slots_of, slots_layout;        /* the segment that slots are of; a slot once written stays so */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many there are */

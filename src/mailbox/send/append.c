@@ -20,6 +20,7 @@
 #include "mailbox/queue/offer.h"
 #include "mailbox/send/completion.h"
 #include "mailbox/send/groupsync.h"
+#include "mailbox/send/later.h"
 #include "mailbox/send/newest.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/wait.h"
@@ -192,10 +193,7 @@ write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, u
 			if (s->time_us == 0)
 				s->time_us = now != 0 ? now : (now = clock_wall_us());
 			*bytes += batch_cost(s->len);
-			if (!(s->flags & SLOT_EXPIRES))
-				continue;
-			p->m->ctl.expires = 1;
-			if (seg_write_one(&p->m->seg, SEG_EXPIRY, pos + i + j, b->expiries[b->from + i + j]) == -1)
+			if (s->flags & (SLOT_EXPIRES | SLOT_DUE) && later_times(p->m, b, b->from + i + j, pos + i + j, s) == -1)
 				return -1;
 		}
 		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
@@ -225,13 +223,6 @@ finish_append(struct append *p)
 	return txn_commit(m);
 }
 
-/* frames_len -- bytes of the frames of the next n messages of b. */
-static uint32_t
-frames_len(const struct batch *b, uint32_t n)
-{
-	return (b->from + n < b->n ? b->slots[b->from + n].off : b->used) - b->slots[b->from].off;
-}
-
 /*
  * write_messages -- write n messages of b beyond the end of m->seg, or fewer, where the names of the others, or they
  * themselves, have no room there.  bytes: gets what they cost.  Returns how many, or -1.
@@ -249,7 +240,7 @@ write_messages(struct append *p, const struct batch *b, uint32_t n, uint64_t *by
 	p->names.len = c->names_len;
 	n = number_names(p, b, n);
 	if (mbox_seg_log(m) == -1
-	    || io_pwrite(m->seg.log_fd, b->log + b->slots[b->from].off, frames_len(b, n), c->log_len) == -1
+	    || io_pwrite(m->seg.log_fd, b->log + b->slots[b->from].off, batch_frames_len(b, n), c->log_len) == -1
 	    || names_write(&p->names, &m->seg, c->names) == -1 || seg_reserve(&m->seg, pos, n) == -1
 	    || write_slots(p, b, pos, n, bytes) == -1
 	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1))
@@ -280,15 +271,19 @@ append(struct append *p, struct batch *b, uint32_t n)
 	struct ctl *c = &m->ctl;
 	uint64_t bytes;
 	long wrote;
+	bool later = false;
 
 	if (p->sync || is_offer(m) || c->policy != MAILBOX_BLOCK)
 		n = 1;          /* each waits, or evicts, for itself */
+	n = later_alike(m, b, n, &later);
+	if (later && later_begin(m) == -1)
+		return -1;
 	p->names_of = 0;        /* until what is added to them counts */
 	wrote = write_fitting(p, b, n, &bytes);
 	if (wrote == -1)
 		return -1;
 	n = (uint32_t)wrote;
-	if (wake_receivers(m, c->next, n, b->slots + b->from, b->name) == -1)
+	if ((later ? later_keep(m, b, n) : wake_receivers(m, c->next, n, b->slots + b->from, b->name)) == -1)
 		return -1;
 	/* what would be begun later, on account of a want, would tell of the messages before they count */
 	if ((p->sync || m->waiter.posted || m->waiter.crowd.kinds & 1U << WANT_ROOM) && txn_begin(m) == -1)
@@ -296,7 +291,7 @@ append(struct append *p, struct batch *b, uint32_t n)
 	c->live_bytes += bytes;
 	c->live += n;
 	c->next += n;
-	c->log_len += frames_len(b, n);
+	c->log_len += batch_frames_len(b, n);
 	c->names = p->names.n;
 	c->names_len = p->names.len;
 	/* after loss of power the index tells how much of it counts: ctl is not synced */

@@ -12,6 +12,7 @@
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
+#include "mailbox/wait/keeper.h"
 #include "mailbox/wait/listen.h"
 #include "mailbox/wait/wake.h"
 
@@ -126,7 +127,7 @@ wait_awake(struct mbox *m)
 
 	if (m->listen.bell_fd != -1) {
 		listen_leave(m);
-		if (wake_listener(m) == -1)
+		if (wake_listener(m, 0) == -1)
 			return -1;
 	}
 	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
@@ -136,12 +137,14 @@ wait_awake(struct mbox *m)
 	m->waiter.want.mark = WANT_AWAKE;
 	if (want_mark(m->want_fd, m->waiter.index, WANT_AWAKE) == -1)
 		return -1;
+	if (keeper_leave(m, w.mark == WANT_LISTEN) == -1)
+		return -1;
 	if (w.mark == WANT_LISTEN)
-		return listen_kept(m) ? 0 : wake_listener(m);
+		return !m->drops || listen_kept(m) ? 0 : wake_listener(m, 0);
 	if (w.kind == WANT_ROOM)
 		return wake_room(m);
 	/* where nothing is ready there is nothing to look for */
-	if (w.kind == WANT_RECEIVE && want_is_message(w.mark) && m->ctl.live > m->ctl.claimed)
+	if (w.kind == WANT_RECEIVE && want_is_message(w.mark) && m->ctl.live > m->ctl.claimed + m->ctl.delayed)
 		return wake_next(m, w.mark);
 	return 0;
 }

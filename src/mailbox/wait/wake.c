@@ -407,11 +407,28 @@ wake_decline(struct mbox *m, uint64_t mark)
 	return wake_behind(m, mark, names_get(&names, c.slot.tag), names_get(&names, c.slot.source));
 }
 
-int
-wake_listener(struct mbox *m)
+/* wake_owner -- wake this process if it sleeps as a receiver of that kind.  Returns 1, 0 it does not, or -1. */
+static int
+wake_owner(struct mbox *m, enum want_kind kind, uint64_t owner)
 {
-	int r = wake_one(m, WANT_RECEIVE, false, WANT_LISTEN);
+	struct queue *q = queue_begin(m, kind, true);
+	int r;
 
+	while ((r = queue_next(m, q)) == 1)
+		if (q->w.owner == owner)
+			return ring(m, q, WANT_LISTEN);
+	return r;
+}
+
+int
+wake_listener(struct mbox *m, uint64_t owner)
+{
+	int r = 0;
+
+	if (owner != 0 && (r = wake_owner(m, WANT_RECEIVE, owner)) == 0)
+		r = wake_owner(m, WANT_PEEK, owner);
+	if (r == 0)
+		r = wake_one(m, WANT_RECEIVE, false, WANT_LISTEN);
 	if (r == 0)
 		r = wake_one(m, WANT_PEEK, false, WANT_LISTEN);
 	return r == -1 ? -1 : 0;

@@ -20,8 +20,8 @@
  *     takes a message out opens, before it changes the state, the wake FIFOs of those that sleep and wanted it, of all
  *     where it is the last, and marks nothing: they look, and sleep again where something is left.
  *   - A want is asleep only while its owner sleeps.
- *   - A waiter that listens for drops (listen.h) and wakes, or was woken to listen and does not, wakes the next that
- *     sleeps to do it.
+ *   - A waiter that listens for drops (listen.h), or keeps the time (keeper.h), and wakes, or was woken to do so and does
+ *     not, wakes the next that sleeps to do it.
  * All functions are called with the mailbox locked; those that change it begin the change, the caller commits.
  */
 #ifndef MAILBOX_WAIT_WAKE_H
@@ -95,10 +95,10 @@ int wake_room(struct mbox *m);
 int wake_ahead(struct mbox *m);
 
 /*
- * wake_listener -- none listens for drops: wake the first receiver that sleeps to do it, or else one that peeks.
- * Returns 0, or -1.
+ * wake_listener -- none listens for drops, or is the keeper (keeper.h): wake the first receiver that sleeps to be it, or
+ * else one that peeks.  owner: this one, if it sleeps; 0: any.  Returns 0, or -1.
  */
-int wake_listener(struct mbox *m);
+int wake_listener(struct mbox *m, uint64_t owner);
 
 /*
  * wake_remove -- take down a want, ours or a dead process's, with the owner's files in the mailbox.  Returns 0, or -1.
