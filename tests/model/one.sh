@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # one.sh MODEL 'DEFINES' [np]: one verification.  np: no endless run without progress instead of safety.
 # Prints errors=, states=, seconds=.  TRAIL=N prints the last N lines of a counterexample, SHOW=1 the whole report;
-# OPT: for gcc.
+# PANCC: the compiler of the verifier, with its options (gcc -O1).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 2
@@ -18,7 +18,7 @@ began=$(date +%s%N)
 # shellcheck disable=SC2086     # the defines are several words
 spin -a $2 "$1.pml" >spin.out 2>&1 || { cat spin.out; exit 2; }
 # shellcheck disable=SC2086
-gcc ${OPT:--O1} -w -DMEMLIM=6000 -DCOLLAPSE -DNOFAIR $build -o pan pan.c || exit 2
+${PANCC:-gcc -O1} -w -DMEMLIM=6000 -DCOLLAPSE -DNOFAIR $build -o pan pan.c || exit 2
 # shellcheck disable=SC2086
 ./pan -E -m300000 -n $how >pan.out 2>&1
 ended=$(date +%s%N)
