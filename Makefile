@@ -161,12 +161,13 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 # ---- checking
 
 # Tests find the programs first in PATH and other parts by BIN and BUILD.  TESTS names some of them, BATSFLAGS is for
-# bats (BATSFLAGS="--filter REGEX"), TAGS the tags that a test must have, JOBS the number of files that run in parallel.
+# bats (BATSFLAGS="--filter REGEX"), TAGS the tags that a test must have, JOBS the number of files that run in parallel:
+# two a processor, for two thirds of their time they wait.
 # FUSE: whether bindfs(1) can mount here; where it cannot there is nothing for the tests with that tag to see.
 TESTS = tests/*/*.bats
 BATSFLAGS =
 TAGS = !long$(if $(FUSE),,$(comma)!fuse)
-JOBS = $(shell nproc)
+JOBS = $(shell expr 2 \* $$(nproc))
 FIRST = $(abspath $(BIN))
 FUSE = $(shell d=$$(mktemp -d) && mkdir "$$d/a" "$$d/b" && if bindfs "$$d/a" "$$d/b" 2>/dev/null; then \
 	umount "$$d/b" && echo yes; fi; rmdir "$$d/a" "$$d/b" "$$d")

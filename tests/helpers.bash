@@ -6,7 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 # shellcheck disable=SC2034 # used by the tests
-LIMIT=${LIMIT:-20}       # seconds that any command which can block may take
+LIMIT=${LIMIT:-30}       # seconds that any command which can block may take
 ROOT=${BASH_SOURCE[0]%/*}/..
 
 # find_tools -- where make has put the programs, when bats is run by itself.

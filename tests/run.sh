@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
-# run.sh [-j N] [BATS-OPTION...] -- FILE... -- run the test files, N of them at once (as many as there are processors),
+# run.sh [-j N] [BATS-OPTION...] -- FILE... -- run the test files, N of them at once (two a processor: they wait much),
 # each by a bats of its own: what bats --jobs does, without GNU parallel.
 #
 # Prints a line a file, in front of it each test that failed, with what it printed, or was skipped; at the end
@@ -9,7 +9,7 @@ set -u
 # a test that runs make is no part of the one that runs the tests
 unset MAKEFLAGS
 
-jobs=$(nproc)
+jobs=$((2 * $(nproc)))
 if [ "${1:-}" = -j ]; then
 	jobs=$2
 	shift 2
@@ -50,7 +50,7 @@ one() {
 
 # What takes longest begins first, so that nothing is left to wait for at the end.
 order() {
-	local slow=" storm fuzz locked torture permissions waiting crash resources attack mcall rendezvous mstat mtee matrix docs "
+	local slow=" torture mtee streams resources rendezvous locked storm channels attack guard waiting mcall drops handlers crash matrix fuzz power docs "
 	local name file
 	for name in $slow; do
 		for file; do

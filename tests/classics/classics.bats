@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # The classics of concurrency, as scripts to read: tests/classics.  Each is run as it stands.
+#
+# What a sanitizer would see of the tools here it sees in their own suites.
+# bats file_tags=no-sanitize
 
 load ../helpers
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
 # The documents hold together with the tools and with each other, and their examples run as they stand.
 #
+# Documents are compared and run once, not with the sanitizers again.
+# bats file_tags=no-sanitize
+#
 # shellcheck disable=SC2317 # the functions that tests define are called by each()
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # The rules of point-to-point communication, as the MPI standard (version 4.1, chapter 3) has them.
+#
+# What a sanitizer would see of the tools here it sees in their own suites.
+# bats file_tags=no-sanitize
 
 load ../helpers
 

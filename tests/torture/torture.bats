@@ -22,7 +22,7 @@ sample()
 	shift
 	needs_strace
 	echo "one point in $nth, seed $seed"
-	LIMIT=10 "$BATS_TEST_DIRNAME/torture.sh" -e "$nth" -s "$seed" "$@" 3>&-
+	LIMIT=20 "$BATS_TEST_DIRNAME/torture.sh" -e "$nth" -s "$seed" "$@" 3>&-
 }
 
 # sample_all NTH PATTERN -- the same for all uses whose names match.
