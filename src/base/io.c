@@ -19,6 +19,7 @@
 #include "base/alarm.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/signals.h"
 
 enum {
 	LOOK_MS = 1000,                 /* a signal that came just before poll(2) is seen after this time */
@@ -48,17 +49,13 @@ io_catch_stop(void)
 {
 	static const int signals[] = { SIGALRM, SIGHUP, SIGINT, SIGTERM };
 	static volatile sig_atomic_t done;
-	const struct sigaction stop = { .sa_handler = on_stop };
-	struct sigaction old;
 
 	if (done)
 		return;
 	done = 1;
 	alarm_can_nudge();
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		if (sigaction(signals[i], &stop, &old) == 0 && old.sa_handler == SIG_IGN)
-			sigaction(signals[i], &old, NULL);
-	}
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signals_ask(signals[i], on_stop);
 }
 
 int

@@ -15,8 +15,7 @@
  */
 void nofile_need(uint64_t n);
 
-/* nofile_lower, nofile_raise -- before and after a command is started: the limit as it was given, and as it is for us. */
-void nofile_lower(void);
-void nofile_raise(void);
+/* nofile_give_back -- in a process that is to become a command: have the limit as it was given. */
+void nofile_give_back(void);
 
 #endif

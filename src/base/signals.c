@@ -2,11 +2,10 @@
 /* signals: see signals.h. */
 #include "base/signals.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-static sigset_t defaults;       /* what we ignore, and whoever started us does not */
+static sigset_t defaults;       /* what we catch; and what we ignore, and whoever started us does not */
 static sigset_t blocked;        /* as we were started */
 static bool caught;             /* blocked is known */
 
@@ -30,15 +29,44 @@ signals_catch(int signal, void (*f)(int), int flags)
 	    || sigprocmask(SIG_UNBLOCK, &one, caught ? NULL : &blocked) == -1)
 		return -1;
 	caught = true;
+	sigaddset(&defaults, signal);
 	return 0;
 }
 
-int
-signals_give_back(posix_spawnattr_t *attr)
+void
+signals_ask(int signal, void (*f)(int))
 {
-	int err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	struct sigaction old;
 
-	if (err == 0)
-		err = posix_spawnattr_setsigdefault(attr, &defaults);
-	return err == 0 ? posix_spawnattr_setsigmask(attr, &blocked) : err;
+	if (sigaction(signal, &(struct sigaction){ .sa_handler = f }, &old) == 0 && old.sa_handler == SIG_IGN)
+		sigaction(signal, &old, NULL);
+	else
+		sigaddset(&defaults, signal);
+}
+
+void
+signals_hold(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, old);
+	if (!caught)
+		blocked = *old;
+	caught = true;
+}
+
+void
+signals_go_on(const sigset_t *old)
+{
+	sigprocmask(SIG_SETMASK, old, NULL);
+}
+
+void
+signals_give_back(void)
+{
+	for (int signal = 1; signal <= SIGRTMAX; signal++)
+		if (sigismember(&defaults, signal) == 1)
+			sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }

@@ -8,7 +8,7 @@
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
 
-#include <spawn.h>
+#include <signal.h>
 
 /* signals_ignore -- ignore a signal: a failed call tells more. */
 void signals_ignore(int signal);
@@ -16,7 +16,14 @@ void signals_ignore(int signal);
 /* signals_catch -- have a signal of our own call f, blocked or not.  flags: of sigaction(2).  Returns 0, or -1. */
 int signals_catch(int signal, void (*f)(int), int flags);
 
-/* signals_give_back -- start a command with the signals as they were.  Once one was caught.  Returns 0, or an errno. */
-int signals_give_back(posix_spawnattr_t *attr);
+/* signals_ask -- have a signal that asks us for something call f, unless it is ignored. */
+void signals_ask(int signal, void (*f)(int));
+
+/* signals_hold, signals_go_on -- block all signals while a command is started, and go on.  old: what was blocked. */
+void signals_hold(sigset_t *old);
+void signals_go_on(const sigset_t *old);
+
+/* signals_give_back -- in a process that is to become a command, all signals held: have them as we were started. */
+void signals_give_back(void);
 
 #endif

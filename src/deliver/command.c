@@ -1,38 +1,74 @@
 /* SPDX-License-Identifier: ISC */
-/* command: see command.h.  After a crash the command goes on, and its message goes to the next receiver. */
+/*
+ * command: see command.h.  Where we die the command gets SIGTERM, as far as that reaches it, and its message goes to the
+ * next receiver.
+ */
 #include "deliver/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/nofile.h"
 #include "base/signals.h"
+#include "deliver/render.h"
 
 enum {
-	VARIABLES = 10,
+	TEXT_MAX = 10 * FRAME_HEADER_MAX,       /* bytes of our variables: even a thousand short headers have room */
 	STATUS_TEMPORARY = 75,          /* EX_TEMPFAIL: try again later */
 	STATUS_CANNOT = 126,
 	STATUS_MISSING = 127,
 };
 
-/*
- * set -- set variable i of our environment, which commands inherit; a value that has no room is left empty.
- * putenv(3), as the text is ours: glibc never frees a value that setenv(3) has copied.  Returns 0, or -1.
- */
-static int
-set(int i, const char *name, struct slice value)
-{
-	static char text[VARIABLES][FRAME_HEADER_MAX];
-	size_t room = FRAME_HEADER_MAX - strlen(name) - 1;
+/* ---- its environment ---- */
 
-	snprintf(text[i], FRAME_HEADER_MAX, "%s=%.*s", name, value.len < room ? (int)value.len : 0, value.p);
-	unsetenv(name);         /* it may stand there twice */
-	return putenv(text[i]) == 0 ? 0 : -1;
+/* The variables of ours but those of headers, which begin with RENDER_HEADER. */
+static const char *const names[] = { "MBOX_TAG", "MBOX_SOURCE", "MBOX_ID", "MBOX_TIME", "MBOX_LENGTH", "MBOX_TRY",
+	"MBOX_REPLY", "MBOX_NAME", "MBOX_COUNT", "MBOX_TRIES", "MBOX_HEADERS" };
+
+enum { NAMES = sizeof names / sizeof names[0] };
+
+struct environment {
+	char **list;                    /* NULL-terminated; kept for the next command, as our own environment stays as it is */
+	size_t n, used;
+	char text[TEXT_MAX];            /* of those that we set */
+};
+
+/* is_ours -- whether a command is not to inherit it: it tells of another message. */
+static bool
+is_ours(const char *entry)
+{
+	size_t len = strcspn(entry, "=");
+
+	if (strncmp(entry, RENDER_HEADER, sizeof RENDER_HEADER - 1) == 0)
+		return true;
+	for (size_t i = 0; i < NAMES; i++)
+		if (slice_is((struct slice){ entry, len }, names[i]))
+			return true;
+	return false;
+}
+
+/* set -- add a variable.  A value with a NUL, or without room, is left empty. */
+static void
+set(struct environment *e, const char *name, struct slice value)
+{
+	size_t len = strlen(name), room = TEXT_MAX - e->used;
+	char *p = e->text + e->used;
+
+	if (len + 2 > room)
+		return;
+	if (value.len > room - len - 2 || (value.len > 0 && memchr(value.p, '\0', value.len) != NULL))
+		value.len = 0;
+	memcpy(p, name, len);
+	p[len] = '=';
+	if (value.len > 0)
+		memcpy(p + len + 1, value.p, value.len);
+	p[len + 1 + value.len] = '\0';
+	e->list[e->n++] = p;
+	e->used += len + value.len + 2;
 }
 
 /* number -- n as text, empty where it is unknown. */
@@ -42,54 +78,104 @@ number(char *text, uint64_t n, bool known)
 	return (struct slice){ text, known ? num_decimal(text, n) : 0 };
 }
 
-/* set_variables -- set the MBOX_* of a command.  Returns 0, or -1. */
-static int
-set_variables(const struct command *h)
+/* set_headers -- set what the message has of headers, and which those are. */
+static void
+set_headers(struct environment *e, const struct message *m)
 {
-	static const struct message none = { .tag = { "", 0 }, .source = { "", 0 }, .len = MESSAGE_LEN_UNKNOWN };
+	struct render_header h;
+	char all[TEXT_MAX / 2];
+	char *end = all;
+
+	for (h.begun = false; render_header_next(&h, m);) {
+		set(e, h.name, h.value);
+		end = stpcpy(stpcpy(end, end > all ? " " : ""), h.name);
+	}
+	set(e, "MBOX_HEADERS", (struct slice){ all, (size_t)(end - all) });
+}
+
+/* make -- what a command gets: ours, and what else we have inherited.  Returns 0, or -1. */
+static int
+make(struct environment *e, const struct command *h)
+{
+	static const struct message none = { .tag = { "", 0 }, .source = { "", 0 }, .len = MESSAGE_LEN_UNKNOWN, .uid = -1 };
 	const struct message *m = h->message != NULL ? h->message : &none;
 	char text[32], reply[FRAME_HEADER_MAX];
 	struct slice value;
 	long n;
 
+	for (e->n = 0; environ[e->n] != NULL; e->n++)
+		;
+	if (e->list == NULL)
+		e->list = malloc((e->n + NAMES + FRAME_HEADER_MAX / 3 + 1) * sizeof *e->list);
+	if (e->list == NULL)
+		return -1;
+	e->n = e->used = 0;
+	for (char **entry = environ; *entry != NULL; entry++)
+		if (!is_ours(*entry))
+			e->list[e->n++] = *entry;
 	frame_header(m->extra, "reply", &value);
 	n = frame_decode(reply, value);
-	if (n == -1 || memchr(reply, '\0', (size_t)n) != NULL)
-		n = 0;
-	return set(0, "MBOX_TAG", m->tag) == -1
-	    || set(1, "MBOX_SOURCE", m->source) == -1
-	    || set(2, "MBOX_ID", number(text, m->id, m->id != 0)) == -1
-	    || set(3, "MBOX_TIME", (struct slice){ text, m->time_us != 0 ? frame_time(text, m->time_us) : 0 }) == -1
-	    || set(4, "MBOX_LENGTH", number(text, m->len, m->len != MESSAGE_LEN_UNKNOWN)) == -1
-	    || set(5, "MBOX_TRY", number(text, m->attempt > 0 ? m->attempt : 1, m != &none)) == -1
-	    || set(6, "MBOX_REPLY", (struct slice){ reply, (size_t)n }) == -1
-	    || set(7, "MBOX_NAME", slice_of(h->channel)) == -1
-	    || set(8, "MBOX_COUNT", number(text, h->count, m == &none)) == -1
-	    || set(9, "MBOX_TRIES", number(text, h->max_tries, h->max_tries != 0)) == -1 ? -1 : 0;
+	set(e, "MBOX_TAG", m->tag);
+	set(e, "MBOX_SOURCE", m->source);
+	set(e, "MBOX_ID", number(text, m->id, m->id != 0));
+	set(e, "MBOX_TIME", (struct slice){ text, m->time_us != 0 ? frame_time(text, m->time_us) : 0 });
+	set(e, "MBOX_LENGTH", number(text, m->len, m->len != MESSAGE_LEN_UNKNOWN));
+	set(e, "MBOX_TRY", number(text, m->attempt > 0 ? m->attempt : 1, m != &none));
+	set(e, "MBOX_TRIES", number(text, h->max_tries, h->max_tries != 0));
+	set(e, "MBOX_REPLY", (struct slice){ reply, n > 0 ? (size_t)n : 0 });
+	set(e, "MBOX_NAME", slice_of(h->channel));
+	set(e, "MBOX_COUNT", number(text, h->count, m == &none));
+	set_headers(e, m);
+	e->list[e->n] = NULL;
+	return 0;
+}
+
+/* ---- start ---- */
+
+/*
+ * become -- in the child of vfork(2): become the command.  A program with rights of its own (set-user-ID) loses the
+ * parent-death signal, and what it starts does not get it: prctl(2), PR_SET_PDEATHSIG.
+ * parent: should it be dead by now, no signal will come.  It is 0 for all of us where it is in another pid namespace.
+ */
+static _Noreturn void
+become(const struct command *h, char **list, pid_t parent, volatile int *err)
+{
+	pid_t now;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	now = getppid();
+	if (now != parent && now != 0)
+		_exit(STATUS_CANNOT);
+	nofile_give_back();
+	if (dup2(h->in_fd, STDIN_FILENO) != -1 && (h->out_fd == -1 || dup2(h->out_fd, STDOUT_FILENO) != -1)) {
+		signals_give_back();
+		execvpe(h->argv[0], h->argv, list);
+	}
+	*err = errno;
+	_exit(STATUS_CANNOT);
 }
 
 int
 command_start(const struct command *h, pid_t *pid)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int err;
+	static struct environment e;
+	volatile int err = 0;
+	pid_t self = getpid(), child;
+	sigset_t signals;
 
-	if (set_variables(h) == -1)
+	if (make(&e, h) == -1)
 		return -1;
-	posix_spawnattr_init(&attr);
-	posix_spawn_file_actions_init(&actions);
-	err = signals_give_back(&attr);
-	if (err == 0)
-		err = posix_spawn_file_actions_adddup2(&actions, h->in_fd, STDIN_FILENO);
-	if (err == 0 && h->out_fd != -1)
-		err = posix_spawn_file_actions_adddup2(&actions, h->out_fd, STDOUT_FILENO);
-	nofile_lower();
-	if (err == 0)
-		err = posix_spawnp(pid, h->argv[0], &actions, &attr, h->argv, environ);
-	nofile_raise();
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
+	signals_hold(&signals);
+	/* posix_spawn(3) does not set the parent-death signal */
+	child = vfork();        /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+	if (child == 0)
+		become(h, e.list, self, &err);  /* NOLINT(clang-analyzer-unix.Vfork) */
+	if (child == -1)
+		err = errno;
+	else if (err != 0)
+		(void)waitpid(child, NULL, 0);
+	signals_go_on(&signals);
+	*pid = child;
 	errno = err;
 	return err == 0 ? 0 : -1;
 }

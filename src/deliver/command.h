@@ -23,7 +23,10 @@ struct command {
 	int out_fd;                     /* its standard output; -1: ours */
 };
 
-/* command_start -- start the command.  Returns 0 with its pid, or -1 with errno of posix_spawnp(3). */
+/*
+ * command_start -- start the command, which the kernel sends SIGTERM where we die before it.
+ * Returns 0 with its pid, or -1 with errno of vfork(2) or execvp(3).
+ */
 int command_start(const struct command *h, pid_t *pid);
 
 /* command_cannot -- the exit status for an errno of command_start: 127, 126; 0: the fault is not the command's. */

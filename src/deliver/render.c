@@ -37,6 +37,33 @@ field(const struct message *m, char which, char *text)
 	return (struct slice){ text, len };
 }
 
+bool
+render_header_next(struct render_header *h, const struct message *m)
+{
+	struct slice key = slice_of("uid"), value;
+	bool first = !h->begun;
+	char *out = stpcpy(h->name, RENDER_HEADER);
+	long len;
+
+	h->begun = true;
+	if (first)
+		h->rest = m->extra;
+	if (first && m->uid >= 0) {
+		h->value = field(m, 'u', h->text);
+	} else {
+		do {
+			if (!frame_next_header(&h->rest, &key, &value))
+				return false;
+			len = frame_decode(h->text, value);
+		} while (len == -1 || memchr(h->text, '\0', (size_t)len) != NULL);
+		h->value = (struct slice){ h->text, (size_t)len };
+	}
+	for (size_t i = 0; i < key.len; i++)
+		*out++ = key.p[i] == '-' ? '_' : key.p[i] >= 'a' ? (char)(key.p[i] - 'a' + 'A') : key.p[i];
+	*out = '\0';
+	return true;
+}
+
 /* A payload in pieces. */
 struct body {
 	struct message *m;
@@ -213,6 +240,23 @@ put_assignment(struct outbuf *b, const char *name, struct slice value)
 }
 
 /*
+ * put_env_headers -- add an assignment for each header.  Those of the message before go: a header that a message lacks
+ * must not read as another's.  Their names are kept in MBOX_HEADERS for that.
+ */
+static void
+put_env_headers(struct outbuf *b, const struct message *m)
+{
+	struct render_header h;
+
+	outbuf_text(b, "eval \"unset -v MBOX_HEADERS ${MBOX_HEADERS-}\"\nMBOX_HEADERS='");
+	for (h.begun = false; render_header_next(&h, m);)
+		outbuf_printf(b, "%s ", h.name);
+	outbuf_text(b, "'\n");
+	for (h.begun = false; render_header_next(&h, m);)
+		put_assignment(b, h.name, h.value);
+}
+
+/*
  * put_env -- add shell assignments.  The payload comes behind all but its length: where a NUL is found in it late, its
  * quote stays open, and no shell acts on what was written.
  */
@@ -227,6 +271,7 @@ put_env(struct outbuf *b, struct body *y, const char *channel)
 	reply = decoded(b, reply, text);
 	if (has_nul(y->piece))
 		outbuf_fail(b, EILSEQ);
+	put_env_headers(b, m);
 	put_assignment(b, "MBOX_REPLY", reply);
 	put_assignment(b, "MBOX_TAG", m->tag);
 	put_assignment(b, "MBOX_SOURCE", m->source);

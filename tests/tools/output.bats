@@ -268,6 +268,8 @@ setup() {
 @test "-e leaves empty what a message does not have" {
 	printf 'M1 0 t s\n\n' | timeout 10 mrecv -e - >out
 	cat >want <<-'END'
+	eval "unset -v MBOX_HEADERS ${MBOX_HEADERS-}"
+	MBOX_HEADERS=''
 	MBOX_REPLY=''
 	MBOX_TAG='t'
 	MBOX_SOURCE='s'

@@ -79,6 +79,52 @@ all_there()
 	[ "$(<got)" = "$(lines '<>' '<>' '<>' '<>')" ]
 }
 
+@test "each header of the message is MBOX_H_KEY, and a command inherits none of another" {
+	export MBOX_H_OLD=1 MBOX_H_=2 MBOX_HEADERS=MBOX_H_OLD MBOX_HX=mine
+	msend -t T -H k=v -H a-b-3="it's 100% x" -H reply=/r box hello
+	mrecv box -- sh -c 'env | grep ^MBOX_H | sort' >got
+	same got - <<-'end'
+		MBOX_HEADERS=MBOX_H_K MBOX_H_A_B_3 MBOX_H_REPLY
+		MBOX_HX=mine
+		MBOX_H_A_B_3=it's 100% x
+		MBOX_H_K=v
+		MBOX_H_REPLY=/r
+	end
+	# one that has none, one of a batch, and a value that no variable can hold
+	msend box hello
+	msend box hello
+	printf 'M1 0 t s a=%%00 b=%%0A uid=7\n\n' >frame
+	for command in 'mrecv box' 'mrecv -b 9 box' 'mrecv frame'; do
+		$command -- sh -c 'env | grep ^MBOX_H_ | wc -l'
+	done >got
+	[ "$(xargs <got)" = '0 0 2' ]
+	mrecv frame -- sh -c 'echo "$MBOX_HEADERS $MBOX_H_UID<$MBOX_H_B>"' >got
+	[ "$(<got)" = "$(lines 'MBOX_H_UID MBOX_H_B 7<' '>')" ]
+}
+
+@test "a header line full of short headers is in the environment whole" {
+	for a in {a..z}; do for b in {a..z} {0..9}; do printf ' %s%s=' $a $b; done; done >keys
+	# the mailbox's own are no headers of the sender's
+	{ printf 'M1 0 t s'; sed 's/ id=//; s/ to=//' keys | head -c 3700 | sed 's/=[^=]*$/=/'; printf '\n\n'; } >frame
+	n=$(tr -cd = <frame | wc -c)
+	[ "$n" -gt 900 ]
+	[ "$(mrecv frame -- sh -c 'env | grep -c ^MBOX_H_')" = "$n" ]
+	[ "$(mrecv frame -- sh -c 'echo $MBOX_HEADERS | wc -w')" = "$n" ]
+	msend -F box <frame
+	[ "$(mrecv box -- sh -c 'env | grep -c ^MBOX_H_')" = "$n" ]
+}
+
+@test "mrecv -e assigns the headers, and unsets those of the message before" {
+	for sh in 'sh' 'bash -u' 'zsh' 'ksh'; do
+		type -P "${sh% *}" >shell || continue
+		msend -H k=v -H x-y="a'b\$" box one
+		msend -H k2=w box two
+		msend box three
+		$sh -c 'while eval "$(mrecv -n -e box)"; do echo "${MBOX_H_K-none} ${MBOX_H_X_Y-none} ${MBOX_H_K2-none}"; done' >got
+		[ "$(<got)" = "$(lines "v a'b\$ none" 'none none w' 'none none none')" ]
+	done
+}
+
 # ---- what its end means
 
 @test "exit 0 is done; 75 puts back as it was, without a try counted, and is mrecv's status" {
@@ -323,6 +369,27 @@ many()
 }
 
 # ---- signals
+
+@test "a command whose mrecv is killed gets SIGTERM" {
+	msend box one
+	for shielded in '' 'env -u X'; do
+		# shellcheck disable=SC2086 # none, or several words
+		in_background $shielded mrecv box -- sh -c 'trap "echo >got; exit" TERM; echo $$ >pid; while :; do sleep 0.02; done'
+		until_true exists pid
+		kill -KILL "$child"
+		until_true exists got
+		until_true ended "$(<pid)"
+		rm pid got
+	done
+	# what runs on holds nothing: the message is there
+	[ "$(mrecv -w 10 box)" = one ]
+}
+
+@test "a command lives in a pid namespace that is not mrecv's own" {
+	unshare -U -r -p true 2>/dev/null || skip "no namespaces here"
+	msend box one
+	[ "$(timeout "$LIMIT" unshare -U -r -p mrecv box -- cat)" = one ]
+}
 
 @test "the first SIGTERM starts nothing new and lets running commands finish" {
 	mkfifo meet
