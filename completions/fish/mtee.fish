@@ -3,6 +3,7 @@ source (status dirname)/letterbox.fish
 complete -c mtee -f -a '(__letterbox_names channel)'
 complete -c mtee -s 1 -l one -d 'Send each message to one channel only'
 complete -c mtee -s a -l append -d 'Append to plain files'
+complete -c mtee -l close -d 'Close the mailboxes at the end'
 complete -c mtee -s h -l help -d 'Print the options and exit'
 complete -c mtee -s n -l nonblock -d 'Skip channels that are full'
 complete -c mtee -s q -l quiet -d 'Write nothing to standard output'

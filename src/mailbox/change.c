@@ -2,8 +2,8 @@
 /*
  * change: the settings of a mailbox that stands.
  *
- * They are in ctl alone, so the first write of it that has the new ones is the change: a kill leaves the old ones or all
- * of the new ones.
+ * The first write of ctl that has the new ones is the change: a kill leaves the old ones or all of the new ones.  For
+ * what is outside ctl where the mailbox is closed or opened see shut.h.
  */
 #include <errno.h>
 
@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "mailbox/box/mbox.h"
+#include "mailbox/box/shut.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/wait/wake.h"
@@ -47,6 +48,8 @@ merge(const struct mailbox_settings *is, unsigned what, struct mailbox_settings 
 		to->policy = want.policy;
 	if (what & MAILBOX_PAUSED)
 		to->paused = want.paused;
+	if (what & MAILBOX_CLOSED)
+		to->closed = want.closed;
 }
 
 /* change -- with the lock held; the caller commits.  Returns 0, or -1. */
@@ -64,13 +67,21 @@ change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 	/* a process that has it open knows which of the two kinds it is */
 	if ((is.cap_messages == 0) != (to->cap_messages == 0) && (r = waits(m)) != 0)
 		return r == -1 ? -1 : fail_with(EINPROGRESS);
+	/* what these begin is done or undone whatever becomes of the others */
+	if (is.closed != to->closed && (to->closed ? shut_mark(m) : shut_open(m)) == -1)
+		return -1;
 	c->cap_bytes = to->cap_bytes;
 	c->cap_messages = to->cap_messages;
 	c->policy = (uint8_t)to->policy;
 	c->paused = to->paused;
-	if (txn_begin(m) == -1 || wake_room(m) == -1)
+	if ((to->closed && shut_close(m) == -1) || txn_begin(m) == -1 || wake_room(m) == -1)
 		return -1;
-	return is.paused && !to->paused ? wake_resumed(m) : 0;
+	if (!is.paused || to->paused)
+		return 0;
+	/* all of them may end */
+	if (to->closed)
+		shut_wake(m);
+	return wake_resumed(m);
 }
 
 int

@@ -81,7 +81,7 @@ int mailbox_make(const char *path, const struct mailbox_settings *settings);
 int mailbox_sync(const char *path);
 
 /* What is changed of a mailbox, as bits. */
-enum { MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4, MAILBOX_PAUSED = 8 };
+enum { MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4, MAILBOX_PAUSED = 8, MAILBOX_CLOSED = 16 };
 
 struct mailbox_change {
 	unsigned what;                  /* which settings */

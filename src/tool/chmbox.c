@@ -8,12 +8,14 @@
 #include "tool/cli.h"
 #include "tool/setting.h"
 
-enum { PAUSE = ARGS_LONG, RESUME };
+enum { CLOSE = ARGS_LONG, OPEN, PAUSE, RESUME };
 
 static const struct args_option table[] = {
 	{ 'b', "bytes", "BYTES", "let it hold at most this many bytes of payload (inf: no bound)" },
 	{ 'c', "capacity", "N", "let it hold at most this many messages (inf: no bound; 0: hand each\n"
 	    ARGS_MORE "over from sender to receiver)" },
+	{ CLOSE, "close", NULL, "let nothing more be sent to it: its receivers end once all is received" },
+	{ OPEN, "open", NULL, "let messages be sent to it again" },
 	{ 'o', "overflow", "POLICY", "when full, block the sender or drop the oldest; or latest: a message\n"
 	    ARGS_MORE "replaces the one with its tag" },
 	{ PAUSE, "pause", NULL, "let receivers take nothing, until it is resumed" },
@@ -22,7 +24,7 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "chmbox",
-    "chmbox [-b bytes] [-c messages] [-o policy] [--pause | --resume] name...",
+    "chmbox [-b bytes] [-c messages] [-o policy] [--close | --open] [--pause | --resume] name...",
     table };
 
 static int
@@ -69,6 +71,13 @@ main(int argc, char **argv)
 		case 'o':
 			change.what |= MAILBOX_POLICY;
 			change.to.policy = setting_policy(&args);
+			break;
+		case CLOSE:
+		case OPEN:
+			if ((change.what & MAILBOX_CLOSED) && change.to.closed != (opt == CLOSE))
+				cli_usage("--close and --open exclude each other");
+			change.what |= MAILBOX_CLOSED;
+			change.to.closed = opt == CLOSE;
 			break;
 		case PAUSE:
 		case RESUME:

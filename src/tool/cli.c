@@ -159,8 +159,11 @@ reason(int err)
 int
 cli_only_sends(const char *name, char option)
 {
-	cli_warn("%s: -%c: send-only access does not show whether %s", name, option,
-	    option == 'S' ? "a message was received" : "there is room");
+	if (option == 0)
+		cli_warn("%s: --close: send-only access does not let it be closed", name);
+	else
+		cli_warn("%s: -%c: send-only access does not show whether %s", name, option,
+		    option == 'S' ? "a message was received" : "there is room");
 	return CLI_PERMISSION;
 }
 

@@ -64,7 +64,10 @@ void cli_locked(const char *name);
 /* cli_unjudged -- report that messages in drop/ stay, for their sender cannot be identified (mbox.h). */
 void cli_unjudged(const char *name);
 
-/* cli_only_sends -- refuse -n or -S for a user who may only send to mailbox name.  Returns CLI_PERMISSION. */
+/*
+ * cli_only_sends -- refuse -n or -S, or --close (option 0), for a user who may only send to mailbox name.
+ * Returns CLI_PERMISSION.
+ */
 int cli_only_sends(const char *name, char option);
 
 /* cli_unread -- report that a stream was left before all was read: so many bytes, or errno where that is unknown (0). */

@@ -221,12 +221,8 @@ main(int argc, char **argv)
 		cli_usage("%s: %s is not a mailbox", s.sync ? "-S" : "--close", name);
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (sink_sends_only(&s.sink) && (s.sync || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
-		return cli_only_sends(name, s.sync ? 'S' : 'n');
-	if (sink_sends_only(&s.sink) && s.closes) {
-		cli_warn("%s: --close: send-only access does not let us close it", name);
-		return CLI_PERMISSION;
-	}
+	if (sink_sends_only(&s.sink) && (s.sync || s.closes || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
+		return cli_only_sends(name, s.closes ? 0 : s.sync ? 'S' : 'n');
 	if (sink_is_mailbox(&s.sink) && s.sink.sender.at_once && s.input.due != INPUT_DUE_ASIS && s.input.due_us > 0)
 		cli_usage("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
 	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;

@@ -20,9 +20,12 @@
 #include "tool/args.h"
 #include "tool/cli.h"
 
+enum { CLOSE = ARGS_LONG };
+
 static const struct args_option table[] = {
 	{ '1', "one", NULL, "send each message to one channel only: the first with room" },
 	{ 'a', "append", NULL, "append to plain files instead of truncating them" },
+	{ CLOSE, "close", NULL, "at the end close the mailboxes: nothing more is sent to them" },
 	{ 'n', "nonblock", NULL, "skip full channels and count what they missed" },
 	{ 'q', "quiet", NULL, "write nothing to standard output" },
 	{ 's', "source", "GLOB", "to the next channel, only messages whose source matches" },
@@ -31,7 +34,7 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "mtee",
-    "mtee [-1anq] [-s glob] [-t glob] channel...",
+    "mtee [-1anq] [--close] [-s glob] [-t glob] channel...",
     table };
 
 /* A channel operand, with the filters before it. */
@@ -42,7 +45,7 @@ struct route {
 };
 
 struct tee {
-	bool append, quiet;
+	bool append, quiet, closes;
 	int status;
 	unsigned routes_n;
 	struct route *routes;
@@ -122,14 +125,21 @@ copy_all(struct tee *t)
 static void
 finish(struct tee *t)
 {
-	for (struct fan_channel *c = t->fan.channels; c < t->fan.channels + t->fan.n; c++) {
+	for (struct fan_channel *c = t->fan.channels; c < t->fan.channels + t->fan.n; c++)
 		if (c->missed > 0) {
 			cli_warn("%s: full for %llu message%s", c->sink.name, (unsigned long long)c->missed,
 			    c->missed == 1 ? "" : "s");
 			t->status = t->status == CLI_OK ? CLI_NOT_NOW : t->status;
 		}
+	t->closes = t->closes && t->status == CLI_OK && !io_stop;
+	for (struct fan_channel *c = t->fan.channels; c < t->fan.channels + t->fan.n; c++) {
 		cli_damage(c->sink.name, c->sink.sender.damage);
-		if (fan_close(&t->fan, c) == -1) {
+		c->sink.sender.closes = t->closes;
+		if (fan_close(&t->fan, c) == 0)
+			continue;
+		if (sink_is_mailbox(&c->sink)) {
+			fail_with(t, cli_fail("close", c->sink.name));
+		} else {
 			cli_unread(c->sink.name, c->sink.unread);
 			fail_with(t, CLI_IO);
 		}
@@ -160,8 +170,8 @@ open_all(struct tee *t)
 		if (cli_path(path, t->routes[i].name) == -1
 		    || fan_open(&t->fan, t->routes[i].name, path, !t->append, &t->routes[i].channel) == -1)
 			return cli_fail("open", t->routes[i].name);
-		else if (t->fan.nonblock && sink_sends_only(&t->fan.channels[t->routes[i].channel].sink))
-			return cli_only_sends(t->routes[i].name, 'n');
+		else if ((t->fan.nonblock || t->closes) && sink_sends_only(&t->fan.channels[t->routes[i].channel].sink))
+			return cli_only_sends(t->routes[i].name, t->closes ? 0 : 'n');
 	return CLI_OK;
 }
 
@@ -181,6 +191,9 @@ options(struct tee *t, struct args *a)
 			break;
 		case 'a':
 			t->append = true;
+			break;
+		case CLOSE:
+			t->closes = true;
 			break;
 		case 'n':
 			t->fan.nonblock = true;

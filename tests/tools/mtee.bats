@@ -718,7 +718,7 @@ offers() {
 @test "a command line that is wrong is 64, and says how it is used" {
 	mkmbox a
 	run -64 mtee
-	[[ "$output" == *'usage: mtee [-1anq] [-s glob] [-t glob] channel...'* ]]
+	[[ "$output" == *'usage: mtee [-1anq] [--close] [-s glob] [-t glob] channel...'* ]]
 	run -64 mtee -q
 	run -64 mtee -x a
 	run -64 mtee -t
@@ -729,7 +729,7 @@ offers() {
 
 @test "-h and -V print and exit with 0" {
 	run -0 mtee -h
-	[[ "$output" == 'usage: mtee [-1anq] [-s glob] [-t glob] channel...'* ]]
+	[[ "$output" == 'usage: mtee [-1anq] [--close] [-s glob] [-t glob] channel...'* ]]
 	run -0 mtee --help
 	run -0 mtee -V
 	[[ "$output" == 'mtee (letterbox) '* ]]

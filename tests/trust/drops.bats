@@ -352,7 +352,7 @@ keepers()
 # close_it -- the owner closes own/box, without a message.
 close_it()
 {
-	as owner msend -l --close own/box </dev/null
+	as owner chmbox --close own/box
 }
 
 @test "in a closed mailbox one who may only send gets 69, also for a message that was begun before" {
@@ -394,6 +394,15 @@ close_it()
 	[ ! -e own/late ]
 }
 
+@test "a closed mailbox that is opened takes drops again" {
+	close_it
+	fails 77 as other chmbox --open own/box
+	as owner chmbox --open own/box
+	[ ! -e own/box/closed ]
+	as other msend own/box x
+	[ "$(as owner mrecv own/box)" = x ]
+}
+
 @test "a close that was killed before drop/ was shut is finished by the next who comes" {
 	needs_strace
 	local call
@@ -401,12 +410,13 @@ close_it()
 		as owner mkmbox -m 0622 "own/box$call"
 		# the mark, then drop/: chmod(2) of the mark is the first, of drop/ the second
 		run as owner strace -f -qq -o /dev/null -e trace=fchmod -e "inject=fchmod:signal=KILL:when=$call" \
-		    msend -l --close "own/box$call" </dev/null
+		    chmbox --close -c 7 "own/box$call"
 		as owner mstat "own/box$call" >/dev/null
-		if [ "$(as owner mstat -J "own/box$call" | jq .closed)" = true ]; then
+		if [ "$(as owner mstat -J "own/box$call" | jq -c '[.closed, .capacity_messages]')" = '[true,7]' ]; then
 			fails 69 as other msend "own/box$call" x
 			[ "$(stat -c %a "own/box$call/drop")" = 1700 ]
 		else
+			[ "$(as owner mstat -J "own/box$call" | jq -c '[.closed, .capacity_messages]')" = '[false,null]' ]
 			as other msend "own/box$call" x
 			[ ! -e "own/box$call/closed" ]
 		fi

@@ -242,7 +242,7 @@ hold()
 	seq 3 >three
 	in_background msend -l small <three 2>err
 	until_waiting small
-	msend -l --close small </dev/null
+	chmbox --close small
 	ended_with 69 "$child"
 	[ "$(cat err)" = "msend: small is closed (chmbox --open small opens it)" ]
 	[ "$(mrecv -f small)" = 1 ]
@@ -303,6 +303,124 @@ hold()
 	[ "$output" = taken ]
 	ended_with 0 "$taken"
 	run -0 mrecv -f desk
+}
+
+# ---- chmbox, mtee ----
+
+@test "chmbox closes and opens, with other changes at the same moment; what is so stays so" {
+	chmbox --close -c 7 jobs
+	[ "$(mstat -J jobs | jq -c '[.closed, .capacity_messages]')" = '[true,7]' ]
+	fails 69 msend jobs x
+	chmbox --close jobs
+	chmbox -b 1M jobs
+	[ "$(mstat -J jobs | jq .closed)" = true ]
+	chmbox --open --pause jobs
+	[ "$(mstat -J jobs | jq -c '[.closed, .paused, .capacity_messages]')" = '[false,true,7]' ]
+	chmbox --resume --open jobs
+	msend jobs x
+	[ "$(mrecv jobs)" = x ]
+	misused chmbox --close --open jobs
+	[[ $error = "chmbox: --close and --open exclude each other"* ]]
+}
+
+@test "chmbox --close: what does not go is refused with nothing changed, and the mailbox stays open" {
+	mkmbox -d durable
+	fails 64 chmbox --close -o oldest durable
+	msend durable x
+	msend jobs x
+	fails 1 chmbox --close -c 0 jobs
+	[ "$(mstat -J durable jobs | jq .closed)" = $'false\nfalse' ]
+	[ "$(mrecv durable)" = x ]
+}
+
+@test "chmbox --close ends receivers that sleep at an empty mailbox, at once, and senders that wait" {
+	local ended=()
+	mkmbox -c 1 full
+	msend full x
+	in_background msend full y
+	ended+=("$child")
+	until_waiting full
+	for filter in '-ta' '-sb' '-Tc'; do
+		in_background mrecv -f $filter jobs
+		ended+=("$child")
+	done
+	in_background mrecv jobs
+	ended+=("$child")
+	until_waiting jobs 4
+	chmbox --close jobs full
+	ended_with 69 "${ended[0]}"
+	ended_with 0 "${ended[1]}"
+	ended_with 0 "${ended[2]}"
+	ended_with 0 "${ended[3]}"
+	ended_with 1 "${ended[4]}"
+	[ "$(mrecv -f full)" = x ]
+}
+
+@test "closed and paused: receivers end when it is resumed, all of them at once" {
+	msend jobs x
+	chmbox --pause --close jobs
+	in_background mrecv -f jobs >got
+	local first=$child
+	in_background mrecv -f jobs >>got
+	until_waiting jobs 2
+	run -124 mrecv -f -w 0.1 jobs
+	run -1 mrecv -n jobs
+	chmbox --resume jobs
+	ended_with 0 "$child"
+	ended_with 0 "$first"
+	[ "$(cat got)" = x ]
+	# and where nothing is left
+	chmbox --pause jobs
+	in_background mrecv -f jobs
+	first=$child
+	in_background mrecv -f jobs
+	until_waiting jobs 2
+	chmbox --resume jobs
+	ended_with 0 "$child"
+	ended_with 0 "$first"
+}
+
+@test "mtee --close passes the end on, from stream to mailboxes" {
+	mkmbox a b
+	in_background mrecv -f a >got.a
+	in_background mrecv -f b >got.b
+	until_waiting a
+	until_waiting b
+	seq 3 | msend -l - | mtee -q --close a b
+	ended_with 0 "${children[0]}"
+	ended_with 0 "${children[1]}"
+	[ "$(cat got.a got.b | sort)" = $'1\n1\n2\n2\n3\n3' ]
+}
+
+@test "mtee --close does not close where a channel failed, missed something, or the input was cut" {
+	mkmbox a
+	mkmbox -c 1 full
+	msend full x
+	seq 3 | msend -l - >frames
+	run -1 mtee -nq --close a full <frames
+	printf 'M1 9 - -\nhalf' >half
+	run -65 mtee -q --close a <half
+	chmbox --close full
+	run -74 mtee -q --close a full <frames
+	[ "$(mstat -J a | jq .closed)" = false ]
+}
+
+@test "mtee leaves a closed mailbox out: 74 at the end; with -1 the others take it" {
+	mkmbox a b c
+	mkmbox -c 0 desk
+	chmbox --close a desk
+	seq 3 | msend -l - >frames
+	run -74 --separate-stderr mtee -q a b desk <frames
+	[ "$(sort <<<"$stderr")" = "mtee: a is closed (chmbox --open a opens it)
+mtee: desk is closed (chmbox --open desk opens it)" ]
+	[ "$(mrecv -a b)" = $'1\n2\n3' ]
+	run -74 --separate-stderr mtee -q -1 a b <frames
+	[ "$(mrecv -a b)" = $'1\n2\n3' ]
+	pattern 200000 | msend - >large
+	run -74 --separate-stderr mtee -q -1 a b <large
+	mrecv b | same - <(pattern 200000)
+	run -74 --separate-stderr mtee -q a c <large
+	mrecv c | same - <(pattern 200000)
 }
 
 # ---- what else is there ----

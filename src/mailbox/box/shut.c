@@ -19,17 +19,25 @@ shut_wake(struct mbox *m)
 }
 
 int
+shut_mark(struct mbox *m)
+{
+	if (!m->drops || dropdir_marked(m->dir_fd))
+		return 0;
+	return mbox_drop(m) == -1 || txn_begin(m) == -1 ? -1 : dropdir_mark(m->dir_fd, m->ctl.mode);
+}
+
+int
 shut_close(struct mbox *m)
 {
 	if (m->ctl.closed)
 		return 0;
-	if (m->drops && (mbox_drop(m) == -1 || txn_begin(m) == -1 || dropdir_mark(m->dir_fd, m->ctl.mode) == -1))
+	if (shut_mark(m) == -1)
 		return -1;
 	shut_wake(m);
 	m->ctl.closed = 1;
 	if ((m->txn.changing ? txn_note(m) : txn_begin(m)) == -1)
 		return txn_fail(m);
-	return m->drops && dropdir_shut(m->drop_fd) == -1 ? txn_fail(m) : 0;
+	return m->drops && (mbox_drop(m) == -1 || dropdir_shut(m->drop_fd) == -1) ? txn_fail(m) : 0;
 }
 
 int

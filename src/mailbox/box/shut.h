@@ -12,12 +12,15 @@
 #include "mailbox/box/mbox.h"
 
 /*
+ * shut_mark -- before shut_close, which does it else: make the file `closed', where one is needed.
  * shut_close -- no more is sent to the mailbox: senders that wait wake, and receivers, which end once nothing is left.
- * What else is changed with it stands in m->ctl already.  Returns 0, or -1.
+ * What else is changed at the same moment is put into m->ctl between the two.
+ * Return 0, or -1.
  */
+int shut_mark(struct mbox *m);
 int shut_close(struct mbox *m);
 
-/* shut_open -- messages are sent to it again.  Returns 0, or -1. */
+/* shut_open -- messages are sent to it again.  What else is changed is put into m->ctl after it.  Returns 0, or -1. */
 int shut_open(struct mbox *m);
 
 /* shut_wake -- wake all that wait in the mailbox. */
