@@ -11,6 +11,7 @@
 #                waiting  a receiver waits
 #                full     `old` is there already; at capacity 0: its sender waits there
 #                dies     a receiver waited, and was killed
+#                stopped  a receiver waits, and is stopped (SIGSTOP) until the send is over
 #                removed  the mailbox is removed while the send waits.  A send that would not wait finds it gone;
 #                         one that has room for ever is still reading its payload
 #              of a receive:
@@ -18,6 +19,7 @@
 #                waiting  a sender waits: for room for `new`, behind `old`; or until `old` is received
 #                empty    nothing but a message with another tag
 #                dies     as waiting, and the sender was killed
+#                stopped  as waiting, and the sender is stopped until the receive is over
 #                removed  the mailbox is removed while the receive waits, or would wait
 #   status     the exit status; `waits`: it sleeps, until SIGTERM ends it
 #   got        what a receiver wrote: the one that is tried, or the one that the send is tried with
@@ -64,7 +66,7 @@ walk()
 		unbounded) mkmbox -c inf -b inf box ;;
 		zero) mkmbox -c 0 box ;;
 		esac
-		peer='' sleepers=0
+		peer='' stopped='' sleepers=0
 		around=$((rows + turn + ${SEED:-0}))
 		if ! "$1_cell" "$2" "$wait" "$situation" "$expected" || ! outcome "$1" "$expected" "$got" "$left"; then
 			echo "the row: $1 $2: $wait $situation $expected $got $left, around $how"
@@ -72,7 +74,7 @@ walk()
 		fi
 		[ ! -d box ] || rmmbox box
 	done
-	[ "$rows" -eq 15 ]
+	[ "$rows" -eq 18 ]
 }
 
 # options_of WAIT EXPECTED -- the options of the command that is tried, in options.
@@ -113,6 +115,10 @@ outcome()
 	local got=$3 left=$4 found file rest
 	[ "$got" != - ] || got=''
 	[ "$left" != - ] || left=''
+	if [ -n "$stopped" ]; then
+		kill -CONT "$stopped"
+		[ "$2" = 0 ] || kill -TERM "$stopped"
+	fi
 	if [ -n "$peer" ] && [ "$2" = 0 ]; then
 		status_of "$peer" || return
 		[ "$status" -eq 0 ] || { echo "the other's status: $status"; return 1; }
@@ -141,6 +147,24 @@ outcome()
 	[ -z "$found" ] || { echo "files left: $found"; return 1; }
 }
 
+# peer_suffers SITUATION BOX -- the other one, which waits, dies, or is stopped: it keeps its bell.
+peer_suffers()
+{
+	case $1 in
+	dies)
+		kill -KILL "$peer"
+		status_of "$peer"
+		peer=''
+		;;
+	stopped)
+		kill -STOP "$peer"
+		until_true eval "grep -q '^State:.*T' /proc/$peer/status"
+		stopped=$peer
+		[ "$2" != zero ] || sleepers=1
+		;;
+	esac
+}
+
 # ---- a send ----
 
 send_cell()
@@ -148,7 +172,7 @@ send_cell()
 	local box=$1 wait=$2 situation=$3 expected=$4 options=()
 	options_of "$wait" "$expected"
 	case $situation in
-	waiting|dies)
+	waiting|dies|stopped)
 		in_background mrecv box >peer.out
 		peer=$child
 		until_waiting box || return
@@ -170,11 +194,7 @@ send_cell()
 		[ "$expected" != 66 ] || rmmbox -f box || return
 		;;
 	esac
-	if [ "$situation" = dies ]; then
-		kill -KILL "$peer"
-		status_of "$peer"
-		peer=''
-	fi
+	peer_suffers "$situation" "$box" || return
 	if [ -p pipe ]; then
 		tried "$situation" "$expected" msend "${options[@]}" box <pipe
 	else
@@ -195,14 +215,14 @@ receive_cell()
 	*:nobody)
 		msend box old || return
 		;;
-	bounded:waiting|bounded:dies)
+	bounded:waiting|bounded:dies|bounded:stopped)
 		msend box old || return
 		in_background msend box new
 		;;
-	unbounded:waiting|unbounded:dies)
+	unbounded:waiting|unbounded:dies|unbounded:stopped)
 		in_background msend -S box old
 		;;
-	zero:waiting|zero:dies)
+	zero:waiting|zero:dies|zero:stopped)
 		in_background msend box old
 		;;
 	zero:empty)
@@ -214,16 +234,12 @@ receive_cell()
 		;;
 	esac
 	case $situation in
-	waiting|dies)
+	waiting|dies|stopped)
 		peer=$child
 		until_waiting box || return
 		;;
 	esac
-	if [ "$situation" = dies ]; then
-		kill -KILL "$peer"
-		status_of "$peer"
-		peer=''
-	fi
+	peer_suffers "$situation" "$box" || return
 	[ "$sleepers" -eq 0 ] || until_waiting box || return
 	[ "$expected" != 66 ] || rmmbox -f box || return
 	tried "$situation" "$expected" mrecv "${options[@]}" -T other box >out
@@ -238,16 +254,19 @@ receive_cell()
 		block   full      waits  -    old
 		block   dies      0      -    new
 		block   removed   69     -    gone
+		block   stopped   0      new  -
 		-n      nobody    0      -    new
 		-n      waiting   0      new  -
 		-n      full      1      -    old
 		-n      dies      0      -    new
 		-n      removed   66     -    gone
+		-n      stopped   0      new  -
 		-w      nobody    0      -    new
 		-w      waiting   0      new  -
 		-w      full      124    -    old
 		-w      dies      0      -    new
 		-w      removed   69     -    gone
+		-w      stopped   0      new  -
 	rows
 }
 
@@ -258,16 +277,19 @@ receive_cell()
 		block   full      0      -    old,new
 		block   dies      0      -    new
 		block   removed   69     -    gone
+		block   stopped   0      new  -
 		-n      nobody    0      -    new
 		-n      waiting   0      new  -
 		-n      full      0      -    old,new
 		-n      dies      0      -    new
 		-n      removed   69     -    gone
+		-n      stopped   0      new  -
 		-w      nobody    0      -    new
 		-w      waiting   0      new  -
 		-w      full      0      -    old,new
 		-w      dies      0      -    new
 		-w      removed   69     -    gone
+		-w      stopped   0      new  -
 	rows
 }
 
@@ -278,16 +300,19 @@ receive_cell()
 		block   full      waits  -    old
 		block   dies      waits  -    -
 		block   removed   69     -    gone
+		block   stopped   waits  -    -
 		-n      nobody    1      -    -
 		-n      waiting   0      new  -
 		-n      full      1      -    old
 		-n      dies      1      -    -
 		-n      removed   66     -    gone
+		-n      stopped   1      -    -
 		-w      nobody    124    -    -
 		-w      waiting   0      new  -
 		-w      full      124    -    old
 		-w      dies      124    -    -
 		-w      removed   69     -    gone
+		-w      stopped   124    -    -
 	rows
 }
 
@@ -298,16 +323,19 @@ receive_cell()
 		block   empty     waits  -    other
 		block   dies      0      old  -
 		block   removed   69     -    gone
+		block   stopped   0      old  new
 		-n      nobody    0      old  -
 		-n      waiting   0      old  new
 		-n      empty     1      -    other
 		-n      dies      0      old  -
 		-n      removed   66     -    gone
+		-n      stopped   0      old  new
 		-w      nobody    0      old  -
 		-w      waiting   0      old  new
 		-w      empty     124    -    other
 		-w      dies      0      old  -
 		-w      removed   69     -    gone
+		-w      stopped   0      old  new
 	rows
 }
 
@@ -318,16 +346,19 @@ receive_cell()
 		block   empty     waits  -    other
 		block   dies      0      old  -
 		block   removed   69     -    gone
+		block   stopped   0      old  -
 		-n      nobody    0      old  -
 		-n      waiting   0      old  -
 		-n      empty     1      -    other
 		-n      dies      0      old  -
 		-n      removed   66     -    gone
+		-n      stopped   0      old  -
 		-w      nobody    0      old  -
 		-w      waiting   0      old  -
 		-w      empty     124    -    other
 		-w      dies      0      old  -
 		-w      removed   69     -    gone
+		-w      stopped   0      old  -
 	rows
 }
 
@@ -338,15 +369,18 @@ receive_cell()
 		block   empty     waits  -    other
 		block   dies      waits  -    -
 		block   removed   69     -    gone
+		block   stopped   waits  -    -
 		-n      nobody    1      -    -
 		-n      waiting   0      old  -
 		-n      empty     1      -    other
 		-n      dies      1      -    -
 		-n      removed   66     -    gone
+		-n      stopped   1      -    -
 		-w      nobody    124    -    -
 		-w      waiting   0      old  -
 		-w      empty     124    -    other
 		-w      dies      124    -    -
 		-w      removed   69     -    gone
+		-w      stopped   124    -    -
 	rows
 }

@@ -604,7 +604,8 @@ meets() {
 	while :; do
 		timeout -s KILL "$LIMIT" "$@" <"$input" >../met 2>../met.err
 		met_status=$?
-		[ "$met_status" -eq 124 ] && [ "$killed" -eq 0 ] && kill -0 "$tool" 2>/dev/null || break
+		[ "$met_status:$killed" = 124:0 ] || break
+		kill -0 "$tool" 2>/dev/null || break
 	done
 	[ "$met_status" -ne 137 ] || bad "the other side did not end"
 }
