@@ -25,6 +25,7 @@ open_mailbox(struct select *s, struct inlet *new)
 	r->name = new->name;
 	r->locked = s->locked;
 	r->tell_unjudged = s->tell_unjudged;
+	r->tell_why = s->tell_why;
 	r->filter = &s->filter;
 	r->id = s->id;
 	r->peek = s->peek;

@@ -55,6 +55,7 @@ struct select {
 	uint64_t timeout_ns;            /* UINT64_MAX for ever, 0 not at all */
 	mailbox_tell *locked;           /* as in struct receiver, both */
 	mailbox_tell *tell_unjudged;
+	mailbox_tell_why *tell_why;
 	struct inlet *from;             /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
 	struct message message;

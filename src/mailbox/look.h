@@ -61,7 +61,8 @@ struct snapshot_message {
 
 /* To whom a mailbox's messages are given, in their order.  give: returns 0, or -1 to end the look, which then fails. */
 struct snapshot_list {
-	const struct filter *filter;    /* which of them */
+	const struct filter *filter;    /* which of them, */
+	uint64_t id;                    /* or only the one with this number; 0 all */
 	int (*give)(void *arg, const struct snapshot_message *message);
 	void *arg;
 };

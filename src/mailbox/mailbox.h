@@ -59,6 +59,9 @@ enum {
 /* Tells the user something of the mailbox called name. */
 typedef void mailbox_tell(const char *name);
 
+/* Tells the user why a message in that mailbox can not be had now. */
+typedef void mailbox_tell_why(const char *name, const struct snapshot_message *message);
+
 /* Damaged messages that were found and set aside in the mailbox.  The caller tells the user, and sets n to 0. */
 struct damage {
 	uint64_t n;                     /* how many, */
@@ -272,6 +275,7 @@ struct receiver {
 	const char *name;               /* as the user typed it */
 	mailbox_tell *locked;           /* as of a sender; to settle, not at a terminal alone */
 	mailbox_tell *tell_unjudged;    /* called once where `unjudged' is set; may be NULL */
+	mailbox_tell_why *tell_why;     /* called once where the one with this id is there, and not to be had; may be NULL */
 	const struct filter *filter;    /* which messages */
 	uint64_t id;                    /* only the message with this number; 0 any */
 	bool peek;                      /* take nothing */

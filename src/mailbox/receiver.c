@@ -16,6 +16,7 @@
 #include "mailbox/box/txn.h"
 #include "mailbox/drop/take.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/queue/listing.h"
 #include "mailbox/recv/claim.h"
 #include "mailbox/wait/keeper.h"
 #include "mailbox/wait/listen.h"
@@ -133,6 +134,30 @@ begin_offer(struct receiver *r, struct run *run, uint64_t deadline_ns, struct me
 	return got;
 }
 
+/* tell -- tell the user why the message is not to be had (snapshot_list). */
+static int
+tell(void *arg, const struct snapshot_message *m)
+{
+	struct receiver *r = arg;
+
+	if (m->state != SNAPSHOT_WAITS) {
+		r->tell_why(r->name, m);
+		r->tell_why = NULL;
+	}
+	return 0;
+}
+
+/* miss -- the message that we want is not to be had: whether it ever will be, and if so, why not now. */
+static void
+miss(struct receiver *r)
+{
+	const struct snapshot_list list = { .filter = r->filter, .id = r->id, .give = tell, .arg = r };
+
+	r->ended = !receiver_has(r, r->id);
+	if (!r->ended && r->tell_why != NULL)
+		(void)listing(&r->in->m, &list);
+}
+
 int
 receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *ask, struct message *m)
 {
@@ -153,7 +178,7 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 	r->unjudged = c->m.unjudged;
 	/* a message that has gone, or never was, is not waited for */
 	if (got == 0 && r->id != 0)
-		r->ended = !receiver_has(r, r->id);
+		miss(r);
 	if (first)
 		c->below = c->m.ctl.next;
 	if (got == 0 && (r->all || c->ended))

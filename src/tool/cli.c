@@ -195,6 +195,27 @@ cli_unjudged(const char *name)
 	cli_warn("%s: messages of users with no number in this user namespace stay in its drop/", name);
 }
 
+void
+cli_held(const char *name, const struct snapshot_message *m)
+{
+	const unsigned long long id = m->id;
+	char comm[PROCESS_NAME_MAX], by[PROCESS_NAME_MAX + 64] = "another process", for_[48] = "";
+	uint64_t ms = m->since_ns != 0 ? (m->now_ns - m->since_ns) / 1000000 : 0;
+	bool stopped = false;
+
+	if (m->state == SNAPSHOT_EXPIRED) {
+		cli_warn("%s: message %llu has expired", name, id);
+	} else if (m->state == SNAPSHOT_CLAIMED || m->state == SNAPSHOT_OFFERED) {
+		if (m->holder > 0) {
+			(void)process_look(m->holder, comm, &stopped);
+			snprintf(by, sizeof by, "process %d (%s)%s", (int)m->holder, comm, stopped ? ", which is stopped" : "");
+		}
+		if (m->since_ns != 0)
+			snprintf(for_, sizeof for_, ", for %llu.%03u s", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+		cli_warn("%s: message %llu is held by %s%s", name, id, by, for_);
+	}
+}
+
 int
 cli_fail(const char *what, const char *object)
 {

@@ -163,7 +163,7 @@ list_begin(struct list *l)
 {
 	outbuf_init(&l->out, STDOUT_FILENO);
 	outbuf_init(&l->rows, -1);
-	l->to = (struct snapshot_list){ &l->filter, give, l };
+	l->to = (struct snapshot_list){ .filter = &l->filter, .give = give, .arg = l };
 	if (!l->json)
 		outbuf_text(&l->rows, l->named ? headings : headings + sizeof "NAME");
 }

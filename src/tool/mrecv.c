@@ -202,6 +202,7 @@ main(int argc, char **argv)
 	r.sources.timeout_ns = UINT64_MAX;
 	r.sources.locked = cli_locked;
 	r.sources.tell_unjudged = cli_unjudged;
+	r.sources.tell_why = cli_held;
 	arguments(&r, argc, argv);
 	check(&r);
 	if (r.jobs.reply)

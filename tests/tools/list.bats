@@ -251,3 +251,47 @@ judge()
 	echo >stop
 	wait
 }
+
+# ---- mrecv -i
+
+# tells PATTERN COMMAND... -- it ends with the status in $wanted, and says on standard error what matches.
+tells()
+{
+	local pattern=$1
+	shift
+	run -"$wanted" --separate-stderr "$@"
+	[[ $stderr = $pattern ]] || { echo "it says: $stderr"; return 1; }
+}
+
+@test "mrecv -i says who holds the message that it wants, and for how long" {
+	local wanted
+	mkmbox box
+	printf 'x\ny\n' | msend -l box
+	hold box
+	wanted=1 tells "mrecv: box: message 1 is held by process $child (mrecv), for 0.[0-9]* s" mrecv -n -i 1 box
+	wanted=124 tells "mrecv: box: message 1 is held by process $child (mrecv), for [0-9]*.[0-9]* s" mrecv -w 0.1 -i 1 box
+	# others say nothing
+	wanted=0 tells '' mrecv -n -i 2 box
+	wanted=1 tells '' mrecv -n -i 2 box
+	wanted=1 tells '' mrecv -n -i 3 box
+	kill -STOP "$child"
+	until_true grep -q '^State:.T' "/proc/$child/status"
+	wanted=1 tells "mrecv: box: message 1 is held by process $child (mrecv), which is stopped, for *" mrecv -n -i 1 box
+	kill -CONT "$child"
+	in_background mrecv -i 1 box -- true 2>said
+	until_true exists said
+	echo >go
+	# what it waited for is gone
+	ended_with 1 "$child"
+	[ "$(wc -l <said)" -eq 1 ]
+}
+
+@test "mrecv -p -i says that the message which it wants has expired" {
+	local wanted=1
+	mkmbox box
+	msend -x 1ms box x
+	until_true is_cell STATE box expired
+	tells 'mrecv: box: message 1 has expired' mrecv -n -p -i 1 box
+	# a receiver drops it
+	tells '' mrecv -n -i 1 box
+}

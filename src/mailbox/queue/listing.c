@@ -204,7 +204,8 @@ look_at_piece(struct listing *l)
 int OUT_OF_LINE
 listing(struct mbox *m, const struct snapshot_list *list)
 {
-	struct listing l = { .m = m, .list = list, .from = 1 };
+	struct listing l = { .m = m, .list = list, .from = list->id != 0 ? list->id : 1,
+		.below = list->id != 0 ? list->id + 1 : 0 };
 	int r;
 
 	do {
