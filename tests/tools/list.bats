@@ -125,6 +125,23 @@ held_long()
 	mstat -Jm box | grep -Eq '"state":"backoff",.*"tries":6,"due_in":[0-9]\.[0-9]{6},"held_for":null}$'
 }
 
+@test "a delayed message says when it comes; taken before, it is claimed, and delayed again once it is put back" {
+	mkmbox box
+	msend -d 2h box x
+	is_cell STATE box delayed
+	[ "$(cell DUE box)" = 119m ]
+	mstat -Jm box | grep -Eq '"state":"delayed",.*"tries":0,"due_in":71[0-9][0-9]\.[0-9]{6},"held_for":null}$'
+	hold -i 1 box
+	is_cell STATE box claimed
+	is_cell DUE box -
+	is_cell HELD-BY box "$child/mrecv"
+	kill -KILL "$child"
+	status_of "$child"
+	run -1 mrecv -n box
+	is_cell STATE box delayed
+	[ "$(cell DUE box)" = 119m ]
+}
+
 @test "a message that has expired says so until somebody drops it" {
 	mkmbox box
 	msend -x 1ms box x
