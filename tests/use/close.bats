@@ -470,3 +470,81 @@ mtee: desk is closed (chmbox --open desk opens it)" ]
 	run -0 mrecv -f copy
 	[ "$output" = last ]
 }
+
+@test "a message that was sent for later is waited for, and a receiver that does not select it ends" {
+	msend -d 0.3 -t later jobs later
+	in_background mrecv -f -T later jobs
+	local other=$child
+	in_background mrecv -f jobs >got
+	until_waiting jobs 2
+	chmbox --close jobs
+	ended_with 0 "$other"
+	[ "$(mstat -J jobs | jq .messages)" -eq 1 ] || [ -s got ]
+	ended_with 0 "$child"
+	[ "$(cat got)" = later ]
+	fails 69 msend -d 1 jobs x
+	# withdrawn or taken by its number, it is not waited for any more
+	chmbox --open jobs
+	msend -d 1h jobs never
+	chmbox --close jobs
+	in_background mrecv -f jobs
+	until_waiting jobs
+	[ "$(mrecv -i 2 jobs)" = never ]
+	ended_with 0 "$child"
+}
+
+# ---- many workers ----
+
+# work -- begin worker $1, whose command notes each job that it has done.
+work()
+{
+	in_background mrecv -f box -- sh -c 'read -r job; echo "$job" >>done'
+	workers[$1]=$child
+}
+
+# drain JOBS WORKERS KILLS -- workers that are killed at random and begun anew; then the mailbox is closed.
+drain()
+{
+	local workers=() n k pid
+	mkmbox box
+	: >done
+	for ((n = 0; n < $2; n++)); do work $n; done
+	in_background bash -c 'seq "$0" | msend -l box' "$1"
+	local sender=$child
+	for ((k = 0; k < $3; k++)); do
+		nap $((RANDOM % 4))
+		n=$((RANDOM % $2))
+		kill -KILL "${workers[n]}"
+		status_of "${workers[n]}"
+		work $n
+	done
+	ended_with 0 "$sender"
+	chmbox --close box
+	for pid in "${workers[@]}"; do ended_with 0 "$pid" || return; done
+	[ "$(mstat -J box | jq -c '[.messages, .received, .dropped]')" = "[0,$1,0]" ] || return
+	sort -nu done | cmp - <(seq "$1") || return
+	rmmbox box
+}
+
+@test "workers killed at random and begun anew do each job, and all end with 0 once it is closed" {
+	RANDOM=${SEED:=$$}
+	echo "SEED=$SEED"
+	drain 150 4 6
+}
+
+# bats test_tags=long, no-sanitize, no-valgrind
+@test "200 rounds: workers killed at random do each job, and all end with 0 once it is closed" {
+	RANDOM=${SEED:=$$}
+	echo "SEED=$SEED"
+	for round in {1..200}; do
+		drain 40 8 5 || { echo "round $round"; return 1; }
+	done
+}
+
+# bats test_tags=long, no-sanitize, no-valgrind
+@test "20,000 jobs, 8 workers killed at random: each is done, and all end with 0 once it is closed" {
+	LIMIT=300
+	RANDOM=${SEED:=$$}
+	echo "SEED=$SEED"
+	drain 20000 8 200
+}
