@@ -6,7 +6,7 @@
 # tcc it takes half the time.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door} "
+wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door close} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -232,6 +232,25 @@ door|bad||-DNOHAND -DSEL|
 door|bad||-DLATEHEAR|
 door|bad||-DKILLD=1|without the look
 door|+bad||-DKILLR=1|
+close|ok|||closed at any moment
+close|ok||-DCAP=1 -DFAIL=1|senders wait for room, one message is put back
+close|ok||-DSELA=1 -DSELB=1|beside what nobody selects
+close|+ok||-DSELA=1 -DSELB=2 -DFAIL=1|
+close|ok||-DKILLE=1|killed as it settles the last: no look is needed
+close|ok||-DKILLR=1 -DTICK|a receiver killed with a message in hand
+close|+ok||-DKILLR=1 -DFAIL=1 -DSELA=1 -DTICK|
+close|ok||-DKILLC=1 -DTICK|who closes is killed anywhere
+close|ok||-DDROP|a drop, before or after drop/ was shut
+close|ok||-DDROP -DKILLC=1 -DTICK|
+close|bad||-DMUTECLOSE|wakes nobody
+close|bad||-DMUTELAST|nobody hears of the end
+close|bad||-DLASTONLY -DSELA=1 -DSELB=1|the last that one selects is not the last of all
+close|bad||-DLATEOPEN -DKILLE=1|
+close|bad||-DENDCLAIMED -DFAIL=1|ends, and what another had comes back
+close|bad||-DENDEMPTY -DSELA=1 -DSELB=1|
+close|bad||-DDROP -DDROPLEFT|
+close|bad||-DDROP -DUNSHUT -DKILLC=1 -DTICK|
+close|+bad||-DKILLR=1|without the look
 wants|ok||-DINV -DNW=3 -DBATCH -DEARLYRING|bells rung before the commit, where there are too many
 stable|ok||-DFAIL=1|a sync fails: nobody vouches for what it lost
 stable|ok||-DFAIL=1 -DKILLS=1|
