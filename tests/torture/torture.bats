@@ -42,8 +42,8 @@ sample_all()
 	sample 199 mrecv mrecv_command mrecv_all mrecv_dead mrecv_woken mrecv_drops meet_receive mcall
 }
 
-@test "what makes, removes, shows or mends a mailbox may be killed or fail at a system call" {
-	sample 151 mkmbox rmmbox mstat mend_send mend_claims mend_wants
+@test "what makes, changes, removes, shows or mends a mailbox may be killed or fail at a system call" {
+	sample 151 mkmbox chmbox chmbox_resume rmmbox mstat mend_send mend_claims mend_wants
 }
 
 # bats test_tags=long
@@ -57,6 +57,6 @@ sample_all()
 }
 
 # bats test_tags=long
-@test "each use: what makes, removes, shows or mends a mailbox may be killed or fail at a system call" {
-	sample_all 31 '^(mkmbox|rmmbox|mstat|mend)'
+@test "each use: what makes, changes, removes, shows or mends a mailbox may be killed or fail at a system call" {
+	sample_all 31 '^(mkmbox|chmbox|rmmbox|mstat|mend)'
 }

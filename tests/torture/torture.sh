@@ -478,7 +478,7 @@ needless_streams() {
 	[ ! -s ../out ] || writes=1
 	[ "$input" != /dev/null ] || needless+=0
 	case ${cmd[0]} in
-	msend | mkmbox | rmmbox) [ -s ../out ] || needless+=1 ;;
+	msend | mkmbox | chmbox | rmmbox) [ -s ../out ] || needless+=1 ;;
 	esac
 }
 

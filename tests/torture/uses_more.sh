@@ -352,3 +352,60 @@ judge_stat_all() {
 	cmp -s ../had ../left.box || bad "left are $(xargs <../left.box)"
 	[ "$acked" -eq 0 ] || [ "$(wc -l <../out)" -eq 3 ] || bad "success, and it said $(cat ../out)"
 }
+
+# ---- changes
+
+# changed_or_not -- who waits for room gets it where the bound is the new one.
+changed_or_not() {
+	local nothing='2 0'
+	within mstat -J box || bad "mstat box: status $said: $(cat ../said.err)"
+	grep -oE '"capacity_[a-z]*":[0-9]+' ../said | sed 's/.*://' | xargs >../settings
+	[ "$(cat ../settings)" = '2 67108864' ] || nothing=changed
+	other_ends
+}
+
+judge_changed() {
+	case $acked:$(cat ../settings):$other_status:$(xargs <../left.box) in
+	?:'3 1048576:0:b1 b2 other1' | 0:'2 67108864:143:b1 b2' | 0:'2 67108864:124:b1 b2') ;;
+	*) bad "it has $(cat ../settings), who waits for room has $other_status, left are $(xargs <../left.box)" ;;
+	esac
+}
+
+use_chmbox() {
+	mkmbox -c 2 box
+	put box b1 b2
+	cmd=(chmbox -c 3 -b 1M box)
+	before=somebody_wants_room
+	after=changed_or_not
+	judge=judge_changed
+}
+
+resumed_in_the_end() {
+	within chmbox --resume box || bad "chmbox --resume box: status $said: $(cat ../said.err)"
+	[ -z "$before" ] || other_ends
+}
+
+judge_resumed() {
+	[ "$(names ../other | xargs):$(xargs <../left.box)" = b1: ] ||
+	    bad "who waits has $other_status, '$(xargs <../other)', left are $(xargs <../left.box)"
+}
+
+use_chmbox_resume() {
+	mkmbox box
+	put box b1
+	chmbox --pause box
+	cmd=(chmbox --resume box)
+	before=somebody_waits nothing=''
+	after=resumed_in_the_end
+	judge=judge_resumed
+}
+
+use_chmbox_pause() {
+	mkmbox box
+	put box b1 b2
+	cmd=(chmbox --pause box)
+	after=resumed_in_the_end
+	lines b1 b2 >../had
+	: >../new
+	judge=judge_send
+}
