@@ -3,7 +3,7 @@
  * change: the settings of a mailbox that stands.
  *
  * The first write of ctl that has the new ones is the change: a kill leaves the old ones or all of the new ones.  For
- * what is outside ctl where the mailbox is closed or opened see shut.h.
+ * what is outside ctl see shut.h, where the mailbox is closed or opened, and rights.h, for the permissions of files.
  */
 #include <errno.h>
 
@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "mailbox/box/mbox.h"
+#include "mailbox/box/rights.h"
 #include "mailbox/box/shut.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/mailbox.h"
@@ -50,6 +51,20 @@ merge(const struct mailbox_settings *is, unsigned what, struct mailbox_settings 
 		to->paused = want.paused;
 	if (what & MAILBOX_CLOSED)
 		to->closed = want.closed;
+	if (what & MAILBOX_MODE)
+		to->mode = want.mode;
+	if (what & MAILBOX_GROUP)
+		to->group = want.group;
+}
+
+/* may_give -- whether mode and group may become those of `to'.  Returns 0, or -1. */
+static int
+may_give(const struct mbox *m, const struct mailbox_settings *to)
+{
+	/* drop/ and what senders have left there has an owner and rights of its own */
+	if (mode_drops(m->ctl.mode) || mode_drops(to->mode))
+		return fail_with(ENOTSUP);
+	return rights_check(m, to->mode, to->group);
 }
 
 /* change -- with the lock held; the caller commits.  Returns 0, or -1. */
@@ -57,16 +72,20 @@ static int
 change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 {
 	struct ctl *c = &m->ctl;
+	const bool rights = what & (MAILBOX_MODE | MAILBOX_GROUP);
 	struct mailbox_settings is;
 	int r;
 
 	mbox_settings(c, &is);
+	is.group = c->rights ? c->group : m->gid;
 	merge(&is, what, to);
 	if (mailbox_wrong(to) != NULL)
 		return fail_with(EINVAL);
 	/* a process that has it open knows which of the two kinds it is */
 	if ((is.cap_messages == 0) != (to->cap_messages == 0) && (r = waits(m)) != 0)
 		return r == -1 ? -1 : fail_with(EINPROGRESS);
+	if (rights && may_give(m, to) == -1)
+		return -1;
 	/* what these begin is done or undone whatever becomes of the others */
 	if (is.closed != to->closed && (to->closed ? shut_mark(m) : shut_open(m)) == -1)
 		return -1;
@@ -74,8 +93,13 @@ change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 	c->cap_messages = to->cap_messages;
 	c->policy = (uint8_t)to->policy;
 	c->paused = to->paused;
-	if ((to->closed && shut_close(m) == -1) || txn_begin(m) == -1 || wake_room(m) == -1)
+	c->mode = to->mode;
+	c->group = rights ? to->group : c->group;
+	c->rights |= rights;
+	if ((to->closed && shut_close(m) == -1) || txn_begin(m) == -1 || (rights && rights_apply(m) == -1)
+	    || wake_room(m) == -1)
 		return -1;
+	c->rights &= !rights;
 	if (!is.paused || to->paused)
 		return 0;
 	/* all of them may end */

@@ -84,7 +84,10 @@ int mailbox_make(const char *path, const struct mailbox_settings *settings);
 int mailbox_sync(const char *path);
 
 /* What is changed of a mailbox, as bits. */
-enum { MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4, MAILBOX_PAUSED = 8, MAILBOX_CLOSED = 16 };
+enum {
+	MAILBOX_BYTES = 1, MAILBOX_MESSAGES = 2, MAILBOX_POLICY = 4, MAILBOX_PAUSED = 8, MAILBOX_CLOSED = 16,
+	MAILBOX_MODE = 32, MAILBOX_GROUP = 64,
+};
 
 struct mailbox_change {
 	unsigned what;                  /* which settings */
@@ -97,7 +100,8 @@ struct mailbox_change {
  * mailbox_change -- change settings of the mailbox at path, all at one moment, while others use it: those that this
  * gives room, or messages, are woken, and what waits there stays.  It waits for the lock as long as that takes.
  * Returns 0, or -1 with nothing changed: EINVAL the settings do not go together (mailbox_wrong), EINPROGRESS its
- * capacity becomes 0, or is 0, and something waits there, a message or a process.
+ * capacity becomes 0, or is 0, and something waits there, a message or a process, EPERM mode or group are not ours to
+ * change, ENOTSUP send-only access is given or taken away.
  */
 int mailbox_change(const char *path, struct mailbox_change *change);
 

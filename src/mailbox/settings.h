@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "mailbox/mode.h"
 
@@ -22,6 +23,8 @@ struct mailbox_settings {
 	uint64_t cap_messages, cap_bytes;       /* or MAILBOX_UNBOUNDED; cap_messages 0: messages are handed over */
 	unsigned mode;                          /* permission bits (mode.h) */
 	enum mailbox_policy policy;
+	bool grouped;                           /* to make: its group is this one, else the maker's */
+	gid_t group;                            /* set by mailbox_look too */
 	bool durable;                           /* what was sent survives loss of power */
 	bool closed, paused;                    /* no more is sent to it; receivers take nothing; not of mailbox_make */
 };

@@ -15,6 +15,9 @@ static const struct args_option table[] = {
 	{ 'c', "capacity", "N", "let it hold at most this many messages (inf: no bound; 0: hand each\n"
 	    ARGS_MORE "over from sender to receiver)" },
 	{ CLOSE, "close", NULL, "let nothing more be sent to it: its receivers end once all is received" },
+	{ 'g', "group", "GROUP", "the group of its files: a name in /etc/group, or a number" },
+	{ 'm', "mode", "MODE", "permissions in octal, for owner, group, others: rw (6), look only (4) or\n"
+	    ARGS_MORE "nothing (0)" },
 	{ OPEN, "open", NULL, "let messages be sent to it again" },
 	{ 'o', "overflow", "POLICY", "when full, block the sender or drop the oldest; or latest: a message\n"
 	    ARGS_MORE "replaces the one with its tag" },
@@ -24,7 +27,8 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "chmbox",
-    "chmbox [-b bytes] [-c messages] [-o policy] [--close | --open] [--pause | --resume] name...",
+    "chmbox [-b bytes] [-c messages] [-g group] [-m mode] [-o policy]\n"
+    "              [--close | --open] [--pause | --resume] name...",
     table };
 
 static int
@@ -42,6 +46,14 @@ ch(const char *name, const struct mailbox_change *change)
 	if (err == EINVAL && mailbox_wrong(&own.to) != NULL) {
 		cli_warn("cannot change %s: %s", name, mailbox_wrong(&own.to));
 		return CLI_USAGE;
+	}
+	if (err == ENOTSUP) {
+		cli_warn("cannot change %s: send-only access (w) is given only by mkmbox, and stays as it is", name);
+		return CLI_USAGE;
+	}
+	if (err == EPERM && (change->what & (MAILBOX_MODE | MAILBOX_GROUP))) {
+		cli_warn("cannot change %s: -m and -g are its owner's, of files and to groups that are the owner's", name);
+		return CLI_PERMISSION;
 	}
 	if (err != EINPROGRESS)
 		return cli_fail("change", name);
@@ -67,6 +79,14 @@ main(int argc, char **argv)
 		case 'c':
 			change.what |= MAILBOX_MESSAGES;
 			change.to.cap_messages = args_count(&args, true);
+			break;
+		case 'g':
+			change.what |= MAILBOX_GROUP;
+			change.to.group = setting_group(&args);
+			break;
+		case 'm':
+			change.what |= MAILBOX_MODE;
+			change.to.mode = setting_mode(&args);
 			break;
 		case 'o':
 			change.what |= MAILBOX_POLICY;

@@ -14,6 +14,7 @@ static const struct args_option table[] = {
 	{ 'c', "capacity", "N", "hold at most this many messages (default inf: no bound; 0: hand each\n"
 	    ARGS_MORE "over from sender to receiver)" },
 	{ 'd', "durable", NULL, "sent messages survive a loss of power" },
+	{ 'g', "group", "GROUP", "the group of its files: a name in /etc/group, or a number" },
 	{ 'm', "mode", "MODE", "permissions in octal, for owner, group, others: rw (6), look only (4),\n"
 	    ARGS_MORE "send only (2) or nothing (0) (default 0600 less umask)" },
 	{ 'o', "overflow", "POLICY", "when full, block the sender (default) or drop the oldest; or latest:\n"
@@ -23,7 +24,7 @@ static const struct args_option table[] = {
 };
 
 static const struct tool tool = { "mkmbox",
-    "mkmbox [-dp] [-b bytes] [-c messages] [-m mode] [-o policy] name...",
+    "mkmbox [-dp] [-b bytes] [-c messages] [-g group] [-m mode] [-o policy] name...",
     table };
 
 #define BYTES_DEFAULT (UINT64_C(64) << 20)
@@ -43,7 +44,8 @@ same(const char *name, const char *path, const struct mailbox_settings *want)
 	if (r == -1)
 		return errno == EACCES || errno == EBUSY ? -1 : 0;
 	return is.cap_messages == want->cap_messages && is.cap_bytes == want->cap_bytes && is.mode == want->mode
-	    && is.policy == want->policy && is.durable == want->durable;
+	    && is.policy == want->policy && is.durable == want->durable
+	    && (!want->grouped || is.group == want->group);
 }
 
 static int
@@ -100,6 +102,10 @@ main(int argc, char **argv)
 			break;
 		case 'd':
 			settings.durable = true;
+			break;
+		case 'g':
+			settings.grouped = true;
+			settings.group = setting_group(&args);
 			break;
 		case 'm':
 			settings.mode = setting_mode(&args);

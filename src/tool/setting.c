@@ -2,9 +2,12 @@
 /* setting: see setting.h. */
 #include "tool/setting.h"
 
+#include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "tool/cli.h"
 
 unsigned
@@ -18,6 +21,28 @@ setting_mode(const struct args *a)
 	if (wrong != NULL)
 		cli_usage("%s: '%s' is not a mode for a mailbox: %s", a->option, arg, wrong);
 	return (unsigned)n;
+}
+
+gid_t
+setting_group(const struct args *a)
+{
+	struct slice text = slice_of(a->value);
+	FILE *f = fopen("/etc/group", "re");
+	const struct group *g;
+	uint64_t n;
+
+	/* not from the name service, which a program that is linked statically may not have */
+	while (f != NULL && (g = fgetgrent(f)) != NULL)
+		if (strcmp(g->gr_name, a->value) == 0) {
+			n = g->gr_gid;
+			fclose(f);
+			return (gid_t)n;
+		}
+	if (f != NULL)
+		fclose(f);
+	if (num_parse(text, &n) == -1 || n >= (gid_t)-1)
+		cli_usage("%s: '%s' is no group in /etc/group, and no number of one", a->option, a->value);
+	return (gid_t)n;
 }
 
 enum mailbox_policy

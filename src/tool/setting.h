@@ -9,6 +9,9 @@
 /* setting_mode -- the value of the option just read, as a mode. */
 unsigned setting_mode(const struct args *a);
 
+/* setting_group -- the same as a group: its name in /etc/group, or its number. */
+gid_t setting_group(const struct args *a);
+
 /* setting_policy -- the same as a policy. */
 enum mailbox_policy setting_policy(const struct args *a);
 

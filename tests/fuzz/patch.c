@@ -38,7 +38,7 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, proven), FIELD(ctl, damaged), FIELD(ctl, durable), FIELD(ctl, orphans), FIELD(ctl, refused), FIELD(ctl, taken),
 	FIELD(ctl, incarnation), FIELD(ctl, buried), FIELD(ctl, leaves_as), FIELD(ctl, delayed), FIELD(ctl, dues),
 	FIELD(ctl, due_us), FIELD(ctl, keeper), FIELD(ctl, passed_from), FIELD(ctl, passed_to), FIELD(ctl, paused),
-	FIELD(ctl, closed),
+	FIELD(ctl, closed), FIELD(ctl, rights), FIELD(ctl, group),
 	FIELD(ctl, reserved),
 };
 static const struct field header_fields[] = {

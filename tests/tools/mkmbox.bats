@@ -188,3 +188,14 @@ mode()
 	mkmbox -V >/dev/full 2>err || status=$?
 	[ "$status" -eq 74 ]
 }
+
+@test "-g takes a name in /etc/group or a number, and nothing else: 64" {
+	IFS=: read -r name _ number _ < <(grep "^[^:]*:[^:]*:$(id -g):" /etc/group)
+	mkmbox -g "$name" one
+	mkmbox --group="$number" two
+	[ "$(stat -c %g one two | xargs)" = "$number $number" ]
+	misused mkmbox -g no-such-group box
+	misused mkmbox -g '' box
+	misused mkmbox -g 4294967295 box
+	[ ! -e box ]
+}

@@ -409,3 +409,21 @@ use_chmbox_pause() {
 	: >../new
 	judge=judge_send
 }
+
+# judge_mode -- the mode is the old one or the new one, in ctl, in the directory and in all files.
+judge_mode() {
+	judge_send
+	case $acked:$(stat -c %a box box/* | sort -u | xargs) in
+	?:'2770 660' | 0:'600 700') ;;
+	*) bad "the permission bits are $(stat -c '%n %a' box box/* | xargs)" ;;
+	esac
+}
+
+use_chmbox_mode() {
+	mkmbox box
+	put box b1 b2
+	cmd=(chmbox -m 0660 box)
+	lines b1 b2 >../had
+	: >../new
+	judge=judge_mode
+}

@@ -260,3 +260,97 @@ walk()
 	[ ! -e shared/box ]
 	as owner mkmbox shared/box
 }
+
+# rights_of BOX -- its directory's permission bits, then, once each, those of its files.
+rights_of()
+{
+	stat -c %a "$1"
+	stat -c %a "$1"/* | sort -u
+}
+
+@test "chmbox -m lets a class in or out, and -g gives it another group, with what is in the mailbox" {
+	as owner mkmbox -m 0600 own/box
+	seq 5 | as owner msend -l own/box
+	pattern 100000 | as owner msend own/box
+	fails 77 as mate mrecv own/box
+	as owner chmbox -m 0660 own/box
+	[ "$(rights_of own/box | xargs)" = "2770 660" ]
+	[ "$(as mate mrecv own/box)" = 1 ]
+	fails 77 as other mstat own/box
+	as owner chmbox -m 0664 own/box
+	[ "$(rights_of own/box | xargs)" = "2775 660 664" ]
+	[ "$(as other mrecv -p own/box)" = 2 ]
+	fails 77 as other msend own/box hello
+	# root may, and give it to any group
+	chmbox -m 0660 -g $OTHER own/box
+	fails 77 as mate mrecv own/box
+	[ "$(as other mrecv own/box)" = 2 ]
+	chmbox -m 0600 -g $TEAM own/box
+	fails 77 as other mrecv own/box
+	fails 77 as mate mrecv own/box
+	[ "$(rights_of own/box | xargs)" = "700 600" ]
+	[ "$(as owner mrecv -c 3 -l own/box | xargs)" = "3 4 5" ]
+	as owner mrecv own/box | cmp - <(pattern 100000)
+}
+
+@test "members change bounds and pause, but neither mode nor group: 77" {
+	as owner mkmbox -m 0664 own/box
+	as mate chmbox -c 5 -b 1K -o oldest --pause own/box
+	[[ $(mstat -J own/box) == *'"capacity_messages":5,'*'"paused":true,'* ]]
+	as mate chmbox --resume own/box
+	fails 77 as mate chmbox -m 0660 own/box
+	fails 77 as mate chmbox -g $TEAM own/box
+	fails 77 as other chmbox -c 7 own/box
+	# the owner is not in that group
+	fails 77 as owner chmbox -g $OTHER own/box
+	[[ $(mstat -J own/box) == *'"capacity_messages":5,'* ]]
+	[ "$(stat -c '%a %g' own/box)" = "2775 $TEAM" ]
+}
+
+@test "a mode that needs more of a member's file is 77 with nothing changed, one that needs less is not" {
+	as owner mkmbox -m 0660 own/box
+	as mate msend own/box hello
+	before=$(stat -c '%n %a %g' own/box own/box/*)
+	fails 77 as owner chmbox -m 0666 own/box
+	[[ $error == "chmbox: cannot change own/box: -m and -g are its owner's, of files and to groups that are the owner's" ]]
+	[ "$(stat -c '%n %a %g' own/box own/box/*)" = "$before" ]
+	fails 77 as other msend own/box hello
+	as owner chmbox -m 0640 own/box
+	fails 77 as mate msend own/box hello
+	[ "$(as mate mrecv -p own/box)" = hello ]
+	as owner chmbox -m 0600 own/box
+	fails 77 as mate mrecv -p own/box
+	[ "$(as owner mrecv own/box)" = hello ]
+}
+
+@test "who waits is woken across a change of the mode" {
+	as owner mkmbox -m 0600 own/box
+	in_background as owner mrecv own/box >got
+	until_waiting own/box
+	as owner chmbox -m 0660 own/box
+	as mate msend own/box hello
+	ended_with 0 "$child"
+	[ "$(cat got)" = hello ]
+}
+
+@test "send-only access is neither given nor taken away: 64, and the mailbox stays as it was" {
+	as owner mkmbox -m 0622 own/letters
+	as owner mkmbox -m 0600 own/box
+	fails 64 as owner chmbox -m 0600 own/letters
+	fails 64 as owner chmbox -m 0622 own/box
+	as other msend own/letters hello
+	[ "$(as owner mrecv own/letters)" = hello ]
+}
+
+@test "mkmbox -g gives a mailbox to a group of the maker's, and to no other" {
+	as owner mkmbox -m 0660 -g $TEAM own/box
+	[ "$(stat -c '%g' own/box own/box/* | sort -u)" = $TEAM ]
+	as mate msend own/box hello
+	as owner mkmbox -p -m 0660 -g $TEAM own/box
+	fails 73 as owner mkmbox -p -m 0660 -g $OTHER own/box
+	fails 77 as owner mkmbox -m 0660 -g $OTHER own/other
+	[ ! -e own/other ]
+	mkmbox -m 0660 -g $OTHER mine
+	as other msend mine hello
+	[ "$(as other mrecv mine)" = hello ]
+}

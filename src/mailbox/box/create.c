@@ -24,6 +24,7 @@
 #include "mailbox/box/create.h"
 #include "mailbox/box/fscheck.h"
 #include "mailbox/box/mbox.h"
+#include "mailbox/box/rights.h"
 #include "mailbox/box/shut.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/dropdir.h"
@@ -135,34 +136,6 @@ make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 	return r;
 }
 
-/*
- * directory_mode -- the directory's permission bits: members may write, those who look may list, all may search.
- * In a mailbox for others too, files get the directory's group, so that a class has the same users for all of them.
- */
-static mode_t
-directory_mode(unsigned mode)
-{
-	mode_t m = (mode_t)mode_files(mode);
-
-	for (unsigned shift = 0; shift < 9; shift += 3)
-		m |= mode_class(mode, shift) != 0 ? 1U << shift : 0;
-	return (mode & 077) != 0 ? m | S_ISGID : m;
-}
-
-/* open_up -- give the directory its mode.  Returns 0, or -1. */
-static int
-open_up(int dir_fd, unsigned mode)
-{
-	struct stat st;
-
-	if (fchmod(dir_fd, directory_mode(mode)) == -1 || fstat(dir_fd, &st) == -1)
-		return -1;
-	if ((st.st_mode & 07777) == directory_mode(mode))
-		return 0;
-	errno = EPERM;          /* chmod(2) leaves set-group-id out, silently, for a group that is not the maker's */
-	return -1;
-}
-
 /* is_ours -- whether a mailbox has files of this name. */
 static bool
 is_ours(const char *name)
@@ -212,6 +185,15 @@ unfinished(int dir_fd)
 	return (st.st_mode & S_ISVTX) != 0 || (lock && !ctl);
 }
 
+/* give_group -- have the directory, and so its files, in the group that was asked for.  Returns 0, or -1. */
+static int
+give_group(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
+{
+	if (!settings->grouped)
+		return 0;
+	return fchown(dir_fd, (uid_t)-1, settings->group) == -1 ? -1 : fchown(lock_fd, (uid_t)-1, settings->group);
+}
+
 int
 create_in(int dir_fd, const struct mailbox_settings *settings)
 {
@@ -225,7 +207,7 @@ create_in(int dir_fd, const struct mailbox_settings *settings)
 			errno = EEXIST;         /* another process made it meanwhile */
 		else if (fscheck(dir_fd, lock_fd) == 0
 		    && (!settings->durable || io_sync(dir_fd) == 0)     /* `lock` before the sticky bit goes */
-		    && open_up(dir_fd, settings->mode) == 0)
+		    && give_group(dir_fd, lock_fd, settings) == 0 && rights_open_up(dir_fd, settings->mode) == 0)
 			r = make_files(dir_fd, lock_fd, settings);
 	}
 	io_close(lock_fd);
@@ -293,6 +275,7 @@ mailbox_look(const char *path, struct mailbox_settings *settings, struct damage 
 		return -1;
 	r = txn_lock(&m, clock_after(WAIT_NS));
 	mbox_settings(&m.ctl, settings);
+	settings->group = m.gid;
 	txn_unlock(&m);
 	*damage = m.damage;
 	mbox_close(&m);

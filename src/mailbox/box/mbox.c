@@ -199,8 +199,9 @@ mbox_lives(const struct mbox *m, uint64_t number)
 void
 mbox_settings(const struct ctl *c, struct mailbox_settings *settings)
 {
-	*settings = (struct mailbox_settings){ c->cap_messages, c->cap_bytes, c->mode, (enum mailbox_policy)c->policy,
-		c->durable != 0, c->closed != 0, c->paused != 0 };
+	*settings = (struct mailbox_settings){ .cap_messages = c->cap_messages, .cap_bytes = c->cap_bytes, .mode = c->mode,
+		.policy = (enum mailbox_policy)c->policy, .durable = c->durable != 0, .closed = c->closed != 0,
+		.paused = c->paused != 0 };
 }
 
 bool

@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/safefile.h"
 #include "mailbox/box/delay.h"
+#include "mailbox/box/rights.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
 #include "mailbox/disk/replydir.h"
@@ -370,6 +371,8 @@ recover(struct mbox *m)
 	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0
 	    && count_leaving(m, &ids) == 0 && count_wants(m, &owners) == 0 && remove_unnamed(m, &ids, &owners) == 0
 	    && (!mode_drops(c->mode) || settle_drop(m) == 0) && (c->delayed == 0 || delay_recount(m) == 0)) {
+		if (c->rights && rights_ours(m) && rights_apply(m) == 0)
+			c->rights = 0;
 		c->layout++;
 		c->requeues++;
 		c->checked_ns = 0;

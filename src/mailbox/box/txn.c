@@ -15,6 +15,7 @@
 #include "base/safefile.h"
 #include "mailbox/box/audit.h"
 #include "mailbox/box/recover.h"
+#include "mailbox/box/rights.h"
 #include "mailbox/disk/dropdir.h"
 
 enum { LOOK_NAP_MS = 20 };
@@ -164,6 +165,13 @@ prove(struct mbox *m)
 	return 0;
 }
 
+/* untidy -- whether something was left that we might put in order. */
+static bool
+untidy(const struct mbox *m)
+{
+	return m->ctl.orphans || (m->ctl.rights && rights_ours(m));
+}
+
 /* enter -- with the lock just taken: read ctl, and make the mailbox whole.  Returns 0, or -1. */
 static int
 enter(struct mbox *m)
@@ -180,7 +188,7 @@ enter(struct mbox *m)
 	}
 	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
 		return -1;
-	if (open_wants(m) == -1 || ((m->ctl.busy || (m->ctl.orphans && !m->txn.tidied)) && mend(m) == -1))
+	if (open_wants(m) == -1 || ((m->ctl.busy || (untidy(m) && !m->txn.tidied)) && mend(m) == -1))
 		return -1;
 	if (!m->txn.proven)
 		bootid_mark(m->ctl_fd);

@@ -78,9 +78,11 @@ struct ctl {
 	uint64_t due_us;                /* the time of the earliest of them; 0: there is none */
 	uint64_t keeper;                /* the process that sleeps until then (keeper.h); 0 none */
 	uint64_t passed_from, passed_to;        /* no message with an id from one to below the other is ready */
+	uint32_t group;                 /* with rights: the group that they get */
 	uint8_t paused;                 /* receivers take nothing */
 	uint8_t closed;                 /* no more messages are sent here (shut.h) */
-	uint8_t reserved[38];           /* zeros: what a later version sets, this one must not overlook */
+	uint8_t rights;                 /* files may lack what `mode' and `group' ask for (rights.h) */
+	uint8_t reserved[33];           /* zeros: what a later version sets, this one must not overlook */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };
