@@ -354,3 +354,18 @@ received()
 	misused chmbox --pause --resume box
 	misused chmbox --pau=1 box
 }
+
+@test "what falls due while it is paused is delivered with its resumption, and mrecv -i takes what is not due" {
+	mkmbox box
+	in_background mrecv box >got
+	until_waiting box
+	chmbox --pause box
+	msend -d 0.05 box soon
+	msend -d 1h box later
+	run -124 mrecv -w 0.1 box
+	run -1 mrecv -n box
+	chmbox --resume box
+	ended_with 0 "$child"
+	[ "$(cat got)" = soon ]
+	[ "$(mrecv -n -i 2 box)" = later ]
+}
