@@ -252,6 +252,10 @@ letters()
 	replay page_transcript "$ROOT/man/letterbox.7"
 }
 
+@test "the examples of letterbox-operations(7) are what comes" {
+	replay page_transcript "$ROOT/man/letterbox-operations.7"
+}
+
 @test "the examples of README.md run as they stand" {
 	replay readme_transcript "$ROOT/README.md"
 }

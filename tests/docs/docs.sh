@@ -28,7 +28,7 @@ handled()
 {
 	{
 		grep -oE "\<case '.'" "$ROOT/src/tool/$1.c" | grep -oE "'.'" | tr -d "'"
-		grep -oE '\<case [A-Z]+:' "$ROOT/src/tool/$1.c" | sed -e 's/case //' -e 's/://' | tr A-Z a-z
+		grep -oE '\<case [A-Z]+:' "$ROOT/src/tool/$1.c" | sed -e 's/case //' -e 's/://' | tr '[:upper:]' '[:lower:]'
 	} | LC_ALL=C sort -u
 }
 
