@@ -6,7 +6,7 @@
 # tcc it takes half the time.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door close} "
+wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door close keeper} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -251,6 +251,18 @@ close|bad||-DENDEMPTY -DSELA=1 -DSELB=1|
 close|bad||-DDROP -DDROPLEFT|
 close|bad||-DDROP -DUNSHUT -DKILLC=1 -DTICK|
 close|+bad||-DKILLR=1|without the look
+keeper|ok|||
+keeper|ok||-DSEL|each wants another
+keeper|ok||-DLOOP=2|
+keeper|ok||-DNR=3 -DND=3 -DSEL|
+keeper|+ok||-DNR=3 -DND=3|
+keeper|ok||-DKILLR=1 -DTICK|a receiver killed anywhere
+keeper|bad||-DNOTELL|due before all others, and nobody told
+keeper|bad||-DNOHAND|
+keeper|bad||-DNR=3 -DND=3 -DSEL -DNOPASS|woken to be the keeper, and off to work
+keeper|bad||-DNOWAKE|
+keeper|bad||-DNOHEAD|below the head, and not looked at
+keeper|bad||-DKILLR=1|without the look
 wants|ok||-DINV -DNW=3 -DBATCH -DEARLYRING|bells rung before the commit, where there are too many
 stable|ok||-DFAIL=1|a sync fails: nobody vouches for what it lost
 stable|ok||-DFAIL=1 -DKILLS=1|

@@ -210,6 +210,49 @@ instructions()
 	at_most 500 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
 }
 
+# both COMMAND... -- so many system calls and instructions it takes; it must change nothing that matters to the next.
+both()
+{
+	instructions "$@"
+	calls "$@"
+}
+
+# bats test_tags=no-valgrind, no-sanitize
+@test "100,000 delayed messages cost a receiver nothing, also after one has fallen due" {
+	local few fewer got
+	mkmbox few many
+	seq 20 >ready
+	seq 50000 >half
+	msend -l few <ready
+	msend -l -d 1h many <half
+	msend -d 0.01 many fallen
+	msend -l -d 1h many <half
+	msend -l many <ready
+	both "$(type -P mrecv)" -n few
+	few=$calls fewer=$instructions
+	# the first has a message to make ready, which takes some 20 calls; the others have none
+	got=$(mrecv -n many)
+	[ "$got" = fallen ]
+	both "$(type -P mrecv)" -n many
+	at_most $((few + 2)) "$calls" "mrecv among 100,000 that are delayed, system calls ($few without them)"
+	# 21,000 either way
+	at_most $((fewer + fewer / 4)) "$instructions" "and instructions ($fewer without them)"
+	# a walk is read-only and in blocks: 49 reads, but once
+	msend -d 0.01 many again
+	until_true due many
+	calls "$(type -P mrecv)" -n many
+	at_most $((few + 40)) "$calls" "mrecv that makes one ready"
+	both "$(type -P mrecv)" -n many
+	at_most $((few + 2)) "$calls" "mrecv after it"
+	"$BUILD/inspect" many
+}
+
+# due BOX -- whether one of its messages has fallen due: it is not delayed any more.
+due()
+{
+	[ "$(mstat -J "$1" | grep -o '"delayed":[0-9]*')" = '"delayed":100000' ]
+}
+
 # faults COMMAND... -- page faults of a shell that runs it, less what the shell has without it.
 faults()
 {

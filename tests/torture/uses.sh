@@ -116,6 +116,16 @@ use_msend_lines() {
 	judge=judge_send
 }
 
+use_msend_delayed() {
+	mkmbox box
+	put box b1 b2
+	cmd=(msend -d 0.2 box new1.)
+	lines b1 b2 >../had
+	lines new1 >../new
+	hides=1
+	judge=judge_send
+}
+
 use_msend_big() {
 	mkmbox box
 	put box b1 b2
@@ -302,6 +312,37 @@ use_mrecv() {
 	lines b1 b2 b3 >../had
 	lines b1 >../due
 	judge=judge_receive
+}
+
+# what has fallen due, and nobody has made ready
+use_mrecv_due() {
+	mkmbox box
+	msend -d 0.001 box b1.
+	msend -d 0.001 box b2.
+	put box b3
+	cmd=(mrecv -l box)
+	lines b1 b2 b3 >../had
+	lines b1 >../due
+	judge=judge_receive
+}
+
+# before it is due, by its number
+use_mrecv_early() {
+	mkmbox box
+	put box b1
+	msend -d @$(($(date +%s) + 120)) box b2.
+	cmd=(mrecv -l -i 2 box)
+	after=due_now
+	lines b1 b2 >../had
+	lines b2 >../due
+	hides=1
+	judge=judge_receive
+}
+
+# what is delayed is sent on without its delay
+due_now() {
+	within mrecv -n -F -i 2 box || [ "$said" -eq 1 ] || bad "mrecv -i 2: status $said: $(cat ../said.err)"
+	[ ! -s ../said ] || msend -F -d 0 box <../said || bad "msend -F -d 0 failed"
 }
 
 use_mrecv_last() {

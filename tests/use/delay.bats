@@ -41,17 +41,18 @@ count()
 }
 
 @test "a delayed message is not received before it is due, and then it is" {
-	due=$(($(ms) + 300))
-	msend -d 0.3 box later
+	msend -d 1h box far
 	run -1 mrecv -n box
 	run -1 mrecv -a box
 	run -1 mrecv -p -n box
 	run -124 timeout "$LIMIT" mrecv -w 0.01 box
+	due=$(($(ms) + 300))
+	msend -d 0.3 box later
 	stamped mrecv box
 	[ "$(<got)" = later ]
 	late=$(late_by got.ms "$due")
 	[ "$late" -ge 0 ]
-	[ "$late" -lt 1000 ]
+	[ "$late" -lt 10000 ]
 }
 
 @test "a message that is due at a moment comes then, and one whose moment has passed at once" {
@@ -98,7 +99,24 @@ none_delayed()
 	[ "$(mstat -J box | grep -o '"delayed":[0-9]*')" = '"delayed":0' ]
 }
 
-@test "a receiver that sleeps wakes for a message that is due earlier than what it knew" {
+# punctual COMMAND -- it sets $due, and leaves in got.ms when the message came: not as late as by the look of a second,
+# which is 0.8 s after what is due 0.2 s after the receiver lay down; at least once, for the machine may be busy.
+punctual()
+{
+	local try
+	for try in 1 2 3 4 5; do
+		rm -rf box
+		mkmbox box
+		"$@"
+		late=$(late_by got.ms "$due")
+		[ "$late" -ge 0 ] || return
+		[ "$late" -ge 600 ] || return 0
+	done
+	return 1
+}
+
+earlier()
+{
 	msend -d 1h box far
 	in_background stamped mrecv box
 	until_waiting box
@@ -106,28 +124,38 @@ none_delayed()
 	msend -d 0.2 box near
 	ended_with 0 "$child"
 	[ "$(<got)" = near ]
-	late=$(late_by got.ms "$due")
-	[ "$late" -ge 0 ]
-	[ "$late" -lt 900 ]             # the look of a second would be later
 }
 
-@test "where the receiver that keeps the time goes off to work, another wakes for what falls due" {
+@test "a receiver that sleeps wakes for a message that is due earlier than what it knew" {
+	punctual earlier
+}
+
+off_to_work()
+{
+	local later
+	rm -f hold
 	mkfifo hold
 	in_background mrecv -t work box -- sh -c 'read x <hold'
 	until_waiting box
 	in_background stamped mrecv -t later box
 	later=$child
 	until_waiting box 2
-	due=$(($(ms) + 300))
-	msend -d 0.3 -t later box hello
+	due=$(($(ms) + 200))
+	msend -d 0.2 -t later box hello
 	msend -t work box go
 	ended_with 0 "$later"
-	[ "$(late_by got.ms "$due")" -lt 900 ]
 	echo >hold
 }
 
-@test "a receiver that keeps the time wakes the one that wants the message" {
+@test "where the receiver that keeps the time goes off to work, another wakes for what falls due" {
+	punctual off_to_work
+}
+
+for_another()
+{
+	local mine other
 	in_background mrecv -t other box
+	other=$child
 	until_waiting box
 	in_background stamped mrecv -t mine box
 	mine=$child
@@ -135,7 +163,12 @@ none_delayed()
 	due=$(($(ms) + 200))
 	msend -d 0.2 -t mine box hello
 	ended_with 0 "$mine"
-	[ "$(late_by got.ms "$due")" -lt 900 ]
+	msend -t other box end
+	ended_with 0 "$other"
+}
+
+@test "a receiver that keeps the time wakes the one that wants the message" {
+	punctual for_another
 }
 
 @test "a receiver that is stopped as it keeps the time holds up no other" {
@@ -151,7 +184,7 @@ none_delayed()
 	status_of "$child"
 	kill -CONT "$stopped"
 	[ "$(<got)" = near ]
-	[ "$(late_by got.ms "$due")" -lt 3000 ]
+	[ "$(late_by got.ms "$due")" -lt 10000 ]
 }
 
 @test "a delayed message is received by its number, whenever it is due, and put back until then" {
@@ -242,8 +275,6 @@ none_delayed()
 
 @test "msend -S -d waits until the message is due, and has been received" {
 	in_background msend -S -d 0.2 box hello
-	until_waiting box
-	run -1 mrecv -n box
 	[ "$(mrecv box)" = hello ]
 	ended_with 0 "$child"
 	run -124 msend -S -w 0.05 -d 1h box hello
