@@ -36,7 +36,7 @@ mailbox/drop = address put queue take
 mailbox = change.c look.h mailbox.h mode.h receiver.c sender.c settings.h
 channel = fan inlet input select serve sink
 deliver = command deliver feed job jobs output render reply replybox
-tool = args cli header list rates receive setting show
+tool = args cli header list rates receive setting show tell
 
 MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))
 

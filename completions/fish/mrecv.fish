@@ -35,4 +35,5 @@ complete -c mrecv -n $here -s s -l source -x -a '(__letterbox_waiting %s)' -d 'O
 complete -c mrecv -n $here -s T -l not-tag -x -a '(__letterbox_waiting %t)' -d 'Exclude messages with this tag'
 complete -c mrecv -n $here -s t -l tag -x -a '(__letterbox_waiting %t)' -d 'Only messages with this tag'
 complete -c mrecv -n $here -s V -l version -d 'Print the version and exit'
+complete -c mrecv -n $here -s v -l verbose -d 'Say what became of each message'
 complete -c mrecv -n $here -s w -l wait -x -a '(__letterbox_durations)' -d 'Wait at most this long for each'

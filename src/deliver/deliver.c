@@ -211,20 +211,31 @@ label(struct message *m, const char *from, const char *why, uint64_t tries, char
 	return 0;
 }
 
+void
+deliver_note(struct told *t, const struct message *m, char *tag)
+{
+	t->id = m->id;
+	t->n = 1;
+	memcpy(tag, m->tag.p, m->tag.len);
+	t->tag = (struct slice){ tag, m->tag.len };
+}
+
 /* no_room -- the dead letters have no room: the message in hand is put back for a while.  Returns as deliver_run. */
 static int
-no_room(struct deliver *d, bool failed)
+no_room(struct deliver *d, struct told *t)
 {
-	uint64_t us = d->backoff_most_us;
+	bool failed = !t->expired;
 
-	if (failed)
-		us = clock_backoff(d->backoff_us, us, run_tries(&d->sources->run, 0) + 1);
+	t->again_us = failed ? clock_backoff(d->backoff_us, d->backoff_most_us, t->tries) : d->backoff_most_us;
 	if (!d->dead_full)
 		d->tell_full(d->dead->name);
 	/* others, that need no room there, do not wait for this again and again */
 	d->dead_full = true;
-	return select_settle(d->sources, 0, failed ? RECEIVER_FAILED : RECEIVER_BACK, us) == 0 ? 1
-	    : deliver_failed(d, "put back to", d->sources->from->name);
+	if (select_settle(d->sources, 0, failed ? RECEIVER_FAILED : RECEIVER_BACK, t->again_us) == -1)
+		return deliver_failed(d, "put back to", d->sources->from->name);
+	if (d->tell != NULL)
+		d->tell(d, d->sources->from->name, TOLD_FULL, t);
+	return 1;
 }
 
 int
@@ -232,23 +243,29 @@ deliver_bury(struct deliver *d, int status)
 {
 	struct select *s = d->sources;
 	struct message m;
-	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX], why[16] = "expired";
+	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX], why[16] = "expired", tag[FRAME_NAME_MAX];
+	struct told t = { .expired = status == 0, .status = status, .tries = run_tries(&s->run, 0) + (status != 0) };
 	int r;
 
 	if (select_message(s, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
+	deliver_note(&t, &m, tag);
 	if (status != 0)
 		snprintf(why, sizeof why, "%d", status);
 	d->dead->timeout_ns = d->dead_full ? MAILBOX_NOT_AT_ALL : ROOM_NS;
-	r = label(&m, s->from->name, why, run_tries(&s->run, 0) + (status != 0), extra) == -1 ? -1
+	r = label(&m, s->from->name, why, t.tries, extra) == -1 ? -1
 	    : sink_message(d->dead, &m);
 	io_close(m.fd);
 	if (r == -1 && (errno == EAGAIN || errno == ETIMEDOUT || errno == EBUSY))
-		return no_room(d, status != 0);
+		return no_room(d, &t);
 	if (r == -1)
 		return put_back(d, 0, "send to", d->dead->name);
 	d->dead_full = false;
-	return select_settle(s, 0, RECEIVER_BURIED, 0) == -1 ? put_back(d, 0, "receive from", s->from->name) : 1;
+	if (select_settle(s, 0, RECEIVER_BURIED, 0) == -1)
+		return put_back(d, 0, "receive from", s->from->name);
+	if (d->tell != NULL)
+		d->tell(d, s->from->name, TOLD_BURIED, &t);
+	return 1;
 }
 
 int

@@ -7,6 +7,28 @@
 #include "channel/sink.h"
 #include "deliver/output.h"
 
+/* What has become of messages of a command, or of one that has expired. */
+enum told_end {
+	TOLD_DONE,                      /* received, or answered */
+	TOLD_BACK,                      /* put back as it was */
+	TOLD_AGAIN,                     /* put back, and kept back for a while */
+	TOLD_SENDER,                    /* back to the sender of an offer */
+	TOLD_BURIED,                    /* a dead letter */
+	TOLD_FULL,                      /* it should be one, but found no room: as TOLD_AGAIN */
+	TOLD_CUT,                       /* its payload was cut short */
+	TOLD_DROPPED,                   /* of a stream: lost */
+};
+
+struct told {
+	uint64_t id;                    /* number of the first; 0 none */
+	uint32_t n;                     /* how many */
+	struct slice tag;               /* of the only one */
+	bool expired, killed, answered; /* killed: the command, by a signal; status is 128 more */
+	int status;                     /* of the command, as a shell has it */
+	unsigned tries;                 /* that have failed, with this one; 0: it did not count */
+	uint64_t again_us;
+};
+
 struct deliver {
 	struct select *sources;
 	struct output *output;
@@ -17,6 +39,8 @@ struct deliver {
 	bool dead_full;                 /* ... and there was no room the last time */
 	void (*tell_full)(const char *dead);    /* called once where there is none */
 	int status;                     /* of the last command that failed, as a shell has it; 0 none */
+	/* NULL, or tells the user.  channel: where they came from. */
+	void (*tell)(const struct deliver *d, const char *channel, enum told_end end, const struct told *t);
 	const char *failed_at;          /* after a failure: "write", "run" or "read" ... */
 	const char *failed_on;          /* ... and the object */
 	bool cut;                       /* ... and whether the message was cut short, ... */
@@ -42,6 +66,9 @@ deliver_cut(struct deliver *d, const struct reader *r)
 	d->cut_reason = r->reason;
 	d->cut_offset = r->offset;
 }
+
+/* deliver_note -- have the number and the tag of a message in t.  tag: FRAME_NAME_MAX bytes, in which the tag is kept. */
+void deliver_note(struct told *t, const struct message *m, char *tag);
 
 /*
  * deliver_run -- write what select_next gave.

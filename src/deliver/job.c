@@ -32,7 +32,7 @@ job_failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
 	uint32_t n = job->inflight.n;
-	bool offer = n > 0 && inflight_is_offer(&job->inflight, n - 1);
+	bool offer = n > 0 && inflight_look(&job->inflight, n - 1).offer;
 
 	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
 	if (job->cut == 0 && job->from->reader != NULL)
@@ -63,7 +63,7 @@ take_over(struct jobs *j, struct job *job)
 	if (s->from->kind != CHANNEL_MAILBOX)
 		return 0;
 	if (inflight_add(&job->inflight, &s->from->receiver, &s->run) == 0) {
-		job->keep = s->run.offer && max != 0 && inflight_tries(&job->inflight, job->inflight.n - 1) + 1 >= max;
+		job->keep = s->run.offer && max != 0 && inflight_look(&job->inflight, job->inflight.n - 1).tries + 1 >= max;
 		if (!job->keep || (j->batch == 0 && s->message.reader != NULL))
 			return 0;
 		deliver_begun(&s->message);
@@ -92,6 +92,11 @@ launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int
 	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
 
 	job->out_fd = -1;
+	job->told = (struct told){ .n = n };
+	if (m != NULL)
+		deliver_note(&job->told, m, job->tag);
+	else if (job->inflight.n > 0)
+		job->told.id = inflight_look(&job->inflight, 0).id;
 	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
 		/* in a frame from a pipe, or by rendezvous, uid is only the sender's claim: ignore it */
 		if (m->reader != NULL || job->inflight.n == 0)

@@ -46,6 +46,8 @@ struct job {
 	bool stalled;                   /* its sender has the message still */
 	const char *cut_reason;         /* as in struct deliver, both */
 	uint64_t cut_offset;
+	struct told told;               /* its messages, for the user, and where the tag is: */
+	char tag[FRAME_NAME_MAX];
 	int out_fd;                     /* its output, where that is an answer; else -1 */
 	struct reply reply;
 };

@@ -141,24 +141,46 @@ bury(struct jobs *j, struct job *job, uint32_t i, int status)
 	return deliver_bury(j->deliver, status) == -1 ? -1 : 0;
 }
 
+/* tell -- tell the user what has become of the job's messages. */
+static void
+tell(const struct jobs *j, struct job *job, enum told_end end)
+{
+	if (j->deliver->tell != NULL)
+		j->deliver->tell(j->deliver, job->from->name, end, &job->told);
+}
+
+/* back_off -- put message i of the job back for a while.  Returns 0, or -1. */
+static int
+back_off(struct jobs *j, struct job *job, uint32_t i, struct inflight_look look)
+{
+	const struct deliver *d = j->deliver;
+	struct told *t = &job->told;
+
+	t->again_us = clock_backoff(d->backoff_us, d->backoff_most_us, look.tries + 1);
+	if (job_settle(job, i, 1, RECEIVER_FAILED, t->again_us) == -1)
+		return deliver_failed(j->deliver, "put back to", job->from->name);
+	t->id = look.id;
+	t->n = 1;
+	t->tries = look.tries + 1;
+	tell(j, job, look.offer ? TOLD_SENDER : TOLD_AGAIN);
+	return 0;
+}
+
 /* try_again -- count a try of the job's messages: put them back for later, or bury those that had the last. */
 static int
 try_again(struct jobs *j, struct job *job, int status)
 {
-	const struct deliver *d = j->deliver;
-	unsigned tries;
+	struct inflight_look look;
+	uint32_t max = j->deliver->max_tries;
 	int r = 0;
 
+	if (job->inflight.n == 0)
+		tell(j, job, TOLD_DROPPED);
 	/* a second signal that ends the wait for one ends it for all */
 	for (uint32_t i = 0; i < job->inflight.n && !(r == -1 && errno == EINTR); i++) {
-		tries = inflight_tries(&job->inflight, i) + 1;
-		if (d->max_tries > 0 && tries >= d->max_tries) {
-			if (bury(j, job, i, status) == -1)
-				r = -1;
-		} else if (job_settle(job, i, 1, RECEIVER_FAILED,
-		    clock_backoff(d->backoff_us, d->backoff_most_us, tries)) == -1) {
-			r = deliver_failed(j->deliver, "put back to", job->from->name);
-		}
+		look = inflight_look(&job->inflight, i);
+		if ((max > 0 && look.tries + 1 >= max ? bury(j, job, i, status) : back_off(j, job, i, look)) == -1)
+			r = -1;
 	}
 	inflight_drop(&job->inflight);
 	return r;
@@ -197,10 +219,12 @@ settle(struct jobs *j, struct job *job, enum command_end end, int status)
 
 	if (status != 0)
 		d->status = status;
+	job->told.status = status;
 	if (end == COMMAND_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
 	if (job_settle(job, 0, job->inflight.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
 		return deliver_failed(d, end == COMMAND_DONE ? "receive from" : "put back to", job->from->name);
+	tell(j, job, end == COMMAND_DONE ? TOLD_DONE : job->inflight.n == 0 ? TOLD_DROPPED : TOLD_BACK);
 	if (end == COMMAND_DONE)
 		return 1;
 	/* it will be given again at once: leave a moment for what the command waits for */
@@ -216,6 +240,8 @@ ended(struct jobs *j, struct job *job, int waited)
 	enum command_end end = command_ended(waited, &status);
 
 	job->pid = 0;
+	job->told.killed = WIFSIGNALED(waited);
+	job->told.status = status;
 	j->running--;
 	if (job->feed.from != NULL) {
 		/* it wanted no more; but what a signal has kept from it was not received */
@@ -228,9 +254,11 @@ ended(struct jobs *j, struct job *job, int waited)
 	if (job->out_fd != -1) {
 		if (end != COMMAND_BACK && status != 126 && status != 127 && job->cut == 0)
 			end = answer(j, job, &status);
+		job->told.answered = end == COMMAND_DONE;
 		close(job->out_fd);
 	}
 	if (job->cut != 0) {
+		tell(j, job, TOLD_CUT);
 		errno = job->cut;
 		return job_failed(j, job, "read", job->from->name);
 	}

@@ -390,9 +390,14 @@ int inflight_add(struct inflight *h, struct receiver *r, const struct run *run);
 /* inflight_keep -- the file fd, closed with the message, has the payload of the last: receiver_message finds it. */
 void inflight_keep(struct inflight *h, int fd);
 
-/* inflight_tries -- deliveries of message i that failed before.  inflight_is_offer -- whether it is an offer. */
-unsigned inflight_tries(const struct inflight *h, uint32_t i);
-bool inflight_is_offer(const struct inflight *h, uint32_t i);
+/* inflight_look -- message i: its number, deliveries that failed before, whether it is an offer. */
+struct inflight_look {
+	uint64_t id;
+	unsigned tries;
+	bool offer;
+};
+
+struct inflight_look inflight_look(const struct inflight *h, uint32_t i);
 
 /*
  * inflight_settle -- receiver_settle for n messages from `from` on, all in one locked section, or a few where they are

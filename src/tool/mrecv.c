@@ -10,6 +10,7 @@
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/receive.h"
+#include "tool/tell.h"
 
 static const struct args_option table[] = {
 	{ '0', "null", NULL, "end each payload with a NUL byte" },
@@ -34,12 +35,13 @@ static const struct args_option table[] = {
 	{ 's', "source", "GLOB", "receive from these sources, in order of preference" },
 	{ 'T', "not-tag", "GLOB", "leave messages with these tags" },
 	{ 't', "tag", "GLOB", "receive these tags, in order of preference" },
+	{ 'v', "verbose", NULL, "say on standard error what became of each message" },
 	{ 'w', "wait", "SECONDS", "wait at most this long for each message" },
 	ARGS_COMMON
 };
 
 static const struct tool tool = { "mrecv",
-    "mrecv [-0aeFfJlnpr] [-b n] [-B backoff] [-c n] [-d deadbox] [-i id] [-j n] [-k tries]\n"
+    "mrecv [-0aeFfJlnprv] [-b n] [-B backoff] [-c n] [-d deadbox] [-i id] [-j n] [-k tries]\n"
     "             [-o format] [-s glob] [-S glob] [-t glob] [-T glob] [-w seconds] channel...\n"
     "             [-- command [argument...]]",
     table };
@@ -117,6 +119,9 @@ option(struct receive *r, const struct args *a, int opt)
 	case 's': case 'S': case 't': case 'T':
 		args_glob(a, &r->sources.filter, opt);
 		break;
+	case 'v':
+		r->deliver.tell = tell_end;
+		break;
 	case 'w':
 		r->sources.timeout_ns = args_seconds(a);
 		break;
@@ -174,6 +179,8 @@ check(struct receive *r)
 		cli_usage("-p does not claim messages: it does not go with a command");
 	if (r->jobs.command == NULL && (r->jobs.batch > 0 || r->jobs.reply || r->jobs.limit > 1 || r->backoff))
 		cli_usage("-b, -B, -j and -r need a command after --");
+	if (r->deliver.tell != NULL && r->jobs.command == NULL && r->dead_name == NULL)
+		cli_usage("-v tells of commands, and of dead letters: it needs a command after --, or -d");
 	if (r->jobs.batch > 0 && r->jobs.reply)
 		cli_usage("-r answers one message: it does not go with -b");
 	if (r->deliver.max_tries > MAILBOX_TRIES_MAX)

@@ -165,7 +165,7 @@ keep_back()
 @test "-B keeps a message that failed back for as long as it says, be it more than a minute" {
 	for backoff in 1h 10m:2h 0.001h:1h; do
 		keep_back $backoff
-		[ "$(mrecv -p -i 1 -n box)" = '' ]
+		run -1 mrecv -p -n box
 		rmmbox -f box
 		mkmbox box
 	done
@@ -222,6 +222,52 @@ keep_back()
 	seq 3 | msend -l box
 	run -4 timeout "$LIMIT" mrecv -b 5 -k 1 -d dead box -- sh -c 'exit 4'
 	[ "$(mrecv -a dead)" = "$(seq 3)" ]
+}
+
+# tells STATUS LINE MRECV-ARGUMENT... -- mrecv -v exits with STATUS and says LINE, and nothing else.
+tells()
+{
+	fails "$1" mrecv -v "${@:3}"
+	[ "$error" = "mrecv: $2" ] || { echo "$error"; return 1; }
+}
+
+@test "-v says in a line what became of the message of each command" {
+	mkmbox dead
+	seq 3 | msend -l -t build box
+	tells 0 'box 1 (build): status 0' box -- true
+	tells 75 'box 2 (build): status 75, put back' box -- sh -c 'exit 75'
+	tells 143 'box 2 (build): killed by signal 15, put back' box -- sh -c 'kill -TERM $$'
+	tells 143 'box 2 (build): status 143, try 1, again in 1500 ms' -B 1500ms box -- sh -c 'exit 143'
+	tells 8 'box 3 (build): status 8, try 1 of 1, sent to dead' -k 1 -d dead box -- sh -c 'exit 8'
+	[ "$(mrecv -o '%p %h{try}' box)" = '2 2' ]
+	msend -t build box once
+	tells 8 'box 4 (build): status 8, try 1 of 9, again in 3600 s' -B 1h -k 9 -d dead box -- sh -c 'exit 8'
+	seq 3 | msend -l box
+	tells 0 'box 5 and 2 more: status 0' -b 9 box -- true
+	msend box x
+	tells 8 'box 8: status 8, try 1, again at once' -B 0 box -- sh -c 'exit 8'
+	misused mrecv -v box
+}
+
+# expired -- whether nothing is there to be looked at.
+expired()
+{
+	[ -z "$(mrecv -p -n box)" ]
+}
+
+@test "-v tells of what has expired, of a stream, of answers, and of capacity 0" {
+	mkmbox dead
+	mkmbox -c 0 hand
+	msend -x 0.001 -t old box x
+	until_true expired
+	tells 1 'box 1 (old): expired, sent to dead' -n -d dead box
+	printf 'M1 0 t s\n\n' >frame
+	tells 3 'frame (t): status 3, dropped' frame -- sh -c 'exit 3'
+	in_background timeout "$LIMIT" mcall -t ask box x
+	tells 3 'box 2 (ask): status 3, answered' -r box -- sh -c 'exit 3'
+	in_background msend -t off hand x
+	until_waiting hand
+	tells 3 'hand 1 (off): status 3, try 1, back to its sender' hand -- sh -c 'exit 3'
 }
 
 # ---- several at once

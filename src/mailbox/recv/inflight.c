@@ -48,16 +48,12 @@ inflight_keep(struct inflight *h, int fd)
 	h->list[h->n - 1].kept_fd = fd;
 }
 
-unsigned
-inflight_tries(const struct inflight *h, uint32_t i)
+struct inflight_look
+inflight_look(const struct inflight *h, uint32_t i)
 {
-	return h->list[i].item.tries;
-}
+	const struct item *item = &h->list[i].item;
 
-bool
-inflight_is_offer(const struct inflight *h, uint32_t i)
-{
-	return h->list[i].item.slot.flags & SLOT_OFFER;
+	return (struct inflight_look){ item->id, item->tries, item->slot.flags & SLOT_OFFER };
 }
 
 /* close_all -- close the descriptors of n messages. */
