@@ -264,6 +264,14 @@ keeper|bad||-DNOWAKE|
 keeper|bad||-DNOHEAD|below the head, and not looked at
 keeper|bad||-DKILLR=1|without the look
 wants|ok||-DINV -DNW=3 -DBATCH -DEARLYRING|bells rung before the commit, where there are too many
+wants|ok||-DINV -DPAUSE=1 -DNM=1 -DFAIL=1|paused and resumed, and put back meanwhile
+wants|ok||-DINV -DPAUSE=1 -DSELA=1 -DSELB=2|'a' and the others
+wants|+ok||-DINV -DPAUSE=1|
+wants|+ok||-DINV -DPAUSE=1 -DNM=1 -DQUIT=1|
+wants|+ok||-DINV -DPAUSE=1 -DNM=1 -DWIDE=1 -DSELB=1|
+wants|+ok||-DINV -DPAUSE=2 -DNM=1 -DLOOP=1|
+wants|bad||-DPAUSE=1 -DNORESUME|nobody woken when it is resumed
+wants|bad||-DPAUSE=1 -DSELA=1 -DSELB=2 -DTAGA=1 -DONERESUME|one, whatever its filter
 stable|ok||-DFAIL=1|a sync fails: nobody vouches for what it lost
 stable|ok||-DFAIL=1 -DKILLS=1|
 stable|+ok||-DNS=4|

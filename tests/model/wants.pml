@@ -18,6 +18,9 @@
  * Budgets: KILLS senders, KILLW receivers killed anywhere; STOPC stopped for ever between unlock and close; STOPW
  * stopped once woken; STOPD stopped while it delivers; FAIL put back; QUIT leaves with nothing; IDLE looks in vain.
  *
+ * PAUSE: a process pauses the receivers and resumes them, so many times: in between they find nothing, and senders and
+ * those that put back wake nobody; who resumes wakes one that sleeps of each filter, as if for the first message.
+ *
  * With -DINV, at each unlock: one who wants the ready message was woken for it or one before it and has not looked, or
  * no sleeping want matches it.
  * At each delivery: not more than 1 + deaths.  When nobody can move: nobody sleeps on a message of his.
@@ -28,7 +31,7 @@
  * STAYASLEEP is not marked AWAKE while it delivers; KEEPOTHER the same in its other mailbox; NOMOVED a look only
  * when ctl was written, which the death of a claimer does not do; NOREST passes on only the one that it was woken for;
  * UNLIKE leaves it to who was woken, whatever those that sleep want; OLDER even where he was woken for a later one; OLDFIFO a FIFO that a stopped waker holds is kept;
- * NODECLINE sleeps again on what it leaves; ROUND hands it on to any other, before it too
+ * NORESUME wakes nobody when it resumes; ONERESUME one, whatever its filter; NODECLINE sleeps again on what it leaves; ROUND hands it on to any other, before it too
  */
 #include "fifo.h"
 #ifndef NW
@@ -93,7 +96,14 @@ byte ticks = TICKS;
 #else
 #define NS NM
 #endif
+#ifdef PAUSE
+#define NP (NW + NS + 1)
+bool paused;
+#define PAUSED paused
+#else
 #define NP (NW + NS)
+#define PAUSED 0
+#endif
 #if KILLS || KILLW || defined(FINE)       /* without deaths a locked section may be one step: -DFINE to check that */
 #define SECT
 #else
@@ -148,7 +158,7 @@ hidden byte h1, h2, h3, h4;
 #endif
 #ifdef INV
 inline inv(b) {
-    h1 = 0; do :: h1 < NM -> if :: st[h1] == READY && h1 % NB == b ->
+    h1 = 0; do :: h1 < NM -> if :: st[h1] == READY && h1 % NB == b && !PAUSED ->
         h2 = 0; h3 = 0; h4 = 0;
         do :: h2 < NW -> if :: WOKEN(b,h2) && ((MATCH(h2,h1) && wok[Q(b,h2)] <= h1 + 1) || (BIT(WIDE,h2) && wok[Q(b,h2)] == h1 + 1)) -> h3 = 1 :: else fi;
                          if :: ASLEEP(b,h2) && MATCH(h2,h1) -> h4 = 1 :: else fi; h2++ :: else -> break od;
@@ -200,7 +210,8 @@ inline ringbehind(p, x, b, k, g) {
 inline wake(p, x, b) {
     if
     :: SEEN(b,x)
-    :: ring(p, x, b, ANY)
+    :: PAUSED
+    :: !PAUSED -> ring(p, x, b, ANY)
     fi
 }
 inline closeall(p) {
@@ -251,7 +262,7 @@ proctype receiver(byte i)
 again:  SECT1 { b = 0; got = 0; m = 0;
         do
         :: b < NB && ON(i,b) -> SECT { LOCK(b,i);
-            d_step { moved[Q(b,i)] = 0; m = 0; do :: m < NM && !(m % NB == b && SOME(i,m)) -> m++ :: else -> break od; got = (m < NM) };
+            d_step { moved[Q(b,i)] = 0; m = 0; do :: m < NM && !(m % NB == b && SOME(i,m)) -> m++ :: else -> break od; got = (m < NM && !PAUSED) };
             if
             :: got ->
                 d_step { st[m] = CLAIMED; cl[m] = i + 1 };
@@ -304,7 +315,7 @@ sleep:  if
         :: HUP(F[Q(1,i)], sv[1]) && rop[Q(1,i)] -> goto again
 #endif
 #ifdef TICK
-        :: atomic { ticks > 0 && (TICKS == 100 || stopc == 0) && (FOUND(i,0) || (NM > 1 && FOUND(i,1)) || (NM > 2 && FOUND(i,NM-1))) -> if :: ticks < 100 -> ticks-- :: else fi; goto again }
+        :: atomic { ticks > 0 && !PAUSED && (TICKS == 100 || stopc == 0) && (FOUND(i,0) || (NM > 1 && FOUND(i,1)) || (NM > 2 && FOUND(i,NM-1))) -> if :: ticks < 100 -> ticks-- :: else fi; goto again }
 #endif
         :: atomic { idle > 0 -> idle--; goto again }
         :: atomic { quits > 0 -> quits--; goto leave }
@@ -375,12 +386,47 @@ proctype sender(byte m)
         d_step { dead[p] = 1; if :: lk[b] == p + 1 -> lk[b] = 0 :: else fi };
         do :: d_step { wh[p] -> h1 = 0; do :: !BIT(wh[p],h1) -> h1++ :: else -> break od; F_WCLOSE(F[h1]); CLRBIT(wh[p],h1); h1 = 0 } :: else -> break od }
 }
+#ifdef PAUSE
+/* under the lock of 0: rings one that sleeps, of class k */
+inline resume(k) {
+    do
+    :: atomic {
+        if :: ASLEEP(0,0) && OF(k,0) -> v = 0
+           :: ASLEEP(0,1) && OF(k,1) -> v = 1
+#if NW > 2
+           :: ASLEEP(0,2) && OF(k,2) -> v = 2
+#endif
+           :: else -> v = NONE; break
+        fi };
+        d_step { F_WOPEN(F[v], ok); if :: ok -> wh[NP - 1] = wh[NP - 1] | (1 << v) :: else -> live[v] = 0; wok[v] = 0 fi };
+        if :: ok -> wok[v] = 1; break :: else fi
+    od; v = 0; ok = 0
+}
+active proctype manager()
+{   byte v, n, k; bool ok;
+    do
+    :: n < PAUSE ->
+        SECT { LOCK(0,NP - 1); d_step { paused = 1; TELL(0); lk[0] = 0 } };
+        SECT { LOCK(0,NP - 1);
+#ifdef ONERESUME
+            resume(ANY);
+#else
+#ifndef NORESUME
+            do :: k < 4 -> resume(k); k++ :: else -> break od; k = 0;
+#endif
+#endif
+            d_step { paused = 0; TELL(0); inv(0); lk[0] = 0 } };
+        closeall(NP - 1); n++
+    :: else -> break
+    od
+}
+#endif
 #if KILLS || KILLW
 active proctype fate()
 {   byte w;
     do
 #if KILLS
-    :: atomic { kills > 0 -> kills--; select(w : NW .. (NP - 1)); mark[w] = 1; w = 0 }
+    :: atomic { kills > 0 -> kills--; select(w : NW .. (NW + NS - 1)); mark[w] = 1; w = 0 }
 #endif
 #if KILLW
     :: atomic { killw > 0 -> killw--; select(w : 0 .. (NW - 1)); if :: !mark[w] && !fin[w] -> mark[w] = 1; deaths++ :: else fi; w = 0 }
