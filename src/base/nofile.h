@@ -2,8 +2,8 @@
 /*
  * nofile: the limit of open files.
  *
- * The soft limit that we were given is raised at need, as far as the hard one.  Commands that we start get it as it was:
- * programs that use select(2) rely on it.
+ * The soft limit that we were given is raised at need, as far as the hard one.  Commands that we start get it as it
+ * was: programs that use select(2) rely on it.
  */
 #ifndef BASE_NOFILE_H
 #define BASE_NOFILE_H

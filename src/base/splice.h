@@ -31,14 +31,15 @@ ssize_t splice_tee(int in, int out, size_t n);
 
 /*
  * splice_peek -- read what stands in the pipe fd now, at most n bytes, and leave it there.
- * ends: a pipe for it, both -1 until the first call.  Returns the bytes, 0 at the end, or -1: nothing, or it does not go.
+ * ends: a pipe for it, both -1 until the first call.  Returns the bytes, 0 at the end, or -1: nothing, or it does not
+ * go.
  */
 ssize_t splice_peek(int fd, int ends[2], void *buf, size_t n);
 
 /*
  * splice_move -- up to n bytes from in to out, one of them a pipe, by reference: they are whoever's they were.
- * Waits for the first of them, though in or out be non-blocking.  at: where they stand in a file, which is raised; NULL:
- * in is a pipe.  Returns how many, 0 at the end of in, or -1 with errno of splice(2).
+ * Waits for the first of them, though in or out be non-blocking.  at: where they stand in a file, which is raised;
+ * NULL: in is a pipe.  Returns how many, 0 at the end of in, or -1 with errno of splice(2).
  * splice_move_now -- from a pipe, without a wait: EAGAIN.
  */
 ssize_t splice_move(int in, off_t *at, int out, size_t n);

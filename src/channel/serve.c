@@ -139,8 +139,8 @@ give(struct serve *s, struct served *c)
 }
 
 /*
- * in_turn -- whether a channel may begin.  Large messages begin in one order, the same in every process: so few wait for
- * each other, and have the payload kept.
+ * in_turn -- whether a channel may begin.  Large messages begin in one order, the same in every process: so few wait
+ * for each other, and have the payload kept.
  */
 static bool
 in_turn(const struct serve *s, const struct served *c)
@@ -191,7 +191,9 @@ advance(struct serve *s, struct served *c)
 	return 0;
 }
 
-/* again -- after EPIPE: a receiver failed, and we still have all of the message: offer it again.  Returns as advance. */
+/*
+ * again -- after EPIPE: a receiver failed, and we still have all of the message: offer it again.  Returns as advance.
+ */
 static int
 again(struct serve *s, struct served *c)
 {

@@ -4,8 +4,8 @@
  *
  * While we wait for a channel to begin, or to take more, the others go on to the end.  So what is held in one of them
  * (the lock of a pipe or a file, a receiver in the middle of a message) is let go without regard to the rest, and no
- * two processes can wait for each other.  What a slow channel has not taken of a payload that is still coming is kept in
- * a file without a name, once that channel has not moved for a while; until then it sets the pace.
+ * two processes can wait for each other.  What a slow channel has not taken of a payload that is still coming is kept
+ * in a file without a name, once that channel has not moved for a while; until then it sets the pace.
  */
 #ifndef CHANNEL_SERVE_H
 #define CHANNEL_SERVE_H

@@ -53,7 +53,9 @@ sink_open(struct sink *s, const char *name, const char *path, bool truncate, uin
 	return 0;
 }
 
-/* fits -- whether the header line would be taken by a mailbox: a stream leads to one, sooner or later.  Else EMSGSIZE. */
+/*
+ * fits -- whether the header line would be taken by a mailbox: a stream leads to one, sooner or later.  Else EMSGSIZE.
+ */
 static bool
 fits(const struct message *head)
 {

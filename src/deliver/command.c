@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * command: see command.h.  Where we die the command gets SIGTERM, as far as that reaches it, and its message goes to the
- * next receiver.
+ * command: see command.h.  Where we die the command gets SIGTERM, as far as that reaches it, and its message goes to
+ * the next receiver.
  */
 #include "deliver/command.h"
 

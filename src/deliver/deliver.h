@@ -67,7 +67,9 @@ deliver_cut(struct deliver *d, const struct reader *r)
 	d->cut_offset = r->offset;
 }
 
-/* deliver_note -- have the number and the tag of a message in t.  tag: FRAME_NAME_MAX bytes, in which the tag is kept. */
+/*
+ * deliver_note -- have the number and the tag of a message in t.  tag: FRAME_NAME_MAX bytes, in which the tag is kept.
+ */
 void deliver_note(struct told *t, const struct message *m, char *tag);
 
 /*

@@ -26,8 +26,8 @@ struct render_header {
 
 /*
  * render_header_next -- go to the next header of m but id, time and try, which have variables of their own.
- * Its name is RENDER_HEADER and the key, in capitals, each hyphen an underscore: two keys never make one name, for a key
- * has neither.  A value with a NUL is left out.  Returns whether there is one.
+ * Its name is RENDER_HEADER and the key, in capitals, each hyphen an underscore: two keys never make one name, for a
+ * key has neither.  A value with a NUL is left out.  Returns whether there is one.
  */
 bool render_header_next(struct render_header *h, const struct message *m);
 

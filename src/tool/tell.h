@@ -5,7 +5,9 @@
 
 #include "deliver/deliver.h"
 
-/* tell_end -- a line on standard error for messages of a channel: "jobs 17 (build): status 8, try 2, again in 400 ms". */
+/*
+ * tell_end -- a line on standard error for messages of a channel: "jobs 17 (build): status 8, try 2, again in 400 ms".
+ */
 void tell_end(const struct deliver *d, const char *channel, enum told_end end, const struct told *t);
 
 #endif
