@@ -38,6 +38,28 @@ storm()
 	storm -n 1000 -m 1 here -c 100 -b 256K
 }
 
+# sent BOX -- how many messages have been sent there.
+sent()
+{
+	mstat -J "$1" | sed 's/.*"sent":\([0-9]*\),.*/\1/'
+}
+
+@test "the same while receivers are paused and resumed, and the bounds change" {
+	local rounds=0
+	in_background storm -n 1200 -m 1 here -c 100
+	until_true exists here/box/ctl
+	# in the second half nothing is paused: receivers that find nothing then have come to the end
+	while kill -0 "$child" && [ "$(sent here/box)" -lt 600 ]; do
+		chmbox --pause -c $((1 + RANDOM % 100)) here/box
+		chmbox -b $((1 + RANDOM % 512))K here/box
+		chmbox --resume -c $((1 + RANDOM % 100)) here/box
+		rounds=$((rounds + 1))
+	done
+	wait "$child"
+	echo "$rounds rounds"
+	[ "$rounds" -ge 5 ]
+}
+
 @test "where tools are killed at random nothing acknowledged is lost, and only what a killed receiver had comes again" {
 	storm -n 2000 -m 1 -k 50 here
 }
