@@ -23,6 +23,8 @@ enum snapshot_wait {
 struct snapshot_waiter {
 	enum snapshot_wait what;
 	uint64_t object;
+	pid_t pid;                      /* 0 not known */
+	uint64_t since_ns;              /* when it began to wait */
 	bool wide;                      /* it has more patterns than the table has place for: those left out are not here */
 	struct filter filter;
 };

@@ -11,11 +11,13 @@
 
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
-enum { ROW_MAX = 4 * (PATH_MAX + 2 * FRAME_NAME_MAX + PROCESS_NAME_MAX) + 256 };       /* bytes of a row, at most */
+enum { ROW_MAX = 8 * PATH_MAX };        /* bytes of a row, at most: four for one of a name, or of a want's patterns */
 
-static const char *const headings = "NAME\tID\tSTATE\tTAG\tSOURCE\tBYTES\tAGE\tTRIES\tDUE\tHELD-BY\tFOR\n";
+static const char *const message_headings = "NAME\tID\tSTATE\tTAG\tSOURCE\tBYTES\tAGE\tTRIES\tDUE\tHELD-BY\tFOR\n";
 
-static const bool right[LIST_COLUMNS] = { [1] = true, [5] = true, [7] = true };
+static const char *const waiter_headings = "NAME\tPID\tCOMMAND\tWAITS-FOR\tWANTS\tFOR\n";
+
+static const bool right[2][LIST_COLUMNS] = { { [1] = true, [5] = true, [7] = true }, { [1] = true } };
 
 static const char *const states[] = { [SNAPSHOT_WAITS] = "waiting", [SNAPSHOT_DELAYED] = "delayed",
 	[SNAPSHOT_FAILED] = "backoff", [SNAPSHOT_EXPIRED] = "expired", [SNAPSHOT_CLAIMED] = "claimed",
@@ -28,6 +30,7 @@ static void
 print_rows(struct list *l)
 {
 	const char *const end = l->rows.buf + l->rows.used;
+	const bool *const to_right = right[l->waiters];
 	const int first = l->named ? 0 : 1;
 	int c, gap, pad;
 	size_t len;
@@ -42,9 +45,9 @@ print_rows(struct list *l)
 			if (pass == 0 && pad < 0) {
 				l->width[c] -= pad;
 			} else if (pass == 1) {
-				outbuf_printf(&l->out, "%*s", gap + (right[c] ? pad : 0), "");
+				outbuf_printf(&l->out, "%*s", gap + (to_right[c] ? pad : 0), "");
 				outbuf_bytes(&l->out, p, len);
-				gap = 2 + (right[c] ? 0 : pad);
+				gap = 2 + (to_right[c] ? 0 : pad);
 			}
 			c++;
 			if (p[len] == '\n') {
@@ -156,6 +159,86 @@ give(void *arg, const struct snapshot_message *m)
 	return outbuf_result(&l->out);
 }
 
+/* ---- one process that waits ---- */
+
+/* put_patterns -- what a receiver waits for: its patterns, in one word. */
+static void
+put_patterns(struct outbuf *b, const struct filter *f)
+{
+	const char *before = "";
+
+	for (const char *p = f->text; p < f->text + f->len; p += strlen(p) + 1) {
+		outbuf_printf(b, "%s%s%s=", before, *p == 't' || *p == 'T' ? "tag" : "source", *p == 'T' || *p == 'S' ? "!" : "");
+		show_name(b, slice_of(p + 1));
+		before = ",";
+	}
+	outbuf_text(b, f->len == 0 ? "-" : "");
+}
+
+static void
+put_waiter(struct list *l, const struct snapshot_waiter *w, uint64_t now_ns)
+{
+	static const char *const what[] = { [SNAPSHOT_MESSAGE] = "message", [SNAPSHOT_PEEK] = "peek", [SNAPSHOT_ROOM] = "room",
+		[SNAPSHOT_END] = "end" };
+	struct outbuf *b = &l->rows;
+
+	look_at_holder(l, w->pid);
+	if (l->named) {
+		show_name(b, slice_of(l->name));
+		outbuf_text(b, "\t");
+	}
+	if (w->pid > 0) {
+		outbuf_printf(b, "%d\t", (int)w->pid);
+		show_name(b, slice_of(l->command));
+		outbuf_text(b, l->stopped ? "/stopped" : "");
+	} else {
+		outbuf_text(b, "?\t?");
+	}
+	outbuf_printf(b, "\t%s\t", what[w->what]);
+	if (w->what == SNAPSHOT_ROOM || w->what == SNAPSHOT_END)
+		outbuf_printf(b, w->what == SNAPSHOT_ROOM ? "bytes=%llu" : "id=%llu", (number)w->object);
+	else
+		put_patterns(b, &w->filter);
+	outbuf_text(b, w->wide ? ",...\t" : "\t");
+	show_age(b, now_ns / 1000, w->since_ns / 1000, false);
+	outbuf_text(b, "\n");
+}
+
+static void
+json_waiter(struct list *l, const struct snapshot_waiter *w, uint64_t now_ns)
+{
+	struct outbuf *b = &l->out;
+
+	look_at_holder(l, w->pid);
+	outbuf_text(b, "{");
+	json_member(b, slice_of("name"), slice_of(l->name));
+	if (w->pid > 0) {
+		outbuf_printf(b, ",\"pid\":%d,\"stopped\":%s,", (int)w->pid, l->stopped ? "true" : "false");
+		json_member(b, slice_of("command"), slice_of(l->command));
+	} else {
+		outbuf_text(b, ",\"pid\":null");
+	}
+	outbuf_text(b, ",\"waited\":");
+	show_age(b, now_ns / 1000, w->since_ns / 1000, true);
+	outbuf_text(b, ",\"wants\":");
+	show_want(b, w);
+	outbuf_text(b, "}\n");
+}
+
+void
+list_waiters(struct list *l, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->waiters_n; i++) {
+		if (l->json) {
+			json_waiter(l, &s->waiters[i], s->now_ns);
+			continue;
+		}
+		if (l->rows.used > sizeof l->rows.buf - ROW_MAX)
+			print_rows(l);
+		put_waiter(l, &s->waiters[i], s->now_ns);
+	}
+}
+
 /* ---- all of them ---- */
 
 void
@@ -165,7 +248,7 @@ list_begin(struct list *l)
 	outbuf_init(&l->rows, -1);
 	l->to = (struct snapshot_list){ .filter = &l->filter, .give = give, .arg = l };
 	if (!l->json)
-		outbuf_text(&l->rows, l->named ? headings : headings + sizeof "NAME");
+		outbuf_text(&l->rows, (l->waiters ? waiter_headings : message_headings) + (l->named ? 0 : sizeof "NAME"));
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * list: print the messages of mailboxes, a line each, as a table or as JSON.
+ * list: print the messages of mailboxes, or the processes that wait there, a line each, as a table or as JSON.
  *
  * Rows go out some hundreds at a time, aligned with all rows before them: memory is constant however many there are.
  */
@@ -17,6 +17,7 @@ enum { LIST_COLUMNS = 11 };
 
 struct list {
 	bool json;
+	bool waiters;                   /* processes that wait, in place of messages */
 	bool named;                     /* a column for the mailbox's name */
 	const char *name;               /* the mailbox that is shown */
 	struct filter filter;
@@ -30,6 +31,9 @@ struct list {
 
 /* list_begin -- begin: the table has its headings even without a message. */
 void list_begin(struct list *l);
+
+/* list_waiters -- add the processes that wait at the mailbox, as s has them. */
+void list_waiters(struct list *l, const struct snapshot *s);
 
 /* list_end -- print what is left.  Returns 0, or -1 with errno of write(2). */
 int list_end(struct list *l);

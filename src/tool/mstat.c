@@ -19,23 +19,28 @@
 #include "tool/rates.h"
 #include "tool/show.h"
 
+enum { SOURCE = ARGS_LONG, TAG, WAITERS };
+
 static const struct args_option table[] = {
 	{ 'f', "follow", NULL, "show the table again every second, with rates" },
 	{ 'J', "json", NULL, "print a line of JSON for each row" },
 	{ 'm', "messages", NULL, "print a row for each message: its state, and who holds it" },
+	{ SOURCE, "source", "GLOB", "with -m: only messages from these sources" },
+	{ TAG, "tag", "GLOB", "with -m: only messages with these tags" },
 	{ 't', "tags", NULL, "print a row for each tag in each mailbox" },
+	{ WAITERS, "waiters", NULL, "print a row for each process that waits: for what, and since when" },
 	ARGS_COMMON
 };
 
 static const struct tool tool = { "mstat",
-    "mstat [-fJmt] [mailbox...]",
+    "mstat [-fJmt] [--source glob] [--tag glob] [--waiters] [mailbox...]",
     table };
 
 #define TICK_NS UINT64_C(1000000000)
 
 struct stats {
 	bool follow;
-	bool messages;                  /* -m */
+	bool messages, waiters;         /* -m, --waiters: print a list */
 	struct show show;
 	struct list list;
 	struct snapshot snapshot;
@@ -70,7 +75,9 @@ look_at(struct stats *t, char *name, bool listed)
 		return last != NULL && last->error == now.error ? cli_status(now.error) : cli_fail("look into", name);
 	}
 	cli_damage(name, &s->damage);
-	if (t->messages)
+	if (t->waiters)
+		list_waiters(&t->list, s);
+	if (t->messages || t->waiters)
 		return CLI_OK;
 	now.identity = s->identity;
 	now.sent = s->sent;
@@ -129,7 +136,7 @@ look_all(struct stats *t, char **names)
 	return status;
 }
 
-/* list_all -- list the messages of the named mailboxes, or of all.  Returns the exit status. */
+/* list_all -- list the messages of the named mailboxes, or of all, or the processes that wait.  Returns the exit status. */
 static int
 list_all(struct stats *t, char **names)
 {
@@ -137,7 +144,8 @@ list_all(struct stats *t, char **names)
 
 	t->list.json = t->show.json;
 	t->list.named = names[0] == NULL || names[1] != NULL;
-	t->snapshot.list = &t->list.to;
+	t->list.waiters = t->waiters;
+	t->snapshot.list = t->messages ? &t->list.to : NULL;
 	list_begin(&t->list);
 	status = look_all(t, names);
 	if (list_end(&t->list) == 0)
@@ -207,14 +215,27 @@ main(int argc, char **argv)
 		case 'm':
 			t.messages = true;
 			break;
+		case SOURCE:
+			args_glob(&args, &t.list.filter, 's');
+			break;
+		case TAG:
+			args_glob(&args, &t.list.filter, 't');
+			break;
 		case 't':
 			t.show.tags = true;
 			break;
+		case WAITERS:
+			t.waiters = true;
+			break;
 		}
 	}
-	if (t.messages && (t.follow || t.show.tags))
-		cli_usage("-m and -%c exclude each other", t.follow ? 'f' : 't');
-	if (t.messages)
+	if (t.messages + t.waiters + t.show.tags > 1)
+		cli_usage("-m, -t and --waiters exclude each other");
+	if (t.follow && (t.messages || t.waiters))
+		cli_usage("-f shows a table again: not with -m or --waiters");
+	if (t.list.filter.len > 0 && !t.messages)
+		cli_usage("--source and --tag choose messages: they need -m");
+	if (t.messages || t.waiters)
 		return list_all(&t, args.operands);
 	return t.follow ? follow(&t, args.operands) : look_once(&t, args.operands);
 }

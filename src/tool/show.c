@@ -91,8 +91,8 @@ json_patterns(struct outbuf *b, const char *name, const struct filter *f, char k
 	outbuf_text(b, "]");
 }
 
-static void
-json_want(struct outbuf *b, const struct snapshot_waiter *w)
+void
+show_want(struct outbuf *b, const struct snapshot_waiter *w)
 {
 	if (w->what == SNAPSHOT_ROOM) {
 		outbuf_printf(b, "{\"for\":\"room\",\"bytes\":%llu}", (number)w->object);
@@ -188,7 +188,7 @@ put_wants(struct outbuf *b, const struct snapshot *s)
 	outbuf_text(b, "[");
 	for (size_t i = 0; i < s->waiters_n; i++) {
 		outbuf_text(b, i > 0 ? "," : "");
-		json_want(b, &s->waiters[i]);
+		show_want(b, &s->waiters[i]);
 	}
 	outbuf_text(b, "]");
 }

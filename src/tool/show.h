@@ -39,10 +39,12 @@ int show_end(struct show *show, bool headings);
  * show_name -- a name from a user as one word: spaces, and bytes of no printable character, are \xHH.
  * show_age -- the time between two moments, in microseconds; in the table, in the largest unit of which it has two.
  * since_us: SNAPSHOT_EMPTY for none.
+ * show_want -- what a process waits for, as an object of JSON.
  * show_width -- the characters in a cell of len bytes.
  */
 void show_name(struct outbuf *b, struct slice text);
 void show_age(struct outbuf *b, uint64_t now_us, uint64_t since_us, bool json);
+void show_want(struct outbuf *b, const struct snapshot_waiter *w);
 int show_width(const char *cell, size_t len);
 
 #endif

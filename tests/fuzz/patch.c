@@ -52,7 +52,7 @@ static const struct field slot_fields[] = {
 	FIELD(slot, flags), FIELD(slot, tag), FIELD(slot, source),
 };
 static const struct field want_fields[] = {
-	FIELD(want, owner), FIELD(want, ticket), FIELD(want, mark), FIELD(want, looked_ns), FIELD(want, object),
+	FIELD(want, owner), FIELD(want, ticket), FIELD(want, mark), FIELD(want, looked_ns), FIELD(want, object), FIELD(want, since_ns),
 	FIELD(want, kind), FIELD(want, len),
 };
 

@@ -312,3 +312,85 @@ tells()
 	# a receiver drops it
 	tells '' mrecv -n -i 1 box
 }
+
+# ---- filters
+
+@test "--tag and --source choose messages by globs" {
+	mkmbox box
+	printf 'M1 0 build.a alice\n\nM1 0 test bob\n\nM1 0 build.b bob\n\nM1 0 - eve\n\n' | msend -F box
+	chosen()
+	{
+		mstat -m "$@" box | awk 'NR > 1 { print $1 }' | xargs
+	}
+	[ "$(chosen --tag 'build.*')" = '1 3' ]
+	[ "$(chosen --tag 'build.*' --source bob)" = 3 ]
+	[ "$(chosen --tag test --tag -)" = '2 4' ]
+	[ -z "$(chosen --source nobody)" ]
+	[ "$(mstat -Jm --source alice box | wc -l)" -eq 1 ]
+	misused mstat --tag build box
+	misused mstat -m --tag '' box
+}
+
+# ---- --waiters
+
+# rows BOX N -- whether N processes are listed.
+rows()
+{
+	[ "$(mstat --waiters "$1" | wc -l)" -eq $(($2 + 1)) ]
+}
+
+@test "--waiters lists who waits, for what, and since when; each cell is one word" {
+	local receiver looker sender
+	mkmbox -c 1 box
+	in_background mrecv -t never -t 'x y*' -S ci box
+	receiver=$child
+	until_true rows box 1
+	in_background mrecv -p -t no box
+	looker=$child
+	until_true rows box 2
+	msend -t other box full
+	in_background msend -t other box more
+	sender=$child
+	until_true rows box 3
+	mstat --waiters box >out
+	awk 'NF != 5 { exit 1 }' out
+	lines 'PID COMMAND WAITS-FOR WANTS' "$receiver mrecv message tag=never,tag=x\\x20y*,source!=ci" \
+	    "$looker mrecv peek tag=no" "$sender msend room bytes=5" >want
+	awk '{ print $1, $2, $3, $4 }' out | cmp want -
+	[ "$(awk 'NR > 1 && $5 !~ /^[0-9]+s$/' out)" = '' ]
+	mstat -J --waiters box | sed 's/"waited":[0-9]*\.[0-9]\{6\}/"waited":T/' >json
+	grep -qxF '{"name":"box","pid":'"$sender"',"stopped":false,"command":"msend","waited":T,"wants":{"for":"room","bytes":5}}' json
+	grep -qF "{\"name\":\"box\",\"pid\":$looker,\"stopped\":false,\"command\":\"mrecv\",\"waited\":T,\"wants\":{\"for\":\"message\",\"peek\":true," json
+	# since it began to wait, not since its last look, once a second
+	until_true waited 1
+	until_true waited 2
+	kill -STOP "$looker"
+	until_true mstat_says ' mrecv/stopped  *peek ' box
+	kill -KILL "$looker"
+	status_of "$looker"
+	until_true rows box 2
+}
+
+# waited N -- all rows of box are of processes that have waited for N seconds or more.
+waited()
+{
+	mstat --waiters box | awk -v n="$1" 'NR > 1 && $5 + 0 < n { short = 1 } END { exit short }'
+}
+
+mstat_says()
+{
+	mstat --waiters "$2" | grep -q "$1"
+}
+
+@test "--waiters: a sender that waits for the end; several mailboxes; what it does not go with" {
+	mkmbox a b
+	in_background msend -S a x
+	until_true rows a 1
+	mstat --waiters | awk '{ print $1, $4, $5 }' >out
+	lines 'NAME WAITS-FOR WANTS' 'a end id=1' | cmp - out
+	[ "$(mstat --waiters b | wc -l)" -eq 1 ]
+	misused mstat --waiters -m a
+	misused mstat --waiters -t a
+	misused mstat --waiters -f a
+	fails 74 sh -c 'mstat --waiters a >/dev/full'
+}

@@ -40,6 +40,7 @@ struct want {
 	uint64_t mark;                  /* 0: asleep; else woken for: a message, 1 room, the status of an end */
 	uint64_t looked_ns;             /* the owner's last look, or when it was woken for a message (CLOCK_MONOTONIC) */
 	uint64_t object;
+	uint64_t since_ns;              /* when its owner began to wait (CLOCK_MONOTONIC) */
 	uint32_t kind;
 	uint32_t filter_sum;            /* hash_sum of the owner's filter */
 	uint16_t wide;                  /* that has no place here: what stands here matches more (filter_widen) */

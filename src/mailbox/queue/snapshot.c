@@ -168,7 +168,7 @@ count_tags(struct mbox *m, struct snapshot *s)
 
 /* keep_waiter -- add a process that sleeps.  Returns 0, or -1. */
 static int
-keep_waiter(struct snapshot *s, enum snapshot_wait what, struct want *w)
+keep_waiter(struct snapshot *s, enum snapshot_wait what, struct want *w, pid_t pid)
 {
 	struct filter f = want_filter(w);
 	struct snapshot_waiter *bigger;
@@ -186,7 +186,7 @@ keep_waiter(struct snapshot *s, enum snapshot_wait what, struct want *w)
 			return -1;
 		memcpy(f.text, w->text, f.len);
 	}
-	s->waiters[s->waiters_n++] = (struct snapshot_waiter){ what, w->object, w->wide != 0, f };
+	s->waiters[s->waiters_n++] = (struct snapshot_waiter){ what, w->object, pid, w->since_ns, w->wide != 0, f };
 	return 0;
 }
 
@@ -197,13 +197,14 @@ look_at_wants(struct mbox *m, struct snapshot *s)
 	static const enum snapshot_wait what[] = { [WANT_RECEIVE] = SNAPSHOT_MESSAGE, [WANT_PEEK] = SNAPSHOT_PEEK,
 		[WANT_ROOM] = SNAPSHOT_ROOM, [WANT_END] = SNAPSHOT_END };
 	struct want w;
+	pid_t pid;
 
 	for (uint32_t i = 0; i < m->ctl.wants; i++) {
 		if (want_read(m->want_fd, i, &w) == -1)
 			return -1;
-		if (w.owner == 0 || w.kind == WANT_SPOOL || w.mark == WANT_AWAKE || !mbox_lives(m, w.owner))
+		if (w.owner == 0 || w.kind == WANT_SPOOL || w.mark == WANT_AWAKE || (pid = mbox_holder(m, w.owner)) == -1)
 			continue;
-		if (keep_waiter(s, w.kind < sizeof what / sizeof what[0] ? what[w.kind] : SNAPSHOT_MESSAGE, &w) == -1)
+		if (keep_waiter(s, w.kind < sizeof what / sizeof what[0] ? what[w.kind] : SNAPSHOT_MESSAGE, &w, pid) == -1)
 			return -1;
 		if (w.kind == WANT_RECEIVE || w.kind == WANT_PEEK)
 			s->receivers++;

@@ -102,6 +102,8 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	}
 	if (filter != NULL && set_filter(m, filter) == -1)
 		return -1;
+	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE || m->waiter.want.kind != (uint32_t)kind)
+		m->waiter.want.since_ns = clock_mono_ns();
 	m->waiter.want.kind = (uint32_t)kind;
 	m->waiter.crowd.kinds |= 1U << kind;
 	m->waiter.want.mark = 0;
