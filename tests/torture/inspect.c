@@ -260,7 +260,7 @@ check_drop(int dir_fd, bool empty)
 }
 
 static void
-check_files(int dir_fd, const struct found *f, bool empty)
+check_files(int dir_fd, const struct ctl *c, const struct found *f, bool empty)
 {
 	DIR *d = fdopendir(dup(dir_fd));
 	const struct dirent *e;
@@ -274,7 +274,7 @@ check_files(int dir_fd, const struct found *f, bool empty)
 		    || strcmp(e->d_name, "ctl") == 0 || strcmp(e->d_name, "want") == 0
 		    || strcmp(e->d_name, "due") == 0)
 			continue;
-		if (strcmp(e->d_name, "identity") == 0)
+		if (strcmp(e->d_name, "identity") == 0 || (c->closed && strcmp(e->d_name, "closed") == 0))
 			continue;
 		if (strcmp(e->d_name, "drop") == 0) {
 			check_drop(dir_fd, empty);
@@ -340,7 +340,7 @@ main(int argc, char **argv)
 	check_counts(&c, &f);
 	check_dues(openat(dir_fd, "due", O_RDONLY), &c, &f);
 	check_wants(want_fd, &c, empty);
-	check_files(dir_fd, &f, empty);
+	check_files(dir_fd, &c, &f, empty);
 	if (empty && c.live > 0)
 		complain("%" PRIu64 " messages wait", c.live);
 	return complaints > 0;

@@ -352,10 +352,19 @@ sends_on() {
 	[ "$slurped" = last1.$'\n' ] || bad "$1: sent last1, received $slurped"
 }
 
+# open_again BOX -- what mstat says of it goes to ../closed; then it is open.
+open_again() {
+	within mstat -J "$1" || bad "mstat $1: status $said: $(cat ../said.err)"
+	grep -oE '"closed":(true|false)' ../said >../closed
+	within chmbox --open "$1" || bad "chmbox --open $1: status $said: $(cat ../said.err)"
+	[ ! -e "$1/closed" ] || bad "$1/closed is left"
+}
+
 # afterwards BOX ORDER -- the next commands.
 afterwards() {
 	local box=$1 order=$2 later='' messages
 	[ -e "$box" ] || { bad "$box is gone"; return; }
+	[ -z "$opens" ] || open_again "$box"
 	if [ "$order" -eq 0 ] && [ "$hands_over" != "$box" ] && [ -z "$displaces" ]; then
 		if within msend -n "$box" later1.; then
 			later=1
@@ -526,7 +535,7 @@ torture() {
 	mkdir -p "$work/template" && cd "$work/template" || exit
 	# what a use sets
 	boxes=(box) as=() input=/dev/null normally=0 partner='' before='' after='' waits_at=box
-	hides='' writes='' warns='' skips='' displaces='' hands_over='' alone='' outrun='' judge=judge_nothing
+	hides='' writes='' warns='' skips='' displaces='' hands_over='' alone='' outrun='' opens='' judge=judge_nothing
 	"use_$use" || { echo "$use: it could not be prepared"; return 1; }
 	begin plain || return 1
 	needless_streams

@@ -17,6 +17,7 @@
 #   hands_over  the mailbox that has capacity 0
 #   outrun      the status with which it ends too where others come before it while it is stopped
 #   alone       nobody sends there while the tool is stopped
+#   opens       it may be closed: it is opened first; ../closed is what mstat said
 #   judge       a function that says what is `bad`.  It finds killed, acked and status; ../out and ../err; and the names
 #               of what was left in each mailbox in ../left.BOX
 

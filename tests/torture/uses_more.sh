@@ -314,6 +314,130 @@ judge_tee_file() {
 	judge_file
 }
 
+# ---- a mailbox that is closed
+
+# is_closed -- the tool said that it has closed it, and it is; and all that was there is.
+is_closed() {
+	[ "$acked" -eq 0 ] || grep -q true ../closed || bad "success, and mstat says $(cat ../closed)"
+}
+
+use_chmbox_close() {
+	mkmbox box
+	put box b1 b2
+	cmd=(chmbox --close -c 9 box)
+	opens=1
+	judge=judge_closed
+}
+
+judge_closed() {
+	is_closed
+	[ "$(xargs <../left.box)" = 'b1 b2' ] || bad "left are $(xargs <../left.box)"
+	# both, or none
+	within mstat -J box
+	case $(cat ../closed):$(grep -o '"capacity_messages":[^,]*' ../said) in
+	*true:*:9 | *false:*:null) ;;
+	*) bad "it is mixed: $(cat ../closed) $(cat ../said)" ;;
+	esac
+}
+
+use_msend_close() {
+	mkmbox box
+	put box b1 b2
+	cmd=(msend --close box new1.)
+	opens=1
+	lines b1 b2 >../had
+	lines new1 >../new
+	judge=judge_send_close
+}
+
+judge_send_close() {
+	is_closed
+	judge_send
+}
+
+use_mtee_close() {
+	mkmbox box
+	msend - new1. >frames
+	cmd=(mtee -q --close box)
+	input=frames
+	opens=1
+	: >../had
+	lines new1 >../new
+	judge=judge_send_close
+}
+
+# it receives what is there, and ends by itself
+use_mrecv_end() {
+	mkmbox box
+	put box b1 b2 b3
+	chmbox --close box
+	cmd=(mrecv -f -t - box)
+	opens=1
+	lines b1 b2 b3 >../had
+	lines b1 b2 b3 >../due
+	judge=judge_receive
+}
+
+close_it() {
+	within chmbox --close box || bad "chmbox --close box: status $said: $(cat ../said.err)"
+}
+
+# it sleeps as the mailbox is closed
+use_mrecv_ended() {
+	mkmbox box
+	cmd=(mrecv -f box)
+	opens=1
+	partner=close_it
+	: >../had
+	: >../due
+	judge=judge_receive
+}
+
+if declare -F open_box >/dev/null; then
+
+use_chmbox_close_drops() {
+	open_box
+	leave b1 b2
+	cmd=(chmbox --close box)
+	opens=1
+	displaces=1
+	judge=judge_closed_drops
+}
+
+judge_closed_drops() {
+	is_closed
+	judge_kept
+}
+
+use_chmbox_open_drops() {
+	open_box
+	leave b1 b2
+	chmbox --close box
+	cmd=(chmbox --open box)
+	opens=1
+	displaces=1
+	judge=judge_opened_drops
+}
+
+judge_opened_drops() {
+	[ "$acked" -eq 0 ] || grep -q false ../closed || bad "success, and mstat says $(cat ../closed)"
+	judge_kept
+}
+
+use_mrecv_end_drops() {
+	open_box
+	leave b1 b2 b3
+	chmbox --close box
+	cmd=(mrecv -f box)
+	opens=1
+	displaces=1
+	lines b1 b2 b3 >../had
+	lines b1 b2 b3 >../due
+	judge=judge_receive
+}
+
+fi
+
 use_mcall_timeout() {
 	mkmbox box
 	cmd=(mcall -w 0.05 box new1.)
