@@ -135,7 +135,7 @@ is_cell() {
 @test "-J has every member, null where there is none" {
 	mkmbox -c 5 -b inf box
 	mstat -J box >out
-	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"overflow":"block","durable":false,"closed":false,"paused":false,"oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"sent":0,"received":0,"dropped":0,"dead":0,"damaged":0,"wants":[]}' >want
+	echo '{"name":"box","messages":0,"bytes":0,"capacity_messages":5,"capacity_bytes":null,"overflow":"block","durable":false,"closed":false,"paused":false,"oldest":null,"receivers_waiting":0,"senders_waiting":0,"claimed":0,"delayed":0,"sent":0,"received":0,"dropped":0,"dead":0,"damaged":0,"wants":[]}' >want
 	cmp want out
 	msend -t a box hello
 	mstat --json box | sed 's/"oldest":[0-9]*\.[0-9]\{6\},/"oldest":T,/' >out
@@ -413,13 +413,13 @@ gone() {
 
 @test "a command line that is wrong is 64, and says how it is used" {
 	run -64 mstat -x
-	[[ "$output" == *'usage: mstat [-fJt] [mailbox...]'* ]]
+	[[ "$output" == *'usage: mstat [-fJmt] [--source glob] [--tag glob] [--waiters] [mailbox...]'* ]]
 	run -64 mstat --tag=x
 }
 
 @test "-h and -V print and exit with 0, or 74 where they can not" {
 	run -0 mstat -h
-	[[ "$output" == 'usage: mstat [-fJt] [mailbox...]'* ]]
+	[[ "$output" == 'usage: mstat [-fJmt] [--source glob] [--tag glob] [--waiters] [mailbox...]'* ]]
 	run -0 mstat --help
 	run -0 mstat -V
 	[[ "$output" == 'mstat (letterbox) '* ]]
