@@ -52,7 +52,8 @@ alone(const char *backs)
 int
 command(const char *seed, const char *backs)
 {
-	const char *id = getenv("MBOX_ID"), *try = getenv("MBOX_TRY"), *len = getenv("MBOX_LENGTH");
+	const char *id = getenv("MBOX_ID"), *try = getenv("MBOX_TRY"), *len = getenv("MBOX_LENGTH"),
+	    *due = getenv("MBOX_H_DUE");
 	uint64_t number = strtoull(id, NULL, 10), base = strtoull(seed, NULL, 10);
 	uint64_t luck = mix(base + number * 97 + (uint64_t)strtoull(try, NULL, 10));
 	size_t used;
@@ -67,8 +68,8 @@ command(const char *seed, const char *backs)
 	if (len != NULL && *len != '\0' && strtoull(len, NULL, 10) != used)
 		return 1;
 	alone(backs);
-	printf("M1 %zu %s %s id=%s try=%s reply=%s\n", used, getenv("MBOX_TAG"), getenv("MBOX_SOURCE"), id, try,
-	    getenv("MBOX_REPLY"));
+	printf("M1 %zu %s %s id=%s try=%s reply=%s%s%s\n", used, getenv("MBOX_TAG"), getenv("MBOX_SOURCE"), id, try,
+	    getenv("MBOX_REPLY"), due != NULL ? " due=" : "", due != NULL ? due : "");
 	fwrite(payload, 1, used, stdout);
 	putchar('\n');
 	free(payload);

@@ -88,6 +88,14 @@ tag_of(unsigned sender, unsigned seq)
 	return tag;
 }
 
+unsigned
+delay_of(unsigned sender, unsigned seq)
+{
+	uint64_t h = mix(key_of(sender, seq) + 2);
+
+	return set.delay_ms > 0 && h % 4 == 0 ? 1 + (unsigned)(h >> 8) % set.delay_ms : 0;
+}
+
 /* fill -- n bytes of the payload, from at on. */
 void
 fill(char *out, size_t n, uint64_t at, uint64_t key)

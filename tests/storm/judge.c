@@ -116,7 +116,7 @@ judge_order(const struct book *b)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct note *n = &b->list[i];
 
-		if (n->kind != NOTE_RECEIVED || !b->ordered[place_of(b, n)] || n->n > 1
+		if (n->kind != NOTE_RECEIVED || !b->ordered[place_of(b, n)] || n->n > 1 || delay_of(n->sender, n->seq) > 0
 		    || bsearch(&n->id, b->back, b->backs, sizeof n->id, by_number) != NULL)
 			continue;
 		if (place_of(b, n) != place)

@@ -76,6 +76,19 @@ wait_for(const pid_t *pid, unsigned n)
 	}
 }
 
+/* change_box -- close or open the mailbox. */
+static void
+change_box(const char *option)
+{
+	const char *const argv[] = { "chmbox", option, set.box, NULL };
+	unsigned kill_ms = set.kill_ms;
+
+	set.kill_ms = 0;
+	if (finish(start(argv, -1, -1, -1)) != 0)
+		wrong(FAULTS_OTHER, "chmbox %s failed", option);
+	set.kill_ms = kill_ms;
+}
+
 /* storm -- run all, with the clock that ends it in a child of its own: SIGALRM is the drivers'. */
 static void
 storm(void)
@@ -92,21 +105,24 @@ storm(void)
 		for (;;)
 			pause();
 	}
-	shared->called = set.callers == 0;
+	shared->called = set.callers == 0 && !set.closes;
 	for (unsigned i = n; i-- > 0;)          /* receivers first: some wait from the start */
 		pid[i] = fork_driver(i);
 	wait_for(pid, set.senders);
 	shared->sent = true;
+	if (set.closes)
+		change_box("--close");
 	wait_for(pid + callers, set.callers);
-	shared->called = true;
+	shared->called = !set.closes;
 	wait_for(pid + receivers, set.receivers);
+	shared->called = true;
 	wait_for(pid + servers, set.servers);
 	printf("storm: seed %llu, %ld seconds\n", (unsigned long long)set.seed, (long)(time(NULL) - began));
 	begin_driver(n);
 	/* where the clock was set, what was put back may fall due late */
 	for (found = 0, empty = 0; empty < (getenv("SPRAY_STEP") != NULL ? 3 : 1);)
 		empty = receive_run(0, found++) ? empty + 1 : 0;
-	if (found > empty && set.kill_ms == 0 && getenv("SPRAY_STEP") == NULL)
+	if (found > empty && (set.kill_ms == 0 || set.closes) && getenv("SPRAY_STEP") == NULL)
 		wrong(FAULTS_OTHER, "messages were left when all receivers had come to their end");
 	receive_dead(found);
 	end_driver();
@@ -142,7 +158,7 @@ options(int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+n:S:R:s:m:H:k:l:C:V:r:")) != -1) {
+	while ((opt = getopt(argc, argv, "+n:S:R:s:m:H:k:l:C:V:r:d:e")) != -1) {
 		unsigned value = optarg == NULL ? 0 : (unsigned)strtoul(optarg, NULL, 10);
 
 		switch (opt) {
@@ -157,12 +173,14 @@ options(int argc, char **argv)
 		case 'C': set.callers = value; break;
 		case 'V': set.servers = value; break;
 		case 'r': set.calls = value; break;
+		case 'd': set.delay_ms = value; break;
+		case 'e': set.closes = true; break;
 		default: exit(64);
 		}
 	}
-	if (optind == argc || set.senders == 0 || set.receivers == 0) {
+	if (optind == argc || set.delay_ms >= 1000 || set.senders == 0 || set.receivers == 0) {
 		fprintf(stderr, "usage: storm [-n messages] [-S senders] [-R receivers] [-C callers] [-V servers] [-r calls]\n"
-		    "             [-s seed] [-m n] [-H n] [-k ms] [-l seconds] directory [mkmbox options]\n");
+		    "             [-s seed] [-m n] [-H n] [-k ms] [-d ms] [-e] [-l seconds] directory [mkmbox options]\n");
 		exit(64);
 	}
 	set.dir = argv[optind];
@@ -250,6 +268,8 @@ main(int argc, char **argv)
 	before_kb = kb_of(set.box);
 	storm();
 	judge();
+	if (set.closes)
+		change_box("--open");   /* nobody waits in one that is closed and empty */
 	judge_box(set.box, before_kb);
 	judge_box(set.dead, before_kb);
 	if (set.callers > 0) {

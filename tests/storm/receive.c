@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct in {
@@ -131,6 +132,20 @@ number_after(const char *line, const char *key)
 	return p == NULL ? 0 : strtoull(p + strlen(key), NULL, 10);
 }
 
+/* check_due -- a message that was sent for later has come, and not before its time. */
+static void
+check_due(const char *line, unsigned sender, unsigned seq)
+{
+	const char *due = strstr(line, " due=");
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (due == NULL)
+		wrong(TORN, "message %u of sender %u has lost its time", seq, sender);
+	else if (strtod(due + 5, NULL) > (double)now.tv_sec + (double)now.tv_nsec / 1e9)
+		wrong(DISORDER, "message %u of sender %u has come before its time: %.200s", seq, sender, line);
+}
+
 /* get_message -- read one message and note it.  Returns 1, 0 at the end, -1 torn. */
 static int
 get_message(struct in *i, uint32_t instance)
@@ -153,6 +168,8 @@ get_message(struct in *i, uint32_t instance)
 	snprintf(must, sizeof must, "s%u", sender);
 	if (strcmp(tag, tag_of(sender, seq)) != 0 || strcmp(source, must) != 0)
 		wrong(TORN, "not the header line of message %u of sender %u: %.200s", seq, sender, line);
+	if (delay_of(sender, seq) > 0 && !i->dead)
+		check_due(line, sender, seq);
 	id = number_after(line, i->dead ? " origin-id=" : " id=");
 	try = number_after(line, i->dead ? " tries=" : " try=");
 	r = get_payload(i, line, length_of(sender, seq), key_of(sender, seq), &right);
@@ -201,7 +218,8 @@ make_argv(const struct way *way, const char **argv)
 
 	argv[n++] = "mrecv";
 	for (int i = 0; i < 6 && way->args[i] != NULL; i++)
-		argv[n++] = way->args[i];
+		if (!set.closes || strcmp(way->args[i], "-w2") != 0)
+			argv[n++] = way->args[i];
 	if (way->buries) {
 		snprintf(tries, sizeof tries, "-k%d", TRIES);
 		argv[n++] = tries;
@@ -221,6 +239,13 @@ make_argv(const struct way *way, const char **argv)
 	argv[n] = NULL;
 }
 
+/* end_of -- with which status it ends when the mailbox is closed and nothing is left for it. */
+static int
+end_of(const struct way *way)
+{
+	return strcmp(way->args[0], "-f") == 0 || strcmp(way->args[1], "-f") == 0 ? 0 : 1;
+}
+
 /* received -- the end of a receiver: its status, -1 where it was killed; whole: what it wrote ended between messages. */
 static void
 received(const struct way *way, const struct in *in, int status, bool whole)
@@ -232,7 +257,7 @@ received(const struct way *way, const struct in *in, int status, bool whole)
 		wrong(TORN, "not the payload of message %u of sender %u", in->wrong_seq, in->wrong_sender);
 	if (!whole && !killed)
 		wrong(TORN, "a receiver that was not killed wrote a torn message");
-	if (status <= 0 || status == 124 || (way->command != NULL && (status == 1 || status == 75)))
+	if (status <= 0 || status == (set.closes ? end_of(way) : 124) || (way->command != NULL && (status == 1 || status == 75)))
 		return;
 	if (!(set.zero && status == 65))
 		wrong(FAULTS_OTHER, "mrecv: status %d", status);
@@ -262,7 +287,9 @@ receive_run(unsigned which, uint32_t instance)
 	status = finish(pid);
 	received(way, &in, status, r == 0);
 	note((struct note){ .kind = NOTE_RECEIVER, .killed = status == -1, .instance = instance, .ordered = way->ordered });
-	return got == 0 && status > 0;
+	if (set.closes && status == 0 && end_of(way) == 0 && !shared->sent)
+		wrong(FAULTS_OTHER, "mrecv -f: status 0 before the mailbox was closed");
+	return got == 0 && (set.closes ? status == end_of(way) : status > 0);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { RUN_KILLED = 500 };              /* what a sender that is to be killed is given at a time, at most */
@@ -67,12 +68,19 @@ put_payload(struct out *o, uint64_t from, uint64_t to, uint64_t key)
 static void
 put_frame(struct out *o, unsigned seq)
 {
-	uint64_t len = length_of(driver, seq), key = key_of(driver, seq), chunk = len;
+	uint64_t len = length_of(driver, seq), key = key_of(driver, seq), chunk = len, due;
+	struct timespec now;
 
 	if (key % 16 == 0)
 		chunk = (key >> 8) % (len + 1);
-	put_text(o, "M1 %llu%s %s s%u reply=%u.%u\n", (unsigned long long)chunk, key % 16 == 0 ? "+" : "",
+	put_text(o, "M1 %llu%s %s s%u reply=%u.%u", (unsigned long long)chunk, key % 16 == 0 ? "+" : "",
 	    tag_of(driver, seq), driver, driver, seq);
+	if (delay_of(driver, seq) > 0) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		due = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + delay_of(driver, seq);
+		put_text(o, " due=%llu.%03llu000", (unsigned long long)due / 1000, (unsigned long long)due % 1000);
+	}
+	put_text(o, "\n");
 	put_payload(o, 0, chunk, key);
 	if (key % 16 == 0) {
 		put_text(o, "\nM1 %llu\n", (unsigned long long)(len - chunk));
@@ -119,14 +127,20 @@ feed(int fd, unsigned seq, unsigned n, bool frames)
 static void
 send_run(unsigned seq, unsigned n, bool frames, uint32_t instance)
 {
-	char source[32], reply[64], acks[64];
+	char source[32], reply[64], delay[16], acks[64];
 	const char *with_frames[] = { "msend", "-vF", set.box, NULL };
-	const char *alone[] = { "msend", "-v", "-s", source, "-t", tag_of(driver, seq), "-H", reply, set.box, NULL };
+	const char *alone[] = { "msend", "-v", "-s", source, "-t", tag_of(driver, seq), "-H", reply, set.box, NULL, NULL,
+		NULL };
 	int ends[2], out, status;
 	pid_t pid;
 
 	snprintf(source, sizeof source, "s%u", driver);
 	snprintf(reply, sizeof reply, "reply=%u.%u", driver, seq);
+	snprintf(delay, sizeof delay, "-d0.%03u", delay_of(driver, seq));
+	if (delay_of(driver, seq) > 0) {
+		alone[8] = delay;
+		alone[9] = set.box;
+	}
 	snprintf(acks, sizeof acks, "%s/acks.%u", set.dir, driver);
 	out = open(acks, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (out == -1 || pipe2(ends, O_CLOEXEC) == -1)

@@ -64,6 +64,16 @@ sent()
 	storm -n 2000 -m 1 -k 50 here
 }
 
+@test "a quarter is sent for later: each arrives once and not before its time, the others in order" {
+	storm -n 1200 -m 1 -d 600 here
+}
+
+@test "a mailbox that is closed: every receiver ends, killed ones that are started anew too, and nothing is left" {
+	storm -n 2000 -m 1 -k 50 -d 400 -e here
+	mkdir full
+	storm -n 600 -m 1 -d 400 -e full -c 100 -b 256K
+}
+
 @test "where nothing is stored every message is handed over once, whole and in order" {
 	storm -n 600 -m 1 here -c 0
 }
@@ -91,6 +101,10 @@ sent()
 	storm -n 4000 -m 2 zero -c 0
 	storm -n 3000 -k 60 -m 2 zero_killed -c 0
 	storm -n 100 -S 1 -R 1 -m 0 -C 8 -V 4 -r 60 -k 60 called
+	mkdir later ended ended_zero
+	storm -n 6000 -m 2 -d 900 later -c 100 -b 256K
+	storm -n 10000 -m 2 -k 50 -d 900 -e ended
+	storm -n 3000 -m 2 -k 60 -e ended_zero -c 0
 }
 
 # bats test_tags=long,no-sanitize,no-valgrind

@@ -9,6 +9,8 @@
  *     -m N   of 2 to 6 MB     -H N  of 50 MB         -C N  callers          -V N  servers        -r N  calls each
  *     -k MS  kill each tool with SIGKILL after a random time, this long on average (now and then it is stopped for a
  *            while instead)
+ *     -d MS  a quarter of the messages is sent for later, up to so long (below 1000); not where the clock is set
+ *     -e     the mailbox is closed once all is sent, and every receiver goes on until it is told the end
  *     -l S   the limit for all, after which it has failed
  *
  * What a message is follows from the seed, its sender and its number: length, tag and every byte.  So whoever sees it
@@ -20,7 +22,9 @@
  *     so many are received, and none behind those;
  *   - each message is received once.  Where a receiver was killed, others may get again what it got last;
  *   - no payload and no frame is torn; the ids of a sender's messages stand in the order in which it sent them;
- *   - a receiver without preferences gets messages in the order of their ids, unless they had been put back;
+ *   - a receiver without preferences gets messages in the order of their ids, unless they had been put back or delayed;
+ *   - no delayed message comes before its time;
+ *   - where the mailbox is closed, no receiver ends before that, each ends with 0 (mrecv -f) or 1, and nothing is left;
  *   - every caller gets its own answer, or is told that the server died;
  *   - in the end the mailboxes are empty, and as small as they were, and nothing is left of the callers.
  * In a mailbox of capacity 0 (mkmbox -c 0) a send may also fail with 74: a receiver that was killed, or whose command
@@ -44,11 +48,12 @@ enum {
 struct settings {
 	uint64_t seed;
 	unsigned messages, senders, receivers, medium, huge, kill_ms, limit_s;
-	unsigned callers, servers, calls;
+	unsigned callers, servers, calls, delay_ms;
 	const char *dir, *box, *dead, *desk;    /* where messages go, failed ones, and requests */
 	char *self;
 	char **mkmbox;
 	bool zero;                      /* the mailbox has capacity 0 */
+	bool closes;                    /* it is closed in the end */
 };
 
 /* What may be wrong, counted apart. */
@@ -57,7 +62,7 @@ enum fault { LOST, TORN, DISORDER, REPEATED, FAULTS_OTHER, FAULTS };
 /* What drivers tell each other and the judge, in shared memory. */
 struct shared {
 	volatile bool sent;             /* all senders have come to their end */
-	volatile bool called;           /* all callers have */
+	volatile bool called;           /* all callers have, and with -e all receivers; until both, tools are killed */
 	volatile unsigned faults[FAULTS], kills, stops;
 	volatile unsigned answers, deaths;      /* calls that were answered, and that were told of a death */
 };
@@ -86,6 +91,7 @@ unsigned roll(unsigned below);
 uint64_t key_of(unsigned sender, unsigned seq);
 uint64_t length_of(unsigned sender, unsigned seq);
 const char *tag_of(unsigned sender, unsigned seq);
+unsigned delay_of(unsigned sender, unsigned seq);       /* milliseconds, 0 none */
 void fill(char *out, size_t n, uint64_t at, uint64_t key);      /* n bytes of a payload, from at on */
 
 /* tool.c -- telling, and running a tool that may meet a violent end. */

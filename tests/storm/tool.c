@@ -131,7 +131,8 @@ start(const char *const *argv, int in, int out, int close_fd)
 	}
 	killed = stopped = false;
 	victim = pid;
-	if (set.kill_ms > 0 && !(shared->sent && shared->called))
+	/* on a slow machine only who is spared comes to the end that a closed mailbox has */
+	if (set.kill_ms > 0 && !(shared->sent && (shared->called || roll(2) == 0)))
 		arm(1 + roll(2 * set.kill_ms));
 	return pid;
 }
