@@ -217,7 +217,8 @@ settle(struct jobs *j, struct job *job, enum command_end end, int status)
 {
 	struct deliver *d = j->deliver;
 
-	if (status != 0)
+	/* a worker that goes on is not told by one of its messages */
+	if (status != 0 && !j->follow)
 		d->status = status;
 	job->told.status = status;
 	if (end == COMMAND_FAILED)

@@ -40,7 +40,7 @@ enum snapshot_state {
 	SNAPSHOT_WAITS,                 /* for a receiver */
 	SNAPSHOT_DELAYED,               /* sent for later */
 	SNAPSHOT_FAILED,                /* put back after a failure, and not due again */
-	SNAPSHOT_EXPIRED,               /* to be dropped by who comes across it */
+	SNAPSHOT_EXPIRED,               /* the next process that comes across it drops it */
 	SNAPSHOT_CLAIMED,               /* by a receiver */
 	SNAPSHOT_OFFERED,               /* its sender has it */
 };

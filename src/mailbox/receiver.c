@@ -207,6 +207,16 @@ receiver_settle(struct receiver *r, struct run *run, uint32_t from, enum receive
 	return done;
 }
 
+/* shows -- whether one that only looks may see the item yet: not where it has expired.  That is told once it is due. */
+static bool
+shows(struct claim *c, const struct item *item, enum state_status status)
+{
+	uint64_t expiry_us;
+
+	return status == STATE_CLAIMED || status == STATE_DELAYED || !(item->slot.flags & SLOT_EXPIRES)
+	    || seg_read(&c->m.seg, SEG_EXPIRY, item->pos, 1, &expiry_us) == -1 || expiry_us > clock_wall_us();
+}
+
 bool
 receiver_has(struct receiver *r, uint64_t id)
 {
@@ -223,7 +233,7 @@ receiver_has(struct receiver *r, uint64_t id)
 	/* what is not wanted now never will be */
 	if (found == 1 && search_names(c) == 0)
 		has = filter_match(r->filter, names_get(&c->names, item.slot.tag),
-		    names_get(&c->names, item.slot.source));
+		    names_get(&c->names, item.slot.source)) && (!r->peek || shows(c, &item, status));
 	txn_unlock(&c->m);
 	return has;
 }

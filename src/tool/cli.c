@@ -203,17 +203,15 @@ cli_held(const char *name, const struct snapshot_message *m)
 	uint64_t ms = m->since_ns != 0 ? (m->now_ns - m->since_ns) / 1000000 : 0;
 	bool stopped = false;
 
-	if (m->state == SNAPSHOT_EXPIRED) {
-		cli_warn("%s: message %llu has expired", name, id);
-	} else if (m->state == SNAPSHOT_CLAIMED || m->state == SNAPSHOT_OFFERED) {
-		if (m->holder > 0) {
-			(void)process_look(m->holder, comm, &stopped);
-			snprintf(by, sizeof by, "process %d (%s)%s", (int)m->holder, comm, stopped ? ", which is stopped" : "");
-		}
-		if (m->since_ns != 0)
-			snprintf(for_, sizeof for_, ", for %llu.%03u s", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
-		cli_warn("%s: message %llu is held by %s%s", name, id, by, for_);
+	if (m->state != SNAPSHOT_CLAIMED && m->state != SNAPSHOT_OFFERED)
+		return;
+	if (m->holder > 0) {
+		(void)process_look(m->holder, comm, &stopped);
+		snprintf(by, sizeof by, "process %d (%s)%s", (int)m->holder, comm, stopped ? ", which is stopped" : "");
 	}
+	if (m->since_ns != 0)
+		snprintf(for_, sizeof for_, ", for %llu.%03u s", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+	cli_warn("%s: message %llu is held by %s%s", name, id, by, for_);
 }
 
 int

@@ -64,7 +64,7 @@ void cli_locked(const char *name);
 /* cli_unjudged -- report that messages in drop/ stay, for their sender cannot be identified (mbox.h). */
 void cli_unjudged(const char *name);
 
-/* cli_held -- report why a message of mailbox name can not be had: who holds it, or that it has expired (mailbox_tell_why). */
+/* cli_held -- report which process holds a message of mailbox name, if any does (mailbox_tell_why). */
 void cli_held(const char *name, const struct snapshot_message *m);
 
 /*

@@ -185,12 +185,12 @@ not_delivered(struct receive *r)
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
 }
 
-/* all_closed -- whether all channels are mailboxes from which nothing comes any more. */
+/* all_closed -- whether all channels are mailboxes from which nothing comes any more, whatever was asked for. */
 static bool
 all_closed(const struct receive *r)
 {
 	for (uint32_t i = 0; i < r->sources.n; i++)
-		if (r->sources.list[i].kind != CHANNEL_MAILBOX || !r->sources.list[i].ended)
+		if (r->sources.list[i].kind != CHANNEL_MAILBOX || !r->sources.list[i].ended || r->sources.list[i].receiver.id != 0)
 			return false;
 	return true;
 }

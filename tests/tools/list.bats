@@ -303,16 +303,6 @@ tells()
 	[ "$(wc -l <said)" -eq 1 ]
 }
 
-@test "mrecv -p -i says that the message which it wants has expired" {
-	local wanted=1
-	mkmbox box
-	msend -x 1ms box x
-	until_true is_cell STATE box expired
-	tells 'mrecv: box: message 1 has expired' mrecv -n -p -i 1 box
-	# a receiver drops it
-	tells '' mrecv -n -i 1 box
-}
-
 # ---- filters
 
 @test "--tag and --source choose messages by globs" {

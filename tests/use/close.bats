@@ -67,6 +67,21 @@ hold()
 	[ "$output" = $'1\n2' ]
 }
 
+@test "a worker that ends at a closed mailbox exits 0 though a command has failed before" {
+	for fails in 'exit 3' 'exit 75' 'kill -9 $$'; do
+		rm -rf box been
+		mkmbox box
+		msend --close box one
+		mrecv -f -B 1ms box -- sh -c "[ -e been ] || { : >been; $fails; }"
+		[ "$(mstat -J box | jq .received)" -eq 1 ]
+	done
+	rm -rf box
+	mkmbox box dead
+	msend --close box one
+	mrecv -f -k 1 -d dead box -- false
+	[ "$(mrecv dead)" = one ]
+}
+
 @test "receivers that sleep end when the last message has been received, and not before" {
 	local sleeper waiter
 	hold slow

@@ -324,3 +324,15 @@ for_another()
 	same <(tail -n 3000 out) <(seq 3000)
 	"$BUILD/inspect" -e box
 }
+
+@test "a frame that expires before it is due expires when it is due: until then it is delayed, and can be taken" {
+	printf 'M1 2 t s due=9999999999.000000 expire=1000000000.000000\n%s\n' ab cd | msend -F box
+	[ "$(mstat -m box | awk 'NR > 1 { print $2 }' | xargs)" = "delayed delayed" ]
+	[ "$(mstat -J box | jq .delayed)" -eq 2 ]
+	[ "$(mrecv -p -n -i 1 box)" = ab ]
+	[ "$(mrecv -n -i 2 box)" = cd ]
+	[ "$(mrecv -n -i 1 box)" = ab ]
+	msend -F box < <(printf 'M1 2 t s due=1000000001.000000 expire=1000000000.000000\nef\n')
+	run -1 mrecv -n -t t box
+	[ "$(mstat -J box | jq .dropped)" -eq 1 ]
+}

@@ -217,3 +217,11 @@ begun()
 	done
 	[ "$(live box)" -eq 4 ]
 }
+
+@test "who looks for an expired message by its number ends, as for one that is gone" {
+	msend -x 0.01 box late
+	until_true eval 'mstat -m box | grep -q expired'
+	for options in '' -f '-w 20'; do
+		run -1 mrecv -p $options -i 1 box
+	done
+}

@@ -67,6 +67,7 @@ static OUT_OF_LINE int
 drop_expired(struct mbox *m, struct expiring *e)
 {
 	uint64_t now_us = clock_wall_us(), expiry_us;
+	enum state_status status;
 	uint32_t drops = 0;
 	struct backlog c;
 	int r;
@@ -79,7 +80,8 @@ drop_expired(struct mbox *m, struct expiring *e)
 			return 1;
 		if (backlog_slot(&c) == -1 || backlog_expiry(&c, &expiry_us) == -1)
 			return -1;
-		if (expiry_us <= now_us && state_status(c.state) != STATE_CLAIMED) {
+		status = state_status(c.state);
+		if (expiry_us <= now_us && status != STATE_CLAIMED && status != STATE_DELAYED) {
 			if (drop(&c) == -1)
 				return -1;
 			drops++;

@@ -68,7 +68,7 @@ judge(struct listing *l, struct snapshot_message *line, const struct listed *at,
 		line->holder = holder_of(l, owner);
 		if (!offer && (due & SEG_CLAIMED_NS) && (due & ~SEG_CLAIMED_NS) <= line->now_ns)
 			line->since_ns = due & ~SEG_CLAIMED_NS;
-	} else if (expiry <= line->now_us) {
+	} else if (expiry <= line->now_us && (status != STATE_DELAYED || due <= line->now_us)) {
 		line->state = SNAPSHOT_EXPIRED;
 	} else if (offer) {
 		line->state = SNAPSHOT_OFFERED;

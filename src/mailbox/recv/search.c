@@ -175,14 +175,14 @@ take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot,
 static int
 take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state)
 {
-	int expired = has_expired(s, pos, slot);
+	const enum state_status status = state_status(state);
+	/* none does before it is due */
+	int expired = status == STATE_DELAYED ? 0 : has_expired(s, pos, slot);
 
 	if (expired == -1)
 		return -1;
 	/* one that has expired is dropped at once, but there may be no room for it where it is to be kept */
-	if (state_status(state) != STATE_READY
-	    && (!expired || state_status(state) == STATE_DELAYED || s->c->receiver->take_expired)
-	    && !falls_due(s->c, pos, state)) {
+	if (status != STATE_READY && (!expired || s->c->receiver->take_expired) && !falls_due(s->c, pos, state)) {
 		if (s->cursor == 0)
 			s->cursor = id;
 		return 0;
