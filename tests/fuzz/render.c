@@ -468,30 +468,78 @@ ask_shell(struct shell *s, const struct slice *values)
 	MUST(at == got.len);
 }
 
-/* check_assignments -- NAME='...' line by line, nothing else; in each the value that it should have. */
+/* eat_assignment -- NAME='...' and nothing else, with the value that it should have. */
 static void
-check_assignments(struct slice out, const struct slice *values)
+eat_assignment(struct json *j, const char *name, struct slice value)
 {
-	struct json j = { out.p, out.p + out.len };
 	struct text got = { NULL, 0, 0 };
 
-	for (int i = 0; i < FIELDS - 1; i++) {
-		eat(&j, names[i]);
-		got.len = 0;
-		for (eat(&j, "='"); !stands(&j, "'\n"); j.p++) {
-			MUST(j.p < j.end);
-			if (stands(&j, "'\\''"))
-				j.p += 3;
-			else
-				MUST(*j.p != '\'');
-			text_add(&got, "'", *j.p == '\'');
-			text_add(&got, j.p, *j.p != '\'');
-		}
-		eat(&j, "'\n");
-		MUST(slice_eq((struct slice){ got.p, got.len }, values[i]));
+	eat(j, name);
+	for (eat(j, "='"); !stands(j, "'\n"); j->p++) {
+		MUST(j->p < j->end);
+		if (stands(j, "'\\''"))
+			j->p += 3;
+		else
+			MUST(*j->p != '\'');
+		text_add(&got, "'", *j->p == '\'');
+		text_add(&got, j->p, *j->p != '\'');
 	}
-	MUST(j.p == j.end);
+	eat(j, "'\n");
+	MUST(slice_eq((struct slice){ got.p, got.len }, value));
 	free(got.p);
+}
+
+/* next_header -- the variable of the next header that can be one.  Returns whether there is one. */
+static bool
+next_header(struct slice *rest, char *name, char *text, struct slice *value)
+{
+	struct slice key;
+	long len;
+
+	do {
+		if (!frame_next_header(rest, &key, value))
+			return false;
+		len = frame_decode(text, *value);
+	} while (len == -1 || memchr(text, '\0', (size_t)len) != NULL);
+	*value = (struct slice){ text, (size_t)len };
+	snprintf(name, FRAME_HEADER_MAX, "MBOX_H_%.*s", (int)key.len, key.p);
+	for (char *p = name; *p != '\0'; p++)
+		*p = *p == '-' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+	return true;
+}
+
+/* eat_headers -- the variables of the message before go, those of this one come. */
+static void
+eat_headers(struct json *j, const struct message *m)
+{
+	char name[FRAME_HEADER_MAX], text[FRAME_HEADER_MAX];
+	struct slice rest = m->extra, value;
+
+	eat(j, "eval \"unset -v MBOX_HEADERS ${MBOX_HEADERS-}\"\nMBOX_HEADERS='");
+	eat(j, m->uid >= 0 ? "MBOX_H_UID " : "");
+	while (next_header(&rest, name, text, &value)) {
+		eat(j, name);
+		eat(j, " ");
+	}
+	eat(j, "'\n");
+	rest = m->extra;
+	snprintf(text, sizeof text, "%lld", (long long)m->uid);
+	if (m->uid >= 0)
+		eat_assignment(j, "MBOX_H_UID", slice_of(text));
+	while (next_header(&rest, name, text, &value))
+		eat_assignment(j, name, value);
+}
+
+/* check_assignments -- line by line, what it should be, and nothing else. */
+static void
+check_assignments(struct slice out, const struct message *m, const struct slice *values)
+{
+	struct json j = { out.p, out.p + out.len };
+
+	eat_headers(&j, m);
+	for (int i = 0; i < FIELDS - 1; i++)
+		eat_assignment(&j, names[i], values[i]);
+	MUST(j.p == j.end);
 }
 
 static void
@@ -503,7 +551,7 @@ check_env(const struct meant *t, struct slice out, bool ask)
 		t->payload, { number, (size_t)snprintf(number, sizeof number, "%zu", t->payload.len) }, slice_of("sings") };
 	int fd;
 
-	check_assignments(out, values);
+	check_assignments(out, &t->m, values);
 	if (!ask)
 		return;
 	fd = open("env", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -438,7 +438,7 @@ second_in_line()
 		rmmbox -f small
 	done
 	# of kind 3: its mark
-	[ "$(od -A n -t u8 -v -w64 small/want | awk '$1 != 0 && $6 == 3 { print $3 }')" = 1 ]
+	[ "$(od -A n -t u8 -v -w64 small/want | awk '$1 != 0 && $7 == 3 { print $3 }')" = 1 ]
 	kill -CONT "$child"
 	status_of "$child"
 	[ "$status" -eq 0 ]

@@ -149,6 +149,11 @@ until_asleep() {
 	local bells looks=0 n=${3:-1}
 	while kill -0 "$1"; do
 		bells=("$2"/*.wake)
+		# those that come to the mailbox beside a stopped tool sleep there, too
+		if [ "$stops" -eq 1 ] && is_stopped && ! goes_on; then
+			nap
+			continue
+		fi
 		[ ${#bells[@]} -lt "$n" ] || return 0
 		looks=$((looks + 1))
 		# without a bell too, where none could be made; and where no want could be posted nothing tells
