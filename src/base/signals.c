@@ -2,7 +2,6 @@
 /* signals: see signals.h. */
 #include "base/signals.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 static sigset_t defaults;       /* what we catch; and what we ignore, and whoever started us does not */
@@ -16,6 +15,12 @@ signals_ignore(int signal)
 
 	if (sigaction(signal, &ignore, &old) == 0 && old.sa_handler != SIG_IGN)
 		sigaddset(&defaults, signal);
+}
+
+bool
+signals_ignored(int signal)
+{
+	return sigismember(&defaults, signal) == 0;
 }
 
 int

@@ -9,9 +9,13 @@
 #define BASE_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* signals_ignore -- ignore a signal: a failed call tells more. */
 void signals_ignore(int signal);
+
+/* signals_ignored -- whether whoever started us ignores a signal that signals_ignore was called for. */
+bool signals_ignored(int signal);
 
 /* signals_catch -- have a signal of our own call f, blocked or not.  flags: of sigaction(2).  Returns 0, or -1. */
 int signals_catch(int signal, void (*f)(int), int flags);

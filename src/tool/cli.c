@@ -368,6 +368,15 @@ cli_stopped(int signal)
 	_exit(128 + signal);            /* init of a container: the signal is not delivered */
 }
 
+int
+cli_reader_gone(void)
+{
+	if (!signals_ignored(SIGPIPE))
+		cli_stopped(SIGPIPE);
+	errno = EPIPE;
+	return cli_fail("write to", "standard output");
+}
+
 void
 cli_damage(const char *name, struct damage *damage)
 {

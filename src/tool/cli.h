@@ -98,6 +98,12 @@ int cli_path(char *path, const char *name);
  */
 const char *cli_source(char *buf, const char *given);
 
+/*
+ * cli_reader_gone -- whoever read standard output has left: end by SIGPIPE, or, where whoever started us ignores that,
+ * report it.  Returns the exit status.
+ */
+int cli_reader_gone(void);
+
 /* cli_stopped -- end the process by a signal that it caught (128+N to a shell).  Does not return. */
 _Noreturn void cli_stopped(int signal);
 

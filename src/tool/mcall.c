@@ -223,7 +223,9 @@ main(int argc, char **argv)
 	replybox_remove(&c.box);
 	cli_damage(c.name, c.sink.sender.damage);
 	sink_close(&c.sink);
-	if (io_stop || c.broken)
-		cli_stopped(io_stop ? io_stop : SIGPIPE);
+	if (io_stop)
+		cli_stopped(io_stop);
+	if (c.broken)
+		cli_reader_gone();
 	return status;
 }

@@ -137,7 +137,7 @@ not_received(struct receive *r)
 	if (err == ETIMEDOUT)
 		return r->cut_short ? CLI_DATA : CLI_TIMEOUT;
 	if (err == EPIPE)
-		cli_stopped(SIGPIPE);
+		return cli_reader_gone();
 	if (err == EINTR && io_stop)
 		return CLI_OK;
 	if (err == EBADMSG && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
@@ -165,7 +165,7 @@ not_delivered(struct receive *r)
 		return CLI_OK;
 	if (err == EPIPE && r->jobs.command == NULL) {
 		select_close(&r->sources);
-		cli_stopped(SIGPIPE);
+		return cli_reader_gone();
 	}
 	if (err == EBADMSG && cut && r->deliver.cut_reason != NULL) {
 		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,

@@ -277,6 +277,7 @@ tells()
 	local pattern=$1
 	shift
 	run -"$wanted" --separate-stderr "$@"
+	# shellcheck disable=SC2053 # a pattern it is
 	[[ $stderr = $pattern ]] || { echo "it says: $stderr"; return 1; }
 }
 

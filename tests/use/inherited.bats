@@ -119,15 +119,47 @@ with_signals()
 	[ "$output" = hello ]
 }
 
-@test "an output whose reader has gone ends with 141, whether SIGPIPE is blocked, ignored or neither" {
+# leave COMMAND... -- run it with a pipe as its output whose reader has left; what it says is in err.
+leave()
+{
+	rm -f left
+	mkfifo left
+	exec 5<>left 6>left 5<&-
+	in_background "$@" >&6 2>err 6>&-
+	exec 6>&-
+}
+
+@test "an output whose reader has gone ends with 141, be SIGPIPE blocked or not" {
 	need env --block-signal true
-	for how in --default-signal --block-signal --ignore-signal; do
-		mkfifo "./$how.out"
-		exec 5<>"./$how.out"
-		in_background env "$how=PIPE" mrecv -f box >"./$how.out" 5<&-
-		exec 5<&-
+	for how in --default-signal --block-signal; do
+		leave env "$how=PIPE" mrecv -f box
 		ended_with 141 "$child"
+		[ ! -s err ]
 	done
+}
+
+@test "where SIGPIPE is ignored, an output whose reader has gone is 74 in one line, and the message stays" {
+	need env --ignore-signal true
+	local form
+	leave env --ignore-signal=PIPE mrecv -f box
+	ended_with 74 "$child"
+	[ "$(<err)" = "mrecv: cannot write to standard output: Broken pipe" ]
+	for form in "" -l -F -J -e; do
+		lines one | msend box
+		leave env --ignore-signal=PIPE mrecv ${form:+"$form"} box
+		ended_with 74 "$child"
+		[ "$(<err)" = "mrecv: cannot write to standard output: Broken pipe" ]
+		[ "$(mrecv -n box)" = one ]
+	done
+	# large, and from a pipe
+	head -c 300000 /dev/zero | msend box
+	leave env --ignore-signal=PIPE mrecv box
+	ended_with 74 "$child"
+	[ "$(mrecv -n box | wc -c)" -eq 300000 ]
+	in_background mrecv -f -r box -- cat
+	leave env --ignore-signal=PIPE mcall box hello
+	ended_with 125 "$child"
+	[ "$(<err)" = "mcall: cannot write to standard output: Broken pipe" ]
 }
 
 # signals_of FILE -- which of the first 31 signals are blocked and ignored, as a process has seen it: a C library has
