@@ -182,6 +182,9 @@ not_delivered(struct receive *r)
 		r->cut_short = true;
 		return GO_ON;
 	}
+	/* a mailbox for dead letters that is closed is no failure of ours */
+	if (err == ESHUTDOWN)
+		return status;
 	return r->jobs.cannot != 0 ? r->jobs.cannot : own_failure(r, status);
 }
 

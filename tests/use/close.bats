@@ -447,6 +447,11 @@ mtee: desk is closed (chmbox --open desk opens it)" ]
 	msend jobs bad
 	run -69 --separate-stderr mrecv -f -k 1 -d dead jobs -- false
 	[[ $stderr = *"dead is closed (chmbox --open dead opens it)"* ]]
+	# without -f too, where other failures of mrecv's own are 125
+	for how in "" -a -j2 -b2; do
+		run -69 --separate-stderr mrecv ${how:+"$how"} -k 1 -d dead jobs -- false
+		[ "$stderr" = "mrecv: dead is closed (chmbox --open dead opens it)" ]
+	done
 	[ "$(mrecv -o '%p try=%h{try}' jobs)" = $'bad\n try=1' ]
 	[ "$(mstat -J jobs | jq .dropped)" = 0 ]
 	msend -x 0.001 jobs old
