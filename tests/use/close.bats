@@ -438,6 +438,44 @@ mtee: desk is closed (chmbox --open desk opens it)" ]
 	mrecv c | same - <(pattern 200000)
 }
 
+# expired BOX -- whether all that is in it has expired: a look shows nothing.
+expired()
+{
+	[ -z "$(mrecv -p -a "$1")" ]
+}
+
+@test "mrecv -p -f ends once all that is left has expired, though nobody drops it, and as one who may only look" {
+	mkmbox -m 0644 shown
+	chmod go+x .
+	msend -x 0.01 -t a jobs old
+	msend -x 0.01 shown old
+	until_true expired jobs
+	until_true expired shown
+	chmbox --close jobs shown
+	run -0 mrecv -p -f jobs
+	run -0 mrecv -p -f -t a jobs
+	run -0 as_nobody mrecv -p -f shown
+	[ "$output" = "" ]
+	[ "$(mstat -J jobs | jq .messages)" = 1 ]
+}
+
+@test "mrecv -p -f shows what is left, sleeps, and ends when that expires; what stays keeps it there" {
+	msend -x 1 jobs short
+	chmbox --close jobs
+	run -0 mrecv -p -f -l jobs
+	[ "$output" = short ]
+	chmbox --open jobs
+	msend -x 0.01 jobs old
+	until_true expired jobs
+	msend --close jobs stays
+	in_background mrecv -p -f -l jobs >out
+	until_true exists out
+	until_waiting jobs
+	[ "$(mrecv jobs)" = stays ]
+	ended_with 0 "$child"
+	same out <(echo stays)
+}
+
 # ---- what else is there ----
 
 @test "a mailbox for dead letters that is closed: the message is put back without a try, 69 names it" {

@@ -2,6 +2,7 @@
 /* end: see end.h. */
 #include "mailbox/recv/end.h"
 
+#include "base/clock.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/wait/backlog.h"
 
@@ -13,6 +14,30 @@ is_ours(struct claim *c, struct backlog *b)
 		return -1;
 	return b->slot.tag < c->ranked && b->slot.source < c->ranked && c->rank[b->slot.tag].tag != FILTER_NO_MATCH
 	    && c->rank[b->slot.source].source != FILTER_NO_MATCH;
+}
+
+/*
+ * is_left -- whether the message at the cursor is one that we select.  What has expired is nothing to one that peeks:
+ * it is not shown, and nobody may come to drop it; so look again when this one does.  Returns 1, 0, or -1.
+ */
+static int
+is_left(struct claim *c, struct backlog *b)
+{
+	uint64_t expiry, due = 0;
+	int ours = is_ours(c, b);
+
+	if (ours != 1 || !c->receiver->peek)
+		return ours;
+	if (backlog_expiry(b, &expiry) == -1
+	    || (state_status(b->state) == STATE_DELAYED && backlog_due(b, &due) == -1))
+		return -1;
+	/* none does before it is due */
+	expiry = expiry < due ? due : expiry;
+	if (expiry <= clock_wall_us())
+		return 0;
+	if (expiry != UINT64_MAX && (c->due_us == 0 || expiry < c->due_us))
+		c->due_us = expiry;
+	return 1;
 }
 
 /* holds_any -- whether a message that we select is left.  Returns as end_reached. */
@@ -30,7 +55,7 @@ holds_any(struct claim *c)
 			return -1;
 		if (b.looked > PIECE_LOOKS && !m->look)
 			return END_PIECE;
-		ours = is_ours(c, &b);
+		ours = is_left(c, &b);
 	}
 	if (ours != 0)
 		return ours;
@@ -48,7 +73,7 @@ end_reached(struct claim *c)
 	c->drops_left = false;
 	if (!m->ctl.closed || m->ctl.paused)
 		return 0;
-	left = m->ctl.live == 0 ? 0 : c->receiver->filter->len == 0 ? 1 : holds_any(c);
+	left = m->ctl.live == 0 ? 0 : c->receiver->filter->len == 0 && !c->receiver->peek ? 1 : holds_any(c);
 	if (left != 0)
 		return left == 1 ? 0 : left;
 	if (!m->drops)

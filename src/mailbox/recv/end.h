@@ -13,6 +13,7 @@ enum { END_PIECE = 2 };                 /* of end_reached: call again after the 
 /*
  * end_reached -- with the lock held, and nothing found for us: whether nothing comes any more.  c->drops_left: whether
  * only something in drop/ is left.
+ * What has expired is nothing to a receiver that peeks; c->due_us is lowered to when the next does.
  * What is below c->end_from is not looked at again: in a mailbox nothing that has gone, or is not for us, comes back.
  * Returns 1, 0, END_PIECE, or -1.
  */
