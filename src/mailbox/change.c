@@ -14,6 +14,7 @@
 #include "mailbox/box/rights.h"
 #include "mailbox/box/shut.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/dropdir.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/wait/wake.h"
 
@@ -57,14 +58,27 @@ merge(const struct mailbox_settings *is, unsigned what, struct mailbox_settings 
 		to->group = want.group;
 }
 
-/* may_give -- whether mode and group may become those of `to'.  Returns 0, or -1. */
+/*
+ * may_give -- whether mode and group may become those of `to'.  Where send-only access goes, drop/ is shut first; where
+ * the change fails then, recovery opens it again.  Returns 0, or -1.
+ */
 static int
-may_give(const struct mbox *m, const struct mailbox_settings *to)
+may_give(struct mbox *m, const struct mailbox_settings *to)
 {
-	/* drop/ and what senders have left there has an owner and rights of its own */
-	if (mode_drops(m->ctl.mode) || mode_drops(to->mode))
-		return fail_with(ENOTSUP);
-	return rights_check(m, to->mode, to->group);
+	uint64_t left;
+
+	if (rights_check(m, to->mode, to->group) == -1)
+		return -1;
+	if (!m->drops || mode_drops(to->mode))
+		return 0;
+	if (mbox_drop(m) == -1 || txn_begin(m) == -1 || dropdir_shut(m->drop_fd) == -1
+	    || dropdir_count(m->drop_fd, m->ctl.taken, &left) == -1)
+		return txn_fail(m);
+	if (left == 0)
+		return 0;
+	if (!m->ctl.closed && dropdir_unshut(m->drop_fd, m->ctl.mode) == -1)
+		return txn_fail(m);
+	return txn_commit(m) == -1 ? -1 : fail_with(ENOTEMPTY);
 }
 
 /* change -- with the lock held; the caller commits.  Returns 0, or -1. */
@@ -74,6 +88,7 @@ change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 	struct ctl *c = &m->ctl;
 	const bool rights = what & (MAILBOX_MODE | MAILBOX_GROUP);
 	struct mailbox_settings is;
+	bool drops;
 	int r;
 
 	mbox_settings(c, &is);
@@ -84,8 +99,10 @@ change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 	/* a process that has it open knows which of the two kinds it is */
 	if ((is.cap_messages == 0) != (to->cap_messages == 0) && (r = waits(m)) != 0)
 		return r == -1 ? -1 : fail_with(EINPROGRESS);
+	drops = m->drops != mode_drops(to->mode);
 	if (rights && may_give(m, to) == -1)
 		return -1;
+	m->drops = m->drops && mode_drops(to->mode);
 	/* what these begin is done or undone whatever becomes of the others */
 	if (is.closed != to->closed && (to->closed ? shut_mark(m) : shut_open(m)) == -1)
 		return -1;
@@ -96,10 +113,13 @@ change(struct mbox *m, unsigned what, struct mailbox_settings *to)
 	c->mode = to->mode;
 	c->group = rights ? to->group : c->group;
 	c->rights |= rights;
-	if ((to->closed && shut_close(m) == -1) || txn_begin(m) == -1 || (rights && rights_apply(m) == -1)
-	    || wake_room(m) == -1)
+	if ((to->closed && shut_close(m) == -1) || (rights && m->txn.changing ? txn_note(m) : txn_begin(m)) == -1
+	    || (rights && rights_apply(m) == -1) || wake_room(m) == -1)
 		return -1;
 	c->rights &= !rights;
+	/* receivers listen for drops, or do so no more */
+	if (drops)
+		shut_wake(m);
 	if (!is.paused || to->paused)
 		return 0;
 	/* all of them may end */

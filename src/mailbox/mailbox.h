@@ -101,7 +101,7 @@ struct mailbox_change {
  * gives room, or messages, are woken, and what waits there stays.  It waits for the lock as long as that takes.
  * Returns 0, or -1 with nothing changed: EINVAL the settings do not go together (mailbox_wrong), EINPROGRESS its
  * capacity becomes 0, or is 0, and something waits there, a message or a process, EPERM mode or group are not ours to
- * change, ENOTSUP send-only access is given or taken away.
+ * change, ENOTEMPTY send-only access is taken away, and what was left there has not come in.
  */
 int mailbox_change(const char *path, struct mailbox_change *change);
 

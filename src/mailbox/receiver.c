@@ -46,8 +46,6 @@ receiver_open(struct receiver *r, const char *path)
 	m->name = r->name;
 	m->txn.told = r->locked;
 	m->tell_unjudged = r->tell_unjudged;
-	if (m->drops && (c->take = take_new(m)) == NULL)
-		return -1;
 	return claim_init(c, r);
 }
 
@@ -163,6 +161,7 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 {
 	struct claim *c = r->in;
 	const bool first = r->all && c->below == UINT64_MAX;
+	bool drops;
 	int got;
 
 	run->offer = false;
@@ -170,11 +169,16 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 	if (r->reader != NULL)
 		r->reader->reason = NULL;
 	do {
-		got = c->take == NULL ? claim_turn(c, run, ask) : take_turn(c->take, c, run, ask, first);
+		if (c->m.drops && c->take == NULL && (c->take = take_new(&c->m)) == NULL)
+			return -1;
+		drops = c->m.drops;
+		got = drops ? take_turn(c->take, c, run, ask, first) : claim_turn(c, run, ask);
 		if (got != -1)
 			close_offer(c);
-	} while (got == 1 && run->in->offer_fd != -1 && (got = begin_offer(r, run, ask->deadline_ns, m)) == 0
-	    && !(is_timed(r) && clock_mono_ns() >= ask->deadline_ns));
+	} while ((got == 1 && run->in->offer_fd != -1 && (got = begin_offer(r, run, ask->deadline_ns, m)) == 0
+	    && !(is_timed(r) && clock_mono_ns() >= ask->deadline_ns))
+	    /* send-only access was given since we looked last */
+	    || (got == 0 && c->m.drops && !drops));
 	r->unjudged = c->m.unjudged;
 	/* a message that has gone, or never was, is not waited for */
 	if (got == 0 && r->id != 0)
@@ -256,14 +260,14 @@ receiver_changed(struct receiver *r)
 	struct claim *c = r->in;
 	int changed = mbox_moved(&c->m, c->m.ctl.generation);
 
-	return changed == 0 && c->take != NULL ? take_look(c->take) : changed;
+	return changed == 0 && c->m.drops ? take_look(c->take) : changed;
 }
 
 void
 receiver_watch(const struct receiver *r, int *fds)
 {
 	fds[0] = r->in->m.waiter.fifo_fd;
-	fds[1] = r->in->take != NULL ? listen_fd(&r->in->m) : -1;
+	fds[1] = r->in->m.drops ? listen_fd(&r->in->m) : -1;
 }
 
 uint64_t

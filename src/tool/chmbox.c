@@ -47,9 +47,9 @@ ch(const char *name, const struct mailbox_change *change)
 		cli_warn("cannot change %s: %s", name, mailbox_wrong(&own.to));
 		return CLI_USAGE;
 	}
-	if (err == ENOTSUP) {
-		cli_warn("cannot change %s: send-only access (w) is given only by mkmbox, and stays as it is", name);
-		return CLI_USAGE;
+	if (err == ENOTEMPTY) {
+		cli_warn("cannot take send-only access (w) to %s away: a message that was left there has not come in yet", name);
+		return CLI_NOT_NOW;
 	}
 	if (err == EPERM && (change->what & (MAILBOX_MODE | MAILBOX_GROUP))) {
 		cli_warn("cannot change %s: -m and -g are its owner's, of files and to groups that are the owner's", name);

@@ -43,7 +43,7 @@ sample_all()
 }
 
 @test "what makes, changes, removes, shows or mends a mailbox may be killed or fail at a system call" {
-	sample 151 mkmbox chmbox chmbox_resume chmbox_mode chmbox_close chmbox_close_drops rmmbox mstat mend_send mend_claims mend_wants
+	sample 151 mkmbox chmbox chmbox_resume chmbox_mode chmbox_open_mode chmbox_give chmbox_take_away chmbox_mode_drops chmbox_close chmbox_close_drops rmmbox mstat mend_send mend_claims mend_wants
 }
 
 # bats test_tags=long

@@ -393,7 +393,70 @@ use_mrecv_ended() {
 	judge=judge_receive
 }
 
+use_chmbox_open_mode() {
+	use_chmbox_mode
+	chmbox --close box
+	cmd=(chmbox --open -m 0660 box)
+	opens=1
+}
+
 if declare -F open_box >/dev/null; then
+
+# send_only MODE-OF-BOX... -- the directory has one of these modes, where the tool said so the first; and who may only
+# send can do it, or gets 77, as that says.
+send_only() {
+	local mode
+	mode=$(stat -c %a box)
+	[ "$mode" = "$1" ] || [ "$acked:$mode" = "0:$2" ] || bad "the mode is $mode"
+	within "${stranger[@]}" msend box b3.
+	case $mode:$said in
+	2711:0 | 2701:0) within mrecv -n box || bad "mrecv box: status $said: $(cat ../said.err)" ;;
+	# where it fails the bell stays
+	700:77) [ ! -e box/identity ] || bad 'left is identity' ;;
+	*) bad "mode $mode, and msend box: status $said: $(cat ../said.err)" ;;
+	esac
+}
+
+judge_given() {
+	judge_send
+	send_only 2711 700
+}
+
+use_chmbox_give() {
+	open_box
+	chmbox -m 0600 box
+	rmdir box/drop
+	put box b1 b2
+	cmd=(chmbox -m 0622 box)
+	lines b1 b2 >../had
+	: >../new
+	judge=judge_given
+}
+
+use_chmbox_take_away() {
+	use_chmbox_give
+	chmbox -m 0622 box
+	cmd=(chmbox -m 0600 box)
+	judge=judge_taken_away
+}
+
+judge_taken_away() {
+	judge_send
+	send_only 700 2711
+}
+
+use_chmbox_mode_drops() {
+	open_box
+	leave b1 b2
+	cmd=(chmbox -m 0602 box)
+	displaces=1
+	judge=judge_mode_drops
+}
+
+judge_mode_drops() {
+	send_only 2701 2711
+	judge_kept
+}
 
 use_chmbox_close_drops() {
 	open_box

@@ -333,13 +333,102 @@ rights_of()
 	[ "$(cat got)" = hello ]
 }
 
-@test "send-only access is neither given nor taken away: 64, and the mailbox stays as it was" {
-	as owner mkmbox -m 0622 own/letters
-	as owner mkmbox -m 0600 own/box
-	fails 64 as owner chmbox -m 0600 own/letters
-	fails 64 as owner chmbox -m 0622 own/box
-	as other msend own/letters hello
-	[ "$(as owner mrecv own/letters)" = hello ]
+# has FILE LINE... -- the file has these lines.
+has()
+{
+	[ "$(cat "$1" | xargs)" = "${*:2}" ]
+}
+
+@test "chmbox -m gives send-only access: a receiver that waits takes in what comes, and takes it away again" {
+	as owner mkmbox own/box
+	in_background as owner mrecv -f -l own/box >got
+	until_waiting own/box
+	as owner chmbox -m 0622 own/box
+	[ "$(stat -c '%A %U' own/box/drop)" = "drwx-wx-wt $(stat -c %U own/box)" ]
+	[ "$(stat -c %a own/box/identity own/box/drop/bell own/box/ctl | xargs)" = "644 622 600" ]
+	as other msend own/box one
+	until_true has got one
+	as mate msend own/box two
+	until_true has got one two
+	as owner msend own/box three
+	until_true has got one two three
+	fails 77 as other mrecv own/box
+	as owner chmbox -m 0600 own/box
+	fails 77 as other msend own/box four
+	[ ! -e own/box/identity ]
+	as owner msend own/box five
+	until_true has got one two three five
+	as owner chmbox -m 0602 own/box
+	as other msend own/box six
+	until_true has got one two three five six
+	fails 77 as mate msend own/box seven
+	as owner rmmbox own/box
+	ended_with 69 "$child"
+	[ ! -e own/box ]
+}
+
+@test "send-only access is not taken away while what was left there has not come in: 1, and it stays as it was" {
+	as owner mkmbox -m 0622 own/box
+	as other msend own/box one
+	fails 1 as owner chmbox -m 0600 own/box
+	[[ $error == "chmbox: cannot take send-only access (w) to own/box away: "* ]]
+	[ "$(stat -c %a own/box)" = 2711 ]
+	as mate msend own/box two
+	[ "$(as owner mrecv -a own/box | sort | xargs)" = "one two" ]
+	as owner chmbox -m 0660 own/box
+	fails 77 as other msend own/box three
+	as mate msend own/box four
+	[ "$(as mate mrecv own/box)" = four ]
+}
+
+@test "a member that waits as send-only access is given can not go on: 77" {
+	as owner mkmbox -m 0660 own/box
+	in_background as mate mrecv own/box
+	until_waiting own/box
+	as owner chmbox -m 0622 own/box
+	ended_with 77 "$child"
+	as mate msend own/box hello
+	[ "$(as owner mrecv own/box)" = hello ]
+}
+
+@test "what was left in a mailbox stays as its mode and group change" {
+	as owner mkmbox -m 0622 own/box
+	as other msend own/box one
+	as owner chmbox -m 0620 own/box
+	fails 77 as other msend own/box two
+	as mate msend own/box three
+	[ "$(stat -c %a own/box/drop own/box/identity own/box/drop/bell | xargs)" = "1730 640 620" ]
+	# by root
+	chmbox -g $OTHER own/box
+	[ "$(stat -c %g own/box own/box/drop own/box/identity own/box/drop/bell | sort -u)" = $OTHER ]
+	fails 77 as mate msend own/box four
+	as other msend own/box five
+	[ "$(as owner mrecv -a own/box | sort | xargs)" = "five one three" ]
+	chmbox -m 0600 own/box
+	chmbox -m 0622 own/box
+	as mate msend own/box six
+	[ "$(as owner mrecv own/box)" = six ]
+}
+
+@test "a closed mailbox stays closed to those who may only send as its mode changes" {
+	as owner mkmbox -m 0622 own/box
+	as owner chmbox --close own/box
+	as owner chmbox -m 0620 own/box
+	fails 69 as mate msend own/box one
+	fails 77 as other msend own/box one
+	as owner chmbox -m 0600 own/box
+	as owner chmbox -m 0622 own/box
+	fails 69 as other msend own/box one
+	as owner chmbox --open -m 0602 own/box
+	as other msend own/box two
+	[ "$(as owner mrecv own/box)" = two ]
+	as owner chmbox -m 0600 --close own/box
+	as owner chmbox --open own/box
+	as owner chmbox -m 0622 --close own/box
+	fails 69 as other msend own/box three
+	as owner chmbox --open own/box
+	as other msend own/box four
+	[ "$(as owner mrecv own/box)" = four ]
 }
 
 @test "mkmbox -g gives a mailbox to a group of the maker's, and to no other" {

@@ -370,7 +370,7 @@ recover(struct mbox *m)
 	/* wants before files: a process that dies in between leaves both for the next recovery */
 	if (recover_list_segments(m->dir_fd, false, &ids) == 0 && count_segments(m, &ids) == 0
 	    && count_leaving(m, &ids) == 0 && count_wants(m, &owners) == 0 && remove_unnamed(m, &ids, &owners) == 0
-	    && (!mode_drops(c->mode) || settle_drop(m) == 0) && (c->delayed == 0 || delay_recount(m) == 0)) {
+	    && (!mode_drops(c->mode) || c->rights || settle_drop(m) == 0) && (c->delayed == 0 || delay_recount(m) == 0)) {
 		if (c->rights && rights_ours(m) && rights_apply(m) == 0)
 			c->rights = 0;
 		c->layout++;

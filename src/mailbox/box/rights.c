@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/safefile.h"
+#include "mailbox/disk/dropdir.h"
 #include "mailbox/mode.h"
 
 /*
@@ -54,6 +55,8 @@ struct need {
 static mode_t
 bits(const struct need *need, const struct stat *st, const char *name)
 {
+	if (strcmp(name, "identity") == 0 || strcmp(name, "closed") == 0)
+		return dropdir_bits(need->mode);
 	return (mode_t)(S_ISFIFO(st->st_mode) || strcmp(name, "lock") == 0 ? mode_members(need->mode) : mode_files(need->mode));
 }
 
@@ -178,6 +181,10 @@ rights_apply(const struct mbox *m)
 	if ((st.st_mode & 0777) != both && fchmod(m->dir_fd, both) == -1)
 		return -1;
 	if (each(m, &need, set_named) == -1)
+		return -1;
+	if ((mode_drops(need.mode)
+	    ? dropdir_give(m->dir_fd, need.mode, m->ctl.identity, st.st_uid, need.group, m->ctl.closed)
+	    : dropdir_take_away(m->dir_fd, st.st_uid)) == -1)
 		return -1;
 	if (st.st_gid != need.group && fchown(m->dir_fd, (uid_t)-1, need.group) == -1)
 		return -1;

@@ -186,6 +186,7 @@ enter(struct mbox *m)
 		errno = EIDRM;
 		return -1;
 	}
+	m->drops = mode_drops(m->ctl.mode);
 	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
 		return -1;
 	if (open_wants(m) == -1 || ((m->ctl.busy || (untidy(m) && !m->txn.tidied)) && mend(m) == -1))

@@ -114,6 +114,12 @@ class_bits(unsigned mode, unsigned bits)
 	return m;
 }
 
+mode_t
+dropdir_bits(unsigned mode)
+{
+	return 0600 | class_bits(mode, MODE_LOOK);
+}
+
 int
 dropdir_open(int dir_fd, uid_t owner)
 {
@@ -142,7 +148,7 @@ dropdir_unshut(int drop_fd, unsigned mode)
 int
 dropdir_mark(int dir_fd, unsigned mode)
 {
-	int fd = safefile_make(dir_fd, "closed", 0600 | class_bits(mode, 4));
+	int fd = safefile_make(dir_fd, "closed", dropdir_bits(mode));
 
 	io_close(fd);
 	return fd == -1 ? -1 : 0;
@@ -187,7 +193,7 @@ clear(int drop_fd)
 int
 dropdir_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner)
 {
-	int r, fd = safefile_make(dir_fd, "identity.new", 0600 | class_bits(mode, 4));
+	int r, fd = safefile_make(dir_fd, "identity.new", dropdir_bits(mode));
 	char text[DROPDIR_TO_BYTES];
 	size_t n = dropdir_to(text, identity, owner);
 
@@ -217,6 +223,45 @@ dropdir_make(int dir_fd, unsigned mode, uint64_t identity)
 	io_close(bell_fd);
 	io_close(fd);
 	return r;
+}
+
+int
+dropdir_give(int dir_fd, unsigned mode, uint64_t identity, uid_t owner, gid_t group, bool closed)
+{
+	int fd, bell_fd, r;
+
+	if (dropdir_identify(dir_fd, mode, identity, owner) == -1 || (closed && dropdir_mark(dir_fd, mode) == -1)
+	    || (mkdirat(dir_fd, "drop", 0700) == -1 && errno != EEXIST)
+	    || fchownat(dir_fd, "identity", owner, group, AT_SYMLINK_NOFOLLOW) == -1
+	    || (closed && fchownat(dir_fd, "closed", owner, group, AT_SYMLINK_NOFOLLOW) == -1)
+	    || fchownat(dir_fd, "drop", owner, group, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	fd = dropdir_open(dir_fd, owner);
+	if (fd == -1)
+		return -1;
+	r = dropdir_shut(fd);
+	/* who is asleep may listen at the bell that there is */
+	bell_fd = r == -1 ? -1 : safefile_open_fifo(fd, "bell", O_RDONLY);
+	if (bell_fd == -1 && r == 0)
+		bell_fd = safefile_make_fifo(fd, "bell", 0600);
+	if (bell_fd == -1 || fchown(bell_fd, owner, group) == -1
+	    || fchmod(bell_fd, 0600 | class_bits(mode, MODE_DROP)) == -1 || (!closed && dropdir_unshut(fd, mode) == -1))
+		r = -1;
+	io_close(bell_fd);
+	io_close(fd);
+	return r;
+}
+
+int
+dropdir_take_away(int dir_fd, uid_t owner)
+{
+	int r, fd = dropdir_open(dir_fd, owner);
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	r = dropdir_shut(fd) == -1 ? -1 : clear(fd);
+	io_close(fd);
+	return r == -1 || safefile_remove(dir_fd, "identity") == -1 ? -1 : dropdir_unmark(dir_fd);
 }
 
 int

@@ -51,6 +51,18 @@ int dropdir_identity(int dir_fd, uid_t owner, char *to, size_t *len);
 /* dropdir_make -- make drop/ and `identity` in a mailbox of this mode, or make them complete.  Returns 0, or -1. */
 int dropdir_make(int dir_fd, unsigned mode, uint64_t identity);
 
+/*
+ * dropdir_give -- the same in a mailbox of that owner and group that stands, where drops may wait: all three have the
+ * rights that its mode gives.  closed: drops are stopped, and the file `closed' says why.
+ * dropdir_take_away -- no class may send only any more: what was begun goes, and an empty drop/, shut, is all that stays.
+ * Return 0, or -1.
+ */
+int dropdir_give(int dir_fd, unsigned mode, uint64_t identity, uid_t owner, gid_t group, bool closed);
+int dropdir_take_away(int dir_fd, uid_t owner);
+
+/* dropdir_bits -- the permission bits of `identity` and `closed'. */
+mode_t dropdir_bits(unsigned mode);
+
 /* dropdir_identify -- write `identity` anew: it is lost, or the mailbox has another owner.  Returns 0, or -1. */
 int dropdir_identify(int dir_fd, unsigned mode, uint64_t identity, uid_t owner);
 
