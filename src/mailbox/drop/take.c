@@ -384,7 +384,8 @@ open_drop(struct take *in)
 		return 0;
 	if (users_learn(&in->queue.unknown) == -1 || mbox_drop(in->m) == -1 || txn_lock(in->m, in->deadline_ns) == -1)
 		return -1;
-	return txn_end(in->m, address_learn(&in->address, in->m));
+	/* it may have been taken away meanwhile */
+	return txn_end(in->m, in->m->drops ? address_learn(&in->address, in->m) : 0);
 }
 
 int
