@@ -915,6 +915,7 @@ judge_stat() {
 use_mstat_tags() {
 	use_mstat
 	cmd=(mstat -t box)
+	alone=1
 	judge=judge_tags
 }
 
@@ -926,6 +927,7 @@ judge_tags() {
 use_mstat_messages() {
 	use_mstat
 	cmd=(mstat -m box)
+	alone=1
 	judge=judge_tags
 }
 
