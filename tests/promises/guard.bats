@@ -63,6 +63,22 @@ at_most()
 }
 
 # bats test_tags=no-valgrind, no-sanitize
+@test "a change of a mailbox: so many system calls" {
+	mkmbox box
+	seq 5 | msend -l box
+	calls "$(type -P chmbox)" -V
+	local start=$calls option
+	# 12: open 5, lock look unlock 3, ctl busy and not 2, close 2 and more
+	for option in -c5 --pause --resume --close --open; do
+		calls "$(type -P chmbox)" $option box
+		at_most 16 $((calls - start)) "chmbox $option"
+	done
+	# 95: the directory is listed twice, and of each of 5 files asked what it has, 2 calls, and it is opened and set, 6
+	calls "$(type -P chmbox)" -m 0660 box
+	at_most 115 $((calls - start)) "chmbox -m"
+}
+
+# bats test_tags=no-valgrind, no-sanitize
 @test "a stream: so few system calls for many messages" {
 	mkmbox -b inf box
 	seq 1000000000000001 1000000000040000 >lines

@@ -56,6 +56,20 @@ received()
 	[ "$(mrecv -a box | xargs)" = "0 1 2 3" ]
 }
 
+@test "who waits for room is woken for it, and does not go by its own look" {
+	needs_strace
+	mkmbox -c 1 box
+	msend box one
+	# poll(2) returns 1 where the bell rang, 0 after the second of a look
+	in_background strace -f -qq -e trace=poll,ppoll -o trace msend box two
+	until_waiting box
+	chmbox -c 2 box
+	ended_with 0 "$child"
+	cat trace
+	grep poll trace | tail -n 1 | grep ' = 1'
+	[ "$(mrecv -a box | xargs)" = "one two" ]
+}
+
 @test "a large message that waits for room is let in once the bound on bytes is raised" {
 	mkmbox -b 1K box
 	msend box one
