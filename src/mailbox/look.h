@@ -25,6 +25,7 @@ struct snapshot_waiter {
 	uint64_t object;
 	pid_t pid;                      /* 0 not known */
 	uint64_t since_ns;              /* when it began to wait */
+	uint64_t ticket;                /* its place among those that wait */
 	bool wide;                      /* it has more patterns than the table has place for: those left out are not here */
 	struct filter filter;
 };

@@ -373,6 +373,26 @@ mstat_says()
 	mstat --waiters "$2" | grep -q "$1"
 }
 
+@test "--waiters lists those that wait in the order in which they are served" {
+	local first second third
+	mkmbox -c 1 box
+	msend box full
+	in_background msend -w 60 box one
+	first=$child
+	until_true rows box 1
+	in_background msend box two
+	second=$child
+	until_true rows box 2
+	# its place in the table is free for the last
+	kill -KILL "$first"
+	status_of "$first"
+	until_true rows box 1
+	in_background msend box three
+	third=$child
+	until_true rows box 2
+	[ "$(mstat --waiters box | awk 'NR > 1 { print $1 }' | xargs)" = "$second $third" ]
+}
+
 @test "--waiters: a sender that waits for the end; several mailboxes; what it does not go with" {
 	mkmbox a b
 	in_background msend -S a x

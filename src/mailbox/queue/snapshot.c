@@ -186,8 +186,17 @@ keep_waiter(struct snapshot *s, enum snapshot_wait what, struct want *w, pid_t p
 			return -1;
 		memcpy(f.text, w->text, f.len);
 	}
-	s->waiters[s->waiters_n++] = (struct snapshot_waiter){ what, w->object, pid, w->since_ns, w->wide != 0, f };
+	s->waiters[s->waiters_n++] = (struct snapshot_waiter){ what, w->object, pid, w->since_ns, w->ticket,
+		w->wide != 0, f };
 	return 0;
+}
+
+static int
+by_ticket(const void *a, const void *b)
+{
+	const struct snapshot_waiter *x = a, *y = b;
+
+	return (x->ticket > y->ticket) - (x->ticket < y->ticket);
 }
 
 /* look_at_wants -- which living processes sleep, and for what. */
@@ -211,6 +220,8 @@ look_at_wants(struct mbox *m, struct snapshot *s)
 		else
 			s->senders++;
 	}
+	if (s->waiters_n > 1)
+		qsort(s->waiters, s->waiters_n, sizeof *s->waiters, by_ticket);
 	return 0;
 }
 
