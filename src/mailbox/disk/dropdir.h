@@ -54,7 +54,8 @@ int dropdir_make(int dir_fd, unsigned mode, uint64_t identity);
 /*
  * dropdir_give -- the same in a mailbox of that owner and group that stands, where drops may wait: all three have the
  * rights that its mode gives.  closed: drops are stopped, and the file `closed' says why.
- * dropdir_take_away -- no class may send only any more: what was begun goes, and an empty drop/, shut, is all that stays.
+ * dropdir_take_away -- no class may send only any more: what was begun goes, and an empty drop/, shut, is all that
+ * stays.
  * Return 0, or -1.
  */
 int dropdir_give(int dir_fd, unsigned mode, uint64_t identity, uid_t owner, gid_t group, bool closed);
