@@ -82,11 +82,11 @@ number(char *text, uint64_t n, bool known)
 static void
 set_headers(struct environment *e, const struct message *m)
 {
-	struct render_header h;
+	struct render_header h = { .begun = false };
 	char all[TEXT_MAX / 2];
 	char *end = all;
 
-	for (h.begun = false; render_header_next(&h, m);) {
+	while (render_header_next(&h, m)) {
 		set(e, h.name, h.value);
 		end = stpcpy(stpcpy(end, end > all ? " " : ""), h.name);
 	}

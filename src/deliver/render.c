@@ -246,10 +246,10 @@ put_assignment(struct outbuf *b, const char *name, struct slice value)
 static void
 put_env_headers(struct outbuf *b, const struct message *m)
 {
-	struct render_header h;
+	struct render_header h = { .begun = false };
 
 	outbuf_text(b, "eval \"unset -v MBOX_HEADERS ${MBOX_HEADERS-}\"\nMBOX_HEADERS='");
-	for (h.begun = false; render_header_next(&h, m);)
+	while (render_header_next(&h, m))
 		outbuf_printf(b, "%s ", h.name);
 	outbuf_text(b, "'\n");
 	for (h.begun = false; render_header_next(&h, m);)

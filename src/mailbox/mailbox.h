@@ -103,7 +103,7 @@ struct mailbox_change {
  * capacity becomes 0, or is 0, and something waits there, a message or a process, EPERM mode or group are not ours to
  * change, ENOTEMPTY send-only access is taken away, and what was left there has not come in.
  */
-int mailbox_change(const char *path, struct mailbox_change *change);
+int mailbox_change(const char *path, struct mailbox_change *ask);
 
 /*
  * mailbox_remove -- remove the mailbox at path and what is in it; processes that wait there wake.

@@ -275,8 +275,8 @@ receiver_due_us(const struct receiver *r)
 {
 	struct claim *c = r->in;
 
-	if (c->alarm_us != 0 && c->alarm_us <= clock_wall_us() && keeper_again(&c->m, &c->alarm_us))
-		return receiver_due_us(r);
+	while (c->alarm_us != 0 && c->alarm_us <= clock_wall_us() && keeper_again(&c->m, &c->alarm_us))
+		;
 	return c->alarm_us == 0 || (c->due_us != 0 && c->due_us < c->alarm_us) ? c->due_us : c->alarm_us;
 }
 

@@ -35,11 +35,11 @@ setting_group(const struct args *a)
 	while (f != NULL && (g = fgetgrent(f)) != NULL)
 		if (strcmp(g->gr_name, a->value) == 0) {
 			n = g->gr_gid;
-			fclose(f);
+			(void)fclose(f);
 			return (gid_t)n;
 		}
 	if (f != NULL)
-		fclose(f);
+		(void)fclose(f);
 	if (num_parse(text, &n) == -1 || n >= (gid_t)-1)
 		cli_usage("%s: '%s' is no group in /etc/group, and no number of one", a->option, a->value);
 	return (gid_t)n;

@@ -141,15 +141,15 @@ put_bound(struct outbuf *b, uint64_t n, bool json, bool units)
 }
 
 void
-show_age(struct outbuf *b, uint64_t now_us, uint64_t sent_us, bool json)
+show_age(struct outbuf *b, uint64_t now_us, uint64_t since_us, bool json)
 {
 	static const unsigned units[] = { 86400, 3600, 60, 1 };
-	uint64_t age = now_us > sent_us ? now_us - sent_us : 0, seconds = age / 1000000;
+	uint64_t age = now_us > since_us ? now_us - since_us : 0, seconds = age / 1000000;
 	int i = 0;
 
 	while (i < 3 && seconds < UINT64_C(2) * units[i])
 		i++;
-	if (sent_us == SNAPSHOT_EMPTY)
+	if (since_us == SNAPSHOT_EMPTY)
 		outbuf_text(b, json ? "null" : "-");
 	else if (json)
 		outbuf_printf(b, "%llu.%06u", (number)seconds, (unsigned)(age % 1000000));
