@@ -3,16 +3,24 @@
 #   make                build the programs into bin/
 #   make check          build, then run every test but the long ones
 #   make check-long     the long ones: what a test of check has a short form of
+#   make check-links    the links to other hosts and to brokers, with real servers; LINK_MESSAGES each journey
+#   make check-sanitize the tests with the sanitizers; check-valgrind: under valgrind
 #   make torture        kill each tool at each of its system calls, and make each of them fail: all points
 #   make storm          kill ten thousands of senders, receivers, handlers and callers, and account for each message
 #   make fuzz           fuzz the parsers and a mailbox's files; FUZZ_SECONDS for each target
 #   make bench          compare it with its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
 #   make power          simulate a loss of power at each moment of some runs; POWER="-n STATES -s SEED SCENARIO..."
+#   make links          build the adapters of mlink(1) whose libraries are here into build/link/; install-links installs them
 #   make demo           watch it work: this machine's files as messages
+#   make demo-hosts     the same with three hosts (network namespaces, as root) and a RabbitMQ of three nodes between them
 #   make lint           static checks: layers, warnings, linters
-#   make install        programs, manual pages and completions, below DESTDIR/PREFIX
+#   make install        programs, manual pages and completions, below DESTDIR/PREFIX; uninstall removes them
+#   make deb            packages for Debian and Ubuntu, of this commit, into build/deb
+#   make dist           the archive of a release, into build
+#   make clean          remove what was built
+#   make help           print this
 #
-# Yours to set: CC CPPFLAGS CFLAGS LDFLAGS PREFIX DESTDIR
+# Yours to set: CC CPPFLAGS CFLAGS LDFLAGS STRIP PREFIX DESTDIR
 #   STATIC=no           link dynamically (default: static where the machine can)
 #   WERROR=1            warnings are errors
 #   V=1                 print commands in full
@@ -22,26 +30,44 @@ VERSION = 0.1.0
 # The rooms of src/, lowest first: a file may use only what is in its own room or in one before it ("make lint"
 # checks this).  For each room its modules: NAME is NAME.c with NAME.h, NAME.h is a header alone.  src/README.md is the map.
 ROOMS = base frame stream mailbox/disk mailbox/box mailbox/wait mailbox/queue mailbox/send mailbox/recv mailbox/drop \
-	mailbox channel deliver tool
-base = bytes.h fail.h alarm bootid clock hash io json memory nofile num outbuf process reclock safefile signals splice users
+	mailbox channel deliver link tool
+base = bytes.h fail.h alarm bootid clock hash io json memory near nofile num outbuf process reclock safefile signals splice tally users waiting
 frame = filter frame message tmpfile
 stream = fifo mend open reader sight splice_fan splice_in splice_out transmit writer
-mailbox/disk = batch ctl damage dropdir due extent.h replydir seg wakefifo want
-mailbox/box = audit callers compact create delay fscheck mbox piece recover rights shut txn
+mailbox/disk = batch ctl damage dropdir due extent.h linkfile names once replydir seg wakefifo want
+mailbox/box = audit callers compact create delay fscheck links mbox piece recover rights shut txn vouch
 mailbox/wait = backlog keeper listen wait wake
-mailbox/queue = evict fall listing offer request settle snapshot.c
-mailbox/send = append completion groupsync handover later newest spool
+mailbox/queue = evict fall latest listing offer request settle snapshot.c
+mailbox/send = append completion fresh groupsync handover later newest room spool
 mailbox/recv = claim end inflight.c redeliver search verify
 mailbox/drop = address put queue take
-mailbox = change.c look.h mailbox.h mode.h receiver.c sender.c settings.h
+mailbox = change.c gather.c link.c look.h mailbox.h mode.h pieces.c receiver.c sender.c sending.h settings.h
 channel = fan inlet input select serve sink
-deliver = command deliver feed job jobs output render reply replybox
-tool = args cli header list rates receive setting show tell
+deliver = ack ahead command consumer deliver feed framer job jobs output render reply replybox rounds verdict window
+link = adapter backlog carry child intake netrc pending settled url
+tool = args boxes cli consume framed header line linkchild linkfind linkkeep linkplan \
+	linktell linkurl list live nearby progress rates receive report screen \
+	setting show table tell waits words
 
 MODULES = $(foreach room,$(ROOMS),$($(room):%=$(room)/%))
 
 # The programs: src/tool/NAME.c each.
-TOOLS = msend mrecv mcall mkmbox chmbox rmmbox mtee mstat
+TOOLS = msend mrecv mcall mkmbox chmbox rmmbox mtee mstat mlink
+
+# The adapters that need a library: src/link/link-NAME.c, what else of src/link it consists of, its package.  They are
+# programs of their own, linked dynamically: "make links" builds those whose library is here.
+LINKS = amqp nats
+LINK_amqp = amqp_link amqp_out amqp_in
+LINK_nats = nats_in nats_link nats_out
+PACKAGE_amqp = librabbitmq
+PACKAGE_nats = libnats
+ADAPTERS = $(foreach name,$(LINKS),link/link-$(name).c $(LINK_$(name):%=link/%)) \
+	$(OWN_ADAPTERS:%=link/%.c)
+
+# Those that need none, and what belongs to them, are built and installed with the tools.
+OWN_ADAPTERS = link-ssh batches
+# ... and those that are scripts of sh(1).
+SHELL_ADAPTERS = link-redis link-postgres
 
 # Shell tools kept in bin/ as they are (tracked by git; .gitignore names them too).
 SCRIPTS =
@@ -50,13 +76,16 @@ SCRIPTS =
 
 BUILD = build
 BIN = bin
+STRIP ?= strip
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+LIBEXECDIR ?= $(PREFIX)/libexec/letterbox
 MANDIR ?= $(DATADIR)/man
 BASHDIR ?= $(DATADIR)/bash-completion/completions
 ZSHDIR ?= $(DATADIR)/zsh/site-functions
 FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
+EXAMPLEDIR ?= $(DATADIR)/letterbox/examples
 
 # ---- compiler and flags
 
@@ -81,10 +110,14 @@ FEATURES = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 DEFINES = $(FEATURES) -DLETTERBOX_VERSION=\"$(VERSION)\"
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
+# Code and constants are one segment, and what a static program has no use for, data that the dynamic linker has written
+# to, makes no page of its own: each page touched at the start is a fault.  Large objects come last (src/base/memory.h).
+SEGMENTS = -Wl,-z,noseparate-code $(if $(LINK),-Wl$(comma)-z$(comma)norelro,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
 
-COMPILE = $(CC) $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
-LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections,--sort-section=alignment -Wl,-z,relro,-z,now $(LDFLAGS)
+COMPILE_FLAGS = $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) $(COMPILE_FLAGS)
+LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections,--sort-section=name $(SEGMENTS) $(LDFLAGS)
 
 Q = $(if $(filter 1,$(V)),,@)
 
@@ -94,12 +127,20 @@ OBJECTS = $(patsubst %,$(BUILD)/%.o,$(patsubst %.c,%,$(filter-out %.h,$(MODULES)
 PROGRAMS = $(TOOLS:%=$(BIN)/%)
 LIBRARY = $(BUILD)/letterbox.a
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(OWN_ADAPTERS:%=$(BUILD)/link/%) $(SHELL_ADAPTERS:%=$(BUILD)/link/%)
 
 $(BIN)/%: $(BUILD)/tool/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
+
+$(OWN_ADAPTERS:%=$(BUILD)/link/%): $(BUILD)/link/%: $(BUILD)/link/%.o $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
+$(SHELL_ADAPTERS:%=$(BUILD)/link/%): $(BUILD)/link/%: src/link/%
+	@mkdir -p $(@D)
+	$(Q)install -m 755 $< $@
 
 $(BUILD)/unit/unit: $(BUILD)/unit/unit.o $(LIBRARY)
 	@echo "  link  $@"
@@ -109,7 +150,19 @@ $(BUILD)/inspect: $(BUILD)/torture/inspect.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
+$(BUILD)/faults: $(BUILD)/promises/faults.o
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
+$(BUILD)/boot: $(BUILD)/promises/boot.o $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
 $(BUILD)/around: $(BUILD)/torture/around.o
+	@echo "  link  $@"
+	$(Q)$(LINKING) -o $@ $^
+
+$(BUILD)/link/journey: $(BUILD)/link/journey.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
@@ -122,7 +175,7 @@ $(BUILD)/storm/storm: $(STORM:%=$(BUILD)/storm/%.o)
 $(BUILD)/storm/bin/%: $(BUILD)/tool/%.o $(BUILD)/storm/spray.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
-	$(Q)$(LINKING) -Wl,--wrap=clock_gettime -o $@ $^
+	$(Q)$(LINKING) -Wl,--wrap=clock_gettime,--wrap=syscall -o $@ $^
 
 # A fuzz target over its corpus; with libFuzzer in place of run.c (make fuzz) it also searches for more inputs.
 FUZZERS = frame stream box render words
@@ -154,7 +207,40 @@ $(BUILD)/flags: FORCE
 	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
 		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
 
--include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/tool/%.d) $(wildcard $(BUILD)/*/*.d)
+-include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/tool/%.d) $(wildcard $(BUILD)/*/*.d) $(wildcard $(BUILD)/link/part/*/*.d)
+
+# What adapters are made of is compiled anew for them, as their libraries are linked: with glibc, say, beside tools with musl.
+LINK_CC = $(if $(filter musl-gcc,$(CC)),gcc,$(CC))
+LINK_DIR = $(BUILD)/link
+LINK_OBJECTS = $(patsubst %,$(LINK_DIR)/part/%.o,$(filter-out %.h,$(foreach room,base frame stream link,$($(room):%=$(room)/%))) \
+	deliver/command deliver/render)
+LINK_HERE := $(foreach name,$(LINKS),$(if $(shell pkg-config --exists $(PACKAGE_$(name)) 2>/dev/null && echo yes),$(name)))
+
+$(LINK_DIR)/part/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(LINK_CC) $(COMPILE_FLAGS) -Isrc -MMD -MP -c -o $@ $<
+
+$(LINK_DIR)/part.a: $(LINK_OBJECTS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+define adapter
+$(LINK_DIR)/link-$(1): $(patsubst %,$(LINK_DIR)/part/link/%.o,link-$(1) $(LINK_$(1))) $(LINK_DIR)/part.a
+	@echo "  link  $$@"
+	$(Q)$(LINK_CC) $(CFLAGS) -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS) -o $$@ $$^ $$$$(pkg-config --libs $(PACKAGE_$(1)))
+endef
+$(foreach name,$(LINKS),$(eval $(call adapter,$(name))))
+
+# Another program at a broker, for the tests and the benchmark.
+$(LINK_DIR)/amqp: tests/link/amqp.c
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	$(Q)$(LINK_CC) $(COMPILE_FLAGS) -o $@ $< $$(pkg-config --libs librabbitmq)
+
+links: $(LINK_HERE:%=$(LINK_DIR)/link-%)
+	@for name in $(filter-out $(LINK_HERE),$(LINKS)); do \
+		echo "letterbox: link-$$name is left out: its library is not here (pkg-config)"; done
 
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 
@@ -163,21 +249,32 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
 # Tests find the programs first in PATH and other parts by BIN and BUILD.  TESTS names some of them, BATSFLAGS is for
 # bats (BATSFLAGS="--filter REGEX"), TAGS the tags that a test must have, JOBS the number of files that run in parallel:
 # two a processor, for two thirds of their time they wait.
+# Those with the tag servers are for check-links.
 # FUSE: whether bindfs(1) can mount here; where it cannot there is nothing for the tests with that tag to see.
 TESTS = tests/*/*.bats
 BATSFLAGS =
-TAGS = !long$(if $(FUSE),,$(comma)!fuse)
+TAGS = !long,!servers$(if $(FUSE),,$(comma)!fuse)
 JOBS = $(shell expr 2 \* $$(nproc))
 FIRST = $(abspath $(BIN))
 FUSE = $(shell d=$$(mktemp -d) && mkdir "$$d/a" "$$d/b" && if bindfs "$$d/a" "$$d/b" 2>/dev/null; then \
 	umount "$$d/b" && echo yes; fi; rmdir "$$d/a" "$$d/b" "$$d")
-check: all $(BUILD)/unit/unit $(BUILD)/inspect $(BUILD)/around fuzzers storm-parts
-	@PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
-		tests/run.sh -j $(JOBS) --filter-tags '$(TAGS)' $(BATSFLAGS) -- $(TESTS)
+RUN_TESTS = @PATH="$(FIRST):$$PATH" BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" \
+	tests/run.sh -j $(JOBS) --filter-tags '$(TAGS)' $(BATSFLAGS) -- $(TESTS)
+check: all $(BUILD)/unit/unit $(BUILD)/inspect $(BUILD)/around $(BUILD)/faults $(BUILD)/boot $(BUILD)/bench/empty $(BUILD)/link/journey fuzzers storm-parts
+	$(RUN_TESTS)
 
-check-long: TAGS = long
+check-long: TAGS = long,!servers
 check-long: TESTS = $(shell grep -lE '^\# bats (file|test)_tags=.*\<long\>' tests/*/*.bats)
 check-long: check
+
+# Links, beside real servers: what a file with the tag servers has needs some of them.  One journey is LINK_MESSAGES.
+LINK_MESSAGES = 20000
+check-links: TESTS = $(shell grep -l '^\# bats file_tags=.*\<servers\>' tests/link/*.bats)
+check-links: TAGS = servers
+check-links: JOBS = 1
+check-links: export LINK_MESSAGES := $(LINK_MESSAGES)
+check-links: all links $(BUILD)/link/journey $(if $(filter amqp,$(LINK_HERE)),$(LINK_DIR)/amqp)
+	$(RUN_TESTS)
 
 # The same tests with the sanitizers.  Reports go to files, so that none is lost in a test that checks neither status
 # nor standard error; strace(1) and the leak checker exclude each other.
@@ -192,7 +289,7 @@ check-sanitize:
 	@printf '#!/bin/sh\nASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0 exec %s "$$@"\n' "$$(command -v strace)" >$(D)/first/strace
 	@chmod +x $(D)/first/strace
 	@ASAN_OPTIONS=log_path=$(D)/log/asan:exitcode=99:detect_leaks=$(LEAKS) UBSAN_OPTIONS=log_path=$(D)/log/ubsan:print_stacktrace=1 \
-	$(MAKE) --no-print-directory -j$(JOBS) check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
+	LIMIT=60 $(MAKE) --no-print-directory -j$(JOBS) check STATIC=no BUILD=build/sanitize BIN=build/sanitize/bin \
 		FIRST='$(D)/first:$(D)/bin' CFLAGS='$(SANITIZE)' LDFLAGS='$$(SANITIZE_LINK)' TESTS='$(TESTS)' \
 		TAGS='$(TAGS),!no-sanitize' BATSFLAGS='$(BATSFLAGS)'
 	@# a tool that a test kills while the leak checker looks at it leaves a line, and no report
@@ -249,13 +346,13 @@ $(BUILD)/bench/empty: $(BUILD)/bench/empty.o
 	@echo "  bench $@"
 	$(Q)$(LINKING) -o $@ $^
 
-bench bench-quick: all $(DRIVERS) $(BUILD)/bench/empty
+bench bench-quick: all links $(DRIVERS) $(BUILD)/bench/empty $(if $(filter amqp,$(LINK_HERE)),$(LINK_DIR)/amqp)
 	@BIN="$(abspath $(BIN))" BUILD="$(abspath $(BUILD))" tests/bench/run.sh $(if $(filter bench-quick,$@),-q) \
 		$(BENCH_OUT) $(BENCH)
 
 # tests/power/power.bats tries one disk state for each moment of some of the runs.
 POWER = -n 12
-power: all
+power: all $(BUILD)/boot
 	@BIN="$(abspath $(BIN))" tests/power/power.sh $(POWER)
 
 # LINT names some of the checks in tests/lint: make lint LINT="walls man"
@@ -266,36 +363,66 @@ lint:
 demo: all
 	@PATH="$(abspath $(BIN)):$$PATH" tests/demo.sh
 
+demo-hosts: all links
+	@PATH="$(abspath $(BIN)):$$PATH" MBOX_LINKS="$(abspath $(LINK_DIR))" tests/demo-hosts.sh
+
 # ---- installing
 
-# each DIRECTORY,COMMAND -- run COMMAND for each file $$f of a directory, which may be empty.
-each = @for f in $(1)/*; do [ ! -f "$$f" ] || $(2) || exit 1; done
+# each FILES,COMMAND -- run COMMAND for each file $$f of a pattern, which may match none.
+each = @for f in $(1); do [ ! -f "$$f" ] || $(2) || exit 1; done
 PUT = install -m 644 "$$f"
+# put_naming TARGET -- the same for pages and units: they name the folders in which things are now.
+put_naming = sed -e 's|/usr/local/bin/m|$(BINDIR)/m|g' -e 's|/usr/local/libexec/letterbox|$(LIBEXECDIR)|g' \
+	-e 's|/usr/local/share/letterbox/examples|$(EXAMPLEDIR)|g' "$$f" >"$(1)" && chmod 644 "$(1)"
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(PROGRAMS) $(SCRIPTS:%=bin/%) $(DESTDIR)$(BINDIR)
-	$(call each,man,$(PUT) "$(DESTDIR)$(MANDIR)/man$${f##*.}")
+	install -d $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(OWN_ADAPTERS:%=$(BUILD)/link/%) $(SHELL_ADAPTERS:%=$(BUILD)/link/%) $(DESTDIR)$(LIBEXECDIR)
+	$(STRIP) $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(OWN_ADAPTERS:%=$(DESTDIR)$(LIBEXECDIR)/%)
+	$(call each,man/*.[1-8],$(call put_naming,$(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/}))
 	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
-	$(call each,completions/bash,$(PUT) "$(DESTDIR)$(BASHDIR)")
-	$(call each,completions/zsh,$(PUT) "$(DESTDIR)$(ZSHDIR)")
-	$(call each,completions/fish,$(PUT) "$(DESTDIR)$(FISHDIR)")
+	$(call each,completions/bash/*,if [ -L "$$f" ]; then ln -sf letterbox "$(DESTDIR)$(BASHDIR)/$${f##*/}"; \
+		else $(PUT) "$(DESTDIR)$(BASHDIR)"; fi)
+	$(call each,completions/zsh/*,$(PUT) "$(DESTDIR)$(ZSHDIR)")
+	$(call each,completions/fish/*,$(PUT) "$(DESTDIR)$(FISHDIR)")
+	install -d $(DESTDIR)$(EXAMPLEDIR)
+	$(call each,man/examples/*,$(call put_naming,$(DESTDIR)$(EXAMPLEDIR)/$${f##*/}))
+
+install-links: links
+	install -d $(DESTDIR)$(LIBEXECDIR)
+	for name in $(LINK_HERE); do install -m 755 $(LINK_DIR)/link-$$name $(DESTDIR)$(LIBEXECDIR) || exit 1; done
+	$(if $(LINK_HERE),$(STRIP) $(LINK_HERE:%=$(DESTDIR)$(LIBEXECDIR)/link-%))
 
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(SCRIPTS:%=$(DESTDIR)$(BINDIR)/%)
-	$(call each,man,rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/}")
-	$(call each,completions/bash,rm -f "$(DESTDIR)$(BASHDIR)/$${f##*/}")
-	$(call each,completions/zsh,rm -f "$(DESTDIR)$(ZSHDIR)/$${f##*/}")
-	$(call each,completions/fish,rm -f "$(DESTDIR)$(FISHDIR)/$${f##*/}")
+	$(call each,man/*.[1-8],rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/}")
+	$(call each,completions/bash/*,rm -f "$(DESTDIR)$(BASHDIR)/$${f##*/}")
+	$(call each,completions/zsh/*,rm -f "$(DESTDIR)$(ZSHDIR)/$${f##*/}")
+	$(call each,completions/fish/*,rm -f "$(DESTDIR)$(FISHDIR)/$${f##*/}")
+	$(call each,man/examples/*,rm -f "$(DESTDIR)$(EXAMPLEDIR)/$${f##*/}")
+	rm -f $(OWN_ADAPTERS:%=$(DESTDIR)$(LIBEXECDIR)/%) $(SHELL_ADAPTERS:%=$(DESTDIR)$(LIBEXECDIR)/%) $(LINKS:%=$(DESTDIR)$(LIBEXECDIR)/link-%)
+
+# letterbox, and a package for each adapter whose library is here
+deb:
+	@rm -rf $(BUILD)/deb
+	@$(MAKE) --no-print-directory install install-links DESTDIR=$(BUILD)/deb/letterbox PREFIX=/usr \
+		STRIP="$(STRIP) -R .comment" ZSHDIR=/usr/share/zsh/vendor-completions \
+		EXAMPLEDIR=/usr/share/doc/letterbox/examples
+	@sh src/packaging/deb.sh $(BUILD)/deb $(VERSION) $(LINK_HERE)
 
 dist:
 	@mkdir -p $(BUILD)
 	git archive --prefix=letterbox-$(VERSION)/ -o $(BUILD)/letterbox-$(VERSION).tar.gz HEAD
 
+help:
+	@sed -n '/^[^#]/q; s/^# \{0,3\}//p' $(firstword $(MAKEFILE_LIST))
+
 clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: power storm storm-parts all bench bench-quick fuzzers check check-long check-sanitize check-valgrind torture fuzz lint demo install uninstall dist clean FORCE
+.PHONY: power storm storm-parts all bench bench-quick fuzzers check check-long check-links check-sanitize check-valgrind torture fuzz lint demo demo-hosts install install-links links uninstall deb dist help clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # What the tests of mailboxes share.
 #
-# Background children are started with `in_background COMMAND...`, which notes their pids: teardown ends them all.
+# Background children are started with `in_background COMMAND...`, which notes their pids: teardown ends those that run.
 
 bats_require_minimum_version 1.5.0
 
@@ -28,7 +28,9 @@ common_setup()
 common_teardown()
 {
 	local pid kids
-	for pid in "${children[@]}"; do
+	[ ! -e tmux.socket ] || tmux -S tmux.socket kill-server || :
+	# those that still run: the pid of one that has ended may be another process's by now
+	for pid in $(jobs -rp); do
 		# what runs under timeout(1) is a child of ours once removed
 		kids=()
 		read -r -a kids <"/proc/$pid/task/$pid/children" || :
@@ -69,6 +71,17 @@ in_background()
 	"$@" <&0 3>&- &
 	child=$!
 	children+=("$child")
+}
+
+# at_terminal COMMAND -- run it in the background, at a terminal of its own that nobody types at; what it shows is in
+# the file $screen.
+at_terminal()
+{
+	command -v script >/dev/null || skip "script is not installed"
+	[ -p keys ] || mkfifo keys
+	exec 9<>keys
+	screen=screen.${#children[@]}
+	in_background timeout "$LIMIT" script -qefc "$1" "$screen" <keys >/dev/null 9>&-
 }
 
 # status_of PID -- wait for a child of ours; its exit status is in $status.
@@ -150,6 +163,49 @@ needs_strace()
 	skip "strace is not installed, or can trace nothing here"
 }
 
+# terminal COLUMNS ROWS COMMAND -- run it in a terminal of that size, of UTF-8.
+terminal()
+{
+	command -v tmux >/dev/null || {
+		[ "${CI:-}" != true ] || { echo "tmux is not installed"; return 1; }
+		skip "needs tmux"
+	}
+	env -u TMUX LC_ALL=C.UTF-8 PATH="$PATH" tmux -S tmux.socket -f /dev/null new-session -d -x "$1" -y "$2" "$3" 3>&-
+}
+
+# pane -- what the terminal shows.  painted: with its colours.
+pane()
+{
+	tmux -S tmux.socket capture-pane -p
+}
+
+painted()
+{
+	tmux -S tmux.socket capture-pane -p -e
+}
+
+# sees PATTERN -- whether a line of it matches.  sees_not: whether none does.
+sees()
+{
+	pane | grep -qE -- "$1"
+}
+
+sees_not()
+{
+	! sees "$1"
+}
+
+# keys KEY... -- type them.  resize COLUMNS ROWS -- give the terminal another size.
+keys()
+{
+	tmux -S tmux.socket send-keys "$@"
+}
+
+resize()
+{
+	tmux -S tmux.socket resize-window -x "$1" -y "$2"
+}
+
 # files_of BOX -- what is in a mailbox beyond its own files and its segments.
 files_of()
 {
@@ -157,7 +213,7 @@ files_of()
 	for file in "$1"/{,.[!.]}* "$1"/*/{,.[!.]}*; do
 		[ -e "$file" ] || [ -L "$file" ] || continue
 		file=${file##*/}
-		[[ $file =~ ^(ctl|due|lock|want|[0-9]{20}(\.[0-9]+)?\.(log|idx))$ ]] || echo "$file"
+		[[ $file =~ ^(ctl|due|lock|once|want|[0-9]{20}(\.[0-9]+)?\.(log|idx))$ ]] || echo "$file"
 	done
 }
 

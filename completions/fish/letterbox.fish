@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# What the completions of mkmbox, chmbox, rmmbox, msend, mrecv, mcall, mtee and mstat share; each of them sources this file.
+# What the completions of mkmbox, chmbox, rmmbox, msend, mrecv, mcall, mtee, mstat and mlink share; each of them sources this file.
 
 # __letterbox_base -- the directory of the channels whose names have no slash.
 function __letterbox_base
@@ -47,9 +47,9 @@ function __letterbox_waiting
             set -a boxes (string replace -r '/ctl$' '' -- $ctl)
         end
     end
-    for box in $boxes
-        mrecv -p -a -n -o "$argv[1]\n" $box 2>/dev/null </dev/null
-    end | sort -u
+    # a mailbox that is locked, or large, holds nobody up at the prompt: a second in all, and the messages that come first
+    timeout 1 sh -c 'for box; do mrecv -p -a -n -o "$0\n" "$box"; done' $argv[1] $boxes 2>/dev/null </dev/null |
+        head -n 10000 | sort -u
 end
 
 # __letterbox_durations -- values for a time to wait.

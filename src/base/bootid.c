@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #ifdef __linux__
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #endif
 
@@ -39,6 +41,25 @@ bootid_get(void)
 	return n == ID_BYTES ? sum64(text, n) : 0;
 }
 
+/* birth -- a sum of the time at which the file fd was made; 0 where that is not known. */
+static uint32_t
+birth(int fd)
+{
+#ifdef SYS_statx
+	/* struct statx of linux/stat.h, which not every libc has */
+	struct { uint32_t mask, pad[19]; int64_t sec; uint32_t nsec, more[41]; } stx = { 0 };
+	const int empty_path = 0x1000;
+	const uint32_t btime = 0x800;
+
+	_Static_assert(sizeof stx == 256, "the kernel's size");
+	if (syscall(SYS_statx, fd, "", empty_path, btime, &stx) == 0 && stx.mask & btime)
+		return hash_sum(&stx.sec, sizeof stx.sec + sizeof stx.nsec) | 1;
+#else
+	(void)fd;
+#endif
+	return 0;
+}
+
 int
 bootid_place(int fd, struct bootid_place *place)
 {
@@ -49,13 +70,19 @@ bootid_place(int fd, struct bootid_place *place)
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	*place = (struct bootid_place){ (uint64_t)st.st_ino, (uint64_t)st.st_dev, 0 };
+	*place = (struct bootid_place){ .ino = (uint64_t)st.st_ino, .dev = (uint64_t)st.st_dev, .born = birth(fd) };
 #ifdef __linux__
 	if (fstatfs(fd, &fs) == -1)
 		return -1;
-	place->kind = (unsigned long)fs.f_type & 0xffffffff;
+	place->kind = (uint32_t)fs.f_type;
 #endif
 	return 0;
+}
+
+bool
+bootid_same(const struct bootid_place *a, const struct bootid_place *b)
+{
+	return a->ino == b->ino && a->dev == b->dev && (a->born == b->born || a->born == 0 || b->born == 0);
 }
 
 bool

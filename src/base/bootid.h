@@ -15,8 +15,14 @@
  */
 uint64_t bootid_get(void);
 
-/* Where a file is: its number in its file system, which that is, and of what kind (fstatfs(2); 0 not known). */
-struct bootid_place { uint64_t ino, dev, kind; };
+/*
+ * Where a file is: its number in its file system, which that is, of what kind (fstatfs(2); 0 not known), and a sum of
+ * when the file was made (statx(2); 0 not known): a number is given again once its file was removed.
+ */
+struct bootid_place { uint64_t ino, dev; uint32_t kind, born; };
+
+/* bootid_same -- whether one file has been at both places. */
+bool bootid_same(const struct bootid_place *a, const struct bootid_place *b);
 
 /* bootid_place -- where the file fd is.  Returns 0, or -1 with errno of fstat(2). */
 int bootid_place(int fd, struct bootid_place *place);

@@ -12,17 +12,21 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alarm.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/signals.h"
+#include "base/waiting.h"
 
 enum {
-	LOOK_MS = 1000,                 /* a signal that came just before poll(2) is seen after this time */
+	SLEEP_MS = 60000,               /* a signal that came just before poll(2) interrupts it (on_stop), but for want of a timer */
 	ROOM_MS = 50,                   /* from one try to the next of what is ready, and takes nothing, at most */
 };
 
@@ -44,18 +48,73 @@ on_stop(int signal)
 	errno = err;
 }
 
+static const int stop_signals[] = { SIGALRM, SIGHUP, SIGINT, SIGTERM };
+static volatile sig_atomic_t catches;
+static bool holds;              /* they are held back, */
+static sigset_t before;         /* and these were blocked before */
+
+#define EACH_STOP(i) (size_t (i) = 0; (i) < sizeof(stop_signals) / sizeof(stop_signals[0]); (i)++)
+
 void
 io_catch_stop(void)
 {
-	static const int signals[] = { SIGALRM, SIGHUP, SIGINT, SIGTERM };
-	static volatile sig_atomic_t done;
+	if (!catches) {
+		catches = 1;
+		alarm_can_nudge();
+		for EACH_STOP(i)
+			signals_ask(stop_signals[i], on_stop, 0);
+	}
+	io_let_stop();
+}
 
-	if (done)
+void
+io_hold_stop(void)
+{
+	sigset_t set;
+
+	if (catches || holds)
 		return;
-	done = 1;
-	alarm_can_nudge();
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		signals_ask(signals[i], on_stop);
+	sigemptyset(&set);
+	for EACH_STOP(i)
+		sigaddset(&set, stop_signals[i]);
+	holds = sigprocmask(SIG_BLOCK, &set, &before) == 0;
+}
+
+void
+io_let_stop(void)
+{
+	sigset_t set;
+
+	if (!holds)
+		return;
+	holds = false;
+	sigemptyset(&set);
+	for EACH_STOP(i)
+		if (!sigismember(&before, stop_signals[i]))
+			sigaddset(&set, stop_signals[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* about_to_wait -- what is held back is caught from now on. */
+static inline void
+about_to_wait(void)
+{
+	if (holds)
+		io_catch_stop();
+}
+
+int
+io_fill_streams(void)
+{
+	struct pollfd streams[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
+	const bool unknown = poll(streams, 3, 0) == -1;
+
+	/* a descriptor that is open and can be neither read nor written is none to poll(2), too */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if ((unknown || streams[fd].revents & POLLNVAL) && fcntl(fd, F_GETFD) == -1
+		    && open("/", O_PATH | O_CLOEXEC) == -1)
+			return -1;
+	return 0;
 }
 
 int
@@ -75,8 +134,9 @@ io_wait(int fd, short events, uint64_t deadline_ns)
 	struct pollfd p = { .fd = fd, .events = events };
 	int ms, n;
 
+	about_to_wait();
 	for (;;) {
-		ms = clock_left_ms(deadline_ns, LOOK_MS);
+		ms = clock_left_ms(deadline_ns, waiting_cap_ms(SLEEP_MS));
 		n = poll(&p, 1, ms);
 		if (n > 0)
 			return p.revents;
@@ -86,22 +146,87 @@ io_wait(int fd, short events, uint64_t deadline_ns)
 			return fail_with(EINTR);
 		if (n == 0 && ms == 0)
 			return fail_with(ETIMEDOUT);
+		if (n == 0)
+			waiting_slept(ms);
 	}
+}
+
+int
+io_ready(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int n;
+
+	do
+		n = poll(&p, 1, 0);
+	while (n == -1 && errno == EINTR);
+	return n == -1 ? -1 : p.revents;
 }
 
 int
 io_nap(uint64_t deadline_ns, int *ms, int max_ms)
 {
-	int left = clock_left_ms(deadline_ns, *ms);
+	int left = clock_left_ms(deadline_ns, *ms), n;
 
 	if (left == 0)
 		return fail_with(ETIMEDOUT);
-	if (poll(NULL, 0, left) == -1 && errno != EINTR)
+	about_to_wait();
+	n = poll(NULL, 0, left);
+	if (n == -1 && errno != EINTR)
 		return -1;
 	if (io_stop)
 		return fail_with(EINTR);
+	if (n == 0)
+		waiting_slept(left);
 	*ms = *ms < max_ms / 2 ? *ms * 2 : max_ms;
 	return 0;
+}
+
+int
+io_block(int (*call)(void *of), void *of, uint64_t deadline_ns)
+{
+	uint64_t until_ns;
+	bool over;
+	int r;
+
+	about_to_wait();
+	do {
+		until_ns = waiting_until(deadline_ns);
+		if (alarm_at(until_ns) == -1)
+			return -1;
+		do {
+			r = call(of);
+			over = r == -1 && errno == EINTR && clock_mono_ns() >= until_ns;
+		} while (r == -1 && errno == EINTR && !over && !io_stop);
+		if (until_ns != CLOCK_NEVER)
+			alarm_off();
+		if (over && until_ns == deadline_ns)
+			return fail_with(ETIMEDOUT);
+		if (over)
+			waiting_slept(WAITING_LONG_MS);
+	} while (over && !io_stop);
+	return r;
+}
+
+/* await_flock -- flock(2) (io_block).  fd: of an int. */
+static int
+await_flock(void *fd)
+{
+	return flock(*(const int *)fd, LOCK_EX);
+}
+
+int
+io_flock(int fd, uint64_t deadline_ns)
+{
+	int r, ms = 1;
+
+	while ((r = flock(fd, LOCK_EX | LOCK_NB)) == -1 && (errno == EWOULDBLOCK || (errno == EINTR && !io_stop))) {
+		if (deadline_ns == CLOCK_NEVER)
+			return io_block(await_flock, &fd, CLOCK_NEVER);
+		if (io_nap(deadline_ns, &ms, ROOM_MS) == -1)
+			return -1;
+	}
+	return r;
 }
 
 int
@@ -114,11 +239,27 @@ io_room(int fd, uint64_t deadline_ns, int *ms)
 	return io_wait(fd, POLLOUT, deadline_ns) == -1 ? -1 : 0;
 }
 
+int
+io_await_input(void)
+{
+	static bool done;
+	int r;
+
+	if (done)
+		return 0;
+	done = true;
+	waiting_for(WAITING_INPUT, NULL);
+	r = io_wait(STDIN_FILENO, POLLIN, CLOCK_NEVER);
+	waiting_over();
+	return r == -1 ? -1 : 0;
+}
+
 ssize_t
 io_read(int fd, void *buf, size_t n)
 {
 	ssize_t got;
 
+	about_to_wait();
 	do
 		got = read(fd, buf, n);
 	while (got == -1 && errno == EINTR && !io_stop);
@@ -137,6 +278,28 @@ io_read_proc(const char *path, char *text, size_t size)
 	return (size_t)n;
 }
 
+/*
+ * write_held -- write(2), while signals are held back: what would wait for a reader is left to be caught before.
+ * Source: pwritev2(2), RWF_NOWAIT, which pipes take since Linux 6.4, and plain files of many file systems do not.
+ */
+static ssize_t
+write_held(int fd, const void *buf, size_t n)
+{
+#if defined SYS_pwritev2 && defined __LP64__
+	enum { NOWAIT = 8 };    /* RWF_NOWAIT of linux/fs.h */
+	const struct { const void *base; size_t len; } v = { buf, n };  /* a struct iovec */
+	ssize_t put = syscall(SYS_pwritev2, fd, &v, 1, -1L, -1L, NOWAIT);
+	struct stat st;
+
+	if (put >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+		return put;
+	if (errno == EOPNOTSUPP && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return write(fd, buf, n);       /* it waits for a disk at most */
+#endif
+	io_catch_stop();
+	return write(fd, buf, n);
+}
+
 int
 io_write_counted(int fd, const void *buf, size_t n, size_t *done)
 {
@@ -145,7 +308,7 @@ io_write_counted(int fd, const void *buf, size_t n, size_t *done)
 
 	*done = 0;
 	while (*done < n) {
-		put = write(fd, (const char *)buf + *done, n - *done);
+		put = (holds ? write_held : write)(fd, (const char *)buf + *done, n - *done);
 		if (put >= 0) {
 			*done += (size_t)put;
 			ms = 0;
@@ -167,8 +330,7 @@ io_write(int fd, const void *buf, size_t n)
 int
 io_taken(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
-	int protocol, unacknowledged, ms = 1;
+	int protocol, unacknowledged, ms = 1, events;
 	socklen_t len = sizeof protocol;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == -1)
@@ -177,15 +339,16 @@ io_taken(int fd)
 		/* first: a connection that is reset has nothing on its way any more */
 		if (protocol != IPPROTO_TCP || ioctl(fd, TIOCOUTQ, &unacknowledged) == -1)
 			unacknowledged = 0;
-		if (poll(&p, 1, 0) == -1 && errno != EINTR)
+		events = io_ready(fd, POLLRDHUP);
+		if (events == -1)
 			return -1;
-		if (p.revents & (POLLERR | POLLHUP))
+		if (events & (POLLERR | POLLHUP))
 			return fail_with(EPIPE);
 		/*
 		 * A peer that sends nothing more may read on (ncat </dev/null, and the journal of systemd), or have left.
 		 * TCP tells which by what it answers: an acknowledgement, or a reset.
 		 */
-		if (!(p.revents & POLLRDHUP) || unacknowledged == 0)
+		if (!(events & POLLRDHUP) || unacknowledged == 0)
 			return 0;
 		if (io_nap(CLOCK_NEVER, &ms, ROOM_MS) == -1)
 			return -1;

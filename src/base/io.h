@@ -8,7 +8,9 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,11 +21,39 @@ extern volatile sig_atomic_t io_stop;
 extern volatile sig_atomic_t io_stops;
 
 /*
+ * io_go_on -- between the pieces of a payload, which may be long: whether to go on.
+ * Returns false with EINTR once a signal has asked to stop: reading and writing a file is never interrupted by one.
+ */
+static inline bool
+io_go_on(void)
+{
+	if (io_stop)
+		errno = EINTR;
+	return !io_stop;
+}
+
+/*
  * io_catch_stop -- from now on SIGALRM, SIGHUP, SIGINT and SIGTERM set io_stop and interrupt system calls: the one that
  * the process is in, and any that blocks later.
  * Signals that are ignored, or blocked, stay so (nohup(1)).  A second call does nothing.
  */
 void io_catch_stop(void);
+
+/*
+ * io_hold_stop -- for what is done at once: hold those signals back, by one system call in place of those of
+ * io_catch_stop, which follows where anything is to be waited for after all: in a function here, or by a write that
+ * would block.  io_let_stop: it is done, and one that came meanwhile has its effect.
+ */
+void io_hold_stop(void);
+void io_let_stop(void);
+
+/*
+ * io_fill_streams -- give each closed standard stream a descriptor that can be neither read nor written (EBADF, as
+ * before).  Otherwise the first file opened would get its number, and with it payloads and errors.  Commands do not
+ * inherit it: a stream closed for the tool is closed for them.
+ * Returns 0, or -1.  Source: open(2), O_PATH; the root directory exists where /dev may not.
+ */
+int io_fill_streams(void);
 
 /* io_open_to -- whether fd is open for reading (O_RDONLY) or writing (O_WRONLY).  Returns 0, or -1 with EBADF. */
 int io_open_to(int fd, int how);
@@ -36,16 +66,37 @@ int io_open_to(int fd, int how);
 int io_wait(int fd, short events, uint64_t deadline_ns);
 
 /*
+ * io_ready -- io_wait without a wait, and whatever signal comes.
+ * Returns the revents, 0 none, or -1 with errno of poll(2).
+ */
+int io_ready(int fd, short events);
+
+/*
  * io_nap -- sleep for *ms milliseconds and double *ms, up to max_ms: for what poll(2) cannot wait for.
  * Returns 0, or -1: ETIMEDOUT where the deadline has passed, EINTR (io_stop).
  */
 int io_nap(uint64_t deadline_ns, int *ms, int max_ms);
 
 /*
+ * io_block -- make a call that may block and takes no deadline, again and again where a signal interrupts it.
+ * Returns what it returns; or -1: ETIMEDOUT, EINTR (io_stop), or errno of alarm_at.
+ */
+int io_block(int (*call)(void *of), void *of, uint64_t deadline_ns);
+
+/* io_flock -- take the lock of flock(2).  Returns 0, or -1: ETIMEDOUT, EINTR (io_stop), or errno of flock(2). */
+int io_flock(int fd, uint64_t deadline_ns);
+
+/*
  * io_room -- fd, which is non-blocking, took nothing: wait until it may take more.
  * ms: 0 before, and again once it took something.  Returns 0, or -1 as io_wait.
  */
 int io_room(int fd, uint64_t deadline_ns, int *ms);
+
+/*
+ * io_await_input -- the first time: wait until there is something on standard input, or its end; where it is a keyboard
+ * its user can be told.  Returns 0, or -1: EINTR (io_stop), or errno of poll(2).
+ */
+int io_await_input(void);
 
 /* io_read -- read at most n bytes.  Returns the bytes, 0 at the end of file, or -1 with errno. */
 ssize_t io_read(int fd, void *buf, size_t n);

@@ -10,20 +10,18 @@ enum {
 	PAGE = 4096,                    /* what is large begins on one: its small members, which stand first, share it */
 };
 
-static _Alignas(PAGE) char area[AREA];
+static LARGE char area[AREA];           /* not aligned as a whole: the small objects before it would be, too */
 static size_t used;
 
 void *
 memory_new(size_t n)
 {
-	size_t padded = (n + PAGE - 1) / PAGE * PAGE;
-	void *p;
+	size_t start = used + (PAGE - ((uintptr_t)area + used) % PAGE) % PAGE;
 
-	if (padded > AREA - used)
+	if (start > AREA || n > AREA - start)
 		return calloc(1, n);
-	p = area + used;
-	used += padded;
-	return p;
+	used = start + n;
+	return area + start;
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * memory: zeroed memory for the few large objects of a tool.
+ * memory: zeroed memory for the few large objects of a tool, and what keeps a one-shot to few pages.
  *
  * It comes from a static area until that is used up, then from calloc(3): the first allocation of a process makes as
  * many system calls as the rest of a one-shot send or receive.  A page of the area that is never touched costs nothing.
@@ -9,6 +9,17 @@
 #define BASE_MEMORY_H
 
 #include <stddef.h>
+
+/*
+ * Each page that a one-shot touches costs it a page fault, more than a system call.
+ *
+ * OUT_OF_LINE -- a function with much on its stack that is seldom called: its frame is not its caller's.
+ * LARGE -- a large static object: it stands behind all small ones, which share a page.
+ * COLD -- a function that is seldom called: it stands apart, and so do the branches that lead to it.
+ */
+#define OUT_OF_LINE __attribute__((noinline))
+#define LARGE __attribute__((section(".bss.zz_large")))
+#define COLD __attribute__((cold))
 
 /* memory_new -- n bytes, all zero.  Returns NULL with ENOMEM. */
 void *memory_new(size_t n);

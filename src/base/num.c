@@ -41,3 +41,18 @@ num_hex_bytes(char *out, const unsigned char *bytes, size_t n)
 		out = num_hex(out, bytes[i], 2);
 	return out;
 }
+
+void
+num_name(char *name, uint64_t number, const char *suffix)
+{
+	memcpy(name + num_decimal(name, number), suffix, strlen(suffix) + 1);
+}
+
+bool
+num_name_parse(const char *name, const char *suffix, uint64_t *number)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot != NULL && strcmp(dot, suffix) == 0
+	    && num_parse((struct slice){ name, (size_t)(dot - name) }, number) == 0;
+}

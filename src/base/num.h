@@ -55,4 +55,11 @@ char *num_hex(char *out, uint64_t n, unsigned digits);
 /* num_hex_bytes -- write n bytes as 2 * n hexadecimal digits to out, no NUL.  Returns their end. */
 char *num_hex_bytes(char *out, const unsigned char *bytes, size_t n);
 
+/*
+ * num_name -- the name of a file: the number in decimal, and the suffix.  name: 20 bytes, and those of the suffix and NUL.
+ * num_name_parse -- take such a name apart.  Returns whether it is one with that suffix.
+ */
+void num_name(char *name, uint64_t number, const char *suffix);
+bool num_name_parse(const char *name, const char *suffix, uint64_t *number);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/tally.h"
 
 void
 outbuf_init(struct outbuf *b, int fd)
@@ -37,6 +38,7 @@ put(struct outbuf *b, const char *p, size_t n, size_t *done)
 	int r = io_write_counted(b->fd, p, n, done);
 
 	b->out += *done;
+	tally_add(TALLY_WRITTEN, *done);
 	if (r == -1)
 		outbuf_fail(b, errno);
 	return r;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { PROCESS_NAME_MAX = 64 };         /* bytes of a name, its NUL included */
@@ -14,5 +15,8 @@ enum { PROCESS_NAME_MAX = 64 };         /* bytes of a name, its NUL included */
  * Returns 0, or -1: it cannot be told; then it has the name "?", and is not stopped.
  */
 int process_look(pid_t pid, char *name, bool *stopped);
+
+/* process_age_ms -- how long this process has run; 0: it cannot be told.  For signal handlers, too. */
+uint64_t process_age_ms(void);
 
 #endif

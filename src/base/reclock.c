@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/alarm.h"
-#include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
 
@@ -48,36 +46,41 @@ reclock_spin(int fd, uint64_t byte)
 	return r;
 }
 
-/* missed -- the deadline has passed: note which process holds the lock.  Returns -1 with EBUSY. */
+/* What is locked. */
+struct place {
+	int fd;
+	uint64_t byte;
+};
+
+/* lock -- F_SETLKW (io_block); where a signal interrupts it, note which process holds the lock. */
 static int
-missed(int fd, uint64_t byte)
+lock(void *of)
 {
-	pid_t holder = reclock_holder(fd, byte);
+	const struct place *p = of;
+	struct flock fl = one_byte(F_WRLCK, p->byte);
+	int r = fcntl(p->fd, F_SETLKW, &fl), err = errno;
+	pid_t holder = r == -1 && err == EINTR ? reclock_holder(p->fd, p->byte) : -1;
 
 	reclock_missed = holder == 0 ? -1 : holder == -1 ? 0 : (sig_atomic_t)holder;
-	return fail_with(EBUSY);
+	errno = err;
+	return r;
+}
+
+int
+reclock_await(int fd, uint64_t byte, uint64_t deadline_ns)
+{
+	struct place place = { fd, byte };
+	int r = io_block(lock, &place, deadline_ns);
+
+	return r == -1 && errno == ETIMEDOUT ? fail_with(EBUSY) : r;
 }
 
 int
 reclock_take(int fd, uint64_t byte, uint64_t deadline_ns)
 {
-	struct flock fl = one_byte(F_WRLCK, byte);
-	int r;
+	int r = reclock_spin(fd, byte);
 
-	if (reclock_spin(fd, byte) == 0)
-		return 0;
-	if (errno != EAGAIN)
-		return -1;
-	if (alarm_at(deadline_ns) == -1)
-		return -1;
-	do {
-		r = fcntl(fd, F_SETLKW, &fl);
-		if (r == -1 && errno == EINTR && clock_mono_ns() >= deadline_ns)
-			r = missed(fd, byte);
-	} while (r == -1 && errno == EINTR && !io_stop);
-	if (deadline_ns != CLOCK_NEVER)
-		alarm_off();
-	return r;
+	return r == -1 && errno == EAGAIN ? reclock_await(fd, byte, deadline_ns) : r;
 }
 
 void

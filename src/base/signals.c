@@ -17,20 +17,45 @@ signals_ignore(int signal)
 		sigaddset(&defaults, signal);
 }
 
+void
+signals_mute(bool pipes)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGXFSZ);
+	if (pipes)
+		sigaddset(&set, SIGPIPE);
+	caught = sigprocmask(SIG_BLOCK, &set, &blocked) == 0;
+}
+
 bool
 signals_ignored(int signal)
 {
-	return sigismember(&defaults, signal) == 0;
+	struct sigaction now;
+
+	return sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* action -- that calls f, with all other signals held meanwhile: handlers do not interrupt each other. */
+static struct sigaction
+action(void (*f)(int), int flags)
+{
+	struct sigaction a = { .sa_handler = f, .sa_flags = flags };
+
+	sigfillset(&a.sa_mask);
+	return a;
 }
 
 int
 signals_catch(int signal, void (*f)(int), int flags)
 {
+	const struct sigaction a = action(f, flags);
 	sigset_t one;
 
 	sigemptyset(&one);
 	sigaddset(&one, signal);
-	if (sigaction(signal, &(struct sigaction){ .sa_handler = f, .sa_flags = flags }, NULL) == -1
+	if (sigaction(signal, &a, NULL) == -1
 	    || sigprocmask(SIG_UNBLOCK, &one, caught ? NULL : &blocked) == -1)
 		return -1;
 	caught = true;
@@ -39,11 +64,12 @@ signals_catch(int signal, void (*f)(int), int flags)
 }
 
 void
-signals_ask(int signal, void (*f)(int))
+signals_ask(int signal, void (*f)(int), int flags)
 {
+	const struct sigaction a = action(f, flags);
 	struct sigaction old;
 
-	if (sigaction(signal, &(struct sigaction){ .sa_handler = f }, &old) == 0 && old.sa_handler == SIG_IGN)
+	if (sigaction(signal, &a, &old) == 0 && old.sa_handler == SIG_IGN)
 		sigaction(signal, &old, NULL);
 	else
 		sigaddset(&defaults, signal);

@@ -2,8 +2,8 @@
 /*
  * signals: what we change of the signals that we were started with, so that commands get them back.
  *
- * A signal that is blocked or ignored by whoever started us stays so, but for those of our own: SIGCHLD, and SIGRTMIN,
- * of the timers.
+ * A signal that is blocked or ignored by whoever started us stays so, but for those of our own: SIGCHLD, and
+ * SIGRTMIN and the next one, of the timers.
  */
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
@@ -14,14 +14,20 @@
 /* signals_ignore -- ignore a signal: a failed call tells more. */
 void signals_ignore(int signal);
 
-/* signals_ignored -- whether whoever started us ignores a signal that signals_ignore was called for. */
+/*
+ * signals_mute -- block the signals that come with a failed write, in one call: SIGXFSZ, and with pipes SIGPIPE.  Its
+ * errno tells more.
+ */
+void signals_mute(bool pipes);
+
+/* signals_ignored -- whether whoever started us ignores a signal, of those that signals_mute blocks. */
 bool signals_ignored(int signal);
 
 /* signals_catch -- have a signal of our own call f, blocked or not.  flags: of sigaction(2).  Returns 0, or -1. */
 int signals_catch(int signal, void (*f)(int), int flags);
 
-/* signals_ask -- have a signal that asks us for something call f, unless it is ignored. */
-void signals_ask(int signal, void (*f)(int));
+/* signals_ask -- have a signal that asks us for something call f, unless it is ignored.  flags: of sigaction(2). */
+void signals_ask(int signal, void (*f)(int), int flags);
 
 /* signals_hold, signals_go_on -- block all signals while a command is started, and go on.  old: what was blocked. */
 void signals_hold(sigset_t *old);

@@ -47,11 +47,10 @@ leave_out(struct fan *f, struct fan_channel *c)
 	c->wanted = false;
 	if (errno == EINTR && io_stop)
 		return;
-	/* handed over, a large message fails with its receiver; the next message may have another */
-	if (sink_hands_over(&c->sink) && errno == EPIPE)
-		errno = ECANCELED;
-	c->dead = errno != EMSGSIZE && !(sink_hands_over(&c->sink) && errno == ECANCELED);
-	f->failed(f->user, c->sink.name);
+	/* a large message fails with its receiver; the next message may have another */
+	c->dead = errno != EMSGSIZE && !(sink_hands_over(&c->sink) && errno == ECANCELED)
+	    && !(sink_begins_again(&c->sink) && errno == EPIPE);
+	f->failed(f->user, &c->sink);
 }
 
 /* miss -- count a message for which a channel was full. */
@@ -426,10 +425,7 @@ fan_copy(struct fan *f, struct message *m)
 	size_t cost = m->tag.len + m->source.len + m->extra.len + HEAD_FIXED;
 	bool large = m->data == NULL || m->len > MAILBOX_INLINE;
 
-	/* only the receiving side sets these */
-	m->id = 0;
-	m->attempt = 0;
-	m->uid = -1;
+	message_anew(m);
 	if (!large)
 		cost += (size_t)m->len;
 	/* only what goes in one write shows that a stream is full: it takes all or nothing */
@@ -461,7 +457,6 @@ fan_open(struct fan *f, const char *name, const char *path, bool truncate, unsig
 	for (*number = 0; *number < f->n; ++*number)
 		if (f->channels[*number].st.st_dev == st.st_dev && f->channels[*number].st.st_ino == st.st_ino)
 			return 0;
-	c->sink.sender.locked = f->locked;
 	if (sink_open(&c->sink, name, path, truncate, f->nonblock ? MAILBOX_NOT_AT_ALL : MAILBOX_FOREVER) == -1)
 		return -1;
 	c->st = st;

@@ -26,10 +26,12 @@ struct fan_channel {
 struct fan {
 	bool one;                       /* each message to one channel: the first with room */
 	bool nonblock;                  /* channels that are full miss the message */
-	/* failed -- called with errno for a channel that fails; after EMSGSIZE and ECANCELED the channel stays. */
-	void (*failed)(void *user, const char *name);
+	/*
+	 * failed -- called with errno for a channel that fails.  It stays after EMSGSIZE, and where the receiver of a
+	 * message failed: ECANCELED, or EPIPE where it may have a next one (sink_begins_again).
+	 */
+	void (*failed)(void *user, const struct sink *sink);
 	void *user;
-	mailbox_tell *locked;           /* for each mailbox; may be NULL */
 	struct fan_channel *channels;   /* each once, whatever names lead to it */
 	struct spread *spread;          /* for each of them, in a large message that goes by reference */
 	struct serve serve;             /* what each of them is still to get */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/memory.h"
 
 /* ---- opening ---- */
@@ -20,20 +21,19 @@ open_mailbox(struct select *s, struct inlet *new)
 {
 	struct receiver *r = &new->receiver;
 
-	if (run_make(&s->run) == -1)
-		return -1;
 	r->name = new->name;
-	r->locked = s->locked;
 	r->tell_unjudged = s->tell_unjudged;
 	r->tell_why = s->tell_why;
 	r->filter = &s->filter;
 	r->id = s->id;
 	r->peek = s->peek;
 	r->all = s->all;
+	r->all_tries = s->all_tries;
 	r->take_expired = s->expired;
+	r->once = s->once;
 	r->timeout_ns = s->timeout_ns;
 	if (receiver_open(r, new->path) == 0)
-		return 0;
+		return run_make(&s->run);
 	receiver_close(r);
 	return errno == EALREADY ? 1 : -1;
 }
@@ -59,7 +59,7 @@ open_stream(struct select *s, struct inlet *new)
 		return -1;
 	reader_init(new->reader, new->fd, mode);
 	new->reader->named = new->kind == CHANNEL_FIFO;
-	if (mode == READER_ONE)
+	if (mode == READER_ONE || new->reader->named)
 		new->reader->ends = s->ahead;
 	new->reader->follow = s->follow && new->kind == CHANNEL_FILE;
 	return 0;
@@ -68,11 +68,17 @@ open_stream(struct select *s, struct inlet *new)
 int
 inlet_open(struct select *s, struct inlet *new)
 {
+	int r;
+
 	new->fd = -1;
 	new->named = strcmp(new->path, "-") != 0;
+	new->kind = CHANNEL_MAILBOX;
+	r = new->named ? open_mailbox(s, new) : fail_with(ENOTDIR);
+	if (r != -1 || errno != ENOTDIR)
+		return r;
 	if (open_kind(new->path, &new->kind) == -1)
 		return -1;
-	return new->kind == CHANNEL_MAILBOX ? open_mailbox(s, new) : open_stream(s, new);
+	return new->kind != CHANNEL_MAILBOX ? open_stream(s, new) : fail_with(ENOENT);  /* made just now */
 }
 
 /* ---- mailboxes ---- */
@@ -104,12 +110,12 @@ inlet_place(const struct inlet *one, struct message *m, char *place)
 int
 inlet_mailbox(struct select *s, struct inlet *one, struct receiver_ask ask, uint64_t deadline_ns)
 {
-	uint64_t second_ns = clock_after(SECOND_NS);
 	bool look = s->timeout_ns == 0 || deadline_ns == INLET_LOOK;
 	int r;
 
 	/* wait a second at least for the lock where something in hand is to be settled */
-	ask.deadline_ns = look || (s->run.n > 0 && deadline_ns < second_ns) ? second_ns : deadline_ns;
+	ask.deadline_ns = look ? clock_after(SECOND_NS) : s->run.n > 0 && deadline_ns != CLOCK_NEVER
+	    ? clock_at_least(deadline_ns, SECOND_NS) : deadline_ns;
 	ask.wait = !look && !s->all;
 	r = receiver_next(&one->receiver, &s->run, &ask, &s->message);
 	s->streamed = s->run.offer;

@@ -42,10 +42,13 @@ struct select {
 	bool peek;
 	uint64_t id;                    /* only the message with this id; 0 any */
 	bool expired;                   /* expired messages too: run.expired says which they are */
+	bool once;                      /* as in struct receiver */
 	bool all;                       /* what is there now, no more */
+	unsigned all_tries;             /* as of a receiver */
 	bool follow;                    /* a plain file's end is not its end */
 	bool single;                    /* take one message at a time */
 	bool counted;                   /* take one message at a time from a stream: what follows is not ours */
+	bool prompt;                    /* what is received is written at once, and settled */
 	bool glance;                    /* the caller comes again: wait for nothing, not for the rest of a message */
 	bool streamed;                  /* what is in hand is in message: from a stream, or handed over */
 	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */
@@ -53,14 +56,17 @@ struct select {
 	struct also *also;              /* while asleep; NULL nothing */
 	uint64_t deadline_ns;           /* of the wait that `also' has ended; 0 none */
 	uint64_t timeout_ns;            /* UINT64_MAX for ever, 0 not at all */
-	mailbox_tell *locked;           /* as in struct receiver, both */
-	mailbox_tell *tell_unjudged;
+	uint64_t had, most;             /* of a batch: as in struct receiver_ask */
+	struct run *before;             /* with a single mailbox: as in struct receiver_ask, */
+	uint32_t before_n;              /* both */
+	const char *answers;            /* who is to answer: what is waited for is that (waiting.h); NULL: a message */
+	mailbox_tell *tell_unjudged;    /* as in struct receiver, both */
 	mailbox_tell_why *tell_why;
 	struct inlet *from;             /* where the messages in hand came from; NULL none */
 	struct run run;                 /* in hand, from a mailbox */
 	struct message message;
 	struct pollfd *polled;          /* select.c's, to sleep; NULL */
-	char place[FRAME_HEADER_MAX];   /* inlet_place's */
+	char *place;                    /* the caller's FRAME_HEADER_MAX bytes, for inlet_place */
 };
 
 enum { INLET_LOOK = 0 };                /* a deadline: look, and do not wait */

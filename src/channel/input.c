@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "base/tally.h"
 
 #define PAUSE_NS UINT64_C(20000000)     /* an input from which nothing comes for so long pauses */
 
@@ -40,9 +41,7 @@ cannot_read(struct input *in)
 static void
 rest(struct input *in)
 {
-	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
-
-	if (in->sink->kind == CHANNEL_FIFO && poll(&input, 1, 0) == 0)
+	if (in->sink->kind == CHANNEL_FIFO && io_ready(STDIN_FILENO, POLLIN) == 0)
 		sink_rest(in->sink);
 }
 
@@ -53,12 +52,23 @@ read_some(struct input *in, void *buf, size_t n)
 	ssize_t got;
 
 	rest(in);
+	if (!io_go_on() || io_await_input() == -1)
+		return -1;
 	do
 		got = io_read(STDIN_FILENO, buf, n);
 	while (got == -1 && errno == EAGAIN && io_wait(STDIN_FILENO, POLLIN, CLOCK_NEVER) != -1);
-	if (got > 0)
+	if (got > 0) {
+		tally_add(TALLY_READ, (uint64_t)got);
 		sink_rest(in->sink);    /* before more of ours it is the turn of others */
+	}
 	return got;
+}
+
+/* read_piece -- message_read into in->buf. */
+static ssize_t
+read_piece(struct input *in, struct message *m)
+{
+	return io_go_on() ? message_read(m, in->buf, INPUT_BUF) : -1;
 }
 
 /* read_full -- read n bytes of m, NULL standard input, into in->buf; fewer only at its end.  Returns them, or -1. */
@@ -136,17 +146,20 @@ put(struct input *in, const struct message *head, const char *data, size_t len)
 {
 	if (flush_told(in) == -1)
 		return -1;
-	if (sink_put(in->sink, head, data, len) == -1)
+	if (sink_put(in->sink, head, data, len) == -1) {
+		/* those before one that is too large are sent */
+		if (errno == EMSGSIZE && flush(in) == 0)
+			errno = EMSGSIZE;
 		return cannot_send(in);
+	}
 	return sink_hands_over(in->sink) ? tell(in) : 0;
 }
 
-/* set_time -- have the header key=TIME in m's headers, which move to in->extra; 0: have none.  Returns 0, or -1. */
+/* set_header -- have a header in m's, which move to in->extra; value.p NULL: have it not.  Returns 0, or -1. */
 static int
-set_time(struct input *in, struct message *m, const char *key, uint64_t us)
+set_header(struct input *in, struct message *m, const char *key, struct slice value)
 {
-	char time[32], stamped[FRAME_HEADER_MAX];
-	const struct slice value = { us == 0 ? NULL : time, us == 0 ? 0 : frame_time(time, us) };
+	char stamped[FRAME_HEADER_MAX];
 	long n = frame_set_header(stamped, m->extra, key, value);
 
 	if (n == -1)
@@ -154,6 +167,15 @@ set_time(struct input *in, struct message *m, const char *key, uint64_t us)
 	memcpy(in->extra, stamped, (size_t)n);
 	m->extra = (struct slice){ in->extra, (size_t)n };
 	return 0;
+}
+
+/* set_time -- set_header for a time; 0: have it not. */
+static int
+set_time(struct input *in, struct message *m, const char *key, uint64_t us)
+{
+	char time[32];
+
+	return set_header(in, m, key, (struct slice){ us == 0 ? NULL : time, us == 0 ? 0 : frame_time(time, us) });
 }
 
 /* stamp -- set in m's headers when it expires, and when it is due.  Returns 0, or -1. */
@@ -232,14 +254,17 @@ input_words(struct input *in, char *const *words)
 	text = in->buf;
 	if (len >= INPUT_BUF) {
 		text = malloc(len + 1);
-		if (text == NULL)
+		if (text == NULL) {
+			sink_abort(in->sink);
 			return cannot_send(in);
+		}
 	}
 	p = text;
 	for (char *const *w = words; *w != NULL; w++) {
 		p = stpcpy(p, *w);
 		*p++ = w[1] != NULL ? ' ' : '\n';
 	}
+	tally_add(TALLY_READ, len);
 	r = put_any(in, text, len);
 	if (text != in->buf)
 		free(text);
@@ -385,7 +410,7 @@ input_records(struct input *in, char mark)
 static int
 frame_pieces(struct input *in, struct message *m, ssize_t n)
 {
-	for (; n > 0; n = message_read(m, in->buf, INPUT_BUF))
+	for (; n > 0; n = read_piece(in, m))
 		if (sink_data(in->sink, in->buf, (size_t)n) == -1)
 			return -1;
 	return n == -1 ? cannot_read(in) : sink_end(in->sink);
@@ -401,9 +426,11 @@ put_frame(struct input *in, struct message *m, off_t base)
 	ssize_t n = 0;
 
 	sink_rest(in->sink);
-	m->id = 0;
-	m->attempt = 0;
-	m->uid = -1;
+	in->sink->sender.own_id = m->id;
+	in->sink->sender.once = m->once;
+	if (in->sink->sender.scope != NULL && m->via.len > 0)
+		message_keep_via(m, in->extra);
+	message_anew(m);
 	if (stamp(in, m) == -1)
 		return -1;
 	if (m->data != NULL && (m->len <= MAILBOX_INLINE || sink_hands_over(in->sink)))
@@ -416,8 +443,8 @@ put_frame(struct input *in, struct message *m, off_t base)
 	if (begin(in, m) == -1)
 		return -1;
 	if (n == 0)
-		n = message_read(m, in->buf, INPUT_BUF);
-	for (; frame_pieces(in, m, n) == -1; n = message_read(m, in->buf, INPUT_BUF)) {
+		n = read_piece(in, m);
+	for (; frame_pieces(in, m, n) == -1; n = read_piece(in, m)) {
 		if (again(in, m, base == -1 ? -1 : base + (off_t)offset) == -1)
 			return -1;
 		reader_reset(r, offset, left, more);
@@ -425,11 +452,27 @@ put_frame(struct input *in, struct message *m, off_t base)
 	return tell(in);
 }
 
+/* lacks -- whether the message, whose frame begins at byte `at', has not what it must have here; in->reader says so. */
+static bool
+lacks(struct input *in, const struct message *m, uint64_t at)
+{
+	const struct sender *s = &in->sink->sender;
+
+	if ((s->committed == NULL || m->id != 0) && (s->scope == NULL || m->once.id != 0))
+		return false;
+	in->reader.reason = s->committed != NULL && m->id == 0 ? "the frame has no id to be acknowledged by"
+	    : "the frame has no header once by which it could be sent once";
+	in->reader.offset = at;
+	errno = EBADMSG;
+	return true;
+}
+
 int
 input_frames(struct input *in)
 {
 	struct message m;
 	off_t base = start_of(in);
+	uint64_t at;
 	int r, err;
 
 	reader_init(&in->reader, STDIN_FILENO, READER_ALL);
@@ -438,8 +481,13 @@ input_frames(struct input *in)
 			if (flush(in) == -1)
 				return -1;
 			rest(in);
+			if (io_await_input() == -1)
+				return cannot_read(in);
 		}
+		at = in->reader.offset;
 		r = reader_next(&in->reader, &m);
+		if (r == 1 && lacks(in, &m, at))
+			r = -1;
 	} while (r == 1 && put_frame(in, &m, base) == 0);
 	if (r == 1)
 		return -1;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/waiting.h"
 
 enum {
 	FEW = 64,                       /* descriptors watched while asleep without an allocation */
@@ -264,6 +265,17 @@ polled_of(struct select *s, struct pollfd *few)
 	return most > FEW ? s->polled : few;
 }
 
+/* awaits -- say what this wait is for: nothing where `also' has something to do. */
+static void
+awaits(const struct select *s)
+{
+	const struct inlet *one = s->list;
+
+	waiting_for(s->also != NULL ? WAITING_NOTHING : s->answers != NULL ? WAITING_ANSWER : WAITING_MESSAGE,
+	    s->answers != NULL ? s->answers : one->name);
+	waiting_facts(s->answers == NULL && one->kind == CHANNEL_MAILBOX && one->receiver.paused, s->n - 1, 0);
+}
+
 /*
  * sleep_all -- sleep until a mailbox wakes us, a stream has something, or it is time to look.
  * Returns 1 look, 2 `also' ends the wait, or -1: ETIMEDOUT, EINTR, EPIPE, EIDRM.
@@ -275,15 +287,19 @@ sleep_all(struct select *s, uint64_t deadline_ns)
 	struct pollfd few[FEW], *polled;
 	bool ready = false;
 	nfds_t n;
-	int r;
+	int r, ms;
 
+	awaits(s);
 	while ((polled = polled_of(s, few)) != NULL) {
 		n = watch(s, polled);
 		if (clock_left_ms(deadline_ns, 1000) == 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		r = io_stop ? -1 : poll(polled - also->n, also->n + n, sleep_ms(s, deadline_ns));
+		ms = sleep_ms(s, deadline_ns);
+		r = io_stop ? -1 : poll(polled - also->n, also->n + n, ms);
+		if (r == 0)
+			waiting_slept(ms);
 		if (io_stop)
 			errno = EINTR;
 		if (r == -1 && (errno != EINTR || io_stop))
@@ -298,7 +314,8 @@ sleep_all(struct select *s, uint64_t deadline_ns)
 			return 2;
 		if (ready || sleep_ms(s, CLOCK_NEVER) == 0)
 			return 1;
-		if (r == 0 && (r = look_again(s)) != 0)
+		/* after a signal that is none to stop, too: many of them keep nobody from it */
+		if (r <= 0 && (r = look_again(s)) != 0)
 			return r;
 	}
 	return -1;
@@ -314,16 +331,37 @@ in_demand(const struct select *s, uint64_t began_ns)
 	return errno == EBUSY && s->from != NULL && s->from->looked && clock_mono_ns() < began_ns + HELD_NS;
 }
 
-static struct receiver_ask
-ask_for(uint32_t messages, size_t bytes)
+/* see_to_signals -- messages are in hand: a signal to stop waits for what is done with them. */
+static void
+see_to_signals(const struct select *s)
 {
-	return (struct receiver_ask){ .messages = messages, .bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES };
+	struct slice payload;
+
+	/* one that is all in memory is done with at once */
+	if (s->prompt && !s->streamed && s->run.n == 1 && run_payload(&s->run, 0, &payload))
+		io_hold_stop();
+	else
+		io_catch_stop();
+}
+
+/* began -- when a wait for a lock begins that may end without it; 0: none may. */
+static uint64_t
+began(const struct select *s)
+{
+	return s->timeout_ns != MAILBOX_FOREVER || s->glance ? clock_mono_ns() : 0;
+}
+
+static struct receiver_ask
+ask_for(const struct select *s, uint32_t messages, size_t bytes)
+{
+	return (struct receiver_ask){ .messages = messages, .bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
+		.prompt = s->prompt, .had = s->had, .most = s->most, .before = s->before, .before_n = s->before_n };
 }
 
 int
 select_next(struct select *s, uint32_t messages, size_t bytes)
 {
-	const struct receiver_ask ask = ask_for(messages, bytes);
+	const struct receiver_ask ask = ask_for(s, messages, bytes);
 	uint64_t deadline_ns = s->deadline_ns != 0 ? s->deadline_ns : clock_after(s->timeout_ns), began_ns, until_ns;
 	int r;
 
@@ -334,8 +372,11 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 	/* a single mailbox marks them done in the locked section in which it claims the next */
 	if (s->n > 1 && select_settle(s, 0, RECEIVER_DONE, 0) == -1)
 		return -1;
+	/* a single stream may be waited for where it is asked */
+	if (s->list[0].kind != CHANNEL_MAILBOX)
+		awaits(s);
 	for (;;) {
-		began_ns = clock_mono_ns();
+		began_ns = began(s);
 		r = try_all(s, ask, begun(s) ? INLET_LOOK : deadline_ns);
 		/* a lock that another process holds does not end a message that has begun to come */
 		if (r == -1 && errno == EBUSY && !s->glance && begun(s))
@@ -344,7 +385,9 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 			errno = ETIMEDOUT;
 		/* what is written when a signal comes is not to be delivered again */
 		if (r == 1 && !s->peek)
-			io_catch_stop();
+			see_to_signals(s);
+		if (r == 1)
+			waiting_over();
 		if (r != 0)
 			return r;
 		if (over(s))
@@ -369,7 +412,7 @@ select_next(struct select *s, uint32_t messages, size_t bytes)
 int
 select_more(struct select *s, uint32_t messages, size_t bytes)
 {
-	const struct receiver_ask ask = ask_for(messages, bytes);
+	const struct receiver_ask ask = ask_for(s, messages, bytes);
 	struct inlet *one = s->from;
 	int r;
 
@@ -404,12 +447,31 @@ select_settle(struct select *s, uint32_t from, enum receiver_end end, uint64_t d
 	return receiver_settle(&s->from->receiver, &s->run, from, end, delay_us);
 }
 
-void
-select_close(struct select *s)
+/* let_go -- settle what is in hand. */
+static void
+let_go(struct select *s)
 {
 	/* what was delivered is done, signal to stop or not */
 	if (select_settle(s, s->run.delivered, RECEIVER_BACK, 0) == 0)
 		(void)select_settle(s, 0, RECEIVER_DONE, 0);
+}
+
+void
+select_finish(struct select *s)
+{
+	let_go(s);
+	for EACH(s, one) {
+		if (one->kind != CHANNEL_MAILBOX)
+			continue;
+		one->receiver.ends = true;
+		receiver_close(&one->receiver);
+	}
+}
+
+void
+select_close(struct select *s)
+{
+	let_go(s);
 	for EACH(s, one) {
 		if (one->kind == CHANNEL_MAILBOX)
 			receiver_close(&one->receiver);
@@ -424,5 +486,6 @@ select_close(struct select *s)
 	run_free(&s->run);
 	memory_free(s->polled);
 	s->polled = NULL;
+	s->from = NULL;
 	s->n = 0;
 }

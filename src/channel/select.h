@@ -42,7 +42,11 @@ int select_park(struct select *s);
 /* select_settle -- settle what is in hand from item `from` on (receiver_settle), if of a mailbox.  Returns 0, or -1. */
 int select_settle(struct select *s, uint32_t from, enum receiver_end end, uint64_t delay_us);
 
-/* select_close -- put back what is in hand and has not been delivered, withdraw the wants, and let go. */
+/*
+ * select_close -- put back what is in hand and has not been delivered, withdraw the wants, and let go.
+ * select_finish -- the same at the end of the process, with which files and memory go.
+ */
 void select_close(struct select *s);
+void select_finish(struct select *s);
 
 #endif

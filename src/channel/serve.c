@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/waiting.h"
 #include "frame/tmpfile.h"
 #include "stream/reader.h"
 
@@ -237,7 +238,7 @@ go_round(struct serve *s)
 			continue;
 		c->sink->timeout_ns = pending(s) == 1 ? MAILBOX_FOREVER : MAILBOX_ASK;
 		r = advance(s, c);
-		while (r == -1 && errno == EPIPE && !s->large && sink_hands_over(c->sink))
+		while (r == -1 && errno == EPIPE && !s->large && sink_begins_again(c->sink))
 			r = again(s, c);
 		c->waits = r == -1 && errno == EAGAIN;
 		if (r == -1 && !c->waits)
@@ -298,6 +299,7 @@ doze(struct serve *s, int in)
 	case -1:
 		return errno == EINTR && !io_stop ? 0 : -1;
 	case 0:
+		waiting_slept(ms);
 		s->nap_ms = 2 * s->nap_ms < NAP_MS ? 2 * s->nap_ms : NAP_MS;
 		return 0;
 	}
@@ -350,7 +352,7 @@ serve_read(struct serve *s, struct message *m)
 			if (n == 0)
 				continue;
 		}
-		n = message_read(m, s->piece, sizeof s->piece);
+		n = io_go_on() ? message_read(m, s->piece, sizeof s->piece) : -1;
 		if (n <= 0)
 			return (int)n;
 		s->data = s->piece;

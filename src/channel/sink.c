@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/tally.h"
+#include "base/waiting.h"
 #include "stream/splice_in.h"
 
 /* sender -- the mailbox's sender, with the sink's timeout. */
@@ -35,21 +39,30 @@ writer(struct sink *s)
 int
 sink_open(struct sink *s, const char *name, const char *path, bool truncate, uint64_t timeout_ns)
 {
+	int r;
+
 	s->name = s->sender.name = name;
 	s->timeout_ns = timeout_ns;
 	s->fd = s->sender.dir_fd = -1;
 	s->unread = 0;
+	s->kind = CHANNEL_MAILBOX;
+	r = strcmp(path, "-") != 0 ? sender_open(sender(s), path) : fail_with(ENOTDIR);
+	if (r == 0 || errno != ENOTDIR)
+		return r;
 	if (open_kind(path, &s->kind) == -1)
 		return -1;
 	if (sink_is_mailbox(s))
-		return sender_open(sender(s), path);
+		return fail_with(ENOENT);       /* made just now */
 	s->writer = memory_new(sizeof *s->writer);
 	if (s->writer == NULL)
 		return -1;
+	waiting_for(WAITING_READER, name);
 	s->fd = open_write(path, s->kind, truncate, timeout_ns == MAILBOX_NOT_AT_ALL ? 0 : clock_after(timeout_ns));
 	if (s->fd == -1 || writer_init(s->writer, s->fd) == -1)
 		return -1;
 	s->writer->turn = s->turn;
+	s->writer->name = name;
+	waiting_over();
 	return 0;
 }
 
@@ -65,12 +78,20 @@ fits(const struct message *head)
 	return false;
 }
 
+/* sent -- count a message that has gone to a stream, where r is 0; a mailbox counts its own.  Returns r. */
+static int
+sent(int r)
+{
+	tally_add(TALLY_SENT, r == 0);
+	return r;
+}
+
 int
 sink_put(struct sink *s, const struct message *head, const char *data, size_t len)
 {
 	if (sink_is_mailbox(s))
 		return sender_put(sender(s), head, data, len);
-	return fits(head) ? writer_put(writer(s), head, data, len) : -1;
+	return fits(head) ? sent(writer_put(writer(s), head, data, len)) : -1;
 }
 
 int
@@ -148,7 +169,7 @@ sink_feed(struct sink *s, int in)
 int
 sink_end(struct sink *s)
 {
-	return sink_is_mailbox(s) ? sender_end(sender(s)) : writer_end(writer(s));
+	return sink_is_mailbox(s) ? sender_end(sender(s)) : sent(writer_end(writer(s)));
 }
 
 int
@@ -224,10 +245,11 @@ sink_room(struct sink *s, const struct message *m, uint64_t *room)
 	if (sink_is_mailbox(s))
 		return sender_room(sender(s), m->tag, m->source, room);
 	events = s->kind == CHANNEL_FILE ? POLLOUT : io_wait(s->fd, POLLOUT, 0);
-	if (events != -1 && (events & POLLERR))
-		errno = EPIPE;
-	if (events == -1 || (events & POLLERR))
+	if (events == -1)
 		return -1;
+	/* a FIFO may have a next reader */
+	if (events & POLLERR)
+		return fail_with(s->kind == CHANNEL_FIFO ? EAGAIN : EPIPE);
 	*room = pipe_room(s->fd);
 	return 0;
 }
@@ -239,6 +261,13 @@ sink_abort(struct sink *s)
 		sender_abort(&s->sender);
 	else
 		writer_abort(s->writer);
+}
+
+int
+sink_finish(struct sink *s)
+{
+	s->sender.ends = true;
+	return sink_close(s);
 }
 
 int

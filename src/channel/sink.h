@@ -125,4 +125,7 @@ void sink_abort(struct sink *s);
  */
 int sink_close(struct sink *s);
 
+/* sink_finish -- sink_close at the end of the process, with which files and memory go. */
+int sink_finish(struct sink *s);
+
 #endif

@@ -6,12 +6,14 @@
 #include "deliver/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/nofile.h"
 #include "base/signals.h"
 #include "deliver/render.h"
@@ -124,7 +126,7 @@ make(struct environment *e, const struct command *h)
 	set(e, "MBOX_TRIES", number(text, h->max_tries, h->max_tries != 0));
 	set(e, "MBOX_REPLY", (struct slice){ reply, n > 0 ? (size_t)n : 0 });
 	set(e, "MBOX_NAME", slice_of(h->channel));
-	set(e, "MBOX_COUNT", number(text, h->count, m == &none));
+	set(e, "MBOX_COUNT", number(text, h->count, h->count != 0));
 	set_headers(e, m);
 	e->list[e->n] = NULL;
 	return 0;
@@ -147,7 +149,8 @@ become(const struct command *h, char **list, pid_t parent, volatile int *err)
 	if (now != parent && now != 0)
 		_exit(STATUS_CANNOT);
 	nofile_give_back();
-	if (dup2(h->in_fd, STDIN_FILENO) != -1 && (h->out_fd == -1 || dup2(h->out_fd, STDOUT_FILENO) != -1)) {
+	if (dup2(h->in_fd, STDIN_FILENO) != -1 && (h->out_fd == -1 || dup2(h->out_fd, STDOUT_FILENO) != -1)
+	    && (h->err_fd == 0 || dup2(h->err_fd, STDERR_FILENO) != -1)) {
 		signals_give_back();
 		execvpe(h->argv[0], h->argv, list);
 	}
@@ -158,7 +161,7 @@ become(const struct command *h, char **list, pid_t parent, volatile int *err)
 int
 command_start(const struct command *h, pid_t *pid)
 {
-	static struct environment e;
+	static LARGE struct environment e;
 	volatile int err = 0;
 	pid_t self = getpid(), child;
 	sigset_t signals;
@@ -180,6 +183,33 @@ command_start(const struct command *h, pid_t *pid)
 	return err == 0 ? 0 : -1;
 }
 
+/* ---- end ---- */
+
+/* The writing end of the pipe that tells of ends, for the handler. */
+static volatile sig_atomic_t event_fd = -1;
+
+static void
+on_child(int signal)
+{
+	int err = errno;
+
+	(void)signal;
+	/* where the pipe is full, it can be read already */
+	if (write((int)event_fd, "", 1) == -1)
+		errno = err;
+}
+
+int
+command_events(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	event_fd = ends[1];
+	return signals_catch(SIGCHLD, on_child, SA_NOCLDSTOP | SA_RESTART) == -1 ? -1 : ends[0];
+}
+
 int
 command_cannot(int err)
 {
@@ -196,12 +226,19 @@ command_cannot(int err)
 	}
 }
 
+/* asks_to_end -- whether a signal is one that asks a process to end, or tells it that its output is not wanted. */
+static bool
+asks_to_end(int signal)
+{
+	return signal == SIGHUP || signal == SIGINT || signal == SIGPIPE || signal == SIGQUIT || signal == SIGTERM;
+}
+
 enum command_end
 command_ended(int waited, int *status)
 {
 	if (WIFSIGNALED(waited)) {
 		*status = 128 + WTERMSIG(waited);
-		return COMMAND_BACK;
+		return asks_to_end(WTERMSIG(waited)) ? COMMAND_BACK : COMMAND_FAILED;
 	}
 	*status = WEXITSTATUS(waited);
 	if (*status == 0)

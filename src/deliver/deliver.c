@@ -9,8 +9,10 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "stream/splice_out.h"
 
+#define SECOND_US UINT64_C(1000000)
 #define ROOM_NS UINT64_C(1000000000)            /* how long a dead letter waits for room, with its message claimed */
 
 /* put_back -- put back the messages in hand from item `from` on.  Returns as deliver_failed. */
@@ -37,16 +39,19 @@ write_any(struct deliver *d, struct message *m)
 {
 	if (d->output->form != OUTPUT_RAW || m->data != NULL)
 		return output_message(d->output, d->sources->from->name, m);
-	return output_flush(d->output) == -1 ? -1 : pump_message(m, d->output->fd);
+	if (output_flush(d->output) == -1 || pump_message(m, d->output->fd) == -1)
+		return -1;
+	d->output->to.out += m->reader == NULL ? m->len : 0;
+	return 0;
 }
 
-/* written -- how many messages of the run in hand are written to their last byte. */
+/* ended_by -- how many messages of the run in hand end at that byte of the output, or before. */
 static uint32_t
-written(const struct deliver *d)
+ended_by(const struct deliver *d, uint64_t at)
 {
 	uint32_t n = d->ended;
 
-	while (n > 0 && d->ends[n - 1] > d->output->to.out)
+	while (n > 0 && d->ends[n - 1] > at)
 		n--;
 	return n;
 }
@@ -54,7 +59,17 @@ written(const struct deliver *d)
 static int
 cannot_read(struct deliver *d)
 {
-	return put_back(d, written(d), "read", d->sources->from->name);
+	return put_back(d, ended_by(d, d->output->to.out), "read", d->sources->from->name);
+}
+
+void
+deliver_read(struct deliver *d)
+{
+	const struct output *o = d->output;
+
+	/* what a pipe still has was not read; after EINTR it may be; of what a socket's peer had nothing is known */
+	d->sources->run.delivered = o->file || errno == EINTR ? ended_by(d, o->to.out)
+	    : o->pipe ? ended_by(d, output_read(o)) : 0;
 }
 
 static int
@@ -62,8 +77,8 @@ cannot_write(struct deliver *d)
 {
 	if (errno == EBADMSG || errno == EILSEQ)
 		return cannot_read(d);
-	/* what a pipe's reader had read before it left is unknown: nothing counts.  After EINTR it is still there */
-	return put_back(d, d->output->file || errno == EINTR ? written(d) : 0, "write to", "standard output");
+	deliver_read(d);
+	return put_back(d, d->sources->run.delivered, "write to", "standard output");
 }
 
 /*
@@ -101,6 +116,10 @@ write_run(struct deliver *d, uint64_t *n)
 	struct slice payload;
 	int r;
 
+	if (run->n > DELIVER_FEW && d->many_ends == NULL
+	    && (d->many_ends = memory_new(RUN_MESSAGES * sizeof *d->many_ends)) == NULL)
+		return cannot_write(d);
+	d->ends = run->n > DELIVER_FEW ? d->many_ends : d->few_ends;
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (!plain || !run_payload(run, i, &payload))
 			r = write_item(d, i);
@@ -220,38 +239,50 @@ deliver_note(struct told *t, const struct message *m, char *tag)
 	t->tag = (struct slice){ tag, m->tag.len };
 }
 
-/* no_room -- the dead letters have no room: the message in hand is put back for a while.  Returns as deliver_run. */
+/*
+ * no_room -- the dead letters have no room: the message in hand is put back for a while, as it was, for another last try.
+ * Returns as deliver_run.
+ */
 static int
 no_room(struct deliver *d, struct told *t)
 {
-	bool failed = !t->expired;
-
-	t->again_us = failed ? clock_backoff(d->backoff_us, d->backoff_most_us, t->tries) : d->backoff_most_us;
+	t->again_us = t->expired != NULL ? d->backoff_most_us : clock_backoff(d->backoff_us, d->backoff_most_us, t->tries);
+	if (t->again_us < SECOND_US)
+		t->again_us = SECOND_US;
 	if (!d->dead_full)
 		d->tell_full(d->dead->name);
 	/* others, that need no room there, do not wait for this again and again */
 	d->dead_full = true;
-	if (select_settle(d->sources, 0, failed ? RECEIVER_FAILED : RECEIVER_BACK, t->again_us) == -1)
+	/* where all that is there now is to be received, it is not waited for */
+	d->sources->from->receiver.all_tries = 0;
+	if (select_settle(d->sources, 0, RECEIVER_BACK, t->again_us) == -1)
 		return deliver_failed(d, "put back to", d->sources->from->name);
 	if (d->tell != NULL)
 		d->tell(d, d->sources->from->name, TOLD_FULL, t);
 	return 1;
 }
 
+/* What is said of a message that is a dead letter for no failure. */
+static const char *const reasons[] = {
+	[RUN_ON_ITS_WAY] = "expired", [RUN_LOOP] = "loop", [RUN_HOPS] = "hops", [RUN_LONG] = "long",
+};
+
 int
 deliver_bury(struct deliver *d, int status)
 {
 	struct select *s = d->sources;
 	struct message m;
-	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX], why[16] = "expired", tag[FRAME_NAME_MAX];
-	struct told t = { .expired = status == 0, .status = status, .tries = run_tries(&s->run, 0) + (status != 0) };
+	char scratch[FRAME_HEADER_MAX], extra[FRAME_HEADER_MAX], number[16], tag[FRAME_NAME_MAX];
+	const char *why = status == DELIVER_EXPIRED ? reasons[s->run.stray] : status == DELIVER_REFUSED ? "refused" : number;
+	struct told t = { .expired = status == DELIVER_EXPIRED ? why : NULL, .refused = status == DELIVER_REFUSED,
+		.status = status };
 	int r;
 
 	if (select_message(s, 0, &m, scratch) == -1)
 		return put_back(d, 0, "read", s->from->name);
 	deliver_note(&t, &m, tag);
-	if (status != 0)
-		snprintf(why, sizeof why, "%d", status);
+	t.tries = run_tries(&s->run, 0) + (t.expired == NULL);
+	snprintf(number, sizeof number, "%d", status);
 	d->dead->timeout_ns = d->dead_full ? MAILBOX_NOT_AT_ALL : ROOM_NS;
 	r = label(&m, s->from->name, why, t.tries, extra) == -1 ? -1
 	    : sink_message(d->dead, &m);
@@ -274,7 +305,7 @@ deliver_run(struct deliver *d, uint64_t *n)
 	*n = 0;
 	d->ended = 0;
 	if (!d->sources->streamed && d->sources->run.expired)
-		return deliver_bury(d, 0);
+		return deliver_bury(d, DELIVER_EXPIRED);
 	if ((d->sources->streamed ? write_message(d, n) : write_run(d, n)) == -1)
 		return -1;
 	d->sources->run.delivered = d->sources->run.n;

@@ -17,17 +17,22 @@ enum told_end {
 	TOLD_FULL,                      /* it should be one, but found no room: as TOLD_AGAIN */
 	TOLD_CUT,                       /* its payload was cut short */
 	TOLD_DROPPED,                   /* of a stream: lost */
+	TOLD_HALVED,                    /* half of them is tried */
 };
 
 struct told {
 	uint64_t id;                    /* number of the first; 0 none */
 	uint32_t n;                     /* how many */
 	struct slice tag;               /* of the only one */
-	bool expired, killed, answered; /* killed: the command, by a signal; status is 128 more */
+	const char *expired;            /* NULL, or why it may not be delivered: "expired", ... */
+	bool killed, answered;          /* killed: the command, by a signal; status is 128 more */
+	bool refused;                   /* by the one that was to acknowledge it */
 	int status;                     /* of the command, as a shell has it */
 	unsigned tries;                 /* that have failed, with this one; 0: it did not count */
 	uint64_t again_us;
 };
+
+enum { DELIVER_FEW = 16 };
 
 struct deliver {
 	struct select *sources;
@@ -47,7 +52,9 @@ struct deliver {
 	const char *cut_reason;         /* ... how, in words, ... */
 	uint64_t cut_offset;            /* ... and at which byte of its stream */
 	uint32_t ended;                 /* how many of the run in hand have been given to the output ... */
-	uint64_t ends[RUN_MESSAGES];    /* ... and where each ends in it (outbuf_end) */
+	uint64_t *ends;                 /* ... and where each ends in it (outbuf_end): few_ends, or many_ends, which would */
+	uint64_t few_ends[DELIVER_FEW]; /* be a page fault of its own */
+	uint64_t *many_ends;            /* NULL: not needed yet */
 };
 
 /* deliver_failed -- note what failed, and on what.  Returns -1, errno as it was. */
@@ -80,12 +87,25 @@ void deliver_note(struct told *t, const struct message *m, char *tag);
  */
 int deliver_run(struct deliver *d, uint64_t *n);
 
+/* In place of a status, what makes a message a dead letter. */
+enum {
+	DELIVER_EXPIRED = 0,            /* the message has expired */
+	DELIVER_REFUSED = -1,           /* the one that was to acknowledge it refuses it */
+};
+
+/*
+ * deliver_read -- after a failed write, errno: set how many of the run in hand are delivered all the same, since they are
+ * in the file, or the pipe's reader had read them to the end before it left.
+ */
+void deliver_read(struct deliver *d);
+
 /*
  * deliver_bury -- send the one message in hand to the dead letters, and take it out of its mailbox.
  * Where they have no room for it within a second, it is put back for a while: two receivers whose dead letters go to
  * each other's mailbox must not wait for each other with their claims in hand.
- * status: of the command that failed; 0: the message has expired.  Returns as deliver_run.
+ * status: of the command that failed, or one of the above.  Returns as deliver_run.
  */
+
 int deliver_bury(struct deliver *d, int status);
 
 /* deliver_begun -- wait for the rest of a message that is still in a stream, whatever the timeout for it to begin. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -27,12 +28,21 @@ job_cut(struct job *job, int err, const struct reader *from)
 	job->cut_offset = from->offset;
 }
 
+void
+job_drop(struct job *job)
+{
+	inflight_drop(&job->inflight);
+	io_close(job->part.fd);
+	job->part.fd = -1;
+	job->part.first = job->part.n = job->part.bad = 0;
+}
+
 int
 job_failed(struct jobs *j, struct job *job, const char *at, const char *on)
 {
 	int err = errno;
 	uint32_t n = job->inflight.n;
-	bool offer = n > 0 && inflight_look(&job->inflight, n - 1).offer;
+	bool offer = n > job->part.first && inflight_look(&job->inflight, n - 1).offer;
 
 	j->deliver->cut = err == EBADMSG && (n == 0 || offer);
 	if (job->cut == 0 && job->from->reader != NULL)
@@ -41,8 +51,8 @@ job_failed(struct jobs *j, struct job *job, const char *at, const char *on)
 	j->deliver->cut_offset = job->cut_offset;
 	if (j->deliver->cut && offer && !job->stalled)
 		job_settle(job, --n, 1, RECEIVER_DROPPED, 0);
-	job_settle(job, 0, n, RECEIVER_BACK, 0);
-	inflight_drop(&job->inflight);
+	job_settle(job, job->part.first, n - job->part.first, RECEIVER_BACK, 0);
+	job_drop(job);
 	errno = err;
 	return deliver_failed(j->deliver, at, on);
 }
@@ -83,21 +93,22 @@ take_over(struct jobs *j, struct job *job)
 
 /* ---- start ---- */
 
-/* launch -- start the command; m: its message, NULL for a batch of n in the file in_fd.  Returns 0, or -1. */
+/* launch -- start the command; m: its message, NULL for n of a batch, in the file in_fd.  Returns 0, or -1. */
 static int
 launch(struct jobs *j, struct job *job, const struct message *m, uint32_t n, int in_fd)
 {
-	struct command h = { .argv = j->command, .channel = job->from->name, .message = m, .count = n,
+	struct command h = { .argv = j->command, .channel = job->from->name, .message = m, .count = m == NULL ? n : 0,
 		.max_tries = j->deliver->max_tries, .in_fd = in_fd, .out_fd = -1 };
 	const struct receiver *box = job->from->kind == CHANNEL_MAILBOX ? &job->from->receiver : NULL;
 
 	job->out_fd = -1;
 	job->told = (struct told){ .n = n };
+	job->part.n = job->inflight.n > 0 ? n : 0;
 	if (m != NULL)
 		deliver_note(&job->told, m, job->tag);
 	else if (job->inflight.n > 0)
-		job->told.id = inflight_look(&job->inflight, 0).id;
-	if (m != NULL && j->reply && reply_note(&job->reply, m, box)) {
+		job->told.id = inflight_look(&job->inflight, job->part.first).id;
+	if (m != NULL && j->reply && reply_note(&job->reply, m, box, job->from->path)) {
 		/* in a frame from a pipe, or by rendezvous, uid is only the sender's claim: ignore it */
 		if (m->reader != NULL || job->inflight.n == 0)
 			job->reply.uid = -1;
@@ -220,6 +231,27 @@ start_one(struct jobs *j, struct job *job)
 	return r;
 }
 
+/* note_end -- of message i of a mailbox's batch: its frame ends at `end`.  Returns 0, or -1 with ENOMEM. */
+static int
+note_end(struct job *job, uint64_t i, uint64_t end)
+{
+	struct part *part = &job->part;
+	uint32_t room = part->room > 0 ? part->room * 2 : 64;
+	uint64_t *more;
+
+	if (job->inflight.n == 0)
+		return 0;
+	if (i == part->room) {
+		more = realloc(part->ends, room * sizeof *more);
+		if (more == NULL)
+			return -1;
+		part->ends = more;
+		part->room = room;
+	}
+	part->ends[i] = end;
+	return 0;
+}
+
 /* add_frames -- write the messages in hand as frames.  n: is raised by how many.  Returns 0, or -1. */
 static int
 add_frames(struct jobs *j, struct job *job, uint64_t *n)
@@ -239,14 +271,20 @@ add_frames(struct jobs *j, struct job *job, uint64_t *n)
 			job_cut(job, errno, s->message.reader != NULL ? s->message.reader : s->from->reader);
 			r = output_cut(j->frames, before);
 		}
+		if (r == 0)
+			r = note_end(job, *n, outbuf_end(&j->frames->to));
 		*n += job->cut == 0;
+		s->had += outbuf_end(&j->frames->to) - before;
 	}
 	for (uint32_t i = 0; i < s->run.n && r == 0 && !s->streamed; i++) {
 		if (select_message(s, i, &m, scratch) == -1)
 			return job_failed(j, job, "read", s->from->name);
 		r = output_message(j->frames, s->from->name, &m);
 		io_close(m.fd);
+		if (r == 0)
+			r = note_end(job, *n, outbuf_end(&j->frames->to));
 		*n += 1;
+		s->had += m.len;
 	}
 	if (r == -1 && errno == EBADMSG)
 		return job_failed(j, job, "read", s->from->name);
@@ -262,13 +300,13 @@ gather(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 
 	do {
 		if (!s->streamed && s->run.expired) {
-			if (deliver_bury(j->deliver, 0) == -1)
+			if (deliver_bury(j->deliver, DELIVER_EXPIRED) == -1)
 				return job_failed(j, job, j->deliver->failed_at, j->deliver->failed_on);
 		} else if (add_frames(j, job, n) == -1) {
 			return -1;
 		}
 		s->run.n = 0;
-		if (*n >= most || job->cut != 0)
+		if (*n >= most || s->had >= s->most || job->cut != 0)
 			break;
 		r = select_more(s, most - (uint32_t)*n, RUN_BYTES);
 		if (r == 1 && !(s->run.expired && !s->streamed) && take_over(j, job) == -1)
@@ -291,11 +329,55 @@ start_batch(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 		return job_failed(j, job, "open a temporary file for", j->command[0]);
 	output_init(j->frames, fd, OUTPUT_FRAMES, NULL);
 	r = gather(j, job, most, n);
+	j->deliver->sources->had = 0;
 	if (r == 0 && *n > 0)
 		r = lseek(fd, 0, SEEK_SET) == -1 ? job_failed(j, job, "run", j->command[0])
 		    : launch(j, job, NULL, (uint32_t)*n, fd);
+	if (r == 0 && job->inflight.n > 1)
+		job->part.fd = fd;
+	else
+		close(fd);
+	return r;
+}
+
+/* start_part -- start the command on n messages of a batch, from the first that is not settled on. */
+static int
+start_part(struct jobs *j, struct job *job, uint32_t n)
+{
+	const struct part *part = &job->part;
+	uint64_t from = part->first > 0 ? part->ends[part->first - 1] : 0;
+	int fd = tmpfile_part(part->fd, from, part->ends[part->first + n - 1]), r;
+
+	if (fd == -1)
+		return job_failed(j, job, "write a temporary file for", j->command[0]);
+	r = launch(j, job, NULL, n, fd);
 	close(fd);
 	return r;
+}
+
+int
+job_halve(struct jobs *j, struct job *job)
+{
+	job->part.bad = job->part.first + job->part.n;
+	return start_part(j, job, job->part.n / 2);
+}
+
+int
+job_rest(struct jobs *j, struct job *job)
+{
+	struct part *part = &job->part;
+	uint32_t left, bad;
+
+	part->first += part->n;
+	left = job->inflight.n - part->first;
+	if (left == 0)
+		return 0;
+	/* a signal to stop: no more commands are started */
+	if (io_stops > 0)
+		return job_settle(job, part->first, left, RECEIVER_BACK, 0) == 0 ? 0
+		    : deliver_failed(j->deliver, "put back to", job->from->name);
+	bad = part->bad > part->first ? part->bad - part->first : 0;
+	return start_part(j, job, bad > 1 ? bad / 2 : bad == 1 ? 1 : left);
 }
 
 int
@@ -306,13 +388,13 @@ job_start(struct jobs *j, struct job *job, uint32_t most, uint64_t *n)
 
 	*n = 0;
 	job->from = s->from;
-	inflight_drop(&job->inflight);
+	job_drop(job);
 	job->cut = 0;
 	job->stalled = job->keep = false;
 	job->cut_reason = NULL;
 	if (!s->streamed && s->run.expired) {
 		if (j->batch == 0)
-			return deliver_bury(j->deliver, 0);
+			return deliver_bury(j->deliver, DELIVER_EXPIRED);
 	} else if (take_over(j, job) == -1) {
 		return -1;
 	}

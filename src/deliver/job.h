@@ -26,17 +26,31 @@ struct jobs {
 	uint32_t running;
 	uint32_t fed;                   /* of these, how many have a payload fed, ... */
 	uint32_t streams;               /* ... from an inlet that is busy with it */
+	bool again;                     /* messages of a batch are there again: what was the end is not */
 	uint64_t pause_ns;              /* start nothing before that (CLOCK_MONOTONIC) */
 	int passed;                     /* signals to stop that were handled */
 	struct job *list;
 	struct output *frames;          /* of a batch */
 };
 
+/*
+ * The messages of a batch that a command is at work on.  Where it fails, half of them is tried, and so on down to the
+ * one that it fails on; the others stay in flight.
+ */
+struct part {
+	uint32_t first, n;              /* messages in flight; those before them are settled */
+	uint32_t bad;                   /* of those before this one, from first on, one has failed */
+	int fd;                         /* the frames of all; -1: it is not a batch, or from a stream */
+	uint64_t *ends;                 /* where each frame ends there */
+	uint32_t room;                  /* ... of so many */
+};
+
 /* A command at work. */
 struct job {
 	pid_t pid;                      /* 0: a free slot; -1: the command begins once its payload is kept */
 	struct inlet *from;
-	struct inflight inflight;       /* its messages, of a mailbox */
+	struct inflight inflight;       /* its messages, of a mailbox, ... */
+	struct part part;               /* ... and which of them */
 	struct feed feed;               /* its payload, where that is still in a stream */
 	bool fed_up;                    /* ... and to be fed no more */
 	struct message message;         /* ... and whose it is */
@@ -61,6 +75,12 @@ int job_start(struct jobs *j, struct job *job, uint32_t most, uint64_t *n);
 /* job_kept -- the payload, which is kept, is all there: start the command on it.  Returns 0, or -1 as jobs_start. */
 int job_kept(struct jobs *j, struct job *job);
 
+/* job_halve -- the command has failed on several messages of a batch: run it on half of them.  Returns as job_kept. */
+int job_halve(struct jobs *j, struct job *job);
+
+/* job_rest -- the part is settled: run the command on the next, where there is one.  Returns as job_kept. */
+int job_rest(struct jobs *j, struct job *job);
+
 /* job_unfeed -- feed it no more: its input ends here. */
 void job_unfeed(struct jobs *j, struct job *job);
 
@@ -72,6 +92,9 @@ void job_cut(struct job *job, int err, const struct reader *from);
  * short, the last.  Returns as deliver_failed.
  */
 int job_failed(struct jobs *j, struct job *job, const char *at, const char *on);
+
+/* job_drop -- forget the job's messages, settled or not. */
+void job_drop(struct job *job);
 
 /* job_settle -- settle n of the job's messages in flight.  Returns 0, or -1. */
 int job_settle(struct job *job, uint32_t from, uint32_t n, enum receiver_end end, uint64_t delay_us);

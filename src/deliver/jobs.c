@@ -3,7 +3,6 @@
 #include "deliver/jobs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
-#include "base/signals.h"
 #include "deliver/command.h"
 
 enum {
@@ -23,20 +21,6 @@ enum {
 
 #define PAUSE_NS UINT64_C(100000000)            /* after a command that put its message back, before the next */
 #define ANSWER_NS UINT64_C(1000000000)          /* how long an answer waits for room */
-
-/* The writing end of event_fd, for the handler. */
-static volatile sig_atomic_t event_write_fd = -1;
-
-static void
-on_child(int signal)
-{
-	int err = errno;
-
-	(void)signal;
-	/* where the pipe is full, it can be read already */
-	if (write((int)event_write_fd, "", 1) == -1)
-		errno = err;
-}
 
 /* feeding -- whether the job's payload is being fed. */
 static bool
@@ -87,26 +71,26 @@ jobs_watch(struct jobs *j)
 int
 jobs_init(struct jobs *j, uint32_t channels)
 {
-	int ends[2];
-
 	j->list = calloc(j->limit, sizeof *j->list);
+	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++)
+		j->list[i].part.fd = -1;
 	j->frames = j->batch > 0 ? malloc(sizeof *j->frames) : NULL;
 	j->also.polled = calloc(1 + (size_t)FEED_POLLED * j->limit + SELECT_POLLED(channels), sizeof *j->also.polled);
-	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || j->also.polled == NULL
-	    || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+	if (j->list == NULL || (j->batch > 0 && j->frames == NULL) || j->also.polled == NULL)
 		return -1;
 	j->also.tend = tend;
 	j->also.of = j;
-	j->event_fd = ends[0];
-	event_write_fd = ends[1];
-	return signals_catch(SIGCHLD, on_child, SA_NOCLDSTOP | SA_RESTART);
+	j->event_fd = command_events();
+	return j->event_fd == -1 ? -1 : 0;
 }
 
 void
 jobs_free(struct jobs *j)
 {
 	for (uint32_t i = 0; j->list != NULL && i < j->limit; i++) {
+		job_drop(&j->list[i]);
 		inflight_free(&j->list[i].inflight);
+		free(j->list[i].part.ends);
 		memory_free(j->list[i].reader);
 	}
 	free(j->list);
@@ -166,23 +150,43 @@ back_off(struct jobs *j, struct job *job, uint32_t i, struct inflight_look look)
 	return 0;
 }
 
-/* try_again -- count a try of the job's messages: put them back for later, or bury those that had the last. */
+/*
+ * give_back -- put back what has not failed by itself of a batch, from message i on, as it was.  Where all that was there
+ * is to be received, that is there again.
+ */
+static int
+give_back(struct jobs *j, struct job *job, uint32_t i)
+{
+	if (job_settle(job, i, job->inflight.n - i, RECEIVER_BACK, 0) == -1)
+		return deliver_failed(j->deliver, "put back to", job->from->name);
+	if (j->deliver->sources->all)
+		job->from->ended = job->from->receiver.ended = false;
+	j->again = true;
+	/* where the command fails on anything at present, not all are tried at once */
+	j->pause_ns = clock_after(PAUSE_NS);
+	return 0;
+}
+
+/* try_again -- count a try of the job's message: put it back for later, or bury it if it had the last. */
 static int
 try_again(struct jobs *j, struct job *job, int status)
 {
+	uint32_t max = j->deliver->max_tries, i = job->part.first, rest = job->inflight.n - i;
 	struct inflight_look look;
-	uint32_t max = j->deliver->max_tries;
-	int r = 0;
+	int r = 0, err;
 
-	if (job->inflight.n == 0)
+	if (rest == 0) {
 		tell(j, job, TOLD_DROPPED);
-	/* a second signal that ends the wait for one ends it for all */
-	for (uint32_t i = 0; i < job->inflight.n && !(r == -1 && errno == EINTR); i++) {
-		look = inflight_look(&job->inflight, i);
-		if ((max > 0 && look.tries + 1 >= max ? bury(j, job, i, status) : back_off(j, job, i, look)) == -1)
-			r = -1;
+		return 0;
 	}
-	inflight_drop(&job->inflight);
+	look = inflight_look(&job->inflight, i);
+	if ((max > 0 && look.tries + 1 >= max ? bury(j, job, i, status) : back_off(j, job, i, look)) == -1)
+		r = -1;
+	err = errno;
+	/* a second signal that ends the wait for one ends it for all */
+	if (rest > 1 && !(r == -1 && err == EINTR) && give_back(j, job, i + 1) == -1 && r == 0)
+		return -1;
+	errno = err;
 	return r;
 }
 
@@ -216,18 +220,27 @@ static int
 settle(struct jobs *j, struct job *job, enum command_end end, int status)
 {
 	struct deliver *d = j->deliver;
+	struct part *part = &job->part;
 
+	job->told.status = status;
+	if (end == COMMAND_FAILED && part->n > 1) {
+		tell(j, job, TOLD_HALVED);
+		return job_halve(j, job) == -1 ? -1 : 1;
+	}
 	/* a worker that goes on is not told by one of its messages */
 	if (status != 0 && !j->follow)
 		d->status = status;
-	job->told.status = status;
 	if (end == COMMAND_FAILED)
 		return try_again(j, job, status) == -1 ? -1 : 1;
-	if (job_settle(job, 0, job->inflight.n, end == COMMAND_DONE ? RECEIVER_DONE : RECEIVER_BACK, 0) == -1)
-		return deliver_failed(d, end == COMMAND_DONE ? "receive from" : "put back to", job->from->name);
-	tell(j, job, end == COMMAND_DONE ? TOLD_DONE : job->inflight.n == 0 ? TOLD_DROPPED : TOLD_BACK);
-	if (end == COMMAND_DONE)
-		return 1;
+	if (end == COMMAND_DONE && job_settle(job, part->first, part->n, RECEIVER_DONE, 0) == -1)
+		return deliver_failed(d, "receive from", job->from->name);
+	if (end == COMMAND_DONE) {
+		tell(j, job, TOLD_DONE);
+		return job_rest(j, job) == -1 ? -1 : 1;
+	}
+	if (job_settle(job, part->first, job->inflight.n - part->first, RECEIVER_BACK, 0) == -1)
+		return deliver_failed(d, "put back to", job->from->name);
+	tell(j, job, job->inflight.n == 0 ? TOLD_DROPPED : TOLD_BACK);
 	/* it will be given again at once: leave a moment for what the command waits for */
 	j->pause_ns = clock_after(PAUSE_NS);
 	return j->follow ? 1 : 0;
@@ -237,7 +250,7 @@ settle(struct jobs *j, struct job *job, enum command_end end, int status)
 static int
 ended(struct jobs *j, struct job *job, int waited)
 {
-	int status;
+	int status, r;
 	enum command_end end = command_ended(waited, &status);
 
 	job->pid = 0;
@@ -250,8 +263,9 @@ ended(struct jobs *j, struct job *job, int waited)
 			job_cut(job, EINTR, job->feed.from);
 		job_unfeed(j, job);
 	}
-	if (end == COMMAND_FAILED && io_stops > 1)
-		end = COMMAND_BACK;     /* we asked it to end */
+	/* we asked it to end; or it was ended with us; or no command is started any more on half of its messages */
+	if (end == COMMAND_FAILED && (io_stops > 1 || (io_stops > 0 && (job->told.killed || job->part.n > 1))))
+		end = COMMAND_BACK;
 	if (job->out_fd != -1) {
 		if (end != COMMAND_BACK && status != 126 && status != 127 && job->cut == 0)
 			end = answer(j, job, &status);
@@ -263,7 +277,10 @@ ended(struct jobs *j, struct job *job, int waited)
 		errno = job->cut;
 		return job_failed(j, job, "read", job->from->name);
 	}
-	return settle(j, job, end, status);
+	r = settle(j, job, end, status);
+	if (job->pid == 0)
+		job_drop(job);
+	return r;
 }
 
 /* fed -- the payload is fed no more: the command has it, or can begin on it, or it is cut short.  As jobs_reap. */
@@ -318,8 +335,13 @@ worse(int result, int r, int *err)
 static void
 look_now(struct jobs *j)
 {
+	int n;
+
 	jobs_watch(j);
-	if (poll(j->also.polled, j->also.n, 0) != -1)
+	do
+		n = poll(j->also.polled, j->also.n, 0);
+	while (n == -1 && errno == EINTR);
+	if (n != -1)
 		(void)tend(&j->also);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/tally.h"
 #include "deliver/render.h"
 
 enum {
@@ -64,6 +65,16 @@ output_flush(struct output *o)
 	return o->socket ? io_taken(o->fd) : 0;
 }
 
+uint64_t
+output_read(const struct output *o)
+{
+	int unread = 0;
+
+	if (!o->pipe || ioctl(o->fd, FIONREAD, &unread) == -1 || (uint64_t)unread > o->to.out)
+		unread = 0;
+	return o->to.out - (uint64_t)unread;
+}
+
 int
 output_cut(struct output *o, uint64_t end)
 {
@@ -116,11 +127,12 @@ put_payload(struct output *o, struct message *m)
 		put_bytes(o, m->data, m->data != NULL ? (size_t)m->len : 0);
 		return;
 	}
+	tally_payload(m->len);
 	while (b->error == 0) {
 		/* a stream may keep us waiting: what there is goes out first */
 		if ((m->reader != NULL || b->used > OUTBUF_SIZE / 2) && outbuf_flush(b) == -1)
 			return;
-		n = message_read(m, b->buf + b->used, OUTBUF_SIZE - b->used);
+		n = io_go_on() ? message_read(m, b->buf + b->used, OUTBUF_SIZE - b->used) : -1;
 		if (n == -1)
 			outbuf_fail(b, errno);
 		if (n <= 0)
@@ -149,7 +161,7 @@ put_chunks(struct output *o, struct message *m)
 	ssize_t n = 1;
 
 	while (n > 0 && o->to.error == 0 && outbuf_flush(&o->to) == 0) {
-		n = message_read(m, piece, sizeof piece);
+		n = io_go_on() ? message_read(m, piece, sizeof piece) : -1;
 		if (n == -1) {
 			outbuf_fail(&o->to, errno);
 			return;

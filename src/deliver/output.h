@@ -75,6 +75,9 @@ output_payload(struct output *o, const char *data, size_t len)
 /* output_flush -- write out what was gathered.  Returns as outbuf_flush, or for a socket as io_taken. */
 int output_flush(struct output *o);
 
+/* output_read -- how much of the output has been read for certain: of a pipe what is not in it any more; else all. */
+uint64_t output_read(const struct output *o);
+
 /* output_cut -- in a file: take back what was added behind the place `end` (outbuf_end).  Returns 0, or -1. */
 int output_cut(struct output *o, uint64_t end);
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "base/io.h"
 #include "base/json.h"
 
 enum {
@@ -81,7 +82,7 @@ body_next(struct body *y)
 	ssize_t n = y->whole ? 0 : 1;
 
 	while (have < HELD && n > 0) {
-		n = message_read(y->m, y->held + have, HELD - have);
+		n = io_go_on() ? message_read(y->m, y->held + have, HELD - have) : -1;
 		if (n == -1)
 			return -1;
 		have += (size_t)n;

@@ -3,7 +3,9 @@
 #include "deliver/reply.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@
 #include "base/users.h"
 
 bool
-reply_note(struct reply *r, const struct message *request, const struct receiver *box)
+reply_note(struct reply *r, const struct message *request, const struct receiver *box, const char *place)
 {
 	struct slice path, call;
 	long n;
@@ -19,7 +21,7 @@ reply_note(struct reply *r, const struct message *request, const struct receiver
 	if (!frame_header(request->extra, "reply", &path))
 		return false;
 	n = frame_decode(r->text, path);
-	/* one in the mailbox that it came from has its place by now (inlet_place), unless that is not to be had */
+	/* one in the mailbox that it came from has its place by now (inlet_place), unless the header line has no room for it */
 	if (n <= 0 || (r->text[0] != '/' && (n < 2 || memcmp(r->text, "./", 2) != 0))
 	    || memchr(r->text, '\0', (size_t)n) != NULL)
 		return false;
@@ -37,6 +39,7 @@ reply_note(struct reply *r, const struct message *request, const struct receiver
 	r->id = request->id;
 	r->uid = request->uid;
 	r->box = box;
+	r->place = box != NULL ? place : NULL;
 	return true;
 }
 
@@ -72,7 +75,7 @@ is_gone(int err)
 static bool
 caller_left(const char *path)
 {
-	char dir[FRAME_HEADER_MAX];
+	char dir[PATH_MAX];
 	struct stat st;
 	size_t n = (size_t)(strrchr(path, '/') - path) + 1;
 
@@ -81,17 +84,31 @@ caller_left(const char *path)
 	return stat(dir, &st) == 0;
 }
 
-/* open_reply -- open the mailbox for the answer, where it is the requester's.  Returns as reply_send. */
+/*
+ * find_box -- get the path of the mailbox for the answer.  path: PATH_MAX bytes.
+ * Returns 0, or -1 with ENOENT: it is ./NAME, and the mailbox that this is in is not where it was.
+ */
 static int
-open_reply(struct sink *s, const struct reply *r, uint64_t timeout_ns)
+find_box(const struct reply *r, char *path)
+{
+	const bool inside = r->text[0] != '/';
+	int n;
+
+	errno = ENOENT;
+	if (inside && (r->place == NULL || strchr(r->text + 2, '/') != NULL || !receiver_is_at(r->box, r->place)))
+		return -1;
+	n = snprintf(path, PATH_MAX, "%s%s", inside ? r->place : "", inside ? r->text + 1 : r->text);
+	return n > 0 && n < PATH_MAX ? 0 : -1;
+}
+
+/* open_reply -- open the mailbox for the answer, at path, where it is the requester's.  Returns as reply_send. */
+static int
+open_reply(struct sink *s, const struct reply *r, const char *path, uint64_t timeout_ns)
 {
 	struct stat st;
 
-	errno = ENOENT;         /* ./NAME, and no mailbox that it is in */
-	if (r->text[0] != '/')
-		return -1;
-	if (stat(r->text, &st) == -1) {
-		if (errno == ENOENT && caller_left(r->text))
+	if (stat(path, &st) == -1) {
+		if (errno == ENOENT && caller_left(path))
 			return 0;
 		errno = errno == EACCES ? EACCES : ENOENT;
 		return -1;
@@ -99,7 +116,7 @@ open_reply(struct sink *s, const struct reply *r, uint64_t timeout_ns)
 	if (S_ISDIR(st.st_mode) && is_requesters(r, &st)) {
 		/* the answer must be read in time, not only taken */
 		s->sender.end_ns = clock_after(timeout_ns);
-		if (sink_open(s, r->text, r->text, false, timeout_ns) == -1 && errno != EALREADY)
+		if (sink_open(s, path, path, false, timeout_ns) == -1 && errno != EALREADY)
 			return is_gone(errno) ? 0 : -1;
 		/* another may have taken its place since */
 		if (s->sender.dir_fd != -1 && fstat(s->sender.dir_fd, &st) == 0 && is_requesters(r, &st))
@@ -141,9 +158,9 @@ int
 reply_send(const struct reply *r, int fd, int status, const char *source, uint64_t timeout_ns)
 {
 	struct sink s = { .fd = -1 };
-	char extra[FRAME_HEADER_MAX];
+	char extra[FRAME_HEADER_MAX], path[PATH_MAX];
 	struct message m;
-	int sent = open_reply(&s, r, timeout_ns), err;
+	int sent = find_box(r, path) == -1 ? -1 : open_reply(&s, r, path, timeout_ns), err;
 
 	if (sent == 1 && (make_answer(&m, r, fd, status, source, extra) == -1 || sink_message(&s, &m) == -1))
 		sent = is_gone(errno) ? 0 : -1;

@@ -16,6 +16,7 @@ struct reply {
 	uint64_t id;
 	int64_t uid;                    /* the requester, as the kernel told it; -1 unknown: a member of box ... */
 	const struct receiver *box;     /* ... or, where box is NULL, our own user */
+	const char *place;              /* the path of box, where that is ours to take for ./NAME; else NULL */
 	size_t path_len, call_len, tag_len;
 	char text[FRAME_HEADER_MAX + 1];        /* path and its NUL, call as it stands in the header, tag */
 };
@@ -23,9 +24,10 @@ struct reply {
 /*
  * reply_note -- take from a request what its answer needs.
  * box: the mailbox that it came from, which stays open; NULL where it came from a stream.
+ * place: its path, which stays too.
  * Returns whether it asks for an answer.
  */
-bool reply_note(struct reply *r, const struct message *request, const struct receiver *box);
+bool reply_note(struct reply *r, const struct message *request, const struct receiver *box, const char *place);
 
 /*
  * reply_send -- send what stands in the file fd as the answer.

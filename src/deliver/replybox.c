@@ -215,7 +215,8 @@ replybox_make(struct replybox *b, struct sender *called, const char *path)
 	b->server = inside ? -1 : (int64_t)st.st_uid;
 	if (!inside)
 		memcpy(b->reply, b->path, sizeof b->reply);
-	b->sources = (struct select){ .list = &b->source, .single = true, .watched_fd = -1 };
+	b->sources = (struct select){ .list = &b->source, .single = true, .watched_fd = -1, .answers = called->name,
+		.place = b->place };
 	if (make_secret(b->secret) == -1)
 		return -1;
 	b->source.receiver.brief = true;        /* it is removed when we end */

@@ -27,7 +27,7 @@ struct replybox {
 	int64_t server;                 /* the user whose answer counts, besides ourselves and root; -1 any user's */
 	struct select sources;
 	struct inlet source;
-	char scratch[FRAME_HEADER_MAX];
+	char scratch[FRAME_HEADER_MAX], place[FRAME_HEADER_MAX];
 };
 
 /*

@@ -2,7 +2,7 @@
 /*
  * message: see message.h.
  *
- * The headers that the receiving side sets (id, time, try, uid) have fields of their own.  message_head writes them in
+ * The headers that the receiving side sets (id, time, try, uid, once, via) have fields of their own.  message_head writes them in
  * front of the others, so that message_of_frame finds the others in one piece and copies nothing.
  */
 #include "frame/message.h"
@@ -10,6 +10,26 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
+
+/* take_once -- read INCARNATION/ID; what is not well formed is none. */
+static void
+take_once(struct once *once, struct slice value)
+{
+	enum { DIGITS = 2 * MESSAGE_INCARNATION };
+	uint64_t id;
+	char c;
+
+	if (value.len <= DIGITS + 1 || value.p[DIGITS] != '/'
+	    || num_parse((struct slice){ value.p + DIGITS + 1, value.len - DIGITS - 1 }, &id) == -1)
+		return;
+	for (int i = 0; i < DIGITS; i++) {
+		c = value.p[i];
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return;
+		once->incarnation[i / 2] = (unsigned char)(once->incarnation[i / 2] << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
+	}
+	once->id = id;
+}
 
 /* take_header -- put a header into its field.  Returns whether it has one, its value well formed or not. */
 static bool
@@ -25,6 +45,14 @@ take_header(struct message *m, struct slice key, struct slice value)
 	}
 	if (slice_is(key, "to")) {
 		m->to = value;
+		return true;
+	}
+	if (slice_is(key, "via")) {
+		m->via = value;
+		return true;
+	}
+	if (slice_is(key, "once")) {
+		take_once(&m->once, value);
 		return true;
 	}
 	if (!slice_is(key, "id") && !slice_is(key, "try") && !slice_is(key, "uid"))
@@ -86,7 +114,7 @@ put_number(char *out, const char *key, uint64_t n)
 	return out + len + num_decimal(out + len, n);
 }
 
-/* put_fields -- " id=..." and so on, each with a space in front.  At most 120 bytes. */
+/* put_fields -- " id=..." and so on, each with a space in front.  At most 180 bytes. */
 static char *
 put_fields(char *out, const struct message *m)
 {
@@ -100,21 +128,44 @@ put_fields(char *out, const struct message *m)
 		out = put_number(out, " try=", m->attempt);
 	if (m->uid >= 0)
 		out = put_number(out, " uid=", (uint64_t)m->uid);
+	if (m->once.id != 0) {
+		memcpy(out, " once=", 6);
+		out = num_hex_bytes(out + 6, m->once.incarnation, MESSAGE_INCARNATION);
+		out = put_number(out, "/", m->once.id);
+	}
 	return out;
+}
+
+size_t
+message_via(char *out, const struct message *m)
+{
+	char *p = out;
+
+	if (m->via.len > 0)
+		p = mempcpy(p, m->via.p, m->via.len);
+	if (m->via.len > 0 && m->via_last != 0)
+		*p++ = ',';
+	return (size_t)((m->via_last != 0 ? num_hex(p, m->via_last, MESSAGE_VIA_DIGITS) : p) - out);
 }
 
 size_t
 message_head(char *out, const struct message *m, uint64_t len, bool more)
 {
 	size_t head_len = frame_head(out, len, more, m->tag, m->source, (struct slice){ NULL, 0 });
+	const size_t via_len = m->via.len + (m->via.len > 0 && m->via_last != 0) + (m->via_last != 0 ? MESSAGE_VIA_DIGITS : 0);
+	const size_t more_len = (via_len > 0 ? strlen(" via=") + via_len : 0) + (m->extra.len > 0 ? 1 + m->extra.len : 0);
 	char *p;
 
 	if (head_len == 0)
 		return 0;
 	p = put_fields(out + head_len - 1, m);  /* over the newline; there is room: head_len is below 600 */
-	if (m->extra.len > FRAME_HEADER_MAX - 2 - (size_t)(p - out)) {
+	if ((size_t)(p - out) + more_len + 1 > FRAME_HEADER_MAX) {
 		errno = EMSGSIZE;
 		return 0;
+	}
+	if (via_len > 0) {
+		p = mempcpy(p, " via=", 5);
+		p += message_via(p, m);
 	}
 	if (m->extra.len > 0) {
 		*p++ = ' ';
@@ -157,4 +208,18 @@ message_expired(const struct message *m)
 
 	return m->extra.len > 0 && frame_header(m->extra, "expire", &value) && frame_parse_time(value, &us) == 0
 	    && us <= clock_wall_us();
+}
+
+void
+message_keep_via(struct message *m, char *out)
+{
+	char *p = out;
+
+	p = mempcpy(p, "via=", 4);
+	p = mempcpy(p, m->via.p, m->via.len);
+	if (m->extra.len > 0) {
+		*p++ = ' ';
+		p = mempcpy(p, m->extra.p, m->extra.len);
+	}
+	m->extra = (struct slice){ out, (size_t)(p - out) };
 }

@@ -16,12 +16,23 @@
 
 #define MESSAGE_LEN_UNKNOWN UINT64_MAX
 
+enum { MESSAGE_INCARNATION = 16 };      /* bytes */
+
+/* What names a message for good: the incarnation of the mailbox that it was sent to first, and its number there. */
+struct once {
+	unsigned char incarnation[MESSAGE_INCARNATION];
+	uint64_t id;            /* 0: there is no such name */
+};
+
 struct reader;
 
 struct message {
 	struct slice tag;
 	struct slice source;
-	struct slice extra;     /* further headers, without id, time, try, uid and to */
+	struct slice extra;     /* further headers, without id, time, try, uid, once, via and to */
+	struct slice via;       /* the mailboxes that it has come through, from link to link; len 0: none, */
+	uint64_t via_last;      /* and the last of them, which is not in via yet; 0 none */
+	struct once once;       /* where it is on its way to a mailbox that is to take it once */
 	struct slice to;        /* of a drop: the mailbox it is for; len 0: unknown */
 	uint64_t id;            /* its number in the mailbox it came from; 0 none */
 	uint64_t time_us;       /* when it was sent, microseconds since the epoch; 0 unknown */
@@ -45,19 +56,34 @@ message_is_head(const struct message *m)
 	return m->len == MESSAGE_LEN_UNKNOWN && m->reader == NULL && m->fd == -1;
 }
 
+/* message_anew -- take off what only the receiving side sets, as it is sent anew. */
+static inline void
+message_anew(struct message *m)
+{
+	m->id = m->via_last = m->once.id = 0;
+	m->attempt = 0;
+	m->uid = -1;
+	m->via.len = 0;
+}
+
 /*
- * message_of_frame -- fill a message's head from a parsed header line: the headers id, time, try, uid and to go into
- * their fields (a value that is not well formed is dropped), the others into m->extra.
+ * message_of_frame -- fill a message's head from a parsed header line: the headers id, time, try, uid, once, via and to
+ * go into their fields (a value that is not well formed is dropped), the others into m->extra.
  * scratch: FRAME_HEADER_MAX bytes that m->extra may point into; must live as long as m.
  */
 void message_of_frame(struct message *m, const struct frame *f, char *scratch);
+
+enum { MESSAGE_VIA_DIGITS = 16 };       /* hexadecimal digits that tell a mailbox in via */
+
+/* message_via -- write the value of its header via.  out: has room (message_head).  Returns the bytes. */
+size_t message_via(char *out, const struct message *m);
 
 /* message_expired -- whether the time in its header expire has passed. */
 bool message_expired(const struct message *m);
 
 /*
- * message_head -- write m's header line for a first chunk of len bytes, with id, time, try and uid in front of the
- * further headers.  Unknown ones are left out, and so is try=1.
+ * message_head -- write m's header line for a first chunk of len bytes, with id, time, try, uid, once and via in front
+ * of the further headers.  Unknown ones are left out, and so is try=1.
  * out: FRAME_HEADER_MAX bytes.  Returns the bytes written, or 0 with EMSGSIZE.
  */
 size_t message_head(char *out, const struct message *m, uint64_t len, bool more);
@@ -67,5 +93,11 @@ size_t message_head(char *out, const struct message *m, uint64_t len, bool more)
  * Returns the bytes, 0 at its end, or -1: EBADMSG for a payload that was cut short, or errno of read(2).
  */
 ssize_t message_read(struct message *m, void *buf, size_t n);
+
+/*
+ * message_keep_via -- have the header via among the further ones, where a mailbox keeps it.
+ * out: FRAME_HEADER_MAX bytes, which m->extra points into then; all of a header line has room there.
+ */
+void message_keep_via(struct message *m, char *out);
 
 #endif

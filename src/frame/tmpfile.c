@@ -67,6 +67,35 @@ tmpfile_input(const char *data, size_t n)
 	return fd;
 }
 
+/* copy -- copy the bytes from `at` up to `end`. */
+static int
+copy(int from, uint64_t at, uint64_t end, int to)
+{
+	char piece[PIECE];
+	ssize_t got;
+
+	for (; at < end; at += (uint64_t)got) {
+		got = io_pread(from, piece, end - at < sizeof piece ? (size_t)(end - at) : sizeof piece, at);
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0 || io_write(to, piece, (size_t)got) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+tmpfile_part(int fd, uint64_t from, uint64_t to)
+{
+	int part = tmpfile_open();
+
+	if (part != -1 && (copy(fd, from, to, part) == -1 || lseek(part, 0, SEEK_SET) == -1)) {
+		io_close(part);
+		return -1;
+	}
+	return part;
+}
+
 int
 tmpfile_keep(struct message *m)
 {

@@ -21,6 +21,12 @@ int tmpfile_open(void);
 int tmpfile_input(const char *data, size_t n);
 
 /*
+ * tmpfile_part -- copy the bytes from `from` up to `to` of the file fd into a new one, to be read from its start.
+ * Returns its descriptor, or -1: EIO where fd is shorter, or errno.
+ */
+int tmpfile_part(int fd, uint64_t from, uint64_t to);
+
+/*
  * tmpfile_keep -- read the payload of m, wherever it is, into a file, which becomes m->fd.  The caller closes it.
  * Returns another descriptor of that file, or -1: EBADMSG for a payload that was cut short, or errno.
  */

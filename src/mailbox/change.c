@@ -137,7 +137,6 @@ mailbox_change(const char *path, struct mailbox_change *ask)
 	if (mbox_open(&m, path) == -1)
 		return -1;
 	m.name = path;
-	m.txn.told = ask->locked;
 	r = txn_lock(&m, CLOCK_NEVER) == -1 ? -1 : txn_end(&m, change(&m, ask->what, &ask->to));
 	if (r == 0 && m.ctl.durable)
 		r = io_sync(m.ctl_fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* look: what a look at a mailbox finds, piece by piece. */
+/* look: what a look at a mailbox finds, piece by piece; and a link as others are to see it. */
 #ifndef MAILBOX_LOOK_H
 #define MAILBOX_LOOK_H
 
@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "frame/filter.h"
+#include "mailbox/settings.h"
 
 #define SNAPSHOT_UNKNOWN UINT64_MAX
 #define SNAPSHOT_EMPTY UINT64_MAX       /* oldest_us where there is no message */
@@ -68,6 +69,72 @@ struct snapshot_list {
 	uint64_t id;                    /* or only the one with this number; 0 all */
 	int (*give)(void *arg, const struct snapshot_message *message);
 	void *arg;
+};
+
+/* What a link (mlink(1)) is doing. */
+enum link_state {
+	LINK_STARTS,                    /* it has not been there yet */
+	LINK_LINKED,                    /* it is there: messages go through it */
+	LINK_LOST,                      /* it is not, and is tried again soon */
+	LINK_WAITS,                     /* something must be set right first: it is tried again now and then */
+	LINK_ENDS,                      /* never seen: it is given up */
+};
+
+struct snapshot_link {
+	pid_t pid;                      /* of the process that keeps it */
+	enum link_state state;
+	bool inward;                    /* it brings messages to the mailbox */
+	uint64_t since_us;              /* since when it is in this state */
+	char *target, *name;            /* what is at its other side; its name among those to there */
+};
+
+/* A link that this process keeps between a mailbox and somewhere else.  Zeros, but for what the caller sets. */
+struct mailbox_link {
+	const char *target;             /* the other side, */
+	const char *name;               /* and which of the links to there it is */
+	bool inward;                    /* it brings messages to the mailbox */
+	enum link_state state;          /* what it is doing; may change from call to call.  LINK_ENDS: let it go, and close */
+
+	pid_t other;                    /* set by link_post, with EEXIST: which process keeps it; 0 not known */
+	bool closed;                    /* set by link_post: the mailbox is closed */
+	struct damage *damage;          /* found so far */
+	struct link_post *in;           /* the mailbox's own: not NULL while others can see it */
+};
+
+/* Damaged messages that were found and set aside in the mailbox.  The caller tells the user, and sets n to 0. */
+struct damage {
+	uint64_t n;                     /* how many, */
+	uint64_t first, last;           /* with numbers from first to last */
+	bool kept;                      /* something of them was set aside, */
+	bool kept_frames;               /* frames among it, in the file of the number `frames' */
+	uint64_t frames;
+};
+
+struct snapshot {
+	const struct snapshot_list *list;       /* the caller's: give each message too; NULL: none */
+	struct mailbox_settings settings;
+	struct damage damage;           /* found by this look */
+	uint64_t identity;              /* which mailbox this is */
+	uint64_t now_us, now_ns;        /* the moment: since the epoch, and CLOCK_MONOTONIC */
+	uint64_t messages, bytes;       /* that wait, claimed ones included */
+	uint64_t claimed, delayed;      /* of them; delayed: not due yet */
+	uint64_t kept_back;             /* of them, after a failure */
+	uint64_t held_ns;               /* since when the one that is held longest is; 0 not known, or none is */
+	pid_t holder;                   /* by whom, as of a message */
+	bool dead_letters;              /* the first of them is a dead letter */
+	uint64_t sent, received;        /* so far; received: neither waiting nor of those in the next line but `refused' */
+	uint64_t dropped, buried, damaged, refused;     /* so far; refused: files in drop/ that were no messages */
+	uint64_t failed;                /* deliveries that failed so far, dead letters included */
+	uint32_t forgotten;             /* mailboxes of which what they sent here once is not remembered any more */
+	uint64_t outside;               /* messages in drop/; SNAPSHOT_UNKNOWN: no drop/, or it may not be listed */
+	uint64_t oldest_us;             /* since when the oldest waits: it was sent, or due, then */
+	unsigned receivers, senders;    /* processes that sleep until something comes, */
+	struct snapshot_waiter *waiters;        /* and each of them */
+	size_t waiters_n, waiters_room;
+	struct snapshot_tag *tags;      /* sorted by tag */
+	size_t tags_n, tags_room;
+	struct snapshot_link *links;    /* that are kept between it and elsewhere */
+	size_t links_n, links_room;
 };
 
 #endif

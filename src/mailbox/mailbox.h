@@ -11,6 +11,7 @@
  *     in flight   struct inflight: claimed messages that are settled one by one, each in its own time
  *     request     what became of a message that asks for an answer
  *     look        struct snapshot: what is in a mailbox, and which processes wait there
+ *     links       struct mailbox_link: what carries messages between it and other machines
  *
  * letterbox(5) has the files, letterbox(7) the promises.
  *
@@ -24,7 +25,7 @@
  *     EBUSY       another process kept it locked until the deadline (reclock.h: reclock_missed)
  *     EINTR       a signal asked to stop (io_stop)
  *     EUCLEAN     its counters are damaged;  EBADMSG  another of its files is
- *     EPROTO      it is of another version
+ *     EPROTO      it is of another version;  EPROTONOSUPPORT  of a machine of the other byte order
  *     EXDEV       it is in use on another file system, whose locks are not seen here
  *     ESTALE      to send: since it was opened its capacity has become 0, or is not 0 any more
  * Deadlines are of CLOCK_MONOTONIC, in nanoseconds.  The caller keeps what slices point to.
@@ -62,15 +63,6 @@ typedef void mailbox_tell(const char *name);
 /* Tells the user why a message in that mailbox can not be had now. */
 typedef void mailbox_tell_why(const char *name, const struct snapshot_message *message);
 
-/* Damaged messages that were found and set aside in the mailbox.  The caller tells the user, and sets n to 0. */
-struct damage {
-	uint64_t n;                     /* how many, */
-	uint64_t first, last;           /* with numbers from first to last */
-	bool kept;                      /* something of them was set aside, */
-	bool kept_frames;               /* frames among it, in the file of the number `frames' */
-	uint64_t frames;
-};
-
 /* ---- life ---- */
 
 /*
@@ -92,7 +84,6 @@ enum {
 struct mailbox_change {
 	unsigned what;                  /* which settings */
 	struct mailbox_settings to;     /* what they become; then all settings as they are, or as EINVAL refuses them */
-	mailbox_tell *locked;           /* as of a sender */
 	struct damage damage;           /* found meanwhile */
 };
 
@@ -107,11 +98,12 @@ int mailbox_change(const char *path, struct mailbox_change *ask);
 
 /*
  * mailbox_remove -- remove the mailbox at path and what is in it; processes that wait there wake.
- * force: also where it holds messages.  locked: as of a sender.
- * Returns 0, or -1: ENOTEMPTY where it holds messages, EINPROGRESS where callers await answers there, EPERM where it
- * is another user's, ENODEV where it is none, EINVAL where path ends in "." or "..".
+ * force: also where it holds messages.  damage, which may be NULL: gets what was found.
+ * Returns 0, or -1: ENOTEMPTY where it holds messages, or did until that was found damaged now, EINPROGRESS where callers await answers there, EPERM where it
+ * is another user's, ENODEV where it is none, EINVAL where path ends in "." or "..", ELOOP where path is a symbolic link,
+ * EEXIST where something is there that cannot be removed: a directory, or a hidden file, that is not the mailbox's.
  */
-int mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked);
+int mailbox_remove(const char *path, bool force, uint64_t deadline_ns, struct damage *damage);
 
 /* mailbox_look -- get a mailbox's settings, and the damage that was found; waits a second at most for its lock. */
 int mailbox_look(const char *path, struct mailbox_settings *settings, struct damage *damage);
@@ -127,20 +119,36 @@ enum sender_kind {
 	SENDER_SENDS_ONLY,                  /* we may only send, through drop/: nothing tells ids, or whether there is room */
 };
 
+enum { SENDER_SCOPE = 64 };             /* bytes of a scope, at most */
+
 /* One mailbox to send to.  Zeros, but for what the caller sets before sender_open. */
 struct sender {
 	const char *name;               /* as the user typed it */
-	mailbox_tell *locked;           /* called once where the lock takes two seconds, at a terminal; may be NULL */
 	bool sync;                      /* a message counts as sent once it has been received */
 	bool while_served;              /* handed over: after a receiver has failed, wait only while another serves */
 	uint64_t end_ns;                /* handed over: deadline for the receiver that took it; 0: none */
 	uint64_t timeout_ns;            /* how long a message waits for room, or a receiver; may change at any time */
-	bool closes;                    /* before sender_close: the mailbox is to be closed to all senders */
+	bool soon;                      /* a message, in memory, is put and flushed next, and nothing waited for until then */
+	bool closes;                    /* before sender_close: the mailbox is to be closed to all senders, ... */
+	bool ends;                      /* ... the process ends, with which files and memory go */
+	/*
+	 * Called when messages are in the mailbox to stay: on the disk where it is durable, with sync received; own_id: of
+	 * the last of them, in the order in which they were put.  Returns 0, or -1 with errno to fail the call; may be NULL.
+	 */
+	int (*committed)(uint64_t own_id);
+	uint64_t own_id;                /* the caller's number of the message that is put, or begun, next */
+	/*
+	 * Each message is sent once for this scope, SENDER_SCOPE bytes at most: one whose name `once' is remembered there
+	 * is in the mailbox, or was, and counts as sent.  NULL: whatever its name.  Only of SENDER_KEEPS, without sync.
+	 */
+	const char *scope;
+	struct once once;               /* the name of the message that is put, or begun, next */
 
 	enum sender_kind kind;          /* set by sender_open */
 	bool at_once;                   /* set by sender_open: no message waits there until it is due */
 	int dir_fd;                     /* set by sender_open: the mailbox's directory, for fstat(2); -1 closed */
-	struct damage *damage;          /* found so far */
+	struct damage *damage;          /* found so far, at the close too */
+	struct damage at_close;
 
 	uint64_t first_id, last_id;     /* numbers of what flush, end or handing over sent last; first_id 0: none */
 	struct sending *in;             /* the mailbox's own */
@@ -148,7 +156,7 @@ struct sender {
 
 /*
  * sender_open -- open the mailbox at path for sending.
- * Returns 0, or -1: EACCES where we may not send, EALREADY where this process has it open: closing one of two would
+ * Returns 0, or -1: ENOTDIR what is there is no directory, and nothing was opened; EACCES where we may not send, EALREADY where this process has it open: closing one of two would
  * lose the locks of both (fcntl(2)).
  */
 int sender_open(struct sender *s, const char *path);
@@ -245,6 +253,7 @@ int sender_room(struct sender *s, struct slice tag, struct slice source, uint64_
 /* ---- receive ---- */
 
 enum {
+	RUN_HOPS_MAX = 16,              /* mailboxes that a message comes through from link to link, at most */
 	RUN_MESSAGES = 2048,            /* messages claimed together, at most */
 	RUN_BYTES = 128 * 1024,         /* bytes of frames that they span, at most, unless the first is longer */
 };
@@ -254,8 +263,15 @@ struct run {
 	uint32_t n;                     /* how many */
 	uint32_t rank;                  /* how soon their tag and source are wanted (filter.h): all the same */
 	uint32_t delivered;             /* the caller's: how many are done, should they be in hand at the close */
-	bool expired;                   /* it is one message, and it has expired */
+	bool expired;                   /* it is one message, and a dead letter: it has expired, */
+	enum run_stray {                /* or may go on no further, as a message with a name: */
+		RUN_ON_ITS_WAY,
+		RUN_LOOP,               /* it came through this mailbox before, */
+		RUN_HOPS,               /* or through RUN_HOPS_MAX others, */
+		RUN_LONG,               /* or its headers leave no room for what is added on the way */
+	} stray;
 	bool offer;                     /* it is one offer: its sender still has the payload */
+	bool full;                      /* there is nothing, for what comes next would be more than receiver_ask.most */
 	struct run_body *in;            /* the mailbox's own */
 };
 
@@ -277,20 +293,24 @@ bool run_payload(const struct run *run, uint32_t i, struct slice *payload);
  */
 struct receiver {
 	const char *name;               /* as the user typed it */
-	mailbox_tell *locked;           /* as of a sender; to settle, not at a terminal alone */
 	mailbox_tell *tell_unjudged;    /* called once where `unjudged' is set; may be NULL */
 	mailbox_tell_why *tell_why;     /* called once where the one with this id is there, and not to be had; may be NULL */
 	const struct filter *filter;    /* which messages */
 	uint64_t id;                    /* only the message with this number; 0 any */
 	bool peek;                      /* take nothing */
-	bool all;                       /* only what is there at the first receiver_next */
+	bool all;                       /* only what is there at the first receiver_next, and ... */
+	unsigned all_tries;             /* ... of what has been put back since, for a while, only what failed less often */
 	bool brief;                     /* no other process wants its messages: settling waits for the lock as below */
 	bool take_expired;              /* expired messages too (run->expired) */
+	bool once;                      /* messages get their names (message.h), to be sent on once; never a stray one */
 	uint64_t timeout_ns;            /* how long to wait for the lock, but to settle; at least a second */
 
 	bool ended;                     /* set by receiver_next: nothing more will come (all, id; or it is closed, and drained) */
+	bool paused;                    /* set by receiver_next: receivers take nothing there */
 	bool unjudged;                  /* set by receiver_next: a drop stays: its sender has no number here (users.h) */
+	uint64_t stray_id;              /* set by receiver_next, with ELOOP */
 	bool hands_over;                /* set by receiver_open, with peek: it has capacity 0, and no payloads to look at */
+	bool ends;                      /* before receiver_close: as of a sender */
 	struct damage *damage;          /* found so far */
 	struct reader *reader;          /* of the offer in hand: where a bad frame stands; NULL none yet */
 	struct claim *in;               /* the mailbox's own */
@@ -298,7 +318,7 @@ struct receiver {
 
 /*
  * receiver_open -- open the mailbox at path for receiving; with peek, for looking where no more is permitted.
- * Returns 0, or -1: EALREADY as of sender_open.
+ * Returns 0, or -1: ENOTDIR, EALREADY as of sender_open.
  */
 int receiver_open(struct receiver *r, const char *path);
 
@@ -309,17 +329,23 @@ void receiver_close(struct receiver *r);
 struct receiver_ask {
 	uint32_t messages;              /* at most, from 1 on */
 	uint32_t bytes;                 /* of frames, at most, unless the first message is longer */
+	uint64_t had, most;             /* bytes of payloads that these are to join, and with them at most, unless one alone
+	                                 * is longer; offers are not counted.  most 0: any */
 	uint64_t deadline_ns;           /* for the lock, where nothing is in hand */
 	uint64_t until_us;              /* after the first message, only those sent until then; 0: any */
 	bool wait;                      /* where there is nothing, have us woken for what comes: we shall sleep */
+	struct run *before;             /* runs in hand besides the given one, older ones first, ... */
+	uint32_t before_n;              /* ... and how many: they are settled as done with it, but where all failed */
 	bool probe;                     /* claim nothing: run tells of the first message that comes next */
+	bool prompt;                    /* few bytes are settled at once: since when they are claimed need not be noted */
 };
 
 /*
  * receiver_next -- in one locked section: what is in run is done, and run gets what comes next.
  * Damaged messages leave the mailbox and are set aside.
  * m: of an offer (run->offer), gets the message, its payload still to be read.
- * Returns 1 with messages in run, 0 with none, or -1: EBADMSG too where the sender cut an offer short (r->reader).
+ * Returns 1 with messages in run, 0 with none, or -1: EBADMSG too where the sender cut an offer short (r->reader); ELOOP
+ * the one that comes next is stray (run->stray), with number r->stray_id, and is not to be a dead letter (take_expired).
  */
 int receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *ask, struct message *m);
 
@@ -378,6 +404,8 @@ bool receiver_is_at(const struct receiver *r, const char *path);
 struct inflight {
 	struct inflight_message *list;
 	uint32_t n, room;
+	const bool *which;              /* the caller's: of n messages, which are settled, or forgotten; NULL: all */
+	bool more;                      /* the caller's: what comes behind the last is received too (claim_settle) */
 };
 
 /*
@@ -400,8 +428,8 @@ struct inflight_look {
 struct inflight_look inflight_look(const struct inflight *h, uint32_t i);
 
 /*
- * inflight_settle -- receiver_settle for n messages from `from` on, all in one locked section, or a few where they are
- * very many.  They stay in the list.
+ * inflight_settle -- receiver_settle for n messages from `from` on, or those of them that `which' says, all in one
+ * locked section, or a few where they are very many.  They stay in the list.
  */
 int inflight_settle(struct inflight *h, struct receiver *r, uint32_t from, uint32_t n, enum receiver_end end,
     uint64_t delay_us);
@@ -409,7 +437,7 @@ int inflight_settle(struct inflight *h, struct receiver *r, uint32_t from, uint3
 /* inflight_recall -- have message i in run, which was empty.  Returns 0, or -1. */
 int inflight_recall(const struct inflight *h, struct receiver *r, uint32_t i, struct run *run);
 
-/* inflight_drop -- forget all messages, settled or not.  inflight_free -- and free the list. */
+/* inflight_drop -- forget all messages, settled or not; or those of `which'.  inflight_free -- all, and free the list. */
 void inflight_drop(struct inflight *h);
 void inflight_free(struct inflight *h);
 
@@ -419,8 +447,9 @@ enum { REQUEST_BOX_NAME = 32 };
 
 enum request_state {
 	REQUEST_WAITS,                  /* it waits, or a receiver has it */
-	REQUEST_GONE,                   /* it has left the mailbox */
-	REQUEST_LOST,                   /* its receiver died or failed, and no other is there: it was withdrawn */
+	REQUEST_GONE,                   /* it has left the mailbox, received as far as that is known */
+	REQUEST_DROPPED,                /* it has left the mailbox, and was not received */
+	REQUEST_LOST,                   /* its receiver died, or failed with no back-off, and no other is there: withdrawn */
 };
 
 /*
@@ -441,32 +470,25 @@ void request_unbox(struct sender *s);
 /* request_withdraw -- take s's last message back, unless a living receiver has it.  Returns 1, 0 it has, or -1. */
 int request_withdraw(struct sender *s);
 
-/* ---- look ---- */
+/* ---- links ---- */
 
-struct snapshot {
-	const struct snapshot_list *list;       /* the caller's: give each message too; NULL: none */
-	struct mailbox_settings settings;
-	struct damage damage;           /* found by this look */
-	uint64_t identity;              /* which mailbox this is */
-	uint64_t now_us, now_ns;        /* the moment: since the epoch, and CLOCK_MONOTONIC */
-	uint64_t messages, bytes;       /* that wait, claimed ones included */
-	uint64_t claimed, delayed;      /* of them; delayed: not due yet */
-	uint64_t sent, received;        /* so far; received: neither waiting nor of those in the next line but `refused' */
-	uint64_t dropped, buried, damaged, refused;     /* so far; refused: files in drop/ that were no messages */
-	uint64_t outside;               /* messages in drop/; SNAPSHOT_UNKNOWN: no drop/, or it may not be listed */
-	uint64_t oldest_us;             /* since when the oldest waits: it was sent, or due, then */
-	unsigned receivers, senders;    /* processes that sleep until something comes, */
-	struct snapshot_waiter *waiters;        /* and each of them */
-	size_t waiters_n, waiters_room;
-	struct snapshot_tag *tags;      /* sorted by tag */
-	size_t tags_n, tags_room;
-};
+/*
+ * link_post -- have others see the link at the mailbox at path, as it is now, until this process ends.  The mailbox
+ * stays open; where it has been removed, the one that is there now is opened.
+ * Returns 0, or -1: EEXIST where another process keeps the same link.
+ */
+int link_post(struct mailbox_link *l, const char *path);
+
+/* link_gone -- whether the mailbox that is open was removed. */
+bool link_gone(const struct mailbox_link *l);
+
+/* ---- look ---- */
 
 /*
  * snapshot_look -- see what is in the mailbox at path and what waits there, all at one moment under the lock.
  * A user who may only look takes no lock: all of it is of one moment too, unless something changes all the time; then
  * the counts are of one, and the oldest message and the tags may be of another.
- * s: zeros but for `list', or as of the last look, whose tags and waiters are forgotten.  tags: count by tag too.
+ * s: zeros but for `list', or as of the last look, whose tags, waiters and links are forgotten.  tags: count by tag too.
  * What is on the list was sent before the look; each message was so at a moment of its own.  Few are locked at a time.
  * Returns 0, or -1: EBUSY where another process kept the mailbox locked for a second.
  */

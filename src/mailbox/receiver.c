@@ -14,6 +14,7 @@
 #include "base/users.h"
 #include "frame/frame.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/drop/take.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/queue/listing.h"
@@ -23,6 +24,8 @@
 #include "mailbox/wait/wait.h"
 #include "stream/reader.h"
 
+enum { LINK_HEADERS = 256 };            /* bytes of a header line for what is added from link to link */
+
 /* How long a sender has to begin, once its offer was taken; and at least, in the middle of a payload, to go on. */
 #define BEGIN_NS UINT64_C(1000000000)
 
@@ -31,20 +34,25 @@
 int
 receiver_open(struct receiver *r, const char *path)
 {
-	struct claim *c = memory_new(sizeof *c);
-	struct mbox *m = &c->m;
-	struct ctl ctl;
+	const int dir_fd = mbox_dir(path), err = errno;
+	struct claim *c;
+	struct mbox *m;
 
-	r->in = c;
-	if (c == NULL)
+	if (dir_fd == -1 && err == ENOTDIR)
 		return -1;
+	r->in = c = memory_new(sizeof *c);
+	if (c == NULL) {
+		io_close(dir_fd);
+		return -1;
+	}
 	c->offer_fd = -1;
+	m = &c->m;
 	r->damage = &m->damage;
-	if ((r->peek ? mbox_open_any(m, path) : mbox_open(m, path)) == -1 || (r->peek && ctl_read(m->ctl_fd, &ctl) == -1))
+	errno = err;
+	if (mbox_open_in(m, dir_fd, r->peek) == -1 || (r->peek && ctl_read(m->ctl_fd, &m->ctl) == -1))
 		return -1;
-	r->hands_over = r->peek && ctl.cap_messages == 0;
+	r->hands_over = r->peek && m->ctl.cap_messages == 0;
 	m->name = r->name;
-	m->txn.told = r->locked;
 	m->tell_unjudged = r->tell_unjudged;
 	return claim_init(c, r);
 }
@@ -65,6 +73,8 @@ receiver_close(struct receiver *r)
 	if (c == NULL)
 		return;
 	wait_leave(&c->m);
+	if (r->ends)
+		return;
 	mbox_close(&c->m);
 	claim_free(c);
 	take_free(c->take);
@@ -77,13 +87,21 @@ receiver_close(struct receiver *r)
 
 /* ---- receive ---- */
 
-/* set_head -- what the mailbox itself knows of a message. */
+/* set_head -- what the mailbox itself knows of message i. */
 static void
-set_head(struct message *m, const struct item *item)
+set_head(const struct receiver *r, const struct run *run, uint32_t i, struct message *m)
 {
+	const struct item *item = &run->in->items[i];
+
 	m->id = item->id;
 	m->time_us = item->slot.time_us;
 	m->attempt = item->tries + 1;
+	m->once.id = 0;
+	if (!r->once)
+		return;
+	memcpy(m->once.incarnation, run->in->incarnation, sizeof m->once.incarnation);
+	m->once.id = item->id;
+	m->via_last = r->in->m.ctl.identity;
 }
 
 /* is_timed -- whether there is a time after which nothing is waited for any more. */
@@ -117,8 +135,8 @@ begin_offer(struct receiver *r, struct run *run, uint64_t deadline_ns, struct me
 	got = reader_next(r->reader, m);
 	run->offer = got == 1;
 	if (run->offer) {
-		set_head(m, &run->in->items[0]);
-		m->uid = -1;
+		message_anew(m);
+		set_head(r, run, 0, m);
 		return 1;
 	}
 	err = errno;
@@ -156,6 +174,57 @@ miss(struct receiver *r)
 		(void)listing(&r->in->m, &list);
 }
 
+/* stray -- why message i may go on no further. */
+static enum run_stray
+stray(const struct receiver *r, const struct run *run, uint32_t i)
+{
+	const struct slot *slot = &run->in->items[i].slot;
+	const char *line = run->in->log + (slot->off - run->in->log_at);
+	char own[MESSAGE_VIA_DIGITS];
+	struct slice via;
+	struct frame f;
+	unsigned hops = 1;
+
+	if (slot->head_len + LINK_HEADERS > FRAME_HEADER_MAX)
+		return RUN_LONG;
+	/* mostly there is no need to take it apart */
+	if (memmem(line, slot->head_len, " via=", 5) == NULL || frame_parse(&f, line, slot->head_len, NULL) == -1
+	    || !frame_header(f.extra, "via", &via))
+		return RUN_ON_ITS_WAY;
+	num_hex(own, r->in->m.ctl.identity, sizeof own);
+	if (memmem(via.p, via.len, own, sizeof own) != NULL)
+		return RUN_LOOP;
+	for (size_t n = 0; n < via.len; n++)
+		hops += via.p[n] == ',';
+	return hops >= RUN_HOPS_MAX ? RUN_HOPS : RUN_ON_ITS_WAY;
+}
+
+/*
+ * set_apart -- a stray message stands alone in its run, as one that has expired does: those behind it are put back, or it
+ * is with them.  Returns 1, or -1 (ELOOP: it is the first, and not to be taken).
+ */
+static int
+set_apart(struct receiver *r, struct run *run)
+{
+	uint32_t i = 0;
+
+	while (i < run->n && !(run->stray = stray(r, run, i)))
+		i++;
+	if (i == run->n)
+		return 1;
+	if (i > 0)
+		run->stray = RUN_ON_ITS_WAY;
+	r->stray_id = run->in->items[i].id;
+	if (i == 0 && r->take_expired) {
+		run->expired = true;
+		return receiver_settle(r, run, 1, RECEIVER_BACK, 0) == -1 ? -1 : 1;
+	}
+	if (receiver_settle(r, run, i, RECEIVER_BACK, 0) == -1)
+		return -1;
+	errno = ELOOP;
+	return i > 0 ? 1 : -1;
+}
+
 int
 receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *ask, struct message *m)
 {
@@ -165,6 +234,7 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 	int got;
 
 	run->offer = false;
+	run->stray = RUN_ON_ITS_WAY;
 	/* what was wrong with the offer before is no reason any more */
 	if (r->reader != NULL)
 		r->reader->reason = NULL;
@@ -185,9 +255,10 @@ receiver_next(struct receiver *r, struct run *run, const struct receiver_ask *as
 		miss(r);
 	if (first)
 		c->below = c->m.ctl.next;
-	if (got == 0 && (r->all || c->ended))
+	r->paused = c->m.ctl.paused;
+	if (got == 0 && !run->full && (r->all || c->ended))
 		r->ended = true;
-	return got;
+	return got == 1 && r->once && !r->peek && !run->expired && !run->offer && !ask->probe ? set_apart(r, run) : got;
 }
 
 int
@@ -198,6 +269,7 @@ receiver_settle(struct receiver *r, struct run *run, uint32_t from, enum receive
 	int done = 0;
 
 	if (left > 0 && !r->peek) {
+		c->m.txn.asks = end == RECEIVER_DONE;
 		if (claim_lock(c, CLAIM_STOPS) == -1)
 			return -1;
 		done = claim_settle(c, &run->in->at, run->in->items + from, &left, end, delay_us, false);
@@ -339,7 +411,7 @@ run_payload(const struct run *run, uint32_t i, struct slice *payload)
 {
 	const struct slot *slot = &run->in->items[i].slot;
 
-	*payload = (struct slice){ run->in->log + (slot->off - run->in->log_at) + slot->head_len, slot->len };
+	*payload = (struct slice){ run->in->log + (slot->off - run->in->log_at) + slot->head_len, (size_t)slot->len };
 	return !(slot->flags & (SLOT_BIG | SLOT_OFFER));
 }
 
@@ -390,7 +462,7 @@ receiver_message(struct receiver *r, struct run *run, uint32_t i, struct message
 	if ((slot->flags & SLOT_BIG) && batch_big_take(&f.extra, NULL) == -1)
 		return -1;
 	message_of_frame(m, &f, scratch);
-	set_head(m, item);
+	set_head(r, run, i, m);
 	m->len = slot->len;
 	m->data = in_memory ? payload.p : NULL;
 	m->fd = -1;

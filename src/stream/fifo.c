@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/waiting.h"
 
 enum {
 	NAP_MS = 50,                    /* from one look for a reader to the next, at most */
@@ -38,24 +40,31 @@ unread_in(int fd, uint64_t *unread)
 static bool
 is_unheard(int fd)
 {
-	return poll(&(struct pollfd){ .fd = fd }, 1, 0) > 0;
+	return io_ready(fd, 0) > 0;
 }
 
 /*
- * next_reader -- where nobody has read the FIFO: whether its next reader is to be waited for.  What stands at its end is
- * ours; so where it holds less than we have written of a message, and nobody is about to read the rest, the last
- * reader has left inside that message.
- * Returns 0, or -1 with errno.
+ * is_left -- whether the last reader has left inside our message.  What stands at the FIFO's end is ours; so it holds
+ * less than we have written of the message, and nobody is about to read the rest.
  */
+static bool
+is_left(int fd, uint64_t begun)
+{
+	uint64_t unread, still;
+
+	return unread_in(fd, &unread) == 0 && unread < begun && is_unheard(fd) && unread_in(fd, &still) == 0
+	    && still == unread;
+}
+
+/* next_reader -- where nobody reads the FIFO: whether its next reader is to be waited for.  Returns 0, or -1. */
 static int
 next_reader(int fd, uint64_t begun)
 {
 	struct stat st;
-	uint64_t unread, still;
 
-	if (unread_in(fd, &unread) == -1 || fstat(fd, &st) == -1)
+	if (fstat(fd, &st) == -1)
 		return -1;
-	if (unread < begun && is_unheard(fd) && unread_in(fd, &still) == 0 && still == unread)
+	if (is_left(fd, begun))
 		return fail_with(EPIPE);
 	return st.st_nlink == 0 && is_unheard(fd) ? fail_with(ENOENT) : 0;
 }
@@ -68,6 +77,30 @@ read_end(int fd)
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+uint64_t
+fifo_drop(int fd)
+{
+	char piece[4096];
+	uint64_t unread = 0, dropped = 0;
+	ssize_t got = 1;
+
+	(void)unread_in(fd, &unread);
+	for (; unread > dropped && got > 0; dropped += got > 0 ? (uint64_t)got : 0)
+		got = io_read(fd, piece, unread - dropped < sizeof piece ? (size_t)(unread - dropped) : sizeof piece);
+	return dropped;
+}
+
+void
+fifo_void(int fd, uint64_t begun)
+{
+	int end = is_left(fd, begun) ? read_end(fd) : -1;
+
+	/* a reader that has come meanwhile has the lock, or waits for it */
+	if (end != -1 && flock(end, LOCK_EX | LOCK_NB) == 0)
+		fifo_drop(end);
+	io_close(end);
 }
 
 int
@@ -115,6 +148,8 @@ fifo_read_out(int fd, uint64_t begun, uint64_t deadline_ns, uint64_t *unread)
 		n = ppoll(&p, unheard ? 0 : 1, &t, NULL);
 		if (n == -1 && errno != EINTR)
 			return -1;
+		if (n == 0)
+			waiting_slept((int)(nap_ns / 1000000));
 		/* its next reader is no event: from now on we only sleep, and look */
 		unheard = n > 0 || (unheard && is_unheard(fd));
 		nap_ns = nap_ns * 2 < LOOK_MAX_NS ? nap_ns * 2 : LOOK_MAX_NS;

@@ -28,4 +28,13 @@ int fifo_room(int fd, uint64_t begun, uint64_t deadline_ns, int *lent);
  */
 int fifo_read_out(int fd, uint64_t begun, uint64_t deadline_ns, uint64_t *unread);
 
+/* fifo_drop -- take all that is unread now out of the FIFO behind fd, a reading end.  Returns how many bytes. */
+uint64_t fifo_drop(int fd);
+
+/*
+ * fifo_void -- with the writers' lock held: where the last reader left inside the message at hand, of which `begun' bytes
+ * have been written, take the rest out of the FIFO, if it may be read: it is no message for the next reader.
+ */
+void fifo_void(int fd, uint64_t begun);
+
 #endif

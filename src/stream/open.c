@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alarm.h"
 #include "base/clock.h"
 #include "base/io.h"
 
@@ -31,6 +30,13 @@ open_kind(const char *path, enum channel_kind *kind)
 	return 0;
 }
 
+/* open_end -- open a FIFO's writing end (io_block).  path: of a const char *. */
+static int
+open_end(void *path)
+{
+	return open(*(const char **)path, O_WRONLY | O_CLOEXEC);
+}
+
 /* open_fifo -- open a FIFO's writing end, once somebody has its reading end open. */
 static int
 open_fifo(const char *path, uint64_t deadline_ns)
@@ -43,16 +49,7 @@ open_fifo(const char *path, uint64_t deadline_ns)
 		errno = EAGAIN;
 		return -1;
 	}
-	if (alarm_at(deadline_ns) == -1)
-		return -1;
-	do {
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd == -1 && errno == EINTR && clock_mono_ns() >= deadline_ns)
-			errno = ETIMEDOUT;
-	} while (fd == -1 && errno == EINTR && !io_stop);
-	if (deadline_ns != CLOCK_NEVER)
-		alarm_off();
-	return fd;
+	return io_block(open_end, &path, deadline_ns);
 }
 
 int

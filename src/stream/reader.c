@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/tally.h"
+#include "stream/fifo.h"
 #include "stream/sight.h"
 
 enum {
@@ -74,8 +76,7 @@ bad_frame(struct reader *r, size_t at, const char *reason)
 	r->reason = reason;
 	r->broken = true;
 	unlock(r);
-	errno = EBADMSG;
-	return -1;
+	return fail_with(EBADMSG);
 }
 
 /* cut_before -- the sender of the message ended inside it, and another has said so, `at' bytes behind start. */
@@ -86,8 +87,7 @@ cut_before(struct reader *r, size_t at)
 	r->in_message = false;
 	settled(r);
 	r->reason = "its sender ended inside a message";
-	errno = EBADMSG;
-	return -1;
+	return fail_with(EBADMSG);
 }
 
 /* Source: Linux's pipe_poll() raises POLLHUP for a FIFO only once a writer has come and gone. */
@@ -109,15 +109,9 @@ reader_wait(struct reader *r)
 static int
 lock(struct reader *r)
 {
-	int op = r->deadline_ns == CLOCK_NEVER ? LOCK_EX : LOCK_EX | LOCK_NB, ms = 1;
-
-	while (flock(r->fd, op) == -1) {
-		if (errno == EINVAL || errno == ENOLCK)
-			break;
-		if (errno == EINTR && !io_stop)
-			continue;
-		if (errno != EWOULDBLOCK || (r->shut_out = io_nap(r->deadline_ns, &ms, LOCK_MS) == -1))
-			return -1;
+	if (io_flock(r->fd, r->deadline_ns) == -1 && errno != EINVAL && errno != ENOLCK) {
+		r->shut_out = errno == ETIMEDOUT;
+		return -1;
 	}
 	r->locked = true;
 	return 0;
@@ -135,6 +129,8 @@ read_some(struct reader *r, void *to, size_t n)
 		if (ready <= 0)
 			return ready;
 		got = io_read(r->fd, to, n);
+		if (got > 0)
+			tally_add(TALLY_READ, (uint64_t)got);
 		if (got != -1 || errno != EAGAIN)
 			return got;
 		/* or a reader that knows no lock was faster */
@@ -180,15 +176,7 @@ cut_short(struct reader *r)
 	r->in_message = false;
 	settled(r);
 	r->reason = "the stream ends inside a message";
-	errno = EBADMSG;
-	return -1;
-}
-
-/* readable_now -- whether read(2) would not wait. */
-static bool
-readable_now(const struct reader *r)
-{
-	return poll(&(struct pollfd){ .fd = r->fd, .events = POLLIN }, 1, 0) > 0;
+	return fail_with(EBADMSG);
 }
 
 /*
@@ -200,9 +188,9 @@ readable_now(const struct reader *r)
 static int
 settle(struct reader *r)
 {
-	struct sight s;
-	size_t at = r->start;
-	bool cont = r->named && sight_look(&s, r->buf + at, r->end - at, false) == LOOK_BAD && s.rest;
+	/* inside a message, behind the newline of a chunk */
+	size_t at = r->start + r->in_message;
+	bool cont = r->in_message || (r->named && sight_rest(r->buf + at, r->end - at));
 	uint64_t need;
 	int err;
 
@@ -215,7 +203,8 @@ settle(struct reader *r)
 			cont = false;
 			continue;
 		}
-		if (need > READER_BUF - r->end || (seen == SCAN_PART_CHUNKED && !readable_now(r)))
+		if (need > READER_BUF - r->end
+		    || (seen == SCAN_PART_CHUNKED && (at == r->end || io_wait(r->fd, POLLIN, 0) == -1)))
 			return 0;
 		ssize_t got = fill(r, need);    /* moves nothing: start is 0 */
 
@@ -249,9 +238,9 @@ begin(struct reader *r)
 		if (lock(r) == -1)
 			return -1;
 		/* Another mrecv may have taken it meanwhile; it is no use to wait for more with the lock held. */
-		if (!readable_now(r))
+		if (io_wait(r->fd, POLLIN, 0) == -1)
 			unlock(r);
-		else if (r->ends != NULL && sight_stroke(r->fd, r->ends, false, &n) == 0) {
+		else if (r->mode == READER_ONE && r->ends != NULL && sight_stroke(r->fd, r->ends, false, &n) == 0) {
 			unlock(r);      /* part of it: we take it when it is whole, or leave it to another */
 			if ((r->partial = r->shut_out = io_nap(r->deadline_ns, &ms, LOCK_MS) == -1))
 				return -1;
@@ -326,6 +315,28 @@ skip(struct reader *r)
 	return (int)got;
 }
 
+/*
+ * stray -- no header.  A chunk is the rest of a FIFO's message whose reader died, and passed over; of one larger than
+ * PIPE_BUF nobody knows where it ends, and all goes, for its writer waits for that.  Returns 0, or -1.
+ */
+static int
+stray(struct reader *r, const struct sight *s)
+{
+	if (!r->named || !r->fresh)
+		return bad_frame(r, s->bad, "malformed header");
+	if (s->rest) {
+		r->rest = true;
+		enter(r, s);
+		return 0;
+	}
+	consume(r, s->bad);
+	r->dropped = buffered(r) + fifo_drop(r->fd);
+	r->start = r->end = 0;
+	unlock(r);
+	r->reason = "malformed header; all that stood there is dropped";
+	return fail_with(EBADMSG);
+}
+
 int
 reader_next(struct reader *r, struct message *m)
 {
@@ -333,7 +344,8 @@ reader_next(struct reader *r, struct message *m)
 	ssize_t got;
 	int begun;
 
-	s.total = 0;
+	r->offset += r->dropped;
+	r->dropped = s.total = 0;
 	for (;;) {
 		if (r->in_message && skip(r) == -1)
 			return -1;
@@ -343,11 +355,9 @@ reader_next(struct reader *r, struct message *m)
 			return begun;
 		switch (sight_look(&s, r->buf + r->start, buffered(r), false)) {
 		case LOOK_BAD:
-			if (!r->named || !r->fresh || !s.rest)
-				return bad_frame(r, s.bad, "malformed header");
-			r->rest = true;         /* of a message whose reader died */
-			enter(r, &s);
-			continue;
+			if (stray(r, &s) == 0)
+				continue;
+			return -1;
 		case LOOK_CUT:
 			if (s.bad > 0)
 				return cut_before(r, s.bad);
@@ -359,7 +369,8 @@ reader_next(struct reader *r, struct message *m)
 			break;
 		case LOOK_HEAD:
 			/* what is not taken at one stroke is taken in any case, from now on */
-			if (s.frame.more || s.total > READER_BUF || (r->ends != NULL && s.total > PIPE_BUF))
+			if (s.frame.more || s.total > READER_BUF
+			    || (r->mode == READER_ONE && r->ends != NULL && s.total > PIPE_BUF))
 				return hand_out_stream(r, m, &s);
 			if (s.total <= buffered(r))
 				return hand_out(r, m, &s);
@@ -399,6 +410,7 @@ next_chunk(struct reader *r)
 	struct sight s;
 	enum look seen;
 	uint64_t need = r->more && r->ends == NULL ? 1 + SIGHT_CONTINUATION_MIN : 1;
+	bool all;
 	int ms = 1;
 
 	if (r->own && r->more && r->head_guess >= need)
@@ -421,7 +433,9 @@ next_chunk(struct reader *r)
 		    && sight_stroke(r->fd, r->ends, true, &need) == 0)
 			if (io_nap(r->deadline_ns, &ms, LOCK_MS) == -1)
 				return -1;
-		if (payload_fill(r, need) == -1)
+		/* a chunk that is read at one stroke: with all that stands behind it */
+		all = r->mode == READER_SHARED && need > s.need;
+		if (payload_fill(r, all ? READER_BUF : need) == -1 || (all && settle(r) == -1))
 			return -1;
 	}
 	consume(r, 1);
@@ -432,8 +446,7 @@ next_chunk(struct reader *r)
 	if (!s.frame.continuation) {
 		r->in_message = false;
 		r->reason = "a new message begins where a continuation must follow";
-		errno = EBADMSG;
-		return -1;
+		return fail_with(EBADMSG);
 	}
 	consume(r, s.head_len);
 	r->head_guess = s.head_len;

@@ -27,7 +27,7 @@ struct reader {
 	bool own;               /* set by the caller: no other reader ever: read a little ahead, poll only where that waits */
 	bool stalled;           /* with EBADMSG: no more of the payload came for patience_ns */
 	bool named;             /* set by the caller: a FIFO; it may begin with what a reader left that died in a message */
-	int *ends;              /* set by the caller, READER_ONE: a pipe to look ahead with (sight_stroke); NULL: do not */
+	int *ends;              /* set by the caller, not READER_ALL: a pipe to look ahead with (sight_stroke); NULL: do not */
 	bool locked;
 	bool shut_out;          /* there may be something to read all the time, and not for us: another reader has the lock, */
 	bool partial;           /* or the frame is not all there yet; it stays in the stream */
@@ -36,6 +36,7 @@ struct reader {
 	bool broken;            /* after EBADMSG where nothing tells where the next message begins */
 	bool in_message;        /* the current message's payload has not been read to its end */
 	bool more;              /* the current chunk is followed by another */
+	uint64_t dropped;       /* bytes that are no part of offset yet */
 	size_t head_guess;      /* bytes of the last continuation's header line */
 	uint64_t left;          /* payload bytes of the current chunk not yet handed out */
 	uint64_t offset;        /* bytes of the stream consumed so far; after EBADMSG, where the bad byte stands */

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/splice.h"
 
 enum look
@@ -32,6 +33,14 @@ sight_look(struct sight *s, const char *line, size_t have, bool cont)
 	return LOOK_PART;
 }
 
+bool
+sight_rest(const char *p, size_t n)
+{
+	struct sight s;
+
+	return sight_look(&s, p, n, false) == LOOK_BAD && s.rest;
+}
+
 size_t
 sight_cuts(const char *p, size_t n)
 {
@@ -46,7 +55,7 @@ int
 sight_stroke(int fd, int ends[2], bool cont, uint64_t *n)
 {
 	char head[PIPE_BUF];
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int seen_end;
 	struct sight s;
 	ssize_t have = splice_peek(fd, ends, head, sizeof head);
 	enum look seen = have > 0 ? sight_look(&s, head, (size_t)have, cont) : LOOK_CUT;
@@ -60,7 +69,8 @@ sight_stroke(int fd, int ends[2], bool cont, uint64_t *n)
 		return 1;
 	}
 	/* no more of it comes where no writer is left */
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0;
+	seen_end = io_ready(fd, POLLIN);
+	return seen_end != -1 && (seen_end & POLLHUP) != 0;
 }
 
 enum scan

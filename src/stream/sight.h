@@ -29,6 +29,9 @@ struct sight {
 /* sight_look -- look at the `have' bytes at line.  cont: a continuation, or the header of the next message. */
 enum look sight_look(struct sight *s, const char *line, size_t have, bool cont);
 
+/* sight_rest -- whether the n bytes at p begin with a continuation, in place of a message. */
+bool sight_rest(const char *p, size_t n);
+
 /* sight_cuts -- how many of the n bytes at p are FRAME_CUT, up to the first that is not. */
 size_t sight_cuts(const char *p, size_t n);
 

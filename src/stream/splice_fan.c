@@ -150,7 +150,7 @@ spread_message(struct spread *to, unsigned n, struct message *m, uint64_t patien
 	if (m->reader != NULL)
 		splice_widen(m->reader->fd);
 	if (room > 0 && splice_pipe(ends, room / 2) == 0) {
-		while ((got = pump_some(m, ends[1], room / 2)) > 0) {
+		while ((got = io_go_on() ? pump_some(m, ends[1], room / 2) : -1) > 0) {
 			*sent += (uint64_t)got;
 			if (give_all(to, n, ends[0], (size_t)got, patience_ns) == 0 || drop(ends[0]) == -1)
 				break;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "base/tally.h"
 
 enum {
 	CHUNK = 1 << 20,                /* payload bytes of a chunk, at most */
@@ -46,7 +47,7 @@ feed(struct writer *w, int in, uint64_t *moved)
 	int n, events, r;
 
 	for (;;) {
-		events = io_wait(in, POLLIN, CLOCK_NEVER);
+		events = io_go_on() ? io_wait(in, POLLIN, CLOCK_NEVER) : -1;
 		if (events == -1 || ioctl(in, FIONREAD, &n) == -1)
 			return -1;
 		if (n == 0 && (events & (POLLHUP | POLLERR)))
@@ -60,7 +61,10 @@ feed(struct writer *w, int in, uint64_t *moved)
 		}
 		if (r == -1)
 			return -1;
-		*moved += n > 0 ? (uint64_t)n : 0;
+		if (n > 0) {
+			*moved += (uint64_t)n;
+			tally_add(TALLY_READ, (uint64_t)n);
+		}
 	}
 }
 

@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/splice.h"
+#include "base/tally.h"
 
 enum {
 	STEP = 1 << 24,                 /* bytes that one call may move */
@@ -38,6 +40,15 @@ splice_file(struct message *m, int out, size_t n)
 	return got;
 }
 
+/* gone -- n bytes of the current chunk have gone past the reader. */
+static void
+gone(struct reader *r, size_t n)
+{
+	r->left -= n;
+	r->offset += n;
+	tally_add(TALLY_READ, n);
+}
+
 /* splice_stream -- up to n bytes of the current chunk, where all that has been read ahead is gone; as splice_move. */
 static ssize_t
 splice_stream(struct reader *r, int out, size_t n)
@@ -48,17 +59,15 @@ splice_stream(struct reader *r, int out, size_t n)
 	do
 		got = splice_move_now(r->fd, out, r->left < n ? (size_t)r->left : n);
 	while (got == -1 && errno == EAGAIN && reader_wait(r) != -1 && io_room(out, CLOCK_NEVER, &ms) != -1);
-	if (got > 0) {
-		r->left -= (uint64_t)got;
-		r->offset += (uint64_t)got;
-	}
+	if (got > 0)
+		gone(r, (size_t)got);
 	return got;
 }
 
 ssize_t
 pump_some(struct message *m, int out, size_t n)
 {
-	static char piece[PIECE];
+	static LARGE char piece[PIECE];
 	struct reader *r = m->reader;
 	ssize_t got = 0;
 
@@ -97,10 +106,8 @@ pump_try(struct reader *r, int out, bool *splices)
 	if (*splices && r->start == r->end) {
 		got = splice_move_now(r->fd, out, r->left < STEP ? (size_t)r->left : STEP);
 		*splices = got != -1 || errno != EINVAL;
-		if (got > 0) {
-			r->left -= (uint64_t)got;
-			r->offset += (uint64_t)got;
-		}
+		if (got > 0)
+			gone(r, (size_t)got);
 		if (got > 0 || (got == -1 && *splices))
 			return got;
 	}
@@ -124,6 +131,11 @@ pump_message(struct message *m, int out)
 	ssize_t n;
 
 	splice_widen(out);
-	while ((n = pump_some(m, out, STEP)) > 0);
+	tally_payload(m->len);
+	do {
+		n = io_go_on() ? pump_some(m, out, STEP) : -1;
+		if (n > 0)
+			tally_add(TALLY_WRITTEN, (uint64_t)n);
+	} while (n > 0);
 	return (int)n;
 }

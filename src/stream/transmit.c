@@ -19,6 +19,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "base/waiting.h"
 #include "stream/fifo.h"
 #include "stream/mend.h"
 
@@ -55,26 +56,42 @@ transmit_mark(struct writer *w, uint64_t bytes)
 	w->marked = bytes;
 }
 
+/* await_lock -- wait for the lock, and nothing else (io_block). */
+static int
+await_lock(void *of)
+{
+	const struct writer *w = of;
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(w->fd, F_SETLKW, &whole);
+}
+
 /* take_lock -- transmit_lock, but for what the lock shows.  Returns 0, or -1. */
 static int
 take_lock(struct writer *w)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int command = w->deadline_ns == CLOCK_NEVER && !w->ask ? F_SETLKW : F_SETLK, ms = 1;
+	bool sleeps = w->deadline_ns == CLOCK_NEVER && !w->ask, tried = false;
+	int ms = 1;
 
-	while (fcntl(w->fd, command, &whole) == -1) {
+	while ((tried && sleeps ? io_block(await_lock, w, CLOCK_NEVER) : fcntl(w->fd, F_SETLK, &whole)) == -1) {
 		if (w->kind == WRITER_PIPE && (errno == EINVAL || errno == ENOLCK || errno == EBADF))
 			break;          /* a terminal, a socket: nothing that another writer could lock either */
 		if (errno == EINTR && !io_stop)
 			continue;
 		/* processes that wait for each other's locks, it says; ours holds no other, or it will be let go */
-		if (errno == EDEADLK)
-			command = F_SETLK;
+		sleeps = sleeps && errno != EDEADLK;
 		if (errno == EACCES || errno == EDEADLK)
 			errno = EAGAIN;
-		if (errno != EAGAIN || w->ask || io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
+		if (errno != EAGAIN || w->ask)
+			return -1;
+		waiting_for(WAITING_WRITER, w->name);
+		tried = true;
+		if (!sleeps && io_nap(w->deadline_ns, &ms, LOCK_MS) == -1)
 			return -1;
 	}
+	if (tried)
+		waiting_over();
 	w->locked = true;
 	return 0;
 }
@@ -94,6 +111,8 @@ transmit_give_up(struct writer *w)
 			w->torn = true;
 		else if (!w->append)
 			lseek(w->fd, (off_t)w->file_start, SEEK_SET);
+		if (w->kind == WRITER_FIFO)
+			fifo_void(w->fd, w->begun);
 	}
 	transmit_unlock(w);
 	w->used = 0;
@@ -118,8 +137,13 @@ transmit_fail(struct writer *w)
 static int
 wait_room(struct writer *w)
 {
-	if (w->kind == WRITER_FIFO)
-		return fifo_room(w->fd, w->begun, w->ask ? 0 : w->deadline_ns, w->in_message ? NULL : &w->lent);
+	if (w->kind == WRITER_FIFO) {
+		waiting_for(WAITING_READER, w->name);
+		if (fifo_room(w->fd, w->begun, w->ask ? 0 : w->deadline_ns, w->in_message ? NULL : &w->lent) == -1)
+			return -1;
+		waiting_over();
+		return 0;
+	}
 	/* with nothing to be in time for, write(2) waits as well */
 	if (w->kind == WRITER_FILE || w->deadline_ns == CLOCK_NEVER)
 		return 0;

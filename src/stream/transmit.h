@@ -16,6 +16,7 @@ enum writer_kind {
 enum { WRITER_BUF = 64 * 1024 };        /* bytes of small frames that are gathered for one write(2) */
 
 struct writer {
+	const char *name;       /* set by the caller: as the user typed it; NULL: nothing is told of it (waiting.h) */
 	int fd;
 	int look_fd;            /* WRITER_FILE: to look at what stands at its end; -1 not opened, or it may not be read */
 	enum writer_kind kind;

@@ -24,6 +24,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/splice.h"
+#include "base/waiting.h"
 #include "stream/fifo.h"
 #include "stream/mend.h"
 
@@ -336,8 +337,10 @@ writer_drain(struct writer *w, uint64_t *unread)
 	if (w->kind != WRITER_FIFO)
 		return w->kind == WRITER_PIPE ? io_taken(w->fd) : 0;
 	w->ask = false;
+	waiting_for(WAITING_READER, w->name);
 	/* without the lock, what others write behind it would look like ours */
 	r = fifo_read_out(w->fd, w->begun, transmit_lock(w) == -1 ? 0 : w->deadline_ns, unread);
 	transmit_unlock(w);
+	waiting_over();
 	return r;
 }

@@ -3,7 +3,7 @@
  * args: a tool's command line, word by word: options from its table, their values, and operands.
  *
  * getopt_long(3) parses the words; its error messages are off, for they differ between libcs.  A mistake in the command
- * line is reported in one line, with the synopsis, and ends the process with status 64.
+ * line ends the process with status 64 (cli_usage and cli_refuse tell what is said then).
  */
 #ifndef TOOL_ARGS_H
 #define TOOL_ARGS_H
@@ -52,6 +52,8 @@ struct args {
 	char option[32];        /* as the user wrote it: "-w", "--wait" */
 };
 
+#define ARGS_BATCH_BYTES (UINT64_C(16) << 20)
+
 /* args_init -- begin with the words behind argv[0]; once in a process. */
 void args_init(struct args *a, const struct tool *tool, int argc, char **argv);
 
@@ -68,8 +70,26 @@ int args_next(struct args *a);
  */
 int args_option(struct args *a);
 
-/* args_leading -- the same for a tool whose options end at the first operand: at 0 the operands are at next. */
+/*
+ * args_not_command -- for a tool that takes a command behind "--": where the operand just read, which stands behind a channel,
+ * is itself a command, report that, with the command line that was meant, and exit with status 66.
+ */
+void args_not_command(const struct args *a);
+
+/*
+ * args_leading -- the same for a tool whose options end at the first operand, a channel, and words behind it are a message:
+ * at 0 the operands are at next.  A message that begins with an option is noted at a terminal.
+ */
 int args_leading(struct args *a);
+
+/* What an option without a value sets. */
+struct args_flag {
+	int option;
+	bool *set;                      /* NULL: the end of a list */
+};
+
+/* args_flag -- set what the option sets, if it is one of them. */
+void args_flag(const struct args_flag *flags, int option);
 
 /* The value of the option just read; a wrong one is reported, with exit status 64. */
 
@@ -78,6 +98,12 @@ uint64_t args_count(const struct args *a, bool inf_ok);
 
 /* args_bytes -- a number of bytes, with K, M or G behind it, or "inf", which is UINT64_MAX. */
 uint64_t args_bytes(const struct args *a);
+
+/* args_batch -- N[:BYTES], as args_count, at most `most`, and args_bytes, at least 1 and by default ARGS_BATCH_BYTES. */
+uint32_t args_batch(const struct args *a, uint32_t most, uint64_t *bytes);
+
+/* args_duration -- text, the value or a part of it, as a duration, in nanoseconds.  wanted: what the value is to be. */
+uint64_t args_duration(const struct args *a, const char *text, const char *wanted);
 
 /* args_seconds -- a duration, in nanoseconds, at least 1. */
 uint64_t args_seconds(const struct args *a);

@@ -6,21 +6,22 @@
 #include "mailbox/mailbox.h"
 #include "tool/args.h"
 #include "tool/cli.h"
+#include "tool/line.h"
 #include "tool/setting.h"
 
 enum { CLOSE = ARGS_LONG, OPEN, PAUSE, RESUME };
 
 static const struct args_option table[] = {
-	{ 'b', "bytes", "BYTES", "let it hold at most this many bytes of payload (inf: no bound)" },
-	{ 'c', "capacity", "N", "let it hold at most this many messages (inf: no bound; 0: hand each\n"
-	    ARGS_MORE "over from sender to receiver)" },
-	{ CLOSE, "close", NULL, "let nothing more be sent to it: its receivers end once all is received" },
-	{ 'g', "group", "GROUP", "the group of its files: a name in /etc/group, or a number" },
-	{ 'm', "mode", "MODE", "permissions in octal, for owner, group, others: rw (6), look only (4) or\n"
-	    ARGS_MORE "nothing (0)" },
+	{ 'b', "bytes", "BYTES", "let it hold at most this many bytes (inf: any)" },
+	{ 'c', "capacity", "N", "let it hold at most this many messages (inf: any);\n"
+	    ARGS_MORE "0: hand each over from sender to receiver" },
+	{ CLOSE, "close", NULL, "let nothing more be sent: receivers end once all is out" },
+	{ 'g', "group", "GROUP", "the group of its files: a name, or a number" },
+	{ 'm', "mode", "MODE", "for owner, group, others: rw (6), look only (4), send\n"
+	    ARGS_MORE "only (2), nothing (0)" },
 	{ OPEN, "open", NULL, "let messages be sent to it again" },
-	{ 'o', "overflow", "POLICY", "when full, block the sender or drop the oldest; or latest: a message\n"
-	    ARGS_MORE "replaces the one with its tag" },
+	{ 'o', "overflow", "POLICY", "when full, block the sender, drop the oldest;\n"
+	    ARGS_MORE "or latest: a message replaces the one with its tag" },
 	{ PAUSE, "pause", NULL, "let receivers take nothing, until it is resumed" },
 	{ RESUME, "resume", NULL, "let receivers go on" },
 	ARGS_COMMON
@@ -29,7 +30,7 @@ static const struct args_option table[] = {
 static const struct tool tool = { "chmbox",
     "chmbox [-b bytes] [-c messages] [-g group] [-m mode] [-o policy]\n"
     "              [--close | --open] [--pause | --resume] name...",
-    table };
+    table, { "chmbox -c 1000 jobs", "chmbox --pause jobs" }, false };
 
 static int
 ch(const char *name, const struct mailbox_change *change)
@@ -44,27 +45,27 @@ ch(const char *name, const struct mailbox_change *change)
 		return CLI_OK;
 	errno = err;
 	if (err == EINVAL && mailbox_wrong(&own.to) != NULL) {
-		cli_warn("cannot change %s: %s", name, mailbox_wrong(&own.to));
+		line_warn("cannot change %s: %s", name, mailbox_wrong(&own.to));
 		return CLI_USAGE;
 	}
 	if (err == ENOTEMPTY) {
-		cli_warn("cannot take send-only access (w) to %s away: a message that was left there has not come in yet", name);
+		line_warn("cannot take send-only access (w) to %s away: a message that was left there has not come in yet", name);
 		return CLI_NOT_NOW;
 	}
 	if (err == EPERM && (change->what & (MAILBOX_MODE | MAILBOX_GROUP))) {
-		cli_warn("cannot change %s: -m and -g are its owner's, of files and to groups that are the owner's", name);
+		line_warn("cannot change %s: -m and -g need the owner of all its files, and -g a group which that user is in", name);
 		return CLI_PERMISSION;
 	}
 	if (err != EINPROGRESS)
 		return cli_fail("change", name);
-	cli_warn("cannot change %s from or to capacity 0: a message or a process waits there", name);
+	line_warn("cannot change %s from or to capacity 0: a message or a process waits there", name);
 	return CLI_NOT_NOW;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct mailbox_change change = { .locked = cli_locked };
+	struct mailbox_change change = { .what = 0 };
 	struct args args;
 	int opt, status = CLI_OK, one;
 
@@ -95,14 +96,14 @@ main(int argc, char **argv)
 		case CLOSE:
 		case OPEN:
 			if ((change.what & MAILBOX_CLOSED) && change.to.closed != (opt == CLOSE))
-				cli_usage("--close and --open exclude each other");
+				cli_refuse("--close and --open exclude each other");
 			change.what |= MAILBOX_CLOSED;
 			change.to.closed = opt == CLOSE;
 			break;
 		case PAUSE:
 		case RESUME:
 			if ((change.what & MAILBOX_PAUSED) && change.to.paused != (opt == PAUSE))
-				cli_usage("--pause and --resume exclude each other");
+				cli_refuse("--pause and --resume exclude each other");
 			change.what |= MAILBOX_PAUSED;
 			change.to.paused = opt == PAUSE;
 			break;

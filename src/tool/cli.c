@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * cli: see cli.h.
- *
- * Text in an error line may come from another user's message, so only printable ASCII reaches the terminal.  A line is
- * one write(2), so that lines of processes that share standard error do not mix.
- */
+/* cli: see cli.h. */
 #include "tool/cli.h"
 
 #include <errno.h>
@@ -14,35 +9,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/num.h"
 #include "base/process.h"
 #include "base/reclock.h"
 #include "base/signals.h"
+#include "base/waiting.h"
 #include "frame/frame.h"
-
-enum { LINE_MAX_RAW = PATH_MAX + 1024 };        /* bytes of an error line before they are escaped */
+#include "tool/line.h"
+#include "tool/nearby.h"
+#include "tool/waits.h"
 
 static const struct tool *self;
 static void (*at_exit)(int status);      /* NULL: nothing is to be done */
-
-/*
- * fill_streams -- give a closed standard stream a descriptor that can be neither read nor written (EBADF, as before).
- * Otherwise the first file opened would get its number, and with it payloads and errors.  Commands do not inherit it:
- * a stream closed for the tool is closed for them.
- * Source: open(2), O_PATH; the root directory exists where /dev may not.
- */
-static void
-fill_streams(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) == -1 && open("/", O_PATH | O_CLOEXEC) == -1)
-			cli_exit(cli_fail("fill", "a standard stream that is closed"));
-}
 
 void
 cli_at_exit(void (*f)(int status))
@@ -62,64 +48,11 @@ void
 cli_begin(const struct tool *tool)
 {
 	self = tool;
-	fill_streams();
-	signals_ignore(SIGXFSZ);
-}
-
-/* escape -- copy s to out, bytes that are not printable ASCII as \xHH.  Returns the bytes written, at most 4 * len. */
-static size_t
-escape(char *out, const char *s, size_t len)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c >= 0x20 && c <= 0x7e) {
-			out[used++] = (char)c;
-			continue;
-		}
-		out[used++] = '\\';
-		out[used++] = 'x';
-		used = (size_t)(num_hex(out + used, c, 2) - out);
-	}
-	return used;
-}
-
-/*
- * print_line -- write "TOOL: MESSAGE\n", then tail unescaped, to standard error.  Failure has nowhere to be reported.
- */
-static void __attribute__((format(printf, 2, 0)))
-print_line(const char *tail, const char *format, va_list args)
-{
-	char raw[LINE_MAX_RAW], line[4 * LINE_MAX_RAW + 2048];
-	size_t used = 0, tail_len = strlen(tail);
-	int saved = errno, len;
-
-	if (format != NULL) {
-		len = snprintf(raw, sizeof(raw), "%s: ", self->name);
-		used = escape(line, raw, (size_t)len);
-		len = vsnprintf(raw, sizeof(raw), format, args);
-		if (len < 0)
-			len = 0;
-		used += escape(line + used, raw, (size_t)len < sizeof(raw) ? (size_t)len : sizeof(raw) - 1);
-		line[used++] = '\n';
-	}
-	if (tail_len > sizeof(line) - used)
-		tail_len = sizeof(line) - used;
-	memcpy(line + used, tail, tail_len);
-	io_write(STDERR_FILENO, line, used + tail_len);
-	errno = saved;
-}
-
-void
-cli_warn(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_line("", format, args);
-	va_end(args);
+	line_begin(tool->name);
+	if (io_fill_streams() == -1)
+		cli_exit(cli_fail("fill", "a standard stream that is closed"));
+	signals_mute(tool->mutes_pipes);
+	waiting_teller(waits_tell);
 }
 
 /* reason -- the words for an errno of the library. */
@@ -135,6 +68,8 @@ reason(int err)
 		{ ESTALE, "its capacity became 0, or is not 0 any more, since it was opened" },
 		{ EREMOTE, "the owner of the mailbox cannot be verified: its file identity names another number" },
 		{ EPROTO, "it is of another version of letterbox: empty it with the tools that made it" },
+		{ EPROTONOSUPPORT, "a machine of the other byte order made it: there mrecv -aF, and here msend -F, take its "
+		    "messages over" },
 		{ EXDEV, "it was used through another file system since the machine started: locks do not meet there and here" },
 		{ EUCLEAN, "its file ctl is damaged: read its messages with cat NAME/*.log | mrecv -a -F -" },
 		{ ENODEV, "not a mailbox" },
@@ -160,39 +95,17 @@ int
 cli_only_sends(const char *name, char option)
 {
 	if (option == 0)
-		cli_warn("%s: --close: send-only access does not let it be closed", name);
+		line_warn("%s: --close: send-only access does not let it be closed", name);
 	else
-		cli_warn("%s: -%c: send-only access does not show whether %s", name, option,
-		    option == 'S' ? "a message was received" : "there is room");
+		line_warn("%s: -%c: send-only access does not show whether %s", name, option,
+		    option == 'S' ? "a message was received" : option == 'u' ? "it was sent before" : "there is room");
 	return CLI_PERMISSION;
-}
-
-/* say_locked -- report the holder of a mailbox's lock. */
-static void
-say_locked(const char *name, const char *end)
-{
-	char comm[PROCESS_NAME_MAX];
-	pid_t pid = reclock_missed;
-	bool stopped;
-
-	if (pid <= 0) {
-		cli_warn("%s is locked by another process: %s", name, end);
-		return;
-	}
-	(void)process_look(pid, comm, &stopped);
-	cli_warn("%s is locked by process %d (%s)%s: %s", name, (int)pid, comm, stopped ? ", which is stopped" : "", end);
-}
-
-void
-cli_locked(const char *name)
-{
-	say_locked(name, "waiting");
 }
 
 void
 cli_unjudged(const char *name)
 {
-	cli_warn("%s: messages of users with no number in this user namespace stay in its drop/", name);
+	line_warn("%s: messages of users with no number in this user namespace stay in its drop/", name);
 }
 
 void
@@ -211,32 +124,90 @@ cli_held(const char *name, const struct snapshot_message *m)
 	}
 	if (m->since_ns != 0)
 		snprintf(for_, sizeof for_, ", for %llu.%03u s", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
-	cli_warn("%s: message %llu is held by %s%s", name, id, by, for_);
+	line_warn("%s: message %llu is held by %s%s", name, id, by, for_);
+}
+
+/* on_channel -- whether what could not be done was to be done to a channel as a whole. */
+static bool
+on_channel(const char *what)
+{
+	static const char *const whats[] = { "open", "look into", "change", "remove", "link" };
+
+	for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++)
+		if (strcmp(what, whats[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * missing -- report that there is nothing at a channel's name: where it was looked for, and what may have been meant, or
+ * made, to be opened.  Returns whether that is so.
+ */
+static bool
+missing(const char *what, const char *name)
+{
+	static LARGE char path[PATH_MAX], near[PATH_MAX], word[NEARBY_QUOTED];
+	const bool opened = strcmp(what, "open") == 0;
+
+	if (cli_path(path, name) == -1 || access(path, F_OK) == 0)
+		return false;
+	else if (nearby_box(path, name, near) != NULL && line_shows(near))
+		line_warn("no mailbox at %s: did you mean %s?", path, nearby_quote(word, near));
+	else if (errno != 0 && opened)
+		line_warn("no mailbox at %s, and no folder to make it in", path);
+	else if (!line_shows(name) || !opened)
+		line_warn("no mailbox at %s", path);
+	else
+		line_warn("no mailbox at %s (mkmbox %s makes it)", path, nearby_quote(word, name));
+	return true;
 }
 
 int
 cli_fail(const char *what, const char *object)
 {
+	static LARGE char path[PATH_MAX];
 	int err = errno;
 
 	if (err == EBUSY && reclock_missed != 0) {
-		say_locked(object, reason(ETIMEDOUT));
+		waits_locked(object, reason(ETIMEDOUT));
 		return CLI_TIMEOUT;
 	}
+	if (err == ENOENT && object[0] == '\0') {
+		line_warn("'' is no name of a channel");
+		return CLI_NO_CHANNEL;
+	}
+	if (err == ENOENT && on_channel(what) && missing(what, object))
+		return CLI_NO_CHANNEL;
+	if (err == ENOTDIR && on_channel(what) && cli_path(path, object) == 0 && access(path, F_OK) == 0)
+		err = ENODEV;           /* it is a file, and not below one */
 	if (err == ESHUTDOWN)
-		cli_warn("%s is closed (chmbox --open %s opens it)", object, object);
+		line_warn("%s is closed (chmbox --open %s opens it)", object, object);
 	else
-		cli_warn("cannot %s %s: %s", what, object, reason(err));
+		line_warn("cannot %s %s: %s", what, object, reason(err));
 	return cli_status(err);
+}
+
+int
+cli_unheard(const char *name)
+{
+	line_warn("%s: no process reads it", name);
+	return CLI_NOT_NOW;
 }
 
 void
 cli_unread(const char *name, uint64_t unread)
 {
 	if (unread > 0)
-		cli_warn("%s: %llu bytes were left unread", name, (unsigned long long)unread);
+		line_warn("%s: %llu bytes were left unread", name, (unsigned long long)unread);
 	else
 		cli_fail("write to", name);
+}
+
+int
+cli_misframed(const char *name, uint64_t offset, const char *why)
+{
+	line_warn("%s: byte %llu: %s", name, (unsigned long long)offset, why);
+	return CLI_DATA;
 }
 
 int
@@ -249,13 +220,13 @@ cli_status(int err)
 		{ CLI_NOT_NOW, { EAGAIN } },
 		{ CLI_TIMEOUT, { EBUSY, ETIMEDOUT } },          /* EBUSY: a mailbox that stayed locked */
 		{ CLI_DATA, { EBADMSG, EUCLEAN, EMSGSIZE, EILSEQ } },
-		/* EISDIR: a directory that is not a mailbox; ENXIO: a FIFO without a reader, a socket */
-		{ CLI_NO_CHANNEL, { ENOENT, ENOTDIR, EISDIR, ENXIO, ENODEV, ELOOP, ENAMETOOLONG } },
+		/* ENXIO: a FIFO without a reader, a socket */
+		{ CLI_NO_CHANNEL, { ENOENT, ENOTDIR, ENXIO, ENODEV, ELOOP, ENAMETOOLONG } },
 		{ CLI_REMOVED, { EIDRM, ESHUTDOWN, ESTALE } },
 		{ CLI_CANNOT_CREATE, { EEXIST } },
 		{ CLI_PERMISSION, { EACCES, EPERM, EREMOTE } },
 		{ CLI_SYSTEM, { E2BIG, EDEADLK, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOLCK, ENOMEM, ENOSYS, EOPNOTSUPP,
-		    EOVERFLOW, EPROTO, EXDEV } },
+		    EOVERFLOW, EPROTO, EPROTONOSUPPORT, EXDEV } },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -273,7 +244,18 @@ cli_usage(const char *format, ...)
 
 	snprintf(usage, sizeof(usage), "usage: %s\n", self->synopsis);
 	va_start(args, format);
-	print_line(usage, format, args);
+	line_print(usage, format, args);
+	va_end(args);
+	cli_exit(CLI_USAGE);
+}
+
+_Noreturn void
+cli_refuse(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	line_print("", format, args);
 	va_end(args);
 	cli_exit(CLI_USAGE);
 }
@@ -283,7 +265,7 @@ cli_print(const char *const *parts)
 {
 	for (; *parts != NULL; parts++) {
 		if (io_write(STDOUT_FILENO, *parts, strlen(*parts)) == -1)
-			return cli_fail("write to", "standard output");
+			return errno == EPIPE ? cli_reader_gone() : cli_fail("write to", "standard output");
 	}
 	return CLI_OK;
 }
@@ -312,6 +294,25 @@ cli_path(char *path, const char *name)
 	return 0;
 }
 
+/* plain -- get what path names, "-" the standard stream fd.  Returns whether it is a plain file. */
+static bool
+plain(const char *path, int fd, struct stat *st)
+{
+	return (strcmp(path, "-") == 0 ? fstat(fd, st) : stat(path, st)) == 0 && S_ISREG(st->st_mode);
+}
+
+bool
+cli_feeds_itself(const char *name, const char *in, const char *out)
+{
+	struct stat from, to;
+
+	if (!plain(in, STDIN_FILENO, &from) || !plain(out, STDOUT_FILENO, &to) || from.st_dev != to.st_dev
+	    || from.st_ino != to.st_ino)
+		return false;
+	line_warn("%s: input file is output file", name);
+	return true;
+}
+
 /* default_source -- LOGIN.PPID.  Not from the name service, which would cost more than the send itself. */
 static void
 default_source(char *buf)
@@ -326,7 +327,7 @@ default_source(char *buf)
 			buf[used++] = *login;
 	}
 	if (used == 0)
-		used = num_decimal(buf, getuid());
+		used = num_decimal(buf, getauxval(AT_UID));
 	buf[used++] = '.';
 	used += num_decimal(buf + used, (uint64_t)getppid());
 	buf[used] = '\0';
@@ -343,10 +344,8 @@ cli_source(char *buf, const char *given)
 		default_source(buf);
 		return buf;
 	}
-	if (!frame_name_ok(slice_of(given))) {
-		cli_warn("%s: '%s' is not a source (1 to 255 bytes, no white space, no control bytes)", from, given);
-		cli_exit(CLI_USAGE);
-	}
+	if (!frame_name_ok(slice_of(given)))
+		cli_refuse("%s: '%s' is not a source (1 to 255 bytes, no white space, no control bytes)", from, given);
 	memcpy(buf, given, strlen(given) + 1);
 	return buf;
 }
@@ -383,12 +382,12 @@ cli_damage(const char *name, struct damage *damage)
 	if (damage == NULL || (damage->n == 0 && !damage->kept))
 		return;
 	if (damage->n == 0)
-		cli_warn("%s: part of it was damaged: set aside there in files named *.damaged", name);
+		line_warn("%s: part of it was damaged: set aside there in files named *.damaged", name);
 	else if (damage->n == 1)
-		cli_warn("%s: message %llu is damaged: %s", name, (unsigned long long)damage->first,
+		line_warn("%s: message %llu is damaged: %s", name, (unsigned long long)damage->first,
 		    damage->kept ? "set aside there in a file named *.damaged" : "nothing is left of it");
 	else
-		cli_warn("%s: %llu messages from %llu to %llu are damaged: %s", name, (unsigned long long)damage->n,
+		line_warn("%s: %llu messages from %llu to %llu are damaged: %s", name, (unsigned long long)damage->n,
 		    (unsigned long long)damage->first, (unsigned long long)damage->last,
 		    damage->kept ? "set aside there in files named *.damaged" : "nothing is left of them");
 	*damage = (struct damage){ 0 };

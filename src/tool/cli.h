@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "mailbox/mailbox.h"
 
 enum cli_status {
@@ -34,6 +35,8 @@ struct tool {
 	const char *name;               /* "msend" */
 	const char *synopsis;           /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
 	const struct args_option *options;      /* args.h */
+	const char *examples[2];        /* for --help */
+	bool mutes_pipes;               /* a pipe whose reader has gone is an error (EPIPE) rather than a signal */
 };
 
 /*
@@ -48,18 +51,12 @@ void cli_at_exit(void (*f)(int status));
 /* cli_exit -- exit with this status.  Does not return. */
 _Noreturn void cli_exit(int status);
 
-/* cli_warn -- print "TOOL: MESSAGE\n" on standard error; bytes that are not printable ASCII as \xHH. */
-void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /*
  * cli_fail -- print "TOOL: cannot WHAT OBJECT: reason of errno\n"; where it is closed, "TOOL: OBJECT is closed ...\n"; where a mailbox stayed locked (EBUSY of txn_lock),
  * "TOOL: OBJECT is locked by process 1234 (NAME): time ran out\n".
  * Returns the exit status for errno.
  */
-int cli_fail(const char *what, const char *object);
-
-/* cli_locked -- report a lock that is waited for, and its holder (mailbox_tell). */
-void cli_locked(const char *name);
+COLD int cli_fail(const char *what, const char *object);
 
 /* cli_unjudged -- report that messages in drop/ stay, for their sender cannot be identified (mbox.h). */
 void cli_unjudged(const char *name);
@@ -68,19 +65,33 @@ void cli_unjudged(const char *name);
 void cli_held(const char *name, const struct snapshot_message *m);
 
 /*
- * cli_only_sends -- refuse -n or -S, or --close (option 0), for a user who may only send to mailbox name.
+ * cli_only_sends -- refuse -n, -S or -u, or --close (option 0), for a user who may only send to mailbox name.
  * Returns CLI_PERMISSION.
  */
 int cli_only_sends(const char *name, char option);
 
+/* cli_unheard -- report that no process reads the named pipe.  Returns CLI_NOT_NOW. */
+int cli_unheard(const char *name);
+
 /* cli_unread -- report that a stream was left before all was read: so many bytes, or errno where that is unknown (0). */
 void cli_unread(const char *name, uint64_t unread);
+
+/* cli_misframed -- report what is no frame: at which byte of the stream, and why.  Returns CLI_DATA. */
+COLD int cli_misframed(const char *name, uint64_t offset, const char *why);
 
 /* cli_status -- the exit status for an errno of the library. */
 int cli_status(int err);
 
-/* cli_usage -- print the reason and the synopsis on standard error, and exit with CLI_USAGE. */
-_Noreturn void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * A wrong command line, in one of two ways.  Both print the reason on standard error and exit with CLI_USAGE.
+ *
+ * cli_usage -- the words are not those of the synopsis, which is printed behind the reason: an option that there is not,
+ * or without its value, or with one that it does not take; an operand that is missing, or one too many.
+ * cli_refuse -- the synopsis has them, and the reason alone, one line, says what is wrong: a value, options that do not
+ * go together, a channel that does not go with an option.
+ */
+_Noreturn COLD void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn COLD void cli_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* cli_print -- print strings, up to a NULL, on standard output.  Returns the exit status; a failure is reported. */
 int cli_print(const char *const *parts);
@@ -91,6 +102,12 @@ int cli_print(const char *const *parts);
  * Returns 0, or -1 with ENAMETOOLONG, or ENOENT for an empty name.
  */
 int cli_path(char *path, const char *name);
+
+/*
+ * cli_feeds_itself -- report where the channels at these paths, "-" for standard input and standard output, are one
+ * plain file: what is read would grow as it is written, without end.  Returns whether they are.
+ */
+bool cli_feeds_itself(const char *name, const char *in, const char *out);
 
 /*
  * cli_source -- the source of a message: given, or where that is NULL $MBOX_SOURCE, else LOGIN.PPID.
@@ -108,6 +125,6 @@ int cli_reader_gone(void);
 _Noreturn void cli_stopped(int signal);
 
 /* cli_damage -- report, once, the damaged messages found in mailbox name.  damage: may be NULL. */
-void cli_damage(const char *name, struct damage *damage);
+COLD void cli_damage(const char *name, struct damage *damage);
 
 #endif

@@ -32,19 +32,19 @@ header_put(struct header *h, const char *key, const char *value)
 void
 header_add(struct header *h, const struct args *a, const char *const *ours)
 {
-	static const char *const reserved[] = { "id", "time", "try", "uid", "to", "big", "expire", "due", NULL };
+	static const char *const reserved[] = { "id", "time", "try", "uid", "to", "big", "expire", "due", "once", "via", NULL };
 	const char *equals = strchr(a->value, '=');
 	struct slice key = { a->value, equals == NULL ? 0 : (size_t)(equals - a->value) }, seen;
 	char name[FRAME_KEY_MAX + 1];
 
 	if (equals == NULL || !frame_key_ok(key))
-		cli_usage("%s: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", a->option, a->value);
+		cli_refuse("%s: '%s' is not KEY=VALUE with a key of a-z, 0-9 and -", a->option, a->value);
 	memcpy(name, key.p, key.len);
 	name[key.len] = '\0';
 	if (listed(key, reserved) || listed(key, ours))
-		cli_usage("%s: '%s' is reserved: senders cannot set it", a->option, name);
+		cli_refuse("%s: '%s' is reserved: senders cannot set it", a->option, name);
 	if (frame_header((struct slice){ h->text, h->len }, name, &seen))
-		cli_usage("%s: '%s' is given twice", a->option, name);
+		cli_refuse("%s: '%s' is given twice", a->option, name);
 	if (header_put(h, name, equals + 1) == -1)
-		cli_usage("%s: the headers are too long", a->option);
+		cli_refuse("%s: the headers are too long", a->option);
 }

@@ -17,7 +17,11 @@ static const char *const message_headings = "NAME\tID\tSTATE\tTAG\tSOURCE\tBYTES
 
 static const char *const waiter_headings = "NAME\tPID\tCOMMAND\tWAITS-FOR\tWANTS\tFOR\n";
 
-static const bool right[2][LIST_COLUMNS] = { { [1] = true, [5] = true, [7] = true }, { [1] = true } };
+static const char *const link_headings = "NAME\tPID\tSTATE\tFOR\tLAG\tDIRECTION\tOTHER-SIDE\tLINK\n";
+
+/* Of the columns behind NAME, those that are aligned to the right, as bits. */
+static const unsigned right[] = { [LIST_MESSAGES] = 1U << 0 | 1U << 4 | 1U << 6, [LIST_WAITERS] = 1U << 0,
+	[LIST_LINKS] = 1U << 0 | 1U << 3 };
 
 static const char *const states[] = { [SNAPSHOT_WAITS] = "waiting", [SNAPSHOT_DELAYED] = "delayed",
 	[SNAPSHOT_FAILED] = "backoff", [SNAPSHOT_EXPIRED] = "expired", [SNAPSHOT_CLAIMED] = "claimed",
@@ -29,34 +33,8 @@ static const char *const states[] = { [SNAPSHOT_WAITS] = "waiting", [SNAPSHOT_DE
 static void
 print_rows(struct list *l)
 {
-	const char *const end = l->rows.buf + l->rows.used;
-	const bool *const to_right = right[l->waiters];
-	const int first = l->named ? 0 : 1;
-	int c, gap, pad;
-	size_t len;
-
-	for (int pass = 0; pass < 2; pass++) {
-		c = first;
-		gap = 0;
-		for (const char *p = l->rows.buf; p < end; p += len + 1) {
-			for (len = 0; p[len] != '\t' && p[len] != '\n'; len++)
-				;
-			pad = l->width[c] - show_width(p, len);
-			if (pass == 0 && pad < 0) {
-				l->width[c] -= pad;
-			} else if (pass == 1) {
-				outbuf_printf(&l->out, "%*s", gap + (to_right[c] ? pad : 0), "");
-				outbuf_bytes(&l->out, p, len);
-				gap = 2 + (to_right[c] ? 0 : pad);
-			}
-			c++;
-			if (p[len] == '\n') {
-				outbuf_bytes(&l->out, "\n", pass == 1);
-				c = first;
-				gap = 0;
-			}
-		}
-	}
+	table_measure(&l->table, l->rows.buf, l->rows.used);
+	table_put(&l->table, &l->out, l->rows.buf, l->rows.used, "\n");
 	l->rows.used = 0;
 }
 
@@ -118,7 +96,7 @@ put_json(struct list *l, const struct snapshot_message *m)
 {
 	struct outbuf *b = &l->out;
 
-	outbuf_text(b, "{");
+	outbuf_text(b, SHOW_JSON);
 	json_member(b, slice_of("name"), slice_of(l->name));
 	outbuf_printf(b, ",\"id\":%llu,\"state\":\"%s\",", (number)m->id, states[m->state]);
 	json_member(b, slice_of("tag"), m->tag);
@@ -210,7 +188,7 @@ json_waiter(struct list *l, const struct snapshot_waiter *w, uint64_t now_ns)
 	struct outbuf *b = &l->out;
 
 	look_at_holder(l, w->pid);
-	outbuf_text(b, "{");
+	outbuf_text(b, SHOW_JSON);
 	json_member(b, slice_of("name"), slice_of(l->name));
 	if (w->pid > 0) {
 		outbuf_printf(b, ",\"pid\":%d,\"stopped\":%s,", (int)w->pid, l->stopped ? "true" : "false");
@@ -239,16 +217,45 @@ list_waiters(struct list *l, const struct snapshot *s)
 	}
 }
 
+/* ---- one link ---- */
+
+void
+list_links(struct list *l, const struct snapshot *s)
+{
+	struct outbuf *b = &l->rows;
+
+	for (const struct snapshot_link *k = s->links; k < s->links + s->links_n; k++) {
+		if (l->rows.used > sizeof l->rows.buf - ROW_MAX)
+			print_rows(l);
+		show_name(b, slice_of(l->name));
+		outbuf_printf(b, "\t%d\t%s\t", (int)k->pid, show_link_state(k->state));
+		show_age(b, s->now_us, k->since_us, false);
+		if (k->inward)
+			outbuf_text(b, "\t-\tfrom\t");
+		else
+			outbuf_printf(b, "\t%llu\tto\t", (number)(s->messages - s->delayed));
+		show_name(b, slice_of(k->target));
+		outbuf_text(b, "\t");
+		show_name(b, slice_of(*k->name != '\0' ? k->name : "-"));
+		outbuf_text(b, "\n");
+	}
+}
+
 /* ---- all of them ---- */
 
 void
 list_begin(struct list *l)
 {
+	const char *const headings[] = { message_headings, waiter_headings, link_headings };
+
 	outbuf_init(&l->out, STDOUT_FILENO);
 	outbuf_init(&l->rows, -1);
+	l->table.gap = 2;
+	for (unsigned c = 0; right[l->kind] >> c != 0; c++)
+		l->table.column[c + l->named].right = right[l->kind] >> c & 1;
 	l->to = (struct snapshot_list){ .filter = &l->filter, .give = give, .arg = l };
 	if (!l->json)
-		outbuf_text(&l->rows, (l->waiters ? waiter_headings : message_headings) + (l->named ? 0 : sizeof "NAME"));
+		outbuf_text(&l->rows, headings[l->kind] + (l->named ? 0 : sizeof "NAME"));
 }
 
 int

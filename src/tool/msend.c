@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /* msend: send messages to a channel. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/signals.h"
+#include "base/memory.h"
 #include "channel/input.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/header.h"
+#include "tool/progress.h"
+#include "tool/report.h"
 
 enum { CLOSE = ARGS_LONG };
 
 static const struct args_option table[] = {
-	{ '0', "null", NULL, "send each NUL-terminated record of standard input as a message" },
+	{ '0', "null", NULL, "send each NUL-terminated record of standard input" },
+	{ 'A', "acks", NULL, "with -F: print ID+ once frames up to that id are there" },
 	{ CLOSE, "close", NULL, "then close the mailbox: nothing more is sent to it" },
-	{ 'd', "delay", "SECONDS", "deliver the message so long after it was sent, or at @EPOCH" },
+	{ 'd', "delay", "SECONDS", "deliver it so long after it was sent, or at @EPOCH" },
 	{ 'F', "frames", NULL, "standard input is frames: send each on with its headers" },
 	{ 'H', "header", "KEY=VALUE", "add a header" },
 	{ 'l', "lines", NULL, "send each line of standard input as a message" },
@@ -25,79 +28,73 @@ static const struct args_option table[] = {
 	{ 'S', "sync", NULL, "return when the message has been received" },
 	{ 's', "source", "NAME", "the sender (default $MBOX_SOURCE, else LOGIN.PPID)" },
 	{ 't', "tag", "TAG", "the tag (default -, none)" },
-	{ 'v', "verbose", NULL, "print the id of each message sent to a mailbox" },
-	{ 'w', "wait", "SECONDS", "wait at most this long for room, or with -S for the receiver" },
+	{ 'u', "once", "SCOPE", "with -F: send nothing again that was sent under SCOPE" },
+	{ 'v', "verbose", NULL, "print the id of each message sent; show how far it is" },
+	{ 'w', "wait", "SECONDS", "wait at most this long for room; -S: for the receiver" },
 	{ 'x', "expire", "SECONDS", "let the message expire this long after it was sent" },
 	ARGS_COMMON
 };
 
 static const struct tool tool = { "msend",
-    "msend [-0FlnSv] [--close] [-d seconds] [-H key=value] [-s source] [-t tag] [-w seconds]\n"
-    "             [-x seconds] channel [message...]",
-    table };
+    "msend [-0AFlnSv] [--close] [-d seconds] [-H key=value] [-s source]\n"
+    "             [-t tag] [-u scope] [-w seconds] [-x seconds] channel [message...]",
+    table, { "msend -t build jobs make all", "seq 10 | msend -l jobs" }, true };
 
 struct send {
 	char form;                      /* 'l' lines, '0' records, 'F' frames; 0: one message */
 	bool now;                       /* -n */
 	bool sync;
+	bool acks;                      /* -A */
 	bool closes;                    /* --close */
 	bool headed;                    /* a tag was given */
 	const char *source;             /* -s; NULL: the default */
 	char source_buf[FRAME_NAME_MAX + 1];
 	struct sink sink;
-	struct header header;
 	struct input input;
+	struct header header;
 };
 
-/* print_ids -- with -v. */
-static int
-print_ids(uint64_t first, uint64_t last)
-{
-	for (uint64_t id = first; id <= last; id++)
-		printf("%llu\n", (unsigned long long)id);
-	return ferror(stdout) || fflush(stdout) == EOF ? -1 : 0;
-}
-
-/* delay -- the value of -d: seconds from now, or @ and seconds since the epoch. */
+/* delay -- the value of -d: seconds from now, or @ and seconds since the epoch, which have no unit. */
 static void
-delay(struct input *in, struct args *a)
+delay(struct input *in, const struct args *a)
 {
 	const bool at = *a->value == '@';
-	uint64_t ns = 0;
+	const char *text = a->value + at;
 
-	a->value += at;
-	/* what is behind @ has no unit */
-	if (clock_parse(a->value, &ns) == -1 || (at && a->value[strspn(a->value, "0123456789.")] != '\0'))
-		cli_usage("%s: '%s' is not a duration, or @ and seconds since the epoch", a->option, a->value - at);
+	if (at && text[strspn(text, "0123456789.")] != '\0')
+		text = "";
+	in->due_us = (args_duration(a, text, "a duration, or @ and seconds since the epoch") + 999) / 1000;
 	in->due = at ? INPUT_DUE_AT : INPUT_DUE_AFTER;
-	in->due_us = (ns + 999) / 1000;
+}
+
+/* scope -- the value of -u. */
+static const char *
+scope(const struct args *a)
+{
+	if (strlen(a->value) > SENDER_SCOPE || !frame_name_ok(slice_of(a->value)))
+		cli_refuse("%s: '%s' is not a name of 1 to %d bytes without white space", a->option, a->value, SENDER_SCOPE);
+	return a->value;
 }
 
 /* options -- read the command line up to the channel. */
 static void
 options(struct send *s, struct args *a)
 {
+	const struct args_flag flags[] = { { 'A', &s->acks }, { CLOSE, &s->closes }, { 'n', &s->now }, { 'S', &s->sync },
+		{ 0, NULL } };
 	int opt;
 
 	while ((opt = args_leading(a)) != 0) {
+		args_flag(flags, opt);
 		switch (opt) {
 		case '0': case 'F': case 'l':
 			args_form(&s->form, opt);
-			break;
-		case CLOSE:
-			s->closes = true;
 			break;
 		case 'd':
 			delay(&s->input, a);
 			break;
 		case 'H':
 			header_add(&s->header, a, NULL);
-			break;
-		case 'n':
-			s->now = true;
-			break;
-		case 'S':
-			s->sync = true;
 			break;
 		case 's':
 			s->source = a->value;
@@ -106,8 +103,11 @@ options(struct send *s, struct args *a)
 			s->headed = true;
 			s->input.head.tag = args_tag(a);
 			break;
+		case 'u':
+			s->sink.sender.scope = scope(a);
+			break;
 		case 'v':
-			s->input.sent = print_ids;
+			s->input.sent = report_ids;
 			break;
 		case 'w':
 			s->sink.timeout_ns = args_seconds(a);
@@ -129,33 +129,39 @@ check_due(const struct send *s)
 	uint64_t end_us = in->due == INPUT_DUE_AT ? clock_wall_us() + in->lifetime_us : in->lifetime_us;
 
 	if (in->lifetime_us > 0 && in->due != INPUT_DUE_ASIS && in->due_us >= end_us)
-		cli_usage("-x: the message would expire before it is delivered (-d)");
+		cli_refuse("-x: the message would expire before it is delivered (-d)");
 }
 
-/* failed -- report a failed send.  Returns the exit status. */
-static int
-failed(const struct send *s)
+/* check -- refuse options that do not go together. */
+static void
+check(const struct send *s, bool words)
 {
-	const struct reader *r = &s->input.reader;
+	if (words && s->form != 0)
+		cli_refuse("-%c reads standard input: it does not go with a message", s->form);
+	if (s->form == 'F' && (s->headed || s->header.len > 0 || s->source != NULL || s->input.lifetime_us > 0))
+		cli_refuse("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
+	check_due(s);
+	if (s->now && s->sink.timeout_ns != MAILBOX_FOREVER)
+		cli_refuse("-n and -w exclude each other");
+	if (s->sync && s->now)
+		cli_refuse("-S waits for a receiver: it does not go with -n");
+	if (s->acks && s->form != 'F')
+		cli_refuse("-A acknowledges frames: it goes with -F");
+	if (s->sink.sender.scope != NULL && (s->form != 'F' || s->sync || s->input.sent != NULL))
+		cli_refuse("-u sends frames once: it goes with -F, and not with -S and -v");
+	if (s->acks && s->input.sent != NULL)
+		cli_refuse("-A and -v exclude each other");
+}
 
-	/* no room is an answer, not an error */
-	if (errno == EAGAIN || errno == ETIMEDOUT)
-		return s->now ? CLI_NOT_NOW : cli_status(errno);
-	if (errno == EINTR && io_stop)
-		return CLI_OK;          /* main ends as the signal would have it */
-	if (errno == EPIPE && sink_hands_over(&s->sink)) {
-		cli_warn("cannot send to %s: its receiver failed after %llu bytes", s->sink.name,
-		    (unsigned long long)sender_length(&s->sink.sender));
-		return CLI_IO;
-	}
-	if (errno == EPIPE && s->sink.kind == CHANNEL_FIFO) {
-		cli_warn("cannot send to %s: its receiver left inside the message", s->sink.name);
-		return CLI_IO;
-	}
-	if (errno != EBADMSG || r->reason == NULL)
-		return cli_fail(s->input.failed_at, s->input.failed_on);
-	cli_warn("standard input: byte %llu: %s", (unsigned long long)r->offset, r->reason);
-	return CLI_DATA;
+/* check_channel -- refuse options that do not go with the kind of channel. */
+static void
+check_channel(const struct send *s, const char *path, const char *name)
+{
+	const char *option = s->sync ? "-S" : s->sink.sender.scope != NULL ? "-u" : s->acks ? "-A" : s->closes ? "--close" : NULL;
+	enum channel_kind kind;
+
+	if (option != NULL && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
+		cli_refuse("%s: %s is not a mailbox", option, name);
 }
 
 /* send_input -- send the words, or standard input in the form asked for.  Returns 0, or -1. */
@@ -186,11 +192,10 @@ not_closed(const struct send *s)
 int
 main(int argc, char **argv)
 {
-	static struct send s;
+	static LARGE struct send s;
 	struct args args;
 	char path[PATH_MAX];
 	const char *name;
-	enum channel_kind kind;
 	int status;
 
 	s.sink.timeout_ns = MAILBOX_FOREVER;
@@ -200,36 +205,37 @@ main(int argc, char **argv)
 	args_init(&args, &tool, argc, argv);
 	options(&s, &args);
 	name = *args.next++;
-	if (*args.next != NULL && s.form != 0)
-		cli_usage("-%c reads standard input: it does not go with a message", s.form);
-	if (s.form == 'F' && (s.headed || s.header.len > 0 || s.source != NULL || s.input.lifetime_us > 0))
-		cli_usage("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
-	check_due(&s);
-	if (s.now && s.sink.timeout_ns != MAILBOX_FOREVER)
-		cli_usage("-n and -w exclude each other");
+	check(&s, *args.next != NULL);
 	if (s.now)
 		s.sink.timeout_ns = MAILBOX_NOT_AT_ALL;
-	if (s.sync && s.now)
-		cli_usage("-S waits for a receiver: it does not go with -n");
 	s.input.head.source = slice_of(cli_source(s.source_buf, s.source));
 	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
-	signals_ignore(SIGPIPE);
+	progress_begin(TALLY_READ, TALLY_SENT, STDIN_FILENO);
+	if (s.input.sent != NULL)
+		progress_show(*args.next != NULL || !isatty(STDIN_FILENO), false);
 	s.sink.turn = true;
 	s.sink.sender.sync = s.sync;
-	s.sink.sender.locked = cli_locked;
-	if ((s.sync || s.closes) && cli_path(path, name) == 0 && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
-		cli_usage("%s: %s is not a mailbox", s.sync ? "-S" : "--close", name);
+	s.sink.sender.soon = *args.next != NULL && s.input.due == INPUT_DUE_ASIS;
+	s.sink.sender.committed = s.acks ? report_ack : NULL;
+	if (cli_path(path, name) == 0)
+		check_channel(&s, path, name);
+	if (*args.next == NULL && cli_path(path, name) == 0 && cli_feeds_itself(name, "-", path))
+		return CLI_IO;
 	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (sink_sends_only(&s.sink) && (s.sync || s.closes || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
-		return cli_only_sends(name, s.closes ? 0 : s.sync ? 'S' : 'n');
+	if (sink_sends_only(&s.sink)
+	    && (s.sync || s.closes || s.sink.sender.scope != NULL || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
+		return cli_only_sends(name, s.closes ? 0 : s.sync ? 'S' : s.sink.sender.scope != NULL ? 'u' : 'n');
+	if (sink_hands_over(&s.sink) && s.sink.sender.scope != NULL)
+		cli_refuse("-u: %s has capacity 0, and remembers nothing", name);
 	if (sink_is_mailbox(&s.sink) && s.sink.sender.at_once && s.input.due != INPUT_DUE_ASIS && s.input.due_us > 0)
-		cli_usage("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
-	status = send_input(&s, args.next) == -1 ? failed(&s) : CLI_OK;
-	cli_damage(name, s.sink.sender.damage);
+		cli_refuse("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
+	status = send_input(&s, args.next) == -1 ? report_failure(&s.input, s.now) : CLI_OK;
 	s.sink.sender.closes = s.closes && status == CLI_OK && !io_stop;
-	if (sink_close(&s.sink) == -1 && status == CLI_OK)
+	if (sink_finish(&s.sink) == -1 && status == CLI_OK)
 		status = not_closed(&s);
+	cli_damage(name, s.sink.sender.damage);
+	progress_end();
 	if (io_stop)
 		cli_stopped(io_stop);
 	return status;

@@ -7,35 +7,37 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/nofile.h"
-#include "base/signals.h"
 #include "channel/fan.h"
 #include "frame/filter.h"
 #include "stream/reader.h"
 #include "tool/args.h"
 #include "tool/cli.h"
+#include "tool/line.h"
+#include "tool/progress.h"
 
 enum { CLOSE = ARGS_LONG };
 
 static const struct args_option table[] = {
-	{ '1', "one", NULL, "send each message to one channel only: the first with room" },
+	{ '1', "one", NULL, "send each message to one only: the first with room" },
 	{ 'a', "append", NULL, "append to plain files instead of truncating them" },
-	{ CLOSE, "close", NULL, "at the end close the mailboxes: nothing more is sent to them" },
+	{ CLOSE, "close", NULL, "at the end close the mailboxes: no more is sent to them" },
 	{ 'n', "nonblock", NULL, "skip full channels and count what they missed" },
 	{ 'q', "quiet", NULL, "write nothing to standard output" },
-	{ 's', "source", "GLOB", "to the next channel, only messages whose source matches" },
-	{ 't', "tag", "GLOB", "to the next channel, only messages whose tag matches" },
+	{ 's', "source", "GLOB", "to the next channel, only messages of these sources" },
+	{ 't', "tag", "GLOB", "to the next channel, only messages with these tags" },
+	{ 'v', "verbose", NULL, "show how far it is, and the total at the end" },
 	ARGS_COMMON
 };
 
 static const struct tool tool = { "mtee",
-    "mtee [-1anq] [--close] [-s glob] [-t glob] channel...",
-    table };
+    "mtee [-1anqv] [--close] [-s glob] [-t glob] channel...",
+    table, { "mrecv -aF jobs | mtee -q first second", "mrecv -aF jobs | mtee -q -t 'err*' errors all" }, true };
 
 /* A channel operand, with the filters before it. */
 struct route {
@@ -45,7 +47,7 @@ struct route {
 };
 
 struct tee {
-	bool append, quiet, closes;
+	bool append, quiet, closes, verbose;
 	int status;
 	unsigned routes_n;
 	struct route *routes;
@@ -63,15 +65,18 @@ fail_with(struct tee *t, int status)
 
 /* channel_failed -- called by fan: report a channel that failed. */
 static void
-channel_failed(void *user, const char *name)
+channel_failed(void *user, const struct sink *sink)
 {
 	if (errno == EMSGSIZE) {
-		cli_warn("%s: a message's header line is too long", name);
+		line_warn("%s: a message's header line is too long", sink->name);
 		fail_with(user, CLI_DATA);
-	} else {
-		cli_fail("write to", name);
-		fail_with(user, CLI_IO);
+		return;
 	}
+	if (errno == EPIPE && sink_begins_again(sink))
+		line_warn("cannot write to %s: its receiver left inside the message", sink->name);
+	else
+		cli_fail("write to", sink->name);
+	fail_with(user, CLI_IO);
 }
 
 /* ---- the stream ---- */
@@ -105,18 +110,17 @@ copy_all(struct tee *t)
 			fan_flush(&t->fan);
 		if (!fan_any_left(&t->fan))
 			return;
-		r = reader_next(&t->reader, &m);
+		r = io_await_input() == -1 ? -1 : reader_next(&t->reader, &m);
 		if (r == 1) {
 			select_channels(t, &m);
 			r = fan_copy(&t->fan, &m) == -1 ? -1 : 1;
+			tally_add(TALLY_RECEIVED, r == 1);
 		}
 	}
-	if (r == -1 && errno == EBADMSG) {
-		cli_warn("standard input: byte %llu: %s", (unsigned long long)t->reader.offset, t->reader.reason);
-		fail_with(t, CLI_DATA);
-	} else if (r == -1 && !io_stop) {
+	if (r == -1 && errno == EBADMSG)
+		fail_with(t, cli_misframed("standard input", t->reader.offset, t->reader.reason));
+	else if (r == -1 && !io_stop)
 		fail_with(t, cli_fail("read", "standard input"));
-	}
 	if (!io_stop)
 		fan_flush(&t->fan);
 }
@@ -127,22 +131,23 @@ finish(struct tee *t)
 {
 	for (struct fan_channel *c = t->fan.channels; c < t->fan.channels + t->fan.n; c++)
 		if (c->missed > 0) {
-			cli_warn("%s: full for %llu message%s", c->sink.name, (unsigned long long)c->missed,
+			line_warn("%s: full for %llu message%s", c->sink.name, (unsigned long long)c->missed,
 			    c->missed == 1 ? "" : "s");
 			t->status = t->status == CLI_OK ? CLI_NOT_NOW : t->status;
 		}
 	t->closes = t->closes && t->status == CLI_OK && !io_stop;
 	for (struct fan_channel *c = t->fan.channels; c < t->fan.channels + t->fan.n; c++) {
-		cli_damage(c->sink.name, c->sink.sender.damage);
+		bool failed;
+
 		c->sink.sender.closes = t->closes;
-		if (fan_close(&t->fan, c) == 0)
-			continue;
-		if (sink_is_mailbox(&c->sink)) {
+		failed = fan_close(&t->fan, c) == -1;
+		if (failed && sink_is_mailbox(&c->sink)) {
 			fail_with(t, cli_fail("close", c->sink.name));
-		} else {
+		} else if (failed) {
 			cli_unread(c->sink.name, c->sink.unread);
 			fail_with(t, CLI_IO);
 		}
+		cli_damage(c->sink.name, c->sink.sender.damage);
 	}
 }
 
@@ -156,10 +161,13 @@ open_all(struct tee *t)
 	char path[PATH_MAX];
 	unsigned number;
 
-	t->fan.locked = cli_locked;
 	for (unsigned i = 0; i < t->routes_n; i++)
 		if (cli_path(path, t->routes[i].name) == -1 || open_kind(path, &kind) == -1)
 			return cli_fail("open", t->routes[i].name);
+		else if (cli_feeds_itself(t->routes[i].name, "-", path))
+			return CLI_IO;
+	if (!t->quiet && cli_feeds_itself("standard output", "-", "-"))
+		return CLI_IO;
 	nofile_need(t->routes_n);
 	if (!t->quiet) {
 		if (fan_open(&t->fan, "standard output", "-", false, &number) == -1)
@@ -169,7 +177,7 @@ open_all(struct tee *t)
 	for (unsigned i = 0; i < t->routes_n; i++)
 		if (cli_path(path, t->routes[i].name) == -1
 		    || fan_open(&t->fan, t->routes[i].name, path, !t->append, &t->routes[i].channel) == -1)
-			return cli_fail("open", t->routes[i].name);
+			return errno == EAGAIN ? cli_unheard(t->routes[i].name) : cli_fail("open", t->routes[i].name);
 		else if ((t->fan.nonblock || t->closes) && sink_sends_only(&t->fan.channels[t->routes[i].channel].sink))
 			return cli_only_sends(t->routes[i].name, t->closes ? 0 : 'n');
 	return CLI_OK;
@@ -179,27 +187,15 @@ open_all(struct tee *t)
 static void
 options(struct tee *t, struct args *a)
 {
+	const struct args_flag flags[] = { { '1', &t->fan.one }, { 'a', &t->append }, { CLOSE, &t->closes },
+		{ 'n', &t->fan.nonblock }, { 'q', &t->quiet }, { 'v', &t->verbose }, { 0, NULL } };
 	int opt;
 
 	while ((opt = args_next(a)) != 0) {
+		args_flag(flags, opt);
 		switch (opt) {
 		case ARGS_OPERAND:
 			t->routes[t->routes_n++].name = a->value;
-			break;
-		case '1':
-			t->fan.one = true;
-			break;
-		case 'a':
-			t->append = true;
-			break;
-		case CLOSE:
-			t->closes = true;
-			break;
-		case 'n':
-			t->fan.nonblock = true;
-			break;
-		case 'q':
-			t->quiet = true;
 			break;
 		case 's': case 't':
 			args_glob(a, &t->routes[t->routes_n].filter, opt);
@@ -217,21 +213,26 @@ options(struct tee *t, struct args *a)
 int
 main(int argc, char **argv)
 {
-	static struct tee t = { .fan = { .failed = channel_failed, .user = &t } };
+	static LARGE struct tee t;
 	struct args args;
 
 	cli_begin(&tool);
+	t.fan.failed = channel_failed;
+	t.fan.user = &t;
 	t.routes = calloc((size_t)argc + 1, sizeof *t.routes);
 	if (t.routes == NULL || fan_init(&t.fan, (unsigned)argc + 1) == -1)
 		return cli_fail("begin", "the list of channels");
 	args_init(&args, &tool, argc, argv);
 	options(&t, &args);
-	signals_ignore(SIGPIPE);
+	progress_begin(TALLY_READ, TALLY_RECEIVED, STDIN_FILENO);
+	if (t.verbose)
+		progress_show(!isatty(STDIN_FILENO) && (t.quiet || !isatty(STDOUT_FILENO)), true);
 	t.status = open_all(&t);
 	if (t.status != CLI_OK)
 		return t.status;
 	copy_all(&t);
 	finish(&t);
+	progress_end();
 	if (io_stop)
 		cli_stopped(io_stop);
 	return t.status;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,8 +13,11 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/nofile.h"
+#include "base/tally.h"
 #include "tool/cli.h"
+#include "tool/line.h"
 
 /* Reasons to start no more commands that are not an exit status. */
 enum { NOTHING_MORE = -2, ENOUGH = -3 };
@@ -54,6 +58,9 @@ open_channels(struct receive *r)
 	for (uint32_t i = 0; i < n && n > 1; i++)
 		if (cli_path(r->paths[i], r->channels[i]) == -1 || open_kind(r->paths[i], &kind) == -1)
 			cannot(r, "open", r->channels[i]);
+	for (uint32_t i = 0; i < n && r->jobs.command == NULL && r->output.file; i++)
+		if (cli_path(r->paths[i], r->channels[i]) == 0 && cli_feeds_itself(r->channels[i], r->paths[i], "-"))
+			cli_exit(CLI_IO);
 	if (n > 1 || r->jobs.limit > 1)
 		nofile_need((uint64_t)n + r->jobs.limit);
 	for (uint32_t i = 0; i < n; i++) {
@@ -61,7 +68,7 @@ open_channels(struct receive *r)
 		    && select_add(&r->sources, r->channels[i], r->paths[i]) == 0)
 			continue;
 		if (errno == EINVAL)
-			cli_usage("-%c: %s is not a mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
+			cli_refuse("-%c: %s is not a mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);
 		cannot(r, "open", r->channels[i]);
 	}
 }
@@ -72,32 +79,31 @@ check_offers(const struct receive *r)
 {
 	for (uint32_t i = 0; i < r->sources.n && r->sources.peek && output_needs_payload(&r->output); i++)
 		if (r->sources.list[i].receiver.hands_over)
-			cli_usage("-p: %s has capacity 0 and holds no payloads: use -J, or -o without %%p",
+			cli_refuse("-p: %s has capacity 0 and holds no payloads: use -J, or -o without %%p",
 			    r->sources.list[i].name);
 }
 
 static void
 tell_full(const char *dead)
 {
-	cli_warn("%s has no room for dead letters: they are put back, and come again", dead);
+	line_warn("%s has no room for dead letters: they are put back, and come again", dead);
 }
 
 /* open_dead -- open the mailbox for dead letters. */
 static void
 open_dead(struct receive *r)
 {
-	static char path[PATH_MAX];
+	static LARGE char path[PATH_MAX];
 
 	if (r->dead_name == NULL)
 		return;
-	r->dead.sender.locked = r->sources.locked;
 	if (cli_path(path, r->dead_name) == -1 || sink_open(&r->dead, r->dead_name, path, false, MAILBOX_NOT_AT_ALL) == -1) {
 		if (errno == EALREADY)
-			cli_usage("-d: %s is one of the channels to receive from", r->dead_name);
+			cli_refuse("-d: %s is one of the channels to receive from", r->dead_name);
 		cannot(r, "open", r->dead_name);
 	}
 	if (!sink_is_mailbox(&r->dead) || sink_sends_only(&r->dead))
-		cli_usage("-d: %s is not a mailbox", r->dead_name);
+		cli_refuse("-d: %s is not a mailbox", r->dead_name);
 	r->deliver.dead = &r->dead;
 	r->deliver.tell_full = tell_full;
 }
@@ -113,11 +119,12 @@ open_output(struct receive *r)
 		if (r->form != 0 && letters[i] == r->form)
 			form = (enum output_form)i;
 	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
-		cli_usage("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
+		cli_refuse("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
 	/* without a usable output nothing is claimed, nor waited for */
 	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
 		cannot(r, "write to", "standard output");
-	r->sources.watched_fd = (r->output.pipe || r->output.socket) && r->jobs.command == NULL ? STDOUT_FILENO : -1;
+	r->sources.watched_fd = (r->output.pipe || r->output.socket) && r->jobs.command == NULL && !r->acks
+	    ? STDOUT_FILENO : -1;
 }
 
 /* goes_on -- whether what comes behind a message that was cut short is received. */
@@ -125,6 +132,17 @@ static bool
 goes_on(const struct receive *r)
 {
 	return r->follow || (r->all && !r->counted);
+}
+
+int
+receive_stray(const struct receive *r, const struct inlet *from)
+{
+	static const char *const why[] = { [RUN_LOOP] = "has been here before: a loop of links",
+		[RUN_HOPS] = "has come through 16 mailboxes", [RUN_LONG] = "has headers of more than 3840 bytes" };
+
+	line_warn("%s: message %llu %s: it can only be a dead letter (-d)", from->name,
+	    (unsigned long long)from->receiver.stray_id, why[r->sources.run.stray]);
+	return own_failure(r, CLI_DATA);
 }
 
 /* not_received -- report that select_next failed.  Returns the exit status, or -1 to go on. */
@@ -140,10 +158,10 @@ not_received(struct receive *r)
 		return cli_reader_gone();
 	if (err == EINTR && io_stop)
 		return CLI_OK;
+	if (err == ELOOP && r->sources.once && from != NULL && r->sources.run.stray)
+		return receive_stray(r, from);
 	if (err == EBADMSG && from != NULL && from->reader != NULL && from->reader->reason != NULL) {
-		cli_warn("%s: byte %llu: %s", from->name, (unsigned long long)from->reader->offset,
-		    from->reader->reason);
-		r->deliver.status = CLI_DATA;
+		r->deliver.status = cli_misframed(from->name, from->reader->offset, from->reader->reason);
 		r->cut_short = true;
 		/* by rendezvous each message has a stream of its own */
 		return goes_on(r) && (!from->reader->broken || from->kind == CHANNEL_MAILBOX)
@@ -164,15 +182,16 @@ not_delivered(struct receive *r)
 	if (err == EINTR && io_stop)
 		return CLI_OK;
 	if (err == EPIPE && r->jobs.command == NULL) {
-		select_close(&r->sources);
+		ahead_left(&r->ahead);
+		select_finish(&r->sources);
 		return cli_reader_gone();
 	}
 	if (err == EBADMSG && cut && r->deliver.cut_reason != NULL) {
-		cli_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
+		line_warn("%s: a message was cut short: byte %llu: %s", r->deliver.failed_on,
 		    (unsigned long long)r->deliver.cut_offset, r->deliver.cut_reason);
 		status = CLI_DATA;
 	} else if (err == EILSEQ) {
-		cli_warn("%s: a payload has a NUL byte, which this form cannot hold", r->deliver.failed_on);
+		line_warn("%s: a payload has a NUL byte, which this form cannot hold", r->deliver.failed_on);
 		status = CLI_DATA;
 	} else {
 		status = cli_fail(r->deliver.failed_at, r->deliver.failed_on);
@@ -198,9 +217,8 @@ all_closed(const struct receive *r)
 	return true;
 }
 
-/* nothing_more -- the exit status once select_next finds nothing. */
-static int
-nothing_more(const struct receive *r, uint64_t got)
+int
+receive_nothing_more(const struct receive *r, uint64_t got)
 {
 	if (r->deliver.status != 0)
 		return r->deliver.status;
@@ -210,8 +228,8 @@ nothing_more(const struct receive *r, uint64_t got)
 	return r->count == UINT64_MAX && (got > 0 || (r->follow && all_closed(r))) ? CLI_OK : CLI_NOT_NOW;
 }
 
-static void
-tell_damage(struct receive *r)
+void
+receive_damage(struct receive *r)
 {
 	for (uint32_t i = 0; i < r->sources.n; i++)
 		cli_damage(r->sources.list[i].name, r->sources.list[i].receiver.damage);
@@ -234,9 +252,9 @@ at_output(struct receive *r)
 static int
 wait_for_output(struct receive *r)
 {
-	struct pollfd out = { .fd = r->output.fd, .events = POLLOUT };
 	int events;
 
+	r->sources.prompt = r->output.file || r->output.pipe;
 	if (!r->output.pipe && !r->output.socket)
 		return 0;
 	if (r->output.socket && io_taken(r->output.fd) == -1) {
@@ -244,18 +262,23 @@ wait_for_output(struct receive *r)
 		at_output(r);
 		return -1;
 	}
-	if (poll(&out, 1, 0) == 1 && out.revents == POLLOUT)
+	if (io_ready(r->output.fd, POLLOUT) == POLLOUT)
 		return 0;
-	r->deliver.failed_at = "receive from";
-	r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
-	if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
-		return -1;
+	if (r->ahead.receiver == NULL) {
+		r->deliver.failed_at = "receive from";
+		r->deliver.failed_on = r->sources.from != NULL ? r->sources.from->name : r->channels[0];
+		if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
+			return -1;
+	}
 	at_output(r);
 	io_catch_stop();
 	events = io_wait(r->output.fd, POLLOUT, CLOCK_NEVER);
-	if (events != -1 && (events & POLLERR))
-		errno = EPIPE;
-	return events == -1 || (events & POLLERR) ? -1 : 0;
+	if (events == -1 || (events & POLLERR) == 0)
+		return events == -1 ? -1 : 0;
+	errno = EPIPE;
+	if (r->sources.run.n > 0)
+		deliver_read(&r->deliver);
+	return -1;
 }
 
 /*
@@ -272,7 +295,7 @@ next_or_flush(struct receive *r, uint32_t ask)
 	r->sources.glance = gathered;
 	if (gathered)
 		r->sources.timeout_ns = 0;
-	more = select_next(&r->sources, ask, output_room(&r->output));
+	more = ahead_next(&r->ahead, ask, ask > 1 ? output_room(&r->output) : OUTBUF_SIZE);
 	r->sources.timeout_ns = timeout_ns;
 	if (!gathered || more == 1)
 		return more;
@@ -289,38 +312,43 @@ next_or_flush(struct receive *r, uint32_t ask)
 static int
 receive_output(struct receive *r)
 {
-	uint64_t got = 0, n;
+	uint64_t got = 0, n, before;
 	uint32_t ask;
 	int more, status;
 
+	ahead_begin(&r->ahead, &r->deliver);
 	while (got < r->count && !io_stop) {
 		ask = r->count - got < RUN_MESSAGES ? (uint32_t)(r->count - got) : RUN_MESSAGES;
 		if (wait_for_output(r) == -1)
 			return not_delivered(r);
 		more = next_or_flush(r, ask);
-		tell_damage(r);
+		receive_damage(r);
 		if (more == FLUSHED)
 			continue;
 		if (more == CANNOT_WRITE)
 			return not_delivered(r);
 		if (more == 0)
-			return nothing_more(r, got);
+			return receive_nothing_more(r, got);
 		if (more == -1) {
 			status = not_received(r);
 			if (status != -1)
 				return status;
 			continue;
 		}
+		before = outbuf_end(&r->output.to);
 		if (deliver_run(&r->deliver, &n) == -1 && (status = not_delivered(r)) != GO_ON)
 			return status;
 		got += n;
+		tally_add(TALLY_RECEIVED, n);
+		if (ahead_keep(&r->ahead, before) == -1)
+			return cli_fail("receive from", r->channels[0]);
 	}
 	if (output_flush(&r->output) == -1) {
 		at_output(r);
 		return not_delivered(r);
 	}
-	if (select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
-		return cli_fail("receive from", r->sources.from->name);
+	if (ahead_done(&r->ahead) == -1 || select_settle(&r->sources, 0, RECEIVER_DONE, 0) == -1)
+		return cli_fail("receive from", r->channels[0]);
 	return r->deliver.status;
 }
 
@@ -345,7 +373,7 @@ start_next(struct receive *r, uint64_t *got)
 	r->sources.also = r->jobs.running > 0 ? &r->jobs.also : NULL;
 	jobs_watch(&r->jobs);
 	more = select_next(&r->sources, most, RUN_BYTES);
-	tell_damage(r);
+	receive_damage(r);
 	if (more == 2)
 		return -1;
 	/* while a command gets its input from a stream, there may be more behind it */
@@ -360,6 +388,7 @@ start_next(struct receive *r, uint64_t *got)
 	if (jobs_start(&r->jobs, most, &n) == -1)
 		return not_delivered(r);
 	*got += n;
+	tally_add(TALLY_RECEIVED, n);
 	/* without -a, -c and -f one batch is all */
 	return r->jobs.batch > 0 && n > 0 && !(r->all || r->follow || r->counted) ? ENOUGH : -1;
 }
@@ -393,6 +422,9 @@ receive_commands(struct receive *r)
 		return own_failure(r, cli_fail("run", j->command[0]));
 	for (;;) {
 		now = reap(r, status != -1);
+		if (status == NOTHING_MORE && j->again && !io_stop)
+			status = -1;
+		j->again = false;
 		if (status == -1)
 			status = now == -1 && got >= r->count ? ENOUGH : now;
 		else if (status < -1 && now > 0)
@@ -406,7 +438,7 @@ receive_commands(struct receive *r)
 		else
 			status = start_next(r, &got);
 	}
-	return status == NOTHING_MORE ? nothing_more(r, got) : status == ENOUGH ? r->deliver.status : status;
+	return status == NOTHING_MORE ? receive_nothing_more(r, got) : status == ENOUGH ? r->deliver.status : status;
 }
 
 /* ---- all of it ---- */
@@ -416,10 +448,13 @@ receive_open(struct receive *r)
 {
 	open_output(r);
 	r->sources.all = r->all;
+	r->sources.all_tries = r->jobs.command == NULL && !r->acks ? UINT_MAX
+	    : r->deliver.max_tries > 0 ? r->deliver.max_tries : 1;
 	r->sources.follow = r->follow;
 	r->sources.single = !(r->all || r->follow) || r->jobs.command != NULL;
 	r->sources.counted = r->counted;
 	r->sources.expired = r->dead_name != NULL;
+	r->sources.once = r->once;
 	r->deliver.sources = &r->sources;
 	r->deliver.output = &r->output;
 	r->jobs.deliver = &r->deliver;
@@ -439,11 +474,14 @@ receive_all(struct receive *r)
 void
 receive_close(struct receive *r)
 {
-	tell_damage(r);
-	select_close(&r->sources);
+	receive_damage(r);
+	ahead_done(&r->ahead);
+	ahead_free(&r->ahead);
+	select_finish(&r->sources);
+	io_let_stop();
 	if (r->deliver.dead != NULL) {
 		cli_damage(r->dead_name, r->dead.sender.damage);
-		sink_close(&r->dead);
+		sink_finish(&r->dead);
 	}
 	jobs_free(&r->jobs);
 }

@@ -19,7 +19,7 @@ setting_mode(const struct args *a)
 
 	wrong = *arg < '0' || *arg > '7' || *end != '\0' || n > 07777 ? "not an octal number" : mode_wrong((unsigned)n);
 	if (wrong != NULL)
-		cli_usage("%s: '%s' is not a mode for a mailbox: %s", a->option, arg, wrong);
+		cli_refuse("%s: '%s' is not a mode for a mailbox: %s", a->option, arg, wrong);
 	return (unsigned)n;
 }
 
@@ -41,17 +41,37 @@ setting_group(const struct args *a)
 	if (f != NULL)
 		(void)fclose(f);
 	if (num_parse(text, &n) == -1 || n >= (gid_t)-1)
-		cli_usage("%s: '%s' is no group in /etc/group, and no number of one", a->option, a->value);
+		cli_refuse("%s: '%s' is no group in /etc/group, and no number of one", a->option, a->value);
 	return (gid_t)n;
 }
+
+static const char *const policies[] = { [MAILBOX_BLOCK] = "block", [MAILBOX_OLDEST] = "oldest", [MAILBOX_LATEST] = "latest" };
 
 enum mailbox_policy
 setting_policy(const struct args *a)
 {
-	static const char *const names[] = { [MAILBOX_BLOCK] = "block", [MAILBOX_OLDEST] = "oldest", [MAILBOX_LATEST] = "latest" };
-
-	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(a->value, names[i]) == 0)
+	for (unsigned i = 0; i < sizeof policies / sizeof policies[0]; i++)
+		if (strcmp(a->value, policies[i]) == 0)
 			return (enum mailbox_policy)i;
-	cli_usage("%s: '%s' is not block, oldest or latest", a->option, a->value);
+	cli_refuse("%s: '%s' is not block, oldest or latest", a->option, a->value);
+}
+
+const char *
+setting_policy_name(enum mailbox_policy policy)
+{
+	return (unsigned)policy < sizeof policies / sizeof policies[0] ? policies[policy] : "unknown";
+}
+
+const char *
+setting_bound(char text[SETTING_BOUND], uint64_t n, bool units)
+{
+	static const char *const unit[] = { "", "K", "M", "G" };
+	int i = 0;
+
+	for (; units && i < 3 && n > 0 && n % 1024 == 0; i++)
+		n /= 1024;
+	if (n == MAILBOX_UNBOUNDED)
+		return "inf";
+	(void)snprintf(text, SETTING_BOUND, "%llu%s", (unsigned long long)n, unit[i]);
+	return text;
 }

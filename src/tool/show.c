@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * show: see show.h.  A block that fits in the buffer goes out in one write, so that a terminal never shows half of it.
+ * show: see show.h.
  *
- * One list of columns serves both forms.  A row is written to the output buffer; that of a table moves on to `rows`,
- * since the widths are known only at the end of the block.
+ * A form is a list of columns.  A row is written to the output buffer; that of a table moves on to `rows`, since the
+ * widths are known only at the end of the block.
  */
 #include "tool/show.h"
 
@@ -12,65 +12,79 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "tool/setting.h"
 
 typedef unsigned long long number;      /* what printf(3) takes for uint64_t */
 
 enum column {
-	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, DELAYED, SENT, RECEIVED, DROPPED,
-	DEAD, DAMAGED,
-	OUTSIDE, REFUSED, RATE_IN, RATE_OUT, WANTS, COLUMNS,
+	NAME, TAG, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, DELAYED, SENT, RECEIVED, FAILED,
+	DROPPED, DEAD, DAMAGED, FORGOTTEN, OUTSIDE, REFUSED, RATE_IN, RATE_OUT, FAILURES, DRAIN, HELD, WANTS, LINKS,
+	BUSY, IDLE, BLOCKED, LATER, DEPTH, COLUMNS,
 };
 
 static const struct {
-	const char *heading;            /* in the table; NULL: not there */
+	const char *heading;            /* in a table */
 	const char *member;             /* in JSON */
 	bool right;                     /* aligned to the right */
-	bool optional;                  /* hidden in the table where no mailbox has anything to show */
+	bool optional;                  /* hidden in a table where no mailbox has anything to show */
+	unsigned char rank;             /* of table.h */
 } columns[COLUMNS] = {
-	[NAME] = { "NAME", "name", false, false },
-	[TAG] = { "TAG", "tag", false, false },
-	[MESSAGES] = { "MESSAGES", "messages", true, false },
-	[BYTES] = { "BYTES", "bytes", true, false },
-	[CAPACITY] = { "CAPACITY", "capacity_messages", false, false },
-	[OVERFLOW] = { NULL, "overflow", false, false },
-	[DURABLE] = { "DURABLE", "durable", false, true },
-	[STATE] = { "STATE", "closed", false, true },
-	[OLDEST] = { "OLDEST", "oldest", false, false },
-	[WAITING] = { "WAITING", "receivers_waiting", false, false },
-	[CLAIMED] = { "CLAIMED", "claimed", true, false },
-	[DELAYED] = { "DELAYED", "delayed", true, true },
-	[SENT] = { "SENT", "sent", true, false },
-	[RECEIVED] = { "RECEIVED", "received", true, false },
-	[DROPPED] = { "DROPPED", "dropped", true, true },
-	[DEAD] = { "DEAD", "dead", true, true },
-	[DAMAGED] = { "DAMAGED", "damaged", true, true },
-	[OUTSIDE] = { "OUTSIDE", "outside", true, true },
-	[REFUSED] = { NULL, "refused", false, false },
-	[RATE_IN] = { "IN/s", "in_per_second", true, true },
-	[RATE_OUT] = { "OUT/s", "out_per_second", true, true },
-	[WANTS] = { NULL, "wants", false, false },
+	[NAME] = { "NAME", "name", false, false, 0 },
+	[TAG] = { "TAG", "tag", false, false, 0 },
+	[MESSAGES] = { "MESSAGES", "messages", true, false, 0 },
+	[BYTES] = { "BYTES", "bytes", true, false, 32 },
+	[CAPACITY] = { "CAPACITY", "capacity_messages", false, false, TABLE_SPARE + 1 },
+	[OVERFLOW] = { NULL, "overflow", false, false, 0 },
+	[DURABLE] = { "DURABLE", "durable", false, true, TABLE_SPARE },
+	[STATE] = { "STATE", "closed", false, true, 10 },
+	[OLDEST] = { "OLDEST", "oldest", false, false, 6 },
+	[WAITING] = { "WAITING", "receivers_waiting", false, false, 3 },
+	[CLAIMED] = { "CLAIMED", "claimed", true, false, 2 },
+	[DELAYED] = { "DELAYED", "delayed", true, true, 9 },
+	[SENT] = { "SENT", "sent", true, false, 31 },
+	[RECEIVED] = { "RECEIVED", "received", true, false, 30 },
+	[FAILED] = { "FAILED", "failed", true, true, 8 },
+	[DROPPED] = { "DROPPED", "dropped", true, true, 25 },
+	[DEAD] = { "DEAD", "dead", true, true, 13 },
+	[DAMAGED] = { "DAMAGED", "damaged", true, true, 24 },
+	[FORGOTTEN] = { "FORGOTTEN", "forgotten", true, true, 28 },
+	[OUTSIDE] = { "OUTSIDE", "outside", true, true, 27 },
+	[REFUSED] = { NULL, "refused", false, false, 0 },
+	[RATE_IN] = { "IN/s", "in_per_second", true, false, 5 },
+	[RATE_OUT] = { "OUT/s", "out_per_second", true, false, 5 },
+	[FAILURES] = { "FAIL/m", "failures_per_minute", true, true, 8 },
+	[DRAIN] = { "DRAIN", "drains_in", true, true, 12 },
+	[HELD] = { "HELD", "held_for", false, true, 7 },
+	[WANTS] = { NULL, "wants", false, false, 0 },
+	[LINKS] = { "LINKS", "links", true, true, 26 },
+	[BUSY] = { "BUSY", NULL, true, false, 2 },
+	[IDLE] = { "IDLE", NULL, true, false, 3 },
+	[BLOCKED] = { "BLOCKED", NULL, true, true, 11 },
+	[LATER] = { "LATER", NULL, true, true, 9 },
+	[DEPTH] = { "DEPTH", NULL, false, true, 29 },
 };
+
+/* The forms; each ends with COLUMNS. */
+static const unsigned char plain_form[] = { NAME, MESSAGES, BYTES, CAPACITY, DURABLE, STATE, OLDEST, WAITING, CLAIMED, DELAYED, FAILED,
+	SENT, RECEIVED, DROPPED, DEAD, DAMAGED, FORGOTTEN, OUTSIDE, LINKS, COLUMNS };
+static const unsigned char followed_form[] = { NAME, MESSAGES, RATE_IN, RATE_OUT, BYTES, CAPACITY, DURABLE, STATE, OLDEST, WAITING,
+	CLAIMED, DELAYED, FAILED, SENT, RECEIVED, DROPPED, DEAD, DAMAGED, FORGOTTEN, OUTSIDE, LINKS, COLUMNS };
+static const unsigned char live_form[] = { NAME, MESSAGES, RATE_IN, RATE_OUT, DRAIN, OLDEST, BUSY, IDLE, BLOCKED, LATER, HELD, FAILURES,
+	STATE, DEPTH, BYTES, DEAD, DROPPED, DAMAGED, LINKS, OUTSIDE, SENT, RECEIVED, DURABLE, CAPACITY, COLUMNS };
+static const unsigned char tags_form[] = { NAME, TAG, MESSAGES, BYTES, OLDEST, COLUMNS };
+static const unsigned char json_form[] = { NAME, MESSAGES, BYTES, CAPACITY, OVERFLOW, DURABLE, STATE, OLDEST, WAITING, CLAIMED, DELAYED,
+	SENT, RECEIVED, DROPPED, DEAD, DAMAGED, FORGOTTEN, FAILED, OUTSIDE, REFUSED, RATE_IN, RATE_OUT, FAILURES, DRAIN, HELD,
+	WANTS, LINKS, COLUMNS };
 
 struct row {
 	const char *name, *tag;
 	const struct snapshot *snapshot;
 	const struct rate *rates;
-	uint64_t n[COLUMNS];            /* of the columns that are a number */
+	uint64_t n[COLUMNS];            /* of the columns that are a number; else whether there is something to show */
 };
-
-/* next_column -- the column behind c in a row of this form. */
-static enum column
-next_column(const struct show *show, enum column c)
-{
-	do
-		c++;
-	while (c < COLUMNS && ((show->tags ? c > BYTES && c != OLDEST : c == TAG) || (!show->json && columns[c].heading == NULL)));
-	return c;
-}
 
 /* ---- values ---- */
 
@@ -124,20 +138,13 @@ show_name(struct outbuf *b, struct slice text)
 	}
 }
 
-/* put_bound -- a capacity; with units, in the largest one that divides it. */
+/* put_bound -- a capacity. */
 static void
 put_bound(struct outbuf *b, uint64_t n, bool json, bool units)
 {
-	static const char *const unit[] = { "", "K", "M", "G" };
-	int i = 0;
+	char text[SETTING_BOUND];
 
-	if (n == MAILBOX_UNBOUNDED) {
-		outbuf_text(b, json ? "null" : "inf");
-		return;
-	}
-	for (; !json && units && i < 3 && n > 0 && n % 1024 == 0; i++)
-		n /= 1024;
-	outbuf_printf(b, "%llu%s", (number)n, unit[i]);
+	outbuf_text(b, json && n == MAILBOX_UNBOUNDED ? "null" : setting_bound(text, n, units && !json));
 }
 
 void
@@ -157,16 +164,28 @@ show_age(struct outbuf *b, uint64_t now_us, uint64_t since_us, bool json)
 		outbuf_printf(b, "%llu%c", (number)(seconds / units[i]), "dhms"[i]);
 }
 
-/* put_state -- whether it is closed, and whether it is paused; in JSON the value of `closed', and the next member. */
+/* put_state -- whether it is closed, paused, of dead letters; in JSON the value of `closed', and the next members. */
 static void
-put_state(struct outbuf *b, const struct mailbox_settings *is, bool json)
+put_state(struct outbuf *b, const struct snapshot *s, bool as_json)
 {
-	static const char *const states[] = { "-", "closed", "paused", "closed,paused" };
+	static const struct {
+		const char *word, *json;
+	} states[] = { { "closed", "" }, { "paused", ",\"paused\":" }, { "deadbox", ",\"dead_letters\":" } };
+	const bool is[] = { s->settings.closed, s->settings.paused, s->dead_letters };
+	const char *before = "";
 
-	if (json)
-		outbuf_printf(b, "%s,\"paused\":%s", is->closed ? "true" : "false", is->paused ? "true" : "false");
-	else
-		outbuf_text(b, states[is->closed + 2 * is->paused]);
+	for (size_t i = 0; i < sizeof is / sizeof is[0]; i++) {
+		if (as_json) {
+			outbuf_text(b, states[i].json);
+			outbuf_text(b, is[i] ? "true" : "false");
+		} else if (is[i]) {
+			outbuf_text(b, before);
+			outbuf_text(b, states[i].word);
+			before = ",";
+		}
+	}
+	if (!as_json && *before == '\0')
+		outbuf_text(b, "-");
 }
 
 static void
@@ -193,21 +212,93 @@ put_wants(struct outbuf *b, const struct snapshot *s)
 	outbuf_text(b, "]");
 }
 
-static void
-put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
+const char *
+show_link_state(enum link_state state)
 {
-	static const char *const policies[] = { "block", "oldest", "latest" }, *const no_yes[] = { "-", "yes", "false", "true" };
+	static const char *const words[] = { "starts", "linked", "lost", "waits" };
+
+	return words[state];
+}
+
+static void
+put_links(struct outbuf *b, const struct snapshot *s)
+{
+	const char *before = "";
+
+	outbuf_text(b, "[");
+	for (const struct snapshot_link *l = s->links; l < s->links + s->links_n; l++, before = ",") {
+		outbuf_printf(b, "%s{\"%s\":", before, l->inward ? "from" : "to");
+		json_value(b, slice_of(l->target));
+		outbuf_text(b, ",\"name\":");
+		json_value(b, slice_of(l->name));
+		outbuf_printf(b, ",\"pid\":%d,\"state\":\"%s\",\"for\":", (int)l->pid, show_link_state(l->state));
+		show_age(b, s->now_us, l->since_us, true);
+		outbuf_text(b, "}");
+	}
+	outbuf_text(b, "]");
+}
+
+/* put_rate -- one of the numbers that are known only from the second look on. */
+static void
+put_rate(struct outbuf *b, const struct rate *rates, enum column c, bool as_json)
+{
+	const double n = c == RATE_IN ? rates->in : c == RATE_OUT ? rates->out : c == FAILURES ? rates->failures : rates->drain_s;
+
+	if (!rates->known || n < 0)
+		outbuf_text(b, as_json ? "null" : "-");
+	else if (c == DRAIN && !as_json)
+		show_age(b, (uint64_t)(n * 1e6), 0, false);
+	else
+		outbuf_printf(b, "%.*f", as_json ? 3 : c != FAILURES && n < 10 ? 1 : 0, n);
+}
+
+/* put_held -- how long the message that is held longest has been, and by whom. */
+static void
+put_held(struct outbuf *b, const struct snapshot *s, bool as_json)
+{
+	show_age(b, s->now_ns / 1000, s->held_ns == 0 ? SNAPSHOT_EMPTY : s->held_ns / 1000, as_json);
+	if (as_json)
+		outbuf_printf(b, s->holder > 0 ? ",\"holder\":%d" : ",\"holder\":null", (int)s->holder);
+	else if (s->held_ns != 0)
+		outbuf_printf(b, s->holder > 0 ? "/%d" : s->holder == 0 ? "/?" : "/dead", (int)s->holder);
+}
+
+void
+show_size(struct outbuf *b, uint64_t n)
+{
+	static const char units[] = "KMGTPE";
+	double size = (double)n;
+	int i = -1;
+
+	for (; size >= 1024; i++)
+		size /= 1024;
+	if (i == -1)
+		outbuf_printf(b, "%llu", (number)n);
+	else
+		outbuf_printf(b, "%.*f%c", size < 10, size, units[i]);
+}
+
+static void
+put_text(struct outbuf *b, struct slice text, enum column c, bool as_json)
+{
+	if (as_json)
+		json_member(b, slice_of(columns[c].member), text);
+	else
+		show_name(b, text);
+}
+
+static void
+put_value(struct outbuf *b, const struct row *row, enum column c, const struct show *show)
+{
+	static const char *const no_yes[] = { "-", "yes", "false", "true" };
 	const struct snapshot *s = row->snapshot;
 	const struct mailbox_settings *is = &s->settings;
-	double rate;
+	const bool json = show->json;
 
 	switch (c) {
 	case NAME:
 	case TAG:
-		if (json)
-			json_member(b, slice_of(columns[c].member), slice_of(c == NAME ? row->name : row->tag));
-		else
-			show_name(b, slice_of(c == NAME ? row->name : row->tag));
+		put_text(b, slice_of(c == NAME ? row->name : row->tag), c, json);
 		break;
 	case CAPACITY:
 		put_bound(b, is->cap_messages, json, false);
@@ -215,13 +306,13 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 		put_bound(b, is->cap_bytes, json, true);
 		break;
 	case OVERFLOW:
-		outbuf_printf(b, "\"%s\"", is->policy <= MAILBOX_LATEST ? policies[is->policy] : "unknown");
+		outbuf_printf(b, "\"%s\"", setting_policy_name(is->policy));
 		break;
 	case DURABLE:
 		outbuf_text(b, no_yes[2 * json + is->durable]);
 		break;
 	case STATE:
-		put_state(b, is, json);
+		put_state(b, s, json);
 		break;
 	case OLDEST:
 		show_age(b, s->now_us, row->n[c], json);
@@ -231,24 +322,43 @@ put_value(struct outbuf *b, const struct row *row, enum column c, bool json)
 		break;
 	case RATE_IN:
 	case RATE_OUT:
-		rate = c == RATE_IN ? row->rates->in : row->rates->out;
-		if (row->rates->known)
-			outbuf_printf(b, "%.*f", json ? 3 : rate < 10 ? 1 : 0, rate);
-		else
-			outbuf_text(b, json ? "null" : "-");
+	case FAILURES:
+	case DRAIN:
+		put_rate(b, row->rates, c, json);
+		break;
+	case HELD:
+		put_held(b, s, json);
+		break;
+	case DEPTH:
+		rates_bars(b, row->rates->depth, row->rates->bars, show->utf8);
 		break;
 	case WANTS:
 		put_wants(b, s);
 		break;
+	case LINKS:
+		if (json)
+			put_links(b, s);
+		else
+			outbuf_printf(b, "%zu", s->links_n);
+		break;
 	default:
 		if (row->n[c] == SNAPSHOT_UNKNOWN)
 			outbuf_text(b, "-");
+		else if (c == BYTES && show->screen > 0)
+			show_size(b, row->n[c]);
 		else
 			outbuf_printf(b, "%llu", (number)row->n[c]);
 	}
 }
 
 /* ---- rows ---- */
+
+/* form -- the columns of a row. */
+static const unsigned char *
+form(const struct show *show)
+{
+	return show->tags ? tags_form : show->json ? json_form : show->live ? live_form : show->rates ? followed_form : plain_form;
+}
 
 /* keep -- move what is in the buffer to the rows.  The buffer is larger than any row. */
 static void
@@ -268,22 +378,31 @@ keep(struct show *show)
 	show->out.used = 0;
 }
 
+/* left_out -- whether a member of JSON is not there at all. */
+static bool
+left_out(const struct show *show, const struct row *row, enum column c)
+{
+	return (c >= RATE_IN && c <= DRAIN && !show->rates)
+	    || ((c == OUTSIDE || c == REFUSED) && row->n[c] == SNAPSHOT_UNKNOWN);
+}
+
 static void
 put_row(struct show *show, const struct row *row)
 {
 	struct outbuf *b = &show->out;
-	const char *before = show->json ? "{" : "";
+	const char *before = show->json ? SHOW_JSON : "";
+	enum column c;
 
-	for (enum column c = NAME; c < COLUMNS; c = next_column(show, c)) {
-		bool missing = row->n[c] == SNAPSHOT_UNKNOWN && (c == OUTSIDE || c == REFUSED);
+	for (const unsigned char *at = form(show); (c = *at) != COLUMNS; at++) {
+		bool missing = left_out(show, row, c);
 
-		if (show->json && (missing || ((c == RATE_IN || c == RATE_OUT) && !show->rates)))
+		if (show->json && missing)
 			continue;
 		outbuf_text(b, before);
 		if (show->json && c != NAME && c != TAG)
 			outbuf_printf(b, "\"%s\":", columns[c].member);
-		put_value(b, row, c, show->json);
-		show->seen |= row->n[c] > 0 && !missing ? 1U << c : 0;
+		put_value(b, row, c, show);
+		show->seen |= row->n[c] > 0 && row->n[c] != SNAPSHOT_UNKNOWN ? UINT64_C(1) << c : 0;
 		before = show->json ? "," : "\t";
 	}
 	outbuf_text(b, show->json ? "}\n" : "\n");
@@ -291,79 +410,27 @@ put_row(struct show *show, const struct row *row)
 		keep(show);
 }
 
-/* ---- the table ---- */
-
-int
-show_width(const char *cell, size_t len)
-{
-	int n = 0;
-
-	for (size_t i = 0; i < len; i++)
-		n += ((unsigned char)cell[i] & 0xc0) != 0x80;
-	return n;
-}
-
-/* screen_lines -- how many lines fit on the terminal, less one for the cursor. */
-static unsigned
-screen_lines(const struct show *show)
-{
-	struct winsize size;
-
-	if (!show->redraw || ioctl(show->out.fd, TIOCGWINSZ, &size) == -1 || size.ws_row < 2)
-		return UINT_MAX;
-	return size.ws_row - 1U;
-}
-
-/* put_table -- print the rows, cells aligned. */
-static void
-put_table(struct show *show)
-{
-	const char *newline = show->redraw ? "\033[K\n" : "\n";
-	enum column c = NAME;
-	int width[COLUMNS] = { 0 }, n, pad, gap = 0;
-	unsigned lines = screen_lines(show);
-	size_t len;
-
-	for (const char *p = show->rows; *p != '\0'; p += len + 1) {
-		len = strcspn(p, "\t\n");
-		n = show_width(p, len);
-		width[c] = n > width[c] ? n : width[c];
-		c = p[len] == '\n' ? NAME : next_column(show, c);
-	}
-	for (const char *p = show->rows; *p != '\0' && lines > 0; p += len + 1) {
-		len = strcspn(p, "\t\n");
-		if (!columns[c].optional || (show->seen & 1U << c) != 0) {
-			pad = width[c] - show_width(p, len);
-			outbuf_printf(&show->out, "%*s", gap + (columns[c].right ? pad : 0), "");
-			outbuf_bytes(&show->out, p, len);
-			gap = 2 + (columns[c].right ? 0 : pad);
-		}
-		c = next_column(show, c);
-		if (p[len] == '\n') {
-			outbuf_text(&show->out, newline);
-			c = NAME;
-			gap = 0;
-			lines--;
-		}
-	}
-}
-
 /* ---- blocks ---- */
 
 void
 show_begin(struct show *show)
 {
+	const char *before = "";
+
 	if (show->blocks == 0)
 		outbuf_init(&show->out, STDOUT_FILENO);
+	free(show->rows);
 	show->mailboxes = 0;
-	show->seen = show->rates ? 1U << RATE_IN | 1U << RATE_OUT : 0;
 	show->rows = NULL;
 	show->rows_len = 0;
+	/* what a live table has shown stays, so that nothing jumps */
+	if (!show->live)
+		show->seen = 0;
 	if (show->json)
 		return;
-	for (enum column c = NAME; c < COLUMNS; c = next_column(show, c)) {
-		outbuf_text(&show->out, c > NAME ? "\t" : "");
-		outbuf_text(&show->out, columns[c].heading);
+	for (const unsigned char *c = form(show); *c != COLUMNS; c++, before = "\t") {
+		outbuf_text(&show->out, before);
+		outbuf_text(&show->out, columns[*c].heading);
 	}
 	outbuf_text(&show->out, "\n");
 	keep(show);
@@ -373,10 +440,13 @@ void
 show_mailbox(struct show *show, const char *name, const struct snapshot *s, const struct rate *rates)
 {
 	struct row row = { name, "", s, rates, { [MESSAGES] = s->messages, [BYTES] = s->bytes, [OLDEST] = s->oldest_us,
-	    [DURABLE] = s->settings.durable, [STATE] = s->settings.closed || s->settings.paused, [CLAIMED] = s->claimed,
-	    [DELAYED] = s->delayed, [SENT] = s->sent, [RECEIVED] = s->received, [DROPPED] = s->dropped, [DEAD] = s->buried,
-	    [DAMAGED] = s->damaged, [OUTSIDE] = s->outside,
-	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN } };
+	    [DURABLE] = s->settings.durable, [STATE] = s->settings.closed || s->settings.paused || s->dead_letters,
+	    [CLAIMED] = s->claimed, [DELAYED] = s->delayed, [SENT] = s->sent, [RECEIVED] = s->received, [FAILED] = s->failed,
+	    [DROPPED] = s->dropped, [DEAD] = s->buried, [DAMAGED] = s->damaged, [FORGOTTEN] = s->forgotten,
+	    [LINKS] = s->links_n, [OUTSIDE] = s->outside,
+	    [REFUSED] = mode_drops(s->settings.mode) ? s->refused : SNAPSHOT_UNKNOWN,
+	    [FAILURES] = rates->failures > 0, [DRAIN] = rates->drain_s > 0, [HELD] = s->held_ns, [BUSY] = s->claimed,
+	    [IDLE] = s->receivers, [BLOCKED] = s->senders, [LATER] = s->delayed + s->kept_back, [DEPTH] = rates->known } };
 
 	show->mailboxes++;
 	if (!show->tags)
@@ -390,20 +460,31 @@ show_mailbox(struct show *show, const char *name, const struct snapshot *s, cons
 	}
 }
 
+void
+show_layout(const struct show *show, struct table *t)
+{
+	const unsigned char *at = form(show);
+
+	*t = (struct table){ .gap = 2 };
+	for (; at[t->n] != COLUMNS; t->n++)
+		t->column[t->n] = (struct table_column){ columns[at[t->n]].right,
+		    columns[at[t->n]].optional && !(show->seen >> at[t->n] & 1), at[t->n] <= TAG, columns[at[t->n]].rank, 0 };
+	table_measure(t, show->rows, show->rows_len);
+	if (show->screen > 0)
+		table_fit(t, show->screen);
+}
+
 int
 show_end(struct show *show, bool headings)
 {
-	if (!show->failed && !show->json && (show->mailboxes > 0 || headings)) {
-		/* no line wraps while the table is drawn, since it would push those below down */
-		if (show->redraw)
-			outbuf_text(&show->out, "\033[?7l\033[H");
-		else if (show->blocks > 0)
+	struct table t;
+
+	if (!show->failed && !show->json && !show->live && (show->mailboxes > 0 || headings)) {
+		if (show->blocks > 0)
 			outbuf_text(&show->out, "\n");
-		put_table(show);
-		if (show->redraw)
-			outbuf_text(&show->out, "\033[J\033[?7h");
+		show_layout(show, &t);
+		table_put(&t, &show->out, show->rows, show->rows_len, "\n");
 	}
-	free(show->rows);
 	show->blocks++;
 	if (show->failed)
 		errno = ENOMEM;

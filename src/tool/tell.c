@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "tool/cli.h"
+#include "tool/line.h"
 
 enum { TEXT = 1024 };                           /* bytes of what is put together */
 
@@ -32,13 +32,15 @@ add(struct text *t, const char *format, ...)
 static void
 add_how(struct text *text, const struct deliver *d, const struct told *t)
 {
-	if (t->expired)
-		add(text, "expired");
+	if (t->expired != NULL)
+		add(text, "%s", t->expired);
+	else if (t->refused)
+		add(text, "refused");
 	else if (t->killed)
 		add(text, "killed by signal %d", t->status - 128);
 	else
 		add(text, "status %d", t->status);
-	if (t->expired || t->tries == 0)
+	if (t->expired != NULL || t->tries == 0)
 		return;
 	add(text, ", try %u", t->tries);
 	if (d->max_tries != 0)
@@ -80,6 +82,6 @@ tell_end(const struct deliver *d, const char *channel, enum told_end end, const 
 		add(&text, ", sent to %s", d->dead->name);
 	else
 		add(&text, "%s", end == TOLD_BACK ? ", put back" : end == TOLD_SENDER ? ", back to its sender" :
-		    end == TOLD_CUT ? ", cut short" : end == TOLD_DROPPED ? ", dropped" : "");
-	cli_warn("%s%s", channel, text.of);
+		    end == TOLD_CUT ? ", cut short" : end == TOLD_DROPPED ? ", dropped" : end == TOLD_HALVED ? ", halved" : "");
+	line_warn("%s%s", channel, text.of);
 }

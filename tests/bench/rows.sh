@@ -300,6 +300,84 @@ shell_rows()
 	PAIRS=$ALL_PAIRS
 }
 
+# ---- links to engines
+
+# LINKED messages of 100 bytes wait in a mailbox, or in the engine.  The windows are those of the tools: 1000 out, 500 in.
+LINKED=$((40000 / SCALE))
+LINKED_SSH=$((800000 / SCALE))
+
+linked_box()
+{
+	[ -e "$MEM/linked" ] || yes "$(printf %0100d 0)" | head -n "$LINKED_SSH" >"$MEM/linked"
+	fresh "$MEM/from" -b inf && head -n "$1" "$MEM/linked" | msend -l "$MEM/from"
+}
+rabbit() { "$BUILD/link/amqp" "$RABBIT" "$@"; }
+rabbit_queue()
+{
+	rabbit delete bench-link >/dev/null 2>&1
+	rabbit make bench-link x-queue-type=quorum
+}
+amqp_out()
+{
+	rabbit_queue && linked_box "$LINKED" && echo "$(wall_of -q sh -c \
+		"mrecv -a -A -u $MEM/from -- $BUILD/link/link-amqp out amqp://127.0.0.1:$RABBIT/bench-link 2>/dev/null") $LINKED"
+}
+amqp_publish() { rabbit_queue && echo "$(wall_of "$BUILD/link/amqp" "$RABBIT" publish bench-link "$LINKED" 100 1000) $LINKED"; }
+amqp_full() { rabbit_queue && rabbit publish bench-link "$LINKED" 100 1000; }
+amqp_in()
+{
+	amqp_full && fresh "$MEM/to" -b inf && echo "$(wall_of -q sh -c \
+		"$BUILD/link/link-amqp in amqp://127.0.0.1:$RABBIT/bench-link msend -F -u bench -A $MEM/to 2>/dev/null &
+		mrecv -f -c $LINKED $MEM/to; kill \$!; wait") $LINKED"
+}
+amqp_consume() { amqp_full && echo "$(wall_of "$BUILD/link/amqp" "$RABBIT" consume bench-link "$LINKED" 500) $LINKED"; }
+redis_out()
+{
+	linked_box "$LINKED" && echo "$(wall_of sh -c \
+		"mrecv -a -A -j 20000 -u $MEM/from -- $BUILD/link/batches $BUILD/link/link-redis out redis://127.0.0.1:$REDIS_PORT/link") $LINKED"
+}
+redis_each()
+{
+	local n=$((LINKED / 4))
+	echo "$(wall_of -q sh -c "head -n $n $MEM/linked | sed 's/^/XADD each * payload /' | redis-cli -p $REDIS_PORT") $n"
+}
+ssh_out()
+{
+	linked_box "$LINKED_SSH" && fresh "$MEM/to" -b inf && echo "$(PATH=$SSH:$PATH MBOX_LINK_SCOPE=bench wall_of sh -c \
+		"mrecv -a -A -u $MEM/from -- $BUILD/link/link-ssh out ssh://far/$MEM/to 2>/dev/null") $LINKED_SSH"
+}
+ssh_pipe()
+{
+	linked_box "$LINKED_SSH" && fresh "$MEM/to" -b inf && echo "$(PATH=$SSH:$PATH wall_of sh -c \
+		"mrecv -a -F $MEM/from | ssh far msend -F $MEM/to") $LINKED_SSH"
+}
+ssh_cat()
+{
+	linked_box "$LINKED_SSH" && mrecv -p -a -F -u "$MEM/from" >"$MEM/frames" && echo "$(PATH=$SSH:$PATH wall_of sh -c \
+		"cat $MEM/frames | ssh far 'cat >/dev/null'") $LINKED_SSH"
+}
+once_frames() { linked_box "$LINKED_SSH" && mrecv -a -F -u "$MEM/from" >"$MEM/frames" && fresh "$MEM/to" -b inf; }
+once_send() { once_frames && echo "$(wall_of sh -c "msend -F -u bench $MEM/to <$MEM/frames") $LINKED_SSH"; }
+frames_send() { once_frames && echo "$(wall_of sh -c "msend -F $MEM/to <$MEM/frames") $LINKED_SSH"; }
+
+link_rows()
+{
+	PAIRS=$((ALL_PAIRS > 5 ? 5 : ALL_PAIRS))
+	if { wanted link-amqp-out || wanted link-amqp-in; } && [ -x "$BUILD/link/link-amqp" ]; then
+		start_rabbit
+		compare link-amqp-out faster 0.8 "mrecv -A box -- link-amqp out, a quorum queue" "librabbitmq, window 1000" amqp_out amqp_publish
+		compare link-amqp-in faster 0.6 "link-amqp in, msend -u, mrecv" "librabbitmq, window 500" amqp_in amqp_consume
+	fi
+	wanted link-redis && start_redis
+	compare link-redis faster 2 "mrecv -A box -- link-redis out" "redis-cli, an XADD each" redis_out redis_each
+	if wanted link-ssh || wanted link-cat; then start_sshd; fi
+	compare link-ssh faster 0.8 "mrecv -A box -- link-ssh out" "mrecv -F | ssh far msend -F" ssh_out ssh_pipe
+	compare link-cat faster - "mrecv -A box -- link-ssh out" "cat | ssh far cat >/dev/null" ssh_out ssh_cat
+	compare link-once faster 0.7 "msend -F -u, each frame once" "msend -F" once_send frames_send
+	rm -rf "$MEM/from" "$MEM/to" "$MEM/frames" "$MEM/linked"
+	PAIRS=$ALL_PAIRS
+}
+
 # ---- memory and system calls
 
 # memory TOOL... -- the largest resident set, MiB, of one process.
@@ -360,5 +438,6 @@ all_rows()
 	large_rows
 	crowd_rows
 	shell_rows
+	link_rows
 	cost_rows
 }

@@ -9,11 +9,11 @@ serve()
 	SERVERS+=($!)
 }
 
-# await COMMAND... -- until it succeeds, 30 seconds at most.
+# await COMMAND... -- until it succeeds, two minutes at most.
 await()
 {
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.1
 	done
@@ -38,7 +38,8 @@ start_redis()
 {
 	REDIS=$MEM/redis.sock
 	[ ! -S "$REDIS" ] || return 0
-	serve redis-server --port 0 --unixsocket "$REDIS" --save '' --appendonly no --dir "$MEM"
+	REDIS_PORT=$(free_port)
+	serve redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --unixsocket "$REDIS" --save '' --appendonly no --dir "$MEM"
 	await redis-cli -s "$REDIS" ping
 }
 
@@ -77,5 +78,25 @@ start_rabbit()
 	echo '[].' >"$MEM/rabbit/plugins"
 	serve epmd -address 127.0.0.1 -port "$epmd"
 	serve /usr/lib/rabbitmq/bin/rabbitmq-server
-	await amqp-declare-queue "--url=amqp://127.0.0.1:$RABBIT" -q bench
+	# by either of the clients that the rows need
+	await sh -c "amqp-declare-queue --url=amqp://127.0.0.1:$RABBIT -q bench || $BUILD/link/amqp $RABBIT make bench"
+}
+
+# sshd: keys of its own; `far' is this machine, by $SSH, a folder for PATH.  SHLVL: bash then reads no .bashrc there.
+start_sshd()
+{
+	local port at=$MEM/sshd
+	[ -z "${SSH:-}" ] || return 0
+	SSH=$at/bin
+	port=$(free_port)
+	mkdir -p "$SSH"
+	ssh-keygen -q -t ed25519 -N '' -f "$at/host" && ssh-keygen -q -t ed25519 -N '' -f "$at/user"
+	[ "$EUID" -ne 0 ] || mkdir -p /run/sshd
+	printf '%s\n' "ListenAddress 127.0.0.1:$port" "HostKey $at/host" "AuthorizedKeysFile $at/user.pub" 'PidFile none' \
+		'StrictModes no' 'UsePAM no' "SetEnv PATH=$PATH SHLVL=2" >"$at/config"
+	printf '#!/bin/sh\nexec %s -F none -o BatchMode=yes -o HostName=127.0.0.1 -p %s -i %s -o %s -o %s -o LogLevel=ERROR "$@"\n' \
+		"$(command -v ssh)" "$port" "$at/user" StrictHostKeyChecking=no UserKnownHostsFile=/dev/null >"$SSH/ssh"
+	chmod +x "$SSH/ssh"
+	serve "$(PATH=$PATH:/usr/sbin command -v sshd)" -D -f "$at/config"
+	await "$SSH/ssh" far true
 }

@@ -10,11 +10,9 @@ bats_require_minimum_version 1.5.0
 
 setup()
 {
-	cd "$BATS_TEST_DIRNAME/../.." || return
-	ROOT=$PWD
-	: "${BIN:=$ROOT/bin}"
-	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
-	. tests/docs/docs.sh
+	# shellcheck source=tests/docs/docs.sh
+	. "$BATS_TEST_DIRNAME/docs.sh"
+	docs_setup
 }
 
 # each FUNCTION -- call it for every tool; fail at the end if it failed for one.
@@ -72,6 +70,38 @@ letters()
 
 @test "each tool's -h and --help print the same on standard output and exit 0" {
 	compare() { same "$1 -h" "$("$1" -h)" "$1 --help" "$("$1" --help)"; }
+	each compare
+}
+
+@test "each tool's --help fits in 80 columns, and in 24 lines but for mrecv; it has two examples and names the page" {
+	compare()
+	{
+		local lines
+		mapfile -t lines < <("$1" --help)
+		! printf '%s\n' "${lines[@]}" | grep -E '^.{81}' && { [ "$1" = mrecv ] || [ ${#lines[@]} -le 24 ]; } &&
+		    [ "$(examples "$1" | grep -cw "$1")" -eq 2 ]
+	}
+	each compare
+}
+
+@test "the examples of each tool's --help are command lines that it understands" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '#!/bin/sh\ncat >/dev/null\n' >work
+	chmod +x work
+	echo it >request
+	compare()
+	{
+		local line status
+		while IFS= read -r line; do
+			rm -rf jobs failed desk first second errors all
+			[ "$1" = mkmbox ] || mkmbox jobs failed desk first second errors all
+			[ "$1" != mtee ] || msend jobs x
+			# what waits for something, a message or another machine, has done its part by then
+			status=0
+			timeout 2 bash -o pipefail -c "$line" </dev/null >out 2>err || status=$?
+			[ "$status" -eq 0 ] || [ "$status" -eq 124 ] || { echo "$line: $status"; cat err; return 1; }
+		done < <(examples "$1")
+	}
 	each compare
 }
 
@@ -196,6 +226,40 @@ letters()
 	mandoc -T lint -W warning "$ROOT"/man/*.[1-8]
 }
 
+@test "groff finds no fault in the pages, and no line is wider than a terminal of 80 columns" {
+	need groff
+	for page in "$ROOT"/man/*.[1-8]; do
+		groff -mandoc -Tutf8 -ww -P-c -rLL=80n "$page" 2>&1 >"$BATS_TEST_TMPDIR/page" | sed "s|^|${page##*/}: |"
+		LC_ALL=C.UTF-8 col -bx <"$BATS_TEST_TMPDIR/page" | LC_ALL=C.UTF-8 grep -E '^.{81}' |
+		    sed "s|^|${page##*/}: too wide: |"
+	done | tee "$BATS_TEST_TMPDIR/faults"
+	[ ! -s "$BATS_TEST_TMPDIR/faults" ]
+}
+
+@test "the units for systemd are sound" {
+	need systemd-analyze
+	for unit in "$ROOT"/man/examples/*.service; do
+		sed "s|/usr/local/bin/|$(cd "$BIN" && pwd)/|" "$unit" >"$BATS_TEST_TMPDIR/${unit##*/}"
+		systemd-analyze --man=no verify "$BATS_TEST_TMPDIR/${unit##*/}"
+	done
+}
+
+@test "what people look for is in the line by which apropos finds a page" {
+	names=$(sed -n '/^\.Nd /p' "$ROOT"/man/*.[1-8])
+	for word in queue job worker retry back-off limit stuck cancel cron systemd group quota power backup move Python message; do
+		grep -qiw "${word}s\{0,1\}" <<<"$names" || { echo "$word: apropos finds no page"; return 1; }
+	done
+}
+
+@test "the first screen of letterbox-operations(7) answers what is asked every day" {
+	need groff
+	screen=$(groff -mandoc -Tascii -P-c -rLL=80n "$ROOT/man/letterbox-operations.7" | col -bx | head -n 23)
+	for line in 'later each time .* -B' 'four at once .* -j 4' 'stuck .* mstat -m' 'cancel job 7 .* -i 7' 'cron .* msend -n' \
+	    'Python .*subprocess' 'group .* mkmbox -m 660 -g' 'power .* mkmbox -d' 'all is done .* chmbox --close' 'another disk .* msend -F'; do
+		grep -q "$line" <<<"$screen" || { echo "$line: not there"; return 1; }
+	done
+}
+
 @test "each page has its sections in the fixed order" {
 	for tool in "${TOOLS[@]}"; do
 		same "man/$tool.1" "$(sed -n 's/^\.Sh //p' "$ROOT/man/$tool.1")" 'the order' "$(printf '%s\n' \
@@ -244,6 +308,10 @@ letters()
 	replay page_transcript "$ROOT/man/mstat.1"
 }
 
+@test "the examples of mlink(1) run as they stand" {
+	replay page_transcript "$ROOT/man/mlink.1"
+}
+
 @test "the examples of letterbox(5) run as they stand" {
 	replay page_transcript "$ROOT/man/letterbox.5"
 }
@@ -253,26 +321,20 @@ letters()
 }
 
 @test "the examples of letterbox-operations(7) are what comes" {
+	need python3
+	need perl
+	need cc
 	replay page_transcript "$ROOT/man/letterbox-operations.7"
 }
 
-@test "the examples of README.md run as they stand" {
-	replay readme_transcript "$ROOT/README.md"
-}
-
-@test "the examples of README.md for bash run as they stand" {
-	need bash
-	replay readme_bash_transcript "$ROOT/README.md" bash
-}
-
 @test "the Makefile lists the source files that are there" {
-	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES:%=module:%) $(TOOLS:%=tool/%)' docs-list |
+	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES:%=module:%) $(ADAPTERS:%=module:%) $(TOOLS:%=tool/%)' docs-list |
 	    tr ' ' '\n' | sed -e 's/^module:\(.*\.[ch]\)$/\1/' -e t -e 's/^module:\(.*\)/\1.c\n\1.h/' -e t -e 's/$/.c/' | sort)
 	same Makefile "$listed" src "$(cd "$ROOT/src" && find . -name '*.[ch]' | cut -c 3- | sort)"
 }
 
 @test "src/README.md has a line for each module, in its room, and for nothing else" {
-	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES) $(TOOLS:%=tool/%)' docs-list |
+	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES) $(ADAPTERS) $(SHELL_ADAPTERS:%=link/%) $(TOOLS:%=tool/%)' docs-list |
 	    tr ' ' '\n' | sed 's/\.[ch]$//' | sort)
 	told=$(sed -n '/^### Modules/,/^## /p' "$ROOT/src/README.md" | awk -F '`' '
 		/^\| `[a-z\/]*\/` \| \|$/ { room = $2; next }

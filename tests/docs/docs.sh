@@ -6,7 +6,16 @@
 # else 0; sorted.
 
 # shellcheck disable=SC2034 # used by docs.bats
-TOOLS=(mkmbox chmbox rmmbox msend mrecv mcall mtee mstat)
+TOOLS=(mkmbox chmbox rmmbox msend mrecv mcall mtee mstat mlink)
+
+# docs_setup -- the set-up of a suite: its tests run in the checkout, with the programs that make has built.
+docs_setup()
+{
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	ROOT=$PWD
+	: "${BIN:=$ROOT/bin}"
+	command -v mkmbox >/dev/null || PATH=$BIN:$PATH
+}
 
 # need COMMAND -- skip the test where COMMAND is missing; with CI=true fail it.
 need()
@@ -23,12 +32,15 @@ same()
 	diff -u --label "$1" --label "$3" <(printf '%s\n' "$2") <(printf '%s\n' "$4")
 }
 
-# handled TOOL -- the letters that the source has a case for, and the names of options without one.
+# handled TOOL -- the letters that the source has a case or a flag for, and the names of options without one.
 handled()
 {
 	{
 		grep -oE "\<case '.'" "$ROOT/src/tool/$1.c" | grep -oE "'.'" | tr -d "'"
-		grep -oE '\<case [A-Z]+:' "$ROOT/src/tool/$1.c" | sed -e 's/case //' -e 's/://' | tr '[:upper:]' '[:lower:]'
+		# flags that a table has: { 'a', &...
+		grep -oE "\{ '.', &" "$ROOT/src/tool/$1.c" | grep -oE "'.'" | tr -d "'"
+		grep -oE '(\<case [A-Z_]+:|\{ [A-Z_]+, &)' "$ROOT/src/tool/$1.c" | grep -vE '\<(ARGS_|E[A-Z0-9]+\>)' | tr -d '{}:,& ' | sed -e 's/^case//' |
+			tr '[:upper:]_' '[:lower:]-'
 	} | LC_ALL=C sort -u
 }
 
@@ -36,7 +48,7 @@ handled()
 source_options()
 {
 	sed -nE -e "s/.*\{ '(.)', \"([a-z-]+)\", (NULL|\"[A-Z=]+\"), .*/\1 \2 \3/p" \
-	    -e 's/.*\{ [A-Z]+, "([a-z-]+)", (NULL|"[A-Z=]+"), .*/- \1 \2/p' "$ROOT/src/tool/$1.c" "$ROOT/src/tool/args.h" |
+	    -e 's/.*\{ [A-Z_]+, "([a-z-]+)", (NULL|"[A-Z=]+"), .*/- \1 \2/p' "$ROOT/src/tool/$1.c" "$ROOT/src/tool/args.h" |
 	    sed -e 's/ NULL$/ 0/' -e 's/ "[A-Z=]*"$/ 1/' | LC_ALL=C sort
 }
 
@@ -48,6 +60,12 @@ help_options()
 	    -e 's/^ +-(.), --([a-z-]+)(  .*)?$/\1 \2 0/p' -e t \
 	    -e 's/^ +--([a-z-]+)[ =][^ ]+( .*)?$/- \1 1/p' -e t \
 	    -e 's/^ +--([a-z-]+)(  .*)?$/- \1 0/p' | LC_ALL=C sort
+}
+
+# examples TOOL -- the examples of its --help, a line each.
+examples()
+{
+	"$1" --help | sed -n "/^Examples (more in $1(1)):\$/,\$s/^  //p"
 }
 
 # help_synopsis TOOL -- the synopsis that TOOL -h prints, on one line.
@@ -66,7 +84,7 @@ page_synopsis()
 # synopsis_letters -- "LETTER VALUE" of the synopsis on standard input.
 synopsis_letters()
 {
-	grep -oE '\[-[^][]+\]' | tr -d '[]' | sed 's/ | -/\n-/g' | while read -r letters value; do
+	grep -oE '\[-[^][]+\]|\<m[a-z]+ -[a-zA-Z]\>' | sed 's/^m[a-z]* //' | tr -d '[]' | sed 's/ | -/\n-/g' | while read -r letters value; do
 		[ "$letters" = -- ] && continue
 		if [[ $letters = --* ]]; then
 			echo "- ${value:+1}" | sed 's/ $/ 0/'
@@ -177,10 +195,10 @@ readme_transcript()
 	awk '/^```console$/ { block = 1; next } /^```/ { block = 0 } block' "$1"
 }
 
-# readme_bash_transcript FILE -- the blocks that take bash, marked shellsession.
+# readme_bash_transcript FILE -- the same with those that take bash, marked shellsession.
 readme_bash_transcript()
 {
-	awk '/^```shellsession$/ { block = 1; next } /^```/ { block = 0 } block' "$1"
+	awk '/^```(console|shellsession)$/ { block = 1; next } /^```/ { block = 0 } block' "$1"
 }
 
 # transcript_script -- make of a transcript on standard input a script whose output is the transcript again: it
@@ -200,18 +218,19 @@ transcript_script()
 		{ if (text != "") flush() }'
 }
 
-# replay TRANSCRIPT-COMMAND FILE [SHELL] -- run a transcript in an empty directory, and compare.
+# replay TRANSCRIPT-COMMAND FILE [SHELL...] -- run a transcript in an empty directory, and compare.
 replay()
 {
-	local dir=$BATS_TEST_TMPDIR/replay shell=${3:-sh}
+	local dir=$BATS_TEST_TMPDIR/replay
 	mkdir "$dir" || return
 	"$1" "$2" >"$BATS_TEST_TMPDIR/expected"
 	[ -s "$BATS_TEST_TMPDIR/expected" ] || { echo "$2 has no example that runs"; return 1; }
+	[ $# -gt 2 ] || set -- "$1" "$2" sh
 	transcript_script <"$BATS_TEST_TMPDIR/expected" >"$BATS_TEST_TMPDIR/script"
 	(
 		cd "$dir" || exit
 		unset MBOX_DIR MBOX_SOURCE
-		LC_ALL=C timeout 120 "$shell" "$BATS_TEST_TMPDIR/script" >"$BATS_TEST_TMPDIR/actual" 2>&1 </dev/null 3>&-
+		LC_ALL=C timeout 300 "${@:3}" "$BATS_TEST_TMPDIR/script" >"$BATS_TEST_TMPDIR/actual" 2>&1 </dev/null 3>&-
 	) || { echo "$2: the last example ended with status $?"; cat "$BATS_TEST_TMPDIR/actual"; return 1; }
 	diff -u --label "$2" --label 'what came' "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual"
 }

@@ -67,7 +67,7 @@ reasonable(int err)
 {
 	switch (err) {
 	case EBADMSG: case EUCLEAN: case EPROTO: case EIDRM: case ENODEV: case EAGAIN: case ETIMEDOUT: case ECANCELED: case ENOTEMPTY:
-	case EMSGSIZE: case ENOSPC: case EEXIST: case EXDEV:
+	case EMSGSIZE: case ENOSPC: case EEXIST: case EXDEV: case EPROTONOSUPPORT:
 		return true;
 	case ENOENT: case ENXIO: case ESPIPE:
 		return box.patched || box.removed;     /* a file was taken away, or is a FIFO now */

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "frame/frame.h"
 #include "mailbox/disk/ctl.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/disk/want.h"
@@ -39,7 +40,8 @@ static const struct field ctl_fields[] = {
 	FIELD(ctl, incarnation), FIELD(ctl, buried), FIELD(ctl, leaves_as), FIELD(ctl, delayed), FIELD(ctl, dues),
 	FIELD(ctl, due_us), FIELD(ctl, keeper), FIELD(ctl, passed_from), FIELD(ctl, passed_to), FIELD(ctl, paused),
 	FIELD(ctl, closed), FIELD(ctl, rights), FIELD(ctl, group),
-	FIELD(ctl, reserved),
+	FIELD(ctl, once_taken), FIELD(ctl, once_at), FIELD(ctl, once_heads), FIELD(ctl, once_evicted), FIELD(ctl, reserved),
+	FIELD(ctl, failed),
 };
 static const struct field header_fields[] = {
 	FIELD(seg_header, magic), FIELD(seg_header, first), FIELD(seg_header, prev), FIELD(seg_header, next),

@@ -19,6 +19,7 @@
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/header.h"
+#include "tool/line.h"
 
 enum { WORDS_MAX = 40 };
 
@@ -31,7 +32,8 @@ static const struct args_option table[] = {
 	ARGS_COMMON
 };
 
-static const struct tool tool = { "words", "words [-abV] [-c count] [-w wait] name...", table };
+static const struct tool tool = { "words", "words [-abV] [-c count] [-w wait] name...", table,
+	{ "words one", "words -a one two" }, false };
 
 /* ---- what is said: exit(3) and io_write are wrapped ---- */
 
@@ -338,7 +340,7 @@ try_names(struct args *a, char **words, unsigned n)
 	MUST(r == -1 || frame_name_ok(slice_of(buf)));
 	check_said(r == -1);
 	said.len = 0;
-	cli_warn("%s", words[0]);
+	line_warn("%s", words[0]);
 	check_said(true);
 	said.len = 0;
 	errno = (int)strlen(words[1]);

@@ -8,7 +8,7 @@ done
 for cc in gcc clang; do
 	dir=build/lint-$cc
 	mkdir -p $dir
-	"${MAKE:-make}" -j"$(nproc)" CC=$cc STATIC=no WERROR=1 BUILD=$dir BIN=$dir/bin all $dir/unit/unit fuzzers storm-parts >$dir/log 2>&1 || {
+	"${MAKE:-make}" -j"$(nproc)" CC=$cc STATIC=no WERROR=1 BUILD=$dir BIN=$dir/bin all $dir/unit/unit fuzzers storm-parts links >$dir/log 2>&1 || {
 		echo "warnings: $cc has something to say"
 		grep -v '^  ' $dir/log
 		exit 1

@@ -6,7 +6,7 @@
 # tcc it takes half the time.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door close keeper} "
+wanted=" ${*:-change segment rewrite copies spool sync wants room meet stable door close keeper once vouch} "
 for need in spin gcc; do
 	command -v "$need" >/dev/null || { echo "run.sh: no $need" >&2; exit 2; }
 done
@@ -280,6 +280,22 @@ stable|bad||-DLATE|vouches for what came during the sync
 stable|bad||-DEARLY -DFAIL=1|
 stable|bad||-DVOUCH -DFAIL=1|for those before it, whose error it is not told
 stable|bad||-DKEEP -DFAIL=1|
+once|ok|||killed at any write
+once|ok||-DNS=3 -DOPS=5|a window gives way
+once|+ok||-DNS=3|
+once|+ok||-DKILL=2 -DOPS=7|
+once|bad||-DCTLFIRST|the entry after the commit
+once|bad||-DAPART|messages and entries committed by two writes
+once|bad||-DRINGSHORT|what may never count takes the place of one remembered
+once|bad||-DNOHEAD|the window left behind does not get its count
+once|bad||-DHEADLATE|it gets that after the commit
+vouch|ok||-DNS=1 -DFLUSH=1|a sender killed anywhere, then the power goes
+vouch|ok||-DKILL=0 -DFLUSH=0 -DOPS=2|two senders
+vouch|+ok||-DNS=1 -DW=1 -DKILL=2 -DNI=3 -DFLUSH=1|a window of 1
+vouch|bad||-DALL -DKILL=0 -DFLUSH=1 -DOPS=2|each name on the disk counts
+vouch|bad||-DNAMESLAST -DKILL=0 -DFLUSH=0 -DOPS=2|messages are synced before names
+vouch|bad||-DKEPTEARLY -DKILL=0 -DNS=1 -DOPS=2|told to be on the disk, and is not
+vouch|bad||-DNUMBERLESS -DNS=1 -DW=1 -DKILL=2 -DNI=3|a name written over another counts as that one
 TABLE
 echo "$runs runs, $failed not as expected"
 [ "$failed" -eq 0 ]

@@ -30,6 +30,11 @@ cut_power()
 	cut_power plain_single plain_receive
 }
 
+# bats test_tags=no-valgrind,no-sanitize
+@test "after the power was cut what comes once more is sent if it is nowhere, and not twice" {
+	cut_power once
+}
+
 # bats test_tags=long,no-valgrind,no-sanitize
 @test "the power is cut in every kind of run, of durable mailboxes and of others" {
 	cut_power

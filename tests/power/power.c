@@ -474,6 +474,80 @@ bad(int cut, int state, const char *format, ...)
 	printf("; %s\n", strtok(slurp("err"), "\n") != NULL ? slurp("err") : "");
 }
 
+/* read_lines -- the names of the messages in `out'.  Returns how many. */
+static int
+read_lines(int cut, int state, char (*got)[32])
+{
+	const char *p;
+	size_t len;
+	int n = 0;
+
+	for (p = slurp("out"); *p != '\0'; p += len + (p[len] == '\n')) {
+		len = strcspn(p, "\n");
+		if (!is_message(p, len, got[n]))
+			bad(cut, state, "torn or invented: %.60s", p);
+		for (int i = 0; i < n; i++)
+			if (strcmp(got[i], got[n]) == 0)
+				bad(cut, state, "%s is there twice", got[n]);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * was_followed -- whether the message that is to be sent once was acknowledged, and another such one behind it: then it is
+ * on the disk that it was.
+ */
+static bool
+was_followed(int cut, const char *name)
+{
+	char word[64];
+	bool was = false;
+
+	snprintf(word, sizeof word, " %s ", name);
+	for (int i = 0; i <= cut; i++) {
+		if (ops[i].kind != MARK || strncmp(ops[i].data, "acked o", 7) != 0)
+			continue;
+		if (was)
+			return true;
+		was = strstr(ops[i].data, word) != NULL;
+	}
+	return false;
+}
+
+/*
+ * check_again -- the frames in `frames', sent once more: what was there does not come twice, nor what was received and of
+ * which that is known; what is nowhere is there now.  got: the n messages that were there.
+ */
+static void
+check_again(int cut, int state, char (*got)[32], int n)
+{
+	static char again[100][32], name[32];
+	char text[4096], *word, *rest;
+	int m, r = sh("bash -c 'msend -n -F -u scope %s <../frames'", box);
+
+	if (r != 0 || (r = sh("mrecv -n -a -l %s", box)) > 1) {
+		bad(cut, state, "sent again: status %d", r);
+		return;
+	}
+	m = read_lines(cut, state, again);
+	snprintf(text, sizeof text, "%s", slurp("frames"));
+	for (word = strtok_r(text, "\n", &rest); word != NULL; word = strtok_r(NULL, "\n", &rest)) {
+		bool before = false, now = false;
+
+		if (!is_message(word, strlen(word), name))
+			continue;
+		for (int i = 0; i < n; i++)
+			before = before || strcmp(got[i], name) == 0;
+		for (int i = 0; i < m; i++)
+			now = now || strcmp(again[i], name) == 0;
+		if (!before && !now && !marked(cut, "may", name))
+			bad(cut, state, "%s was sent again, and is lost", name);
+		if (now && durable && (before || was_followed(cut, name)))
+			bad(cut, state, "%s came twice", name);
+	}
+}
+
 static void
 check_acked(int cut, int state, char (*got)[32], int n)
 {
@@ -497,11 +571,15 @@ static void
 check(int cut, int state)
 {
 	static char got[70000][32];
-	int n = 0, r = sh("mrecv -n -a -l %s", box);
+	int n = 0, r;
 	bool made = marked(cut, "made", "");
 	const char *p;
 	size_t len;
 
+	/* what is sent again tells a boot from a copy */
+	if (*slurp("frames") != '\0')
+		sh("'%s' %s", getenv("BOOT"), box);
+	r = sh("mrecv -n -a -l %s", box);
 	tried++;
 	if (!made && r >= 64)
 		return;                 /* nobody was told that there is a mailbox */
@@ -515,17 +593,11 @@ check(int cut, int state)
 	p = slurp("err");
 	if (strchr(p, '\n') != NULL && strchr(p, '\n')[1] != '\0' && durable)
 		bad(cut, state, "more than one line");
-	for (p = slurp("out"); *p != '\0'; p += len + (p[len] == '\n')) {
-		len = strcspn(p, "\n");
-		if (!is_message(p, len, got[n]))
-			bad(cut, state, "torn or invented: %.60s", p);
-		for (int i = 0; i < n; i++)
-			if (strcmp(got[i], got[n]) == 0)
-				bad(cut, state, "%s is there twice", got[n]);
-		n++;
-	}
+	n = read_lines(cut, state, got);
 	if (durable)
 		check_acked(cut, state, got, n);
+	if (*slurp("frames") != '\0')
+		check_again(cut, state, got, n);
 	if ((r = sh("msend -n %s last.", box)) != 0 || (r = sh("mrecv -n %s", box)) != 0 || strcmp(slurp("out"), "last.\n") != 0)
 		bad(cut, state, "the next send and receive: status %d, received %.20s", r, slurp("out"));
 }

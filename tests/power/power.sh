@@ -8,9 +8,10 @@
 # shellcheck disable=SC2317  # the scenarios are called by name
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-: "${BIN:=$here/../../bin}"
+: "${BIN:=$here/../../bin}" "${BUILD:=$here/../../build}"
 PATH=$(cd "$BIN" && pwd):$PATH
-export PATH MBOX_SOURCE=power LC_ALL=C
+BOOT=$(cd "$BUILD" && pwd)/boot
+export BOOT PATH MBOX_SOURCE=power LC_ALL=C
 unset MBOX_DIR
 
 mark() { printf '%s ' "$@" >>marks; }
@@ -101,6 +102,29 @@ s_crowd() {
 	sent d1
 }
 
+# named NAME N -- a frame that is sent once; it goes to $FRAMES as well, to be sent again.
+named() { printf 'M1 %d - s id=%d once=%032x/%d\n%s.\n' $((${#1} + 1)) "$2" 7 "$2" "$1" | tee -a "$FRAMES"; }
+
+once() { msend -F -u scope box && mark acked "$@"; }
+
+# what is sent here once is sent once more after the cut; an unnamed one has a number between theirs
+s_once() {
+	: >"$FRAMES"
+	made box
+	named o1 1 | once o1
+	named o2 2 | once o2
+	{ named o3 3; named o4 4; } | once o3 o4
+	sent a1
+	named o5 5 | once o5
+	mark may o1 o2 o3 o4
+	mrecv -c 4 box >/dev/null
+	named o6 6 | once o6
+	{ named o7 7; named o2 2; named o8 8; } | once o7 o8
+	mark may a1 o5 o6 o7 o8
+	mrecv -a box >/dev/null
+	named o9 9 | once o9
+}
+
 # a copy is audited by the first who opens it; one of its messages was damaged on the way
 s_audit() {
 	umask 077
@@ -142,17 +166,17 @@ if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true; then
 	echo "power: strace is missing, or can trace nothing here"
 	exit 77
 fi
-[ $# -gt 0 ] || set -- single receive lines roll big sync several crowd audit \
-	plain_single plain_receive plain_lines plain_roll plain_big plain_audit
+[ $# -gt 0 ] || set -- single receive lines roll big sync several crowd audit once \
+	plain_single plain_receive plain_lines plain_roll plain_big plain_audit plain_once
 top=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX") || exit
 trap 'rm -rf "$top"' EXIT
 "${CC:-cc}" -std=gnu17 -O2 -w -o "$top/power" "$here/power.c" || exit
 status=0
 for scenario; do
-	rm -rf "$top/now" "$top/work"
-	mkdir -p "$top/now/run" "$top/work"
+	rm -rf "$top/now" "$top/disk"
+	mkdir -p "$top/now/run" "$top/disk"
 	# a run is a shell of its own, so that all it does is recorded
-	(cd "$top/now/run" && strace -f -y -xx -qq -s 1000000 -o "$top/trace" \
+	(cd "$top/now/run" && FRAMES=$top/disk/frames strace -f -y -xx -qq -s 1000000 -o "$top/trace" \
 		-e trace=openat,mkdir,mknodat,write,pwrite64,renameat,unlinkat,fsync,fdatasync \
 		bash "$here/power.sh" --"$scenario" 2>"$top/said") || { echo "power: $scenario: $(cat "$top/said")"; status=1; continue; }
 	box=+box
@@ -160,7 +184,7 @@ for scenario; do
 	n=$states
 	case $scenario in *roll) n=$(((states + 11) / 12)) ;; esac
 	printf '%-14s ' "$scenario:"
-	"$top/power" "$top/trace" "$top/now/run" "$top/work" "$box" "$n" "$seed" >"$top/told" || status=1
+	"$top/power" "$top/trace" "$top/now/run" "$top/disk" "$box" "$n" "$seed" >"$top/told" || status=1
 	tail -n 1 "$top/told"
 	sed '$d' "$top/told" | head -n 20
 done

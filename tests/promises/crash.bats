@@ -22,10 +22,10 @@ teardown()
 # a command that takes its time: it says that it runs, in `started`, and never ends by itself
 hold='echo $$ >started.new; mv started.new started; exec sleep 60'
 
-# kill_command -- end the command that $hold left.
+# kill_command -- end the command that $hold left, where it has not died with mrecv already.
 kill_command()
 {
-	kill -KILL "$(cat started)"
+	kill -KILL "$(cat started)" 2>/dev/null || :
 }
 
 # clean BOX -- whoever waits there next clears away what the dead have left: nothing but messages is in the folder.
@@ -203,6 +203,25 @@ clean()
 	clean box
 }
 
+@test "a signal ends a sender whose input never pauses, and nothing of the message is in" {
+	chmbox -b inf box
+	local command
+	for command in "msend box" "msend -S box" "msend -l box" "mcall box" "mtee -q box"; do
+		case $command in
+		mtee*) printf 'M1 99999999999 - me\n' >head; exec 4< <(cat head /dev/zero) ;;
+		*) exec 4</dev/zero ;;
+		esac
+		# shellcheck disable=SC2086  # its words
+		in_background $command <&4
+		exec 4<&-
+		until_true eval '[ -n "$(find box -name "*.spool*" -size +1000k)" ]'
+		kill -TERM "$child"
+		status_of "$child"
+		[ "$status" -eq 143 ] || { echo "status $status: $command"; return 1; }
+		[ "$(mstat -J box | grep -o '"messages":[0-9]*')" = '"messages":0' ]
+	done
+}
+
 @test "after a first SIGTERM the command that runs comes to its end, and no other message is taken" {
 	lines one two | msend -l box
 	in_background mrecv -f box -- sh -c 'echo $$ >started.new; mv started.new started
@@ -289,6 +308,9 @@ large_sender_killed()
 {
 	kills=0
 	pattern 100000 >big
+	# the first makes what the others find there
+	msend box <big
+	mrecv -a box >/dev/null
 	calls "$1" msend box <big >list
 	mrecv -a box >/dev/null
 	while read -r name nth; do
@@ -627,6 +649,28 @@ fill_up()
 	[ -z "$(files_of box)" ]
 }
 
+# writes_in_vain PID -- it has the message, and sleeps.
+writes_in_vain()
+{
+	mstat -J box | grep -q '"claimed":1' && grep -q '^State:.*S' "/proc/$1/status"
+}
+
+@test "a receiver of one message whose output is filled meanwhile is ended by a signal, and the message stays" {
+	pattern 30000 >large
+	msend box <large
+	mkfifo full
+	exec 5<>full
+	# a page is left, which poll(2) calls room
+	head -c 61440 /dev/zero >&5
+	in_background mrecv box >full 5<&-
+	until_true writes_in_vain "$child"
+	kill -TERM "$child"
+	status_of "$child"
+	[ "$status" -eq 143 ]
+	mrecv -n box >out
+	cmp large out
+}
+
 # ---- damage ----
 
 # damaged -- every tool refuses the mailbox `broken`, with 65.
@@ -686,7 +730,17 @@ damaged()
 # bats test_tags=no-valgrind
 @test "a signal that asks to stop as a message is written does not have it delivered twice" {
 	needs_strace
+	local call
 	for signal in TERM HUP INT ALRM; do
+		for call in pwritev2 write; do
+			# a pipe is written by the one, and by the other where that cannot be
+			msend box m
+			strace -qq -o trace -e inject=pwritev2:"$([ $call = write ] && echo error=EOPNOTSUPP || echo signal=$signal)" \
+				-e inject=write:signal=$signal:when=1 "$(type -P mrecv)" box 2>&1 | cat >out
+			[ "${PIPESTATUS[0]}" -gt 128 ]
+			[ "$(cat out)" = m ]
+			run -1 mrecv -n box
+		done
 		for command in 'mrecv box' 'mrecv -l box' 'mrecv -a box' 'mrecv -J box'; do
 			msend box m
 			status=0

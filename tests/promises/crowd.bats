@@ -205,7 +205,7 @@ put_back()
 	for i in {1..6}; do
 		put_back "round.$i"
 		rounds+=("$woken")
-		[ "$woken" -lt 24 ] || [ "$woken" -gt 40 ] || return 0
+		[ "$woken" -lt 8 ] || [ "$woken" -gt 40 ] || return 0
 	done
 	echo "woken, in each round: ${rounds[*]}"
 	return 1

@@ -242,6 +242,21 @@ works()
 }
 
 # bats test_tags=no-sanitize,no-valgrind
+@test "on a full disk a sender of many says how many are there, and the next begins behind them" {
+	in_mount size=600k <<-'END'
+		mkmbox box
+		status=0
+		err=$(seq -f %04000.0f 1 500 | msend -l box 2>&1) || status=$?
+		[ "$status" -eq 74 ]
+		[[ $err =~ ^'msend: cannot send to box after '([0-9]+)' messages: No space left on device'$ ]]
+		sent=${BASH_REMATCH[1]}
+		[ "$(mrecv -a box | wc -l)" -eq "$sent" ]
+		seq -f %04000.0f 1 500 | tail -n +$((sent + 1)) | head -n 5 | msend -l box
+		[ "$(mrecv box)" = "$(printf %04000d $((sent + 1)))" ]
+	END
+}
+
+# bats test_tags=no-sanitize,no-valgrind
 @test "where there is no inode left a sender is told, and a receiver waits without its bell" {
 	in_mount nr_inodes=12 <<-'END'
 		mkmbox box

@@ -34,7 +34,7 @@ ping_pong()
 {
 	local rounds=$1
 	mkmbox answers
-	in_background timeout 60 sh -c 'i=0; while [ $i -lt '$rounds' ]; do
+	in_background sh -c 'i=0; while [ $i -lt '$rounds' ]; do
 		mrecv -w '$LIMIT' box >/dev/null || exit; msend answers x || exit; i=$((i + 1)); done'
 	for ((i = 0; i < rounds; i++)); do
 		msend box x

@@ -9,14 +9,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* put_back -- note in the file that message id was put back without a try counted.  Returns the status for that. */
-static int
-put_back(const char *path, const char *id)
+/* note_back -- note in the file that message id is put back without a try counted.  Returns whether it could. */
+static bool
+note_back(const char *path, const char *id)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	uint64_t number = strtoull(id, NULL, 10);
+	bool noted = fd != -1 && write(fd, &number, sizeof number) == sizeof number;
 
-	return fd != -1 && write(fd, &number, sizeof number) == sizeof number ? 75 : 99;
+	close(fd);
+	return noted;
 }
 
 /* read_all -- standard input, to its end: who is ended by mrecv on the way has written nothing. */
@@ -62,7 +64,7 @@ command(const char *seed, const char *backs)
 	if (luck % 50 == 0 || mix(base ^ number * 31) % 211 == 0)       /* now and then; or always */
 		return 1;
 	if (luck % 50 == 1 && (mix(luck ^ (uint64_t)getpid()) & 1) == 0)
-		return put_back(backs, id);
+		return note_back(backs, id) ? 75 : 99;
 	payload = read_all(&used);
 	/* mrecv was killed while it wrote */
 	if (len != NULL && *len != '\0' && strtoull(len, NULL, 10) != used)
@@ -76,14 +78,27 @@ command(const char *seed, const char *backs)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* give_up -- fail: of a batch, what stands behind the first message that fails alone is put back. */
+static int
+give_up(const char *frames, size_t used, const char *backs)
+{
+	const char *at = frames;
+
+	/* a payload that has these bytes too spares one message the judge's look, no more */
+	while ((at = memmem(at, used - (size_t)(at - frames), " id=", 4)) != NULL)
+		if (!note_back(backs, at += 4))
+			return 99;
+	return 1;
+}
+
 int
-batch(const char *seed)
+batch(const char *seed, const char *backs)
 {
 	size_t used;
 	char *frames = read_all(&used);
 
 	if (mix((uint64_t)strtoull(seed, NULL, 10) + used + (uint64_t)getpid()) % 20 == 0)
-		return 1;
+		return give_up(frames, used, backs);
 	fwrite(frames, 1, used, stdout);
 	free(frames);
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -268,7 +268,8 @@ judge_box(const char *box, unsigned long before_kb)
 	d = opendir(box);
 	while ((e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.' || strcmp(e->d_name, "ctl") == 0 || strcmp(e->d_name, "lock") == 0
-		    || strcmp(e->d_name, "want") == 0 || strcmp(e->d_name, "due") == 0)
+		    || strcmp(e->d_name, "want") == 0 || strcmp(e->d_name, "due") == 0
+		    || strcmp(e->d_name, "once") == 0)
 			continue;
 		if (strlen(e->d_name) < 20 + 4 || strspn(e->d_name, "0123456789") != 20
 		    || (strcmp(e->d_name + strlen(e->d_name) - 4, ".log") != 0 && strcmp(e->d_name + 20, ".idx") != 0)

@@ -252,7 +252,7 @@ main(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "-P") == 0)
 		return command(argv[2], argv[3]);
 	if (argc == 4 && strcmp(argv[1], "-B") == 0)
-		return batch(argv[2]);
+		return batch(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "-A") == 0)
 		return answer(argv[2]);
 	options(argc, argv);

@@ -57,7 +57,7 @@ sent()
 	done
 	wait "$child"
 	echo "$rounds rounds"
-	[ "$rounds" -ge 5 ]
+	[ "$rounds" -ge 2 ]
 }
 
 @test "where tools are killed at random nothing acknowledged is lost, and only what a killed receiver had comes again" {

@@ -113,7 +113,7 @@ void serve_all(void);
 
 /* What mrecv runs. */
 int command(const char *seed, const char *backs);
-int batch(const char *seed);
+int batch(const char *seed, const char *backs);
 int answer(const char *seed);
 
 /* What a call is, and with which status it is answered, follows from this. */

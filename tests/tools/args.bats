@@ -7,7 +7,7 @@ load ../helpers
 setup()
 {
 	common_setup
-	TOOLS=(mkmbox rmmbox msend mrecv mcall mtee mstat)
+	TOOLS=(mkmbox chmbox rmmbox msend mrecv mcall mtee mstat mlink)
 }
 
 teardown()
@@ -15,22 +15,33 @@ teardown()
 	common_teardown
 }
 
-# refuses MESSAGE TOOL ARGUMENT... -- the tool prints exactly this line and the synopsis, and exits 64, by
+# says MESSAGE TAIL TOOL ARGUMENT... -- the tool prints exactly this line and what begins with the tail, and exits 64, by
 # whatever name it is called.
-refuses()
+says()
 {
-	local message=$1 tool=$2 program called err
-	shift 2
+	local message=$1 tail=$2 tool=$3 program called err
+	shift 3
 	program=$(type -P "$tool")
 	for called in "$tool" ./bin/"$tool" /usr/local/libexec/of/some/package/"$tool" x ''; do
 		status=0
 		err=$(exec -a "$called" "$program" "$@" 2>&1 >/dev/null </dev/null) || status=$?
-		if [ "$status" -ne 64 ] || [ "${err%%$'\n'*}" != "$tool: $message" ] ||
-		    [[ $err != "$tool: $message"$'\nusage: '"$tool "* ]]; then
+		if [ "$status" -ne 64 ] || [[ $err$'\n' != "$tool: $message"$'\n'"$tail"* ]] ||
+		    { [ -z "$tail" ] && [[ $err = *$'\n'* ]]; }; then
 			echo "$tool $* called '$called': status $status: $err"
 			return 1
 		fi
 	done
+}
+
+# refuses MESSAGE TOOL ARGUMENT... -- with the synopsis behind it.  wrong: that line alone.
+refuses()
+{
+	says "$1" "usage: $2 " "${@:2}"
+}
+
+wrong()
+{
+	says "$1" '' "${@:2}"
 }
 
 @test "an option that is none is named as it was typed" {
@@ -89,9 +100,67 @@ refuses()
 	[[ $error == "mcall: --tag: 'a b' is not a tag "* ]]
 	fails 64 mtee --source= box
 	[[ $error == "mtee: --source: '' is not a pattern "* ]]
-	refuses "--mode: '0700' is not a mode for a mailbox: the owner needs rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)" mkmbox --mode=0700 box
-	refuses "-H: 'id' is reserved: senders cannot set it" msend -Hid=1 box
+	wrong "--mode: '0700' is not a mode for a mailbox: the owner needs rw, and each class rw, r, w or nothing (0600, 0640, 0660, 0622)" mkmbox --mode=0700 box
+	wrong "-H: 'id' is reserved: senders cannot set it" msend -Hid=1 box
 	[ ! -e box ]
+}
+
+@test "the synopsis is printed where it has the answer, and nowhere else: in every tool" {
+	# a word too few
+	for tool in mkmbox chmbox rmmbox mcall; do refuses 'no mailbox is named' "$tool"; done
+	for tool in msend mrecv mtee; do refuses 'no channel is named' "$tool"; done
+	for words in '' 'from' 'from to there'; do refuses 'a link is between two: FROM and TO' mlink $words; done
+	for words in 'mkmbox -m' 'chmbox -g' 'msend -d' 'mrecv -o' 'mcall -s' 'mtee -t' 'mlink -k'; do
+		refuses "${words#* } takes a value, and none follows" $words
+	done
+	refuses '--source takes a value, and none follows' mstat --source
+	refuses 'nothing is to be changed: give an option' chmbox box
+	refuses 'no channel follows the last -s or -t' mtee box -t x
+	refuses 'no command follows --' mrecv box --
+	# a value that is none
+	number='a whole number from 1 on'
+	glob="'' is not a pattern of 1 to 255 bytes"
+	time="'x' is not a duration (0.25, 500ms, 10s, 5m, 2h)"
+	wrong "-c: 'x' is not a whole number from 0 on, or inf" mkmbox -c x box
+	wrong "-o: 'x' is not block, oldest or latest" mkmbox -o x box
+	wrong "-c: '9223372036854775808' is not below 2^63" chmbox -c 9223372036854775808 box
+	wrong "-b: '9999999999G' is not below 2^63" chmbox -b 9999999999G box
+	wrong "-b: 'x' is not a number of bytes (4096, 64K, 10M, 1G, inf)" chmbox -b x box
+	wrong "-m: '9' is not a mode for a mailbox: not an octal number" chmbox -m 9 box
+	wrong "-g: 'no such' is no group in /etc/group, and no number of one" chmbox -g 'no such' box
+	wrong "-d: 'x' is not a duration, or @ and seconds since the epoch" msend -d x box
+	# the 2^62 nanoseconds that a duration has at most
+	for words in 'msend -d' 'msend -x' 'mrecv -w' 'mcall -w'; do
+		wrong "-${words#*-}: '99999999999' is not within 146 years" $words 99999999999 box
+	done
+	wrong "-d: '@99999999999' is not within 146 years" msend -d @99999999999 box
+	wrong "-B: '1:99999999h' is not within 146 years" mrecv -B 1:99999999h box -- true
+	wrong "-u: '' is not a name of 1 to 64 bytes without white space" msend -F -u '' box
+	wrong "-H: 'x' is not KEY=VALUE with a key of a-z, 0-9 and -" msend -H x box
+	wrong "-s: '' is not a source (1 to 255 bytes, no white space, no control bytes)" msend -s '' box
+	wrong "-B: 'x' is not a duration, or two as in 1s:10m, the second no shorter" mrecv -B x box -- true
+	wrong "-o: '%x' is not a format (%t %s %i %l %p %m %d %h{key})" mrecv -o %x box
+	wrong "-c: '0' is not $number" mrecv -c 0 box
+	wrong "-b: '0' is not $number, or that and a number of bytes as in 100:16M" mrecv -b 0 box -- true
+	wrong "-w: $time" mcall -w x box
+	wrong "-t: $glob" mtee -t '' box
+	wrong "--tag: $glob" mstat -m --tag ''
+	wrong "-j: 'x' is not $number" mlink -j x from to
+	# options that do not go together
+	wrong '-n and -w exclude each other' msend -n -w 1 box
+	wrong '-l and -0 exclude each other' msend -l -0 box
+	wrong '-a and -f exclude each other' mrecv -a -f box
+	wrong '--close and --open exclude each other' chmbox --close --open box
+	wrong '-m, -t and --waiters exclude each other' mstat -m -t
+	wrong '-F takes the request from standard input: -H, -s, -t and a message do not go with it' mcall -F -t x box
+	wrong '-k makes dead letters: it needs a mailbox for them (-d)' mlink -k 3 from to
+	wrong '-o chooses what a full mailbox drops: with -c 0 there is nothing to drop' mkmbox -o latest -c 0 box
+	[ ! -e box ]
+	# a channel that does not go with an option
+	touch file
+	wrong '-S: file is not a mailbox' msend -S file x
+	wrong '-i: file is not a mailbox' mrecv -i 1 file
+	wrong '-A: file is not a mailbox' mrecv -A file
 }
 
 @test "values stand behind their option, in the same word or in the next" {

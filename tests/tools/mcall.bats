@@ -28,6 +28,12 @@ serve()
 	in_background mrecv -f -r calc "$@"
 }
 
+# holds BOX -- whether a message is there to be received
+holds()
+{
+	command mrecv -n -p "$1" >/dev/null
+}
+
 # ---- answers
 
 @test "the answer is what the command wrote, and the status is its own" {
@@ -54,6 +60,43 @@ serve()
 	[[ $(files_of calc) != *.big* ]]
 }
 
+@test "-F takes tag, source and headers from a frame of standard input, and no byte behind it" {
+	serve -- sh -c 'echo "$MBOX_TAG,$MBOX_SOURCE,$MBOX_H_JOB,$(cat)"; exit 3'
+	printf 'M1 5 build alice job=17 call=x reply=./y re=1 status=9\nhello\nM1 0 other bob\n\n' >frames
+	{
+		for answer in 'build 3 build,alice,17,hello' 'other 3 other,bob,,'; do
+			status=0
+			timeout "$LIMIT" mcall -F calc >got || status=$?
+			[ "$status" -eq 3 ]
+			[ "$(mrecv -o '%t %h{status} %p' - <got)" = "$answer" ]
+		done
+		fails_with_input 125 /dev/stdin mcall -F calc
+		[[ $error = *'there is no frame' ]]
+	} < <(cat frames)
+	none_left
+}
+
+@test "-F: a large frame comes whole, to a mailbox of capacity 0 too, and one that is cut short is no request" {
+	mkmbox -c 0 hand
+	pattern 300000 >big
+	for box in calc hand; do
+		in_background mrecv -r "$box" -- cat
+		{ printf 'M1 300000 big s\n'; cat big; echo; } | timeout "$LIMIT" mcall -F "$box" | mrecv - >got
+		same big got
+		ended_with 0 "$child"
+	done
+	{ printf 'M1 300000 big s\n'; head -c 200000 big; } >cut
+	fails_with_input 125 cut mcall -F calc
+	[[ $error = *'standard input: byte '* ]]
+	printf 'M1 5 \nhello\n' >bad
+	fails_with_input 125 bad mcall -F calc
+	run -1 mrecv -n calc
+	none_left
+	misused mcall -F calc hello
+	misused mcall -F -t tag calc
+	misused mcall -F -H a=b calc
+}
+
 @test "tag, source and headers reach the server; the answer bears the tag, re, call and status" {
 	mkmbox answers
 	msend -t add -s me -H reply="$PWD/answers" -H call=secret%20 calc 1
@@ -68,10 +111,10 @@ serve()
 	[ "$(timeout "$LIMIT" mrecv -r calc -- cat)" = plain ]
 }
 
-@test "75 and signals put the request back, for another server" {
+@test "75, and a signal that asks to end, put the request back, for another server" {
 	in_background mcall calc hello >answer
 	run -75 timeout "$LIMIT" mrecv -r calc -- sh -c 'exit 75'
-	run -137 timeout "$LIMIT" mrecv -r calc -- sh -c 'kill -KILL $$'
+	run -143 timeout "$LIMIT" mrecv -r calc -- sh -c 'kill -TERM $$'
 	timeout "$LIMIT" mrecv -r calc -- sh -c 'echo "try $MBOX_TRY"'
 	status_of "$child"
 	[ "$status" -eq 0 ]
@@ -452,8 +495,67 @@ killed_caller()
 @test "a server that takes the request and does not answer: 125" {
 	in_background timeout "$LIMIT" mrecv calc
 	fails 125 mcall calc hello
-	[ "$error" = 'mcall: calc: the request was received, but not answered' ]
+	[ "$error" = 'mcall: calc: the request has left the mailbox, and was not answered' ]
 	none_left
+}
+
+@test "a request that a full mailbox drops, or that becomes a dead letter: 125, and nobody is said to have received it" {
+	mkmbox -c 1 -o oldest oldest
+	mkmbox -o latest latest
+	for box in oldest latest; do
+		in_background mcall "$box" hello 2>said
+		until_true holds "$box"
+		msend "$box" another
+		status_of "$child"
+		[ "$status" -eq 125 ]
+		[ "$(cat said)" = "mcall: $box: the request left the mailbox without being received" ]
+	done
+
+	mkmbox dead
+	in_background mcall calc hello 2>said
+	until_true holds calc
+	run -127 timeout "$LIMIT" mrecv -k 1 -d dead -r calc -- sh -c 'exit 127'
+	status_of "$child"
+	[ "$status" -eq 125 ]
+	[ "$(cat said)" = 'mcall: calc: the request left the mailbox without being received' ]
+	none_left
+}
+
+@test "a request whose header line is full is answered" {
+	serve -- tr a-z A-Z
+	local len value
+	# down from what is too long to be sent at all
+	for len in 3900 3890 3880 3870 3860 3850; do
+		printf -v value '%*s' "$len" ''
+		run timeout "$LIMIT" mcall -H "a=${value// /b}" calc hello
+		[ "$output" = HELLO ] || [[ $status -eq 125 && $output == 'mcall: cannot send to calc: '* ]]
+	done
+	[ "$output" = HELLO ]
+}
+
+@test "a server that puts the request back has not died: another may answer it, until the time runs out" {
+	local ends=('exit 127' 'exit 126' 'exit 75' 'kill -TERM $$') callers=() i
+	for i in "${!ends[@]}"; do
+		mkmbox "q$i"
+		in_background mcall -w 10 "q$i" hello 2>"said$i"
+		callers+=("$child")
+	done
+	for i in "${!ends[@]}"; do
+		until_true holds "q$i"
+		run ! timeout "$LIMIT" mrecv -r "q$i" -- sh -c "${ends[i]}"
+	done
+	for i in "${!ends[@]}"; do
+		status_of "${callers[i]}"
+		[ "$status" -eq 124 ]
+		[ ! -s "said$i" ]
+		run -1 mrecv -n "q$i"
+	done
+
+	in_background mcall calc hello >answer
+	until_true holds calc
+	run -127 timeout "$LIMIT" mrecv -r calc -- sh -c 'exit 127'
+	serve -- cat
+	until_true grep -qx hello answer
 }
 
 @test "a mailbox that is removed in the meantime: 125" {
@@ -479,16 +581,19 @@ killed_caller()
 }
 
 @test "a command line that is wrong is 64" {
-	mkfifo pipe
-	misused mcall pipe hello
 	misused mcall
 	misused mcall -H reply=/x calc
 	misused mcall -H call=1 calc
 	misused mcall -t 'a b' calc
+}
+
+@test "what is no mailbox cannot be called: 125" {
 	mkfifo door
 	exec 4<>door
-	misused mcall door x
+	fails 125 mcall door x
 	exec 4>&-
+	: >file
+	fails 125 mcall file x
 }
 
 @test "an answer that is taken and not read keeps a server no longer than a second" {

@@ -398,7 +398,7 @@ offers() {
 	stream 4 | timeout 10 mtee -q record
 	[ "$(timeout 10 mrecv -a record)" = 4 ]
 	run -66 --separate-stderr timeout 10 mtee none </dev/null
-	[ "$stderr" = 'mtee: cannot open none: No such file or directory' ]
+	[ "$stderr" = 'mtee: no mailbox at none (mkmbox none makes it)' ]
 	[ ! -e none ]
 }
 
@@ -507,6 +507,43 @@ offers() {
 	wait "$child" || true
 	exec 8>&-
 	run ! grep -vxE 'big 20000|- 5' out
+}
+
+@test "-n says which named pipe nobody reads, and copies nothing" {
+	mkfifo fifo
+	mkmbox a
+	stream 1 >frames
+	run -1 --separate-stderr timeout 10 mtee -n -q a fifo <frames
+	[ "$stderr" = "mtee: fifo: no process reads it" ]
+	run -1 mrecv -n a
+}
+
+@test "a named pipe whose reader has left is full for a large message: -n counts it, -1 waits for the next reader" {
+	mkfifo door
+	pattern 300000 >large
+	msend - <large >frame
+	local how
+	for how in -n '-1 -n' -1; do
+		rm -f in
+		mkfifo in
+		exec 5<>door
+		in_background sh -c "exec timeout $LIMIT mtee -q $how door <in 2>err" 5<&-
+		exec 6>in
+		stream first >&6
+		[ "$(timeout "$LIMIT" mrecv door 5<&-)" = first ]
+		exec 5<&-
+		tee=$child
+		in_background cat frame >&6
+		exec 6>&-
+		if [ "$how" = -1 ]; then
+			timeout "$LIMIT" mrecv door >got
+			same large got
+			ended_with 0 "$tee"
+		else
+			ended_with 1 "$tee"
+			[ "$(cat err)" = 'mtee: door: full for 1 message' ]
+		fi
+	done
 }
 
 @test "-n with -1 counts what no channel had room for" {
@@ -634,7 +671,7 @@ offers() {
 	[ "$(timeout 20 mrecv a)" = next ]
 	status_of "$tee"
 	[ "$status" -eq 74 ]
-	[ "$(cat err)" = 'mtee: cannot write to a: the message left the mailbox without being received' ]
+	[ "$(cat err)" = 'mtee: cannot write to a: its receiver left inside the message' ]
 	timeout 20 mrecv -n b >got
 	same large got
 	[ "$(mrecv -n b)" = next ]
@@ -718,7 +755,7 @@ offers() {
 @test "a command line that is wrong is 64, and says how it is used" {
 	mkmbox a
 	run -64 mtee
-	[[ "$output" == *'usage: mtee [-1anq] [--close] [-s glob] [-t glob] channel...'* ]]
+	[[ "$output" == *'usage: mtee [-1anqv] [--close] [-s glob] [-t glob] channel...'* ]]
 	run -64 mtee -q
 	run -64 mtee -x a
 	run -64 mtee -t
@@ -729,7 +766,7 @@ offers() {
 
 @test "-h and -V print and exit with 0" {
 	run -0 mtee -h
-	[[ "$output" == 'usage: mtee [-1anq] [--close] [-s glob] [-t glob] channel...'* ]]
+	[[ "$output" == 'usage: mtee [-1anqv] [--close] [-s glob] [-t glob] channel...'* ]]
 	run -0 mtee --help
 	run -0 mtee -V
 	[[ "$output" == 'mtee (letterbox) '* ]]

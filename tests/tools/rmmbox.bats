@@ -118,3 +118,28 @@ teardown()
 		rm -r shared
 	done
 }
+
+@test "a mailbox with a directory or a hidden file of somebody else in it: 71, and it stays as it was" {
+	msend box hello
+	mkdir box/mine
+	fails 71 rmmbox -f box
+	[ "$error" = 'rmmbox: cannot remove box: there is a directory or a hidden file in it that is not its own' ]
+	rmdir box/mine
+	: >box/.mine
+	fails 71 rmmbox -f box
+	[ "$(mrecv box)" = hello ]
+	rm box/.mine
+	: >box/mine
+	rmmbox box
+}
+
+@test "a symbolic link is not the mailbox that it leads to: 66, and that stays as it was" {
+	msend box hello
+	ln -s box alias
+	local name
+	for name in alias alias/; do
+		fails 66 rmmbox -f "$name"
+		[ "$error" = "rmmbox: cannot remove $name: it is a symbolic link" ]
+	done
+	[ "$(mrecv alias)" = hello ]
+}

@@ -272,7 +272,7 @@ check_files(int dir_fd, const struct ctl *c, const struct found *f, bool empty)
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lock") == 0
 		    || strcmp(e->d_name, "ctl") == 0 || strcmp(e->d_name, "want") == 0
-		    || strcmp(e->d_name, "due") == 0)
+		    || strcmp(e->d_name, "due") == 0 || strcmp(e->d_name, "once") == 0)
 			continue;
 		if (strcmp(e->d_name, "identity") == 0 || (c->closed && strcmp(e->d_name, "closed") == 0))
 			continue;

@@ -39,7 +39,7 @@ sample_all()
 }
 
 @test "a receiver that is killed or fails at a system call has lost no message, and the next takes what is left" {
-	sample 199 mrecv mrecv_command mrecv_all mrecv_dead mrecv_woken mrecv_drops meet_receive mcall
+	sample 199 mrecv mrecv_command mrecv_acks mrecv_acks_pipe mrecv_refuses mrecv_all mrecv_dead mrecv_woken mrecv_drops meet_receive mcall
 }
 
 @test "what makes, changes, removes, shows or mends a mailbox may be killed or fail at a system call" {

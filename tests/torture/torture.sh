@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
 # torture.sh [-l] [-e N] [-s SEED] [-j JOBS] [-k] [-u HOW] [-p CALL:N:WHAT] [use...] -- kill each tool at each of its
-# system calls, stop it there for a while, let each of its system calls fail, and let each read and write do only a part
-# of what it asks for; then see whether what letterbox(7) promises still holds.
+# system calls, stop it there for a while, ask it there how far it is, let each of its system calls fail, and let each read
+# and write do only a part of what it asks for; then see whether what letterbox(7) promises still holds.
 #
 #   -l  list the uses
 #   -e  every Nth point only, beginning with point SEED modulo N (default 1: all of them)
 #   -s  the seed; it also turns the order in which the next commands come (default 0)
 #   -j  uses at a time (default: three a processor, for some wait)
-#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, STOP, an errno, an errno with + for
+#   -p  one point: at the Nth CALL, counted for each call by itself, WHAT: KILL, STOP, USR1, an errno, an errno with + for
 #       this call and all later ones, SHORT for one byte alone, HALF for half of them; a failure says the whole command
 #   -u  all points in these surroundings: `plain', `blocked' or `ignored' signals, `nonblocking' streams, those streams
 #       `closed' that the use does not need, standard output `unheard': a socket whose peer has left.  Without it, they
@@ -255,7 +255,8 @@ surround_with() {
 	[ -z "$how" ] || around=("$top/around" "$how")
 }
 
-# list_calls -- the calls of the tool in order, "NAME NTH LIKE": LIKE tells whose errnos it can give, - for none.
+# list_calls -- the calls of the tool in order, "NAME NTH LIKE ASKED": LIKE tells whose errnos it can give, - for none;
+# ASKED is 1 where SIGUSR1 is answered.
 # Those before `main` are told by tool --version; those before the last execve are what started it.
 list_calls() {
 	local killed=0 stops=0
@@ -273,19 +274,22 @@ list_calls() {
 			match($0, /^[a-z0-9_]+/)
 			name = substr($0, 1, RLENGTH)
 			n[name]++
+			if (/^rt_sigaction\(SIGUSR1, \{sa_handler=0x/)
+				asked = 1
 			if (FNR < began)
 				next
 			# an unlock, and what only sets or tells a flag, cannot fail
 			ours = FNR >= began + startup && !/F_UNLCK|LOCK_UN|F_SETFD|F_SETFL|F_GETFL/
-			print name, n[name], ours ? (/F_DUPFD/ ? "dup" : name) : "-"
+			print name, n[name], ours ? (/F_DUPFD/ ? "dup" : name) : "-", asked + 0
 		}' ../startup ../trace >../calls
 }
 
 # list_points -- "NAME:NTH:WHAT" of all points.
 list_points() {
-	local name nth like what errors shorts
-	while read -r name nth like; do
+	local name nth like asked what errors shorts
+	while read -r name nth like asked; do
 		echo "$name:$nth:KILL"
+		[ "$asked" -eq 0 ] || echo "$name:$nth:USR1"
 		[ "$like" != - ] || continue
 		errors_of "$like"
 		shorts_of "$name"
@@ -401,6 +405,16 @@ afterwards() {
 	counters -e "$box"
 }
 
+# answered -- a tool that was asked how far it is has said so, in a line which goes out of ../err.
+answered() {
+	local line='^[a-z]+: ([0-9.]+[KMGTPE]? ?b?y?t?e?s?|[0-9]+ messages?)( in [0-9]+ messages?| of the answer)?, [0-9]+:[0-9][0-9]'
+	grep -qE "$line" ../err || case $surround in
+	blocked | ignored) ;;
+	*) bad "asked how far it is, it said: $(cat ../err)" ;;
+	esac
+	sed -i -E "/$line/d" ../err
+}
+
 # said_so -- what the tool told: one line for a failure, none for an answer.
 said_so() {
 	local lines=0 line own=''
@@ -435,6 +449,7 @@ try() {
 	: >../trace
 	case $what in
 	KILL) killed=1 inject="$name:signal=KILL:when=$nth" ;;
+	USR1) inject="$name:signal=USR1:when=$nth" ;;
 	STOP) stops=1 inject="$name:signal=STOP:when=$nth" ;;
 	SHORT) short=$name:$nth:1 ;;
 	HALF) short=$name:$nth:/2 ;;
@@ -451,16 +466,18 @@ try() {
 	slurp ../trace
 	if [ "$killed" -eq 1 ]; then
 		if [[ $slurped == *$'\n'"+++ killed by SIGKILL"* ]]; then met=1; else killed=0; fi
-	elif [[ $slurped == *INJECTED* || $slurped == *"stopped by SIGSTOP"* || $'\n'$slurped == *$'\nSHORT'* ]]; then
+	elif [[ $slurped == *INJECTED* || $what$slurped == "USR1"*"--- SIGUSR1 "* || $slurped == *"stopped by SIGSTOP"* || $'\n'$slurped == *$'\nSHORT'* ]]; then
 		met=1
 	fi
 	slurp ../stopped
 	[ -z "$slurped" ] || bad "$slurped"
 	acked=0
 	[ "$killed" -eq 1 ] || [ "$status" -ne "$normally" ] || acked=1
+	[ "$what$met" != USR11 ] || answered
 	[ "$killed" -eq 1 ] || said_so
 	[ "$surround$writes$acked" != unheard11 ] || bad "status $status, and nobody read what it wrote"
 	[ -z "$short" ] || [ "$status" -eq "$undisturbed" ] || bad "status $status, for a call that came short: $(cat ../err)"
+	[ "$what" != USR1 ] || [ "$status" -eq "$undisturbed" ] || bad "status $status, for a question: $(cat ../err)"
 	[ "$stops" -eq 0 ] || [ "$status" -eq "$undisturbed" ] || [ "$status" = "$outrun" ] ||
 		bad "status $status, for a stop: $(cat ../err)"
 	for box in "${boxes[@]}"; do
@@ -473,7 +490,7 @@ try() {
 report() {
 	local inject kind=error
 	IFS=: read -r name nth what <<<"$1"
-	case $what in KILL | STOP) kind=signal ;; esac
+	case $what in KILL | STOP | USR1) kind=signal ;; esac
 	printf '  %s: %s\n' "$1" "${why[0]}"
 	[ ${#why[@]} -eq 1 ] || printf '      %s\n' "${why[@]:1}"
 	inject=$name:$kind=${what%+}:when=$nth
@@ -507,6 +524,7 @@ try_all() {
 		case $point in
 		*:KILL) kills=$((kills + 1)) ;;
 		*:STOP) stopped=$((stopped + 1)) ;;
+		*:USR1) asks=$((asks + 1)) ;;
 		*:SHORT | *:HALF) shorts=$((shorts + 1)) ;;
 		*) errors=$((errors + 1)) ;;
 		esac
@@ -534,7 +552,7 @@ every_nth() {
 
 # torture USE -- all its points; one paragraph.
 torture() {
-	local points kills=0 stopped=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' calls=0
+	local points kills=0 stopped=0 asks=0 errors=0 shorts=0 missed=0 failures=0 index=0 text='' calls=0
 	local turn=0 turns=("${surroundings[@]}")
 	use=$1 work=$top/$1
 	mkdir -p "$work/template" && cd "$work/template" || exit
@@ -554,8 +572,8 @@ torture() {
 		[ -z "$only" ] || points=("$only")
 		try_all "${points[@]}"
 	done 2>>"$work/shell.err"
-	printf '%-16s %4d calls, %4d kills, %4d stops, %5d errors, %4d short, %3d not met: %s%s\n' "$use" "$calls" \
-		$kills $stopped $errors $shorts $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
+	printf '%-16s %4d calls, %4d kills, %4d stops, %4d asks, %5d errors, %4d short, %3d not met: %s%s\n' "$use" "$calls" \
+		$kills $stopped $asks $errors $shorts $missed "${failures/#0/all} $([ $failures -eq 0 ] && echo well || echo FAILED)" "$text"
 	cd / || exit
 	[ -n "$keep" ] || rm -rf "$work"
 	[ "$failures" -eq 0 ]
@@ -612,12 +630,12 @@ if [ -z "${TORTURE_TOP:-}" ]; then
 			tee "$TORTURE_TOP/told"
 		status=${PIPESTATUS[1]}
 		awk '/ calls, .* not met: / {
-				uses++; kills += $4; stops += $6; errors += $8; shorts += $10; missed += $12
+				uses++; kills += $4; stops += $6; asks += $8; errors += $10; shorts += $12; missed += $14
 				if (/FAILED/) { sub(/.*not met: /, ""); failures += $1 }
 			}
 			END {
-				printf "%d uses: %d kills, %d stops, %d failed calls, %d short ones, %d of them not met; %d went wrong\n",
-					uses, kills, stops, errors, shorts, missed, failures
+				printf "%d uses: %d kills, %d stops, %d asks, %d failed calls, %d short ones, %d of them not met; %d went wrong\n",
+					uses, kills, stops, asks, errors, shorts, missed, failures
 			}' "$TORTURE_TOP/told"
 		exit "$status"
 	}

@@ -512,6 +512,99 @@ use_mrecv_batch() {
 	judge=judge_receive
 }
 
+use_mrecv_halve() {
+	mkmbox box dead
+	boxes=(box dead)
+	put box b1 b2 b3 b4
+	# it fails on b3, and what it got is received once it has not
+	cmd=(mrecv -a -b 9 -k 1 -d dead box -- sh -c 'got=$(mrecv -a -); case $got in *b3*) exit 3 ;; esac; echo "$got"')
+	skips='write:E*'
+	normally=3
+	lines b1 b2 b3 b4 >../had
+	cp ../had ../due
+	judge=judge_halve
+}
+
+judge_halve() {
+	names ../out >../taken
+	cat ../left.dead >>../taken
+	judge_receive
+}
+
+# it may have got what it had not acknowledged when all ended
+use_mrecv_acks() {
+	mkmbox box
+	put box b1 b2 b3 b4
+	skips='write:EPIPE*'    # to a command, which need not read all
+	cmd=(mrecv -a -A -j 2 box -- sh -c 'exec 2>/dev/null
+		while m=$(mrecv -o "%i %p" -); do echo "${m#* }" >>got && echo "${m%% *}"; done')
+	lines b1 b2 b3 b4 >../had
+	cp ../had ../due
+	judge=judge_acks
+}
+
+judge_acks() {
+	: >>got
+	names got >../taken
+	judge_receive
+}
+
+use_mrecv_acks_big() {
+	mkmbox box
+	put box b1
+	big
+	msend box <big
+	put box b2
+	skips='write:EPIPE*'    # to a command, which need not read all
+	cmd=(mrecv -c 3 -A box -- sh -c 'exec 2>/dev/null; mrecv -c 3 - >part && mv part got && echo 3+')
+	lines b1 big1 b2 >../had
+	cp ../had ../due
+	judge=judge_acks
+}
+
+use_mrecv_refuses() {
+	mkmbox box dead
+	boxes=(box dead)
+	put box b1 b2
+	skips='write:EPIPE*'    # to a command, which need not read all
+	cmd=(mrecv -A -k 1 -d dead box -- sh -c 'cat >/dev/null; echo -1')
+	hides=1
+	judge=judge_dead
+}
+
+# Without a command: who reads the frames in ../out acknowledges them, as at the other end of ssh(1).
+use_mrecv_acks_pipe() {
+	mkmbox box
+	put box b1 b2 b3 b4
+	mkfifo acks
+	input=acks
+	cmd=(mrecv -a -A -j 2 box)
+	before=somebody_acknowledges
+	after=acknowledged
+	lines b1 b2 b3 b4 >../had
+	cp ../had ../due
+	judge=judge_acks
+}
+
+somebody_acknowledges() {
+	: >../out
+	{
+		tail -n +1 -f ../out &
+		echo $! >../tail
+	} 2>/dev/null | while IFS= read -r line; do
+		case $line in
+		M1*) id=${line#* id=} ;;
+		*.) echo "$line" >>got && echo "${id%% *}" ;;
+		esac
+	done >acks 2>/dev/null &
+	acknowledges=$!
+}
+
+acknowledged() {
+	kill "$(<../tail)"
+	wait "$acknowledges"
+} 2>/dev/null
+
 use_mrecv_jobs() {
 	mkmbox box
 	put box b1 b2 b3

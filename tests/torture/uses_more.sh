@@ -614,3 +614,24 @@ use_chmbox_mode() {
 	: >../new
 	judge=judge_mode
 }
+
+# What came in comes once more behind it, and each message is there once.
+use_msend_once() {
+	mkmbox from box
+	put from n1 n2 n3 n4 n5 n6
+	mrecv -p -a -F -u from >all
+	cmd=(msend -F -u s box)
+	input=all
+	after=all_again
+	: >../had
+	lines n1 n2 n3 n4 n5 n6 >../new
+	judge=judge_once
+}
+
+all_again() {
+	msend -F -u s box <all || bad "what is sent again ended with $?"
+}
+
+judge_once() {
+	cmp -s ../new ../left.box || bad "left are $(tr '\n' ' ' <../left.box)"
+}

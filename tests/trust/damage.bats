@@ -157,7 +157,8 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	cp -a box copy
 	zeros 64 | put_bytes "$(echo copy/*.idx)" $((SLOTS + 32))
 	receives "${ALL[0]}" "${ALL[@]:3}"
-	[ "$error" = "mrecv: copy: 2 messages from 2 to 3 are damaged: nothing is left of them" ]
+	[ "$error" = "mrecv: copy: 2 messages from 2 to 3 are damaged: set aside there in files named *.damaged" ]
+	[ "$(mrecv -a -o '%t %p\n' - <"$(echo copy/*.damaged)" | xargs)" = "one n2 one n3" ]
 	damaged 2
 	goes_on
 }
@@ -166,8 +167,9 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	cp -a box copy
 	truncate -s $((SLOTS + 5 * 32)) copy/*.idx
 	receives "${ALL[@]:0:5}"
-	[ "$error" = "mrecv: copy: 2 messages from 6 to 7 are damaged: nothing is left of them" ]
-	[ "$(files_of copy)" = "" ]
+	[ "$error" = "mrecv: copy: 2 messages from 6 to 7 are damaged: set aside there in files named *.damaged" ]
+	cmp copy/*6.big.damaged big
+	mrecv -a -o '%t %p' - <"$(echo copy/*6.damaged)" | grep 'three last$'
 	goes_on
 }
 
@@ -211,7 +213,7 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	cp -a box copy
 	zeros 128 | put_bytes "$(echo copy/*.idx)" 0
 	run -1 mrecv -n copy
-	[[ $output == "mrecv: copy: part of it was damaged: set aside"* ]]
+	[[ $output == "mrecv: copy: 7 messages from 1 to 7 are damaged: set aside"* ]]
 	[ "$(cat copy/*.log.damaged | mrecv -a -t one -)" = "$(seq -f 'n%.0f' 5)" ]
 	goes_on
 	rmmbox copy
@@ -245,8 +247,8 @@ ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5
 	mrecv -p -a box >want
 	cp -a box copy
 	zeros 32 | put_bytes "copy${log:3:21}.idx" $((SLOTS + 32 * 3))
-	timeout 10 mrecv -a copy >out 2>err
-	[ "$(wc -l <err)" -eq 1 ]
+	timeout "$LIMIT" mrecv -a copy >out 2>err
+	[ "$(wc -l <err)" -eq 1 ] 
 	sed 4d want | cmp - out || { diff want out; false; }
 	goes_on
 }
@@ -306,4 +308,49 @@ survives()
 	[ "$(cat box/*.log | mrecv -a -t one -)" = "$(seq -f 'n%.0f' 5)" ]
 	rmmbox -f box
 	[ ! -e box ]
+}
+
+@test "whichever tool is the first to see that messages are damaged says so, and none removes them" {
+	mkmbox other
+	local tool
+	for tool in 'mrecv -n copy' 'mrecv -n copy -- true' 'mrecv -n other copy' 'mrecv -np copy' 'mrecv -n -A copy -- true' \
+		'mrecv -n -A copy' 'mstat copy' 'mstat -m copy' 'mlink -l copy' 'msend copy x' 'msend -l --close copy' \
+		'mtee -q --close copy other' 'mcall -w 0.1 copy x' 'chmbox --pause copy' 'mkmbox -p copy' 'rmmbox copy'; do
+		rm -rf copy
+		cp -a box copy
+		rm copy/*.idx
+		# shellcheck disable=SC2086
+		timeout "$LIMIT" $tool </dev/null >/dev/null 2>err || true
+		echo "$tool: $(<err)"
+		[[ $(<err) == "${tool%% *}: copy: 7 messages from 1 to 7 are damaged: set aside there"* ]]
+		cat copy/*.damaged >/dev/null
+		[[ $tool != *other ]] || chmbox --open other
+	done
+	rmmbox copy
+	[ ! -e copy ]
+}
+
+@test "half a copy, as a full disk leaves it, has lost no frame without a word" {
+	mkmbox -b inf many
+	seq 2000 | msend -l many
+	local cut
+	for cut in 20480 4096 100 0 none; do
+		rm -rf copy
+		cp -R many copy
+		if [ $cut = none ]; then rm copy/*.idx; else truncate -s $cut copy/*.idx; fi
+		run --separate-stderr mrecv -a copy
+		[ "$status" -eq $((${#lines[@]} == 0)) ]
+		[[ $stderr =~ ^"mrecv: copy: "[0-9]+" messages from "[0-9]+" to 2000 are damaged: set aside there" ]]
+		mstat -J copy | grep -q "\"received\":${#lines[@]},.*\"damaged\":$((2000 - ${#lines[@]}))," ||
+			{ mstat -J copy; return 1; }
+		# what was received, and the frames that were set aside, are all of them
+		mkmbox -b inf aside
+		cat copy/*.damaged | msend -F aside
+		{ printf '%s\n' "${lines[@]}"; mrecv -a aside; } | sed '/^$/d' | cmp - <(seq 2000)
+		rmmbox aside
+	done
+	cp -R many copy2
+	rm copy2/*.log
+	run -1 --separate-stderr mrecv -a copy2
+	[ "$stderr" = "mrecv: copy2: 2000 messages from 1 to 2000 are damaged: nothing is left of them" ]
 }

@@ -60,6 +60,11 @@ told()
 	}
 }
 
+@test "a call whose time is spent on the lock is out of time: 124" {
+	holder jobs
+	told 124 mcall -w 1 jobs x
+}
+
 @test "with -n each tool waits a second at most, and names who holds the lock" {
 	msend jobs x
 	holder jobs
@@ -83,7 +88,7 @@ told()
 	told 124 msend -S -w 0.1 jobs y
 	told 124 mrecv -w 0.1 jobs
 	told 125 mrecv -w 0.1 jobs -- cat
-	told 125 mcall -w 0.1 jobs y
+	told 124 mcall -w 0.1 jobs y
 	head -c 100000 /dev/zero >big
 	fails_with_input 124 big msend -w 0.1 jobs
 	[[ $error == *"locked by process $holder (perl)"* ]]

@@ -312,7 +312,7 @@ rights_of()
 	as mate msend own/box hello
 	before=$(stat -c '%n %a %g' own/box own/box/*)
 	fails 77 as owner chmbox -m 0666 own/box
-	[[ $error == "chmbox: cannot change own/box: -m and -g are its owner's, of files and to groups that are the owner's" ]]
+	[[ $error == "chmbox: cannot change own/box: -m and -g need the owner of all its files, and -g a group which that user is in" ]]
 	[ "$(stat -c '%n %a %g' own/box own/box/*)" = "$before" ]
 	fails 77 as other msend own/box hello
 	as owner chmbox -m 0640 own/box
@@ -438,6 +438,7 @@ has()
 	as owner mkmbox -p -m 0660 -g $TEAM own/box
 	fails 73 as owner mkmbox -p -m 0660 -g $OTHER own/box
 	fails 77 as owner mkmbox -m 0660 -g $OTHER own/other
+	[ "$error" = "mkmbox: cannot make own/other: -g needs a group which its user is in" ]
 	[ ! -e own/other ]
 	mkmbox -m 0660 -g $OTHER mine
 	as other msend mine hello

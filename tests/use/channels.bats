@@ -236,6 +236,26 @@ send_all()
 	done
 }
 
+@test "a receiver that is killed at any call within a message from a named pipe leaves the next one no piece of a chunk" {
+	needs_strace
+	mkfifo door
+	pattern 300000 >big
+	local receive at
+	for receive in 'mrecv' 'mrecv -a' 'mrecv -f'; do
+		for at in 4 6 7 8; do
+			exec 5<>door
+			in_background sh -c 'cat big | msend -t big door; msend -t small door two' 5<&-
+			run -137 timeout "$LIMIT" strace -qq -o /dev/null -e inject=read,splice,poll:signal=KILL:when=$at \
+				$receive door 5<&-
+			run -0 --separate-stderr timeout "$LIMIT" mrecv -t small -o '%p' door
+			[ "$output" = two ]
+			[ "$stderr" = "" ]
+			exec 5<&-
+			ended_with 0 "$child"
+		done
+	done
+}
+
 @test "what a receiver that died within a message has left in a named pipe is no message" {
 	mkfifo door
 	for rest in 'M1 3\nend\n' 'M1 3+\nmid\n' 'M1 3+\nmid\nM1 0\n\n'; do
@@ -246,6 +266,26 @@ send_all()
 			[ "$(timeout "$LIMIT" $receive door)" = one ] || [ "$receive" = 'mrecv -f -w 1' ]
 			exec 5>&-
 		done
+	done
+}
+
+@test "what is neither a message nor a chunk in a named pipe is dropped with all that stands there, is 65, and what comes then is received" {
+	mkfifo door
+	for receive in 'mrecv' 'mrecv -c 1' 'mrecv -f -c 1'; do
+		rm -f err
+		exec 5<>door
+		printf 'M1 of what was a chunk\nM1 3 - s\none\n' >&5
+		in_background sh -c "$receive door >out 2>err"
+		until_true grep -qx 'mrecv: door: byte 3: malformed header; all that stood there is dropped' err
+		printf 'M1 3 - s\ntwo\n' >&5
+		if [ "$receive" = 'mrecv -f -c 1' ]; then
+			ended_with 65 "$child"
+		else
+			ended_with 65 "$child"
+			timeout "$LIMIT" mrecv door >out
+		fi
+		[ "$(cat out)" = two ]
+		exec 5>&-
 	done
 }
 
@@ -296,6 +336,48 @@ send_all()
 	same big out
 	[ "$(timeout "$LIMIT" mrecv door)" = three ]
 	ended_with 0 "$child"
+}
+
+@test "a receiver that is killed within a large message from mtee: it is lost to that named pipe, 74, and the next ones go on there" {
+	mkfifo door
+	mkmbox box
+	pattern 3000000 >big
+	{ msend -t big - <big; msend - two; msend - <big; } >frames
+	local channels when
+	for channels in 'door' 'door box'; do
+		for when in before after; do
+			rm -f stuck
+			mkfifo stuck
+			exec 6<>stuck
+			in_background sh -c "cat frames | timeout $LIMIT mtee -q $channels 2>err" 6>&-
+			tee=$child
+			in_background mrecv door >&6 6>&-
+			first=$child
+			head -c 100000 <&6 >/dev/null
+			if [ $when = before ]; then
+				in_background sh -c 'exec mrecv -f -c 2 door >out 2>cut' 6>&-
+				until_true eval '[[ $(readlink /proc/$child/fd/*) == *door* ]]'
+			fi
+			kill -KILL "$first"
+			if [ $when = after ]; then
+				until_true test -s err
+				[ "$(cat err)" = 'mtee: cannot write to door: its receiver left inside the message' ]
+				in_background sh -c 'exec mrecv -f -c 2 door >out 2>cut' 6>&-
+				ended_with 0 "$child"
+			else
+				status_of "$child"
+			fi
+			status_of "$tee"
+			[ "$status" -eq 74 ] || [ $when = before ]
+			{ echo two; cat big; echo; } >expected
+			same expected out
+			if [[ $channels == *box ]]; then
+				mrecv -a -F box | mrecv -a -o '%l\n' - >lengths
+				[ "$(xargs <lengths)" = '3000000 4 3000000' ]
+			fi
+			exec 6>&-
+		done
+	done
 }
 
 @test "a large message goes through a named pipe whole" {
@@ -660,8 +742,8 @@ killed_within()
 	local nth
 	: >file
 	strace -qq -o log -e trace=fcntl msend file one
-	nth=$(grep -n -m 1 F_SETLKW log)
+	nth=$(grep -n -m 1 'F_SETLK.*F_WRLCK' log)
 	strace -qq -o log -e trace=fcntl -e inject=fcntl:error=EDEADLK:when="${nth%%:*}" msend file two
-	grep -q 'F_SETLKW.*EDEADLK' log
+	grep -q 'F_SETLK.*EDEADLK' log
 	[ "$(mrecv -a file)" = $'one\ntwo' ]
 }

@@ -39,10 +39,10 @@ teardown()
 	run -1 mrecv -n box
 }
 
-@test "75, a signal and the death of a receiver are no failures" {
+@test "75, a signal that asks to end, and the death of a receiver are no failures" {
 	msend box hello
 	run -75 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'exit 75'
-	run -137 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'kill -KILL $$'
+	run -143 timeout "$LIMIT" mrecv -k 1 -d dead box -- sh -c 'kill -TERM $$'
 	run -1 mrecv -n dead
 	[ "$(mrecv -n box)" = hello ]
 }
@@ -92,7 +92,7 @@ teardown()
 	msend box second
 	fails 3 mrecv -n -k 1 -d small box -- sh -c 'exit 3'
 	[ "$error" = 'mrecv: small has no room for dead letters: they are put back, and come again' ]
-	[ "$(mrecv -o '%h{try} %p' box)" = '2 second' ]
+	[ "$(mrecv -o '%h{try} %p' box)" = '1 second' ]
 	for patience in '' '-w 10'; do
 		msend box second
 		# shellcheck disable=SC2086
@@ -107,6 +107,18 @@ teardown()
 		[ "$(wc -l <err)" -eq 1 ]
 		msend small first
 	done
+}
+
+@test "a full mailbox of dead letters holds a message back, whatever -B says, and no try is beyond the last" {
+	mkmbox -c 1 small
+	msend small first
+	msend box second
+	msend -x 0.001 box third
+	run mrecv -v -a -B 0 -k 1 -d small box -- sh -c 'exit 3'
+	[ "$status" -eq 3 ]
+	[[ $output == *'status 3, try 1 of 1, no room in small, again in 1000 ms'* ]]
+	run -1 mrecv -n box
+	[ "$(mrecv -w 20 -o '%h{try} %p' box)" = '1 second' ]
 }
 
 @test "two workers whose dead letters go to each other's full mailbox do not wait for each other for ever" {

@@ -134,10 +134,28 @@ all_there()
 	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = '1 two' ]
 }
 
-@test "a signal puts the message back as it was, and the status is 128 more" {
+@test "a command that is asked to end puts its message back as it was, and the status is 128 more" {
+	local signal
 	msend box one
-	run -137 timeout "$LIMIT" mrecv box -- sh -c 'kill -KILL $$'
+	for signal in HUP INT PIPE QUIT TERM; do
+		run timeout "$LIMIT" mrecv box -- sh -c "ulimit -c 0; kill -$signal \$\$"
+		[ "$status" -eq $((128 + $(kill -l "$signal"))) ]
+	done
 	[ "$(timeout "$LIMIT" mrecv box -- sh -c 'echo "$MBOX_TRY $(cat)"')" = '1 one' ]
+}
+
+@test "a command that crashes, or is killed for want of memory, has failed: its message does not come for ever" {
+	local signal
+	mkmbox dead
+	lines ABRT KILL SEGV | msend -l box
+	run timeout "$LIMIT" mrecv -f -w 1 -k 3 -B 0 -d dead box -- sh -c 'ulimit -c 0; kill -$(cat) $$'
+	[ "$status" -eq 124 ]
+	[ "$(mrecv -a -p -o '%p %h{tries} %h{status}\n' dead | sort)" = "$(lines 'ABRT 3 134' 'KILL 3 137' 'SEGV 3 139')" ]
+}
+
+@test "a caller has the status of a server's command that crashes" {
+	in_background mrecv -r box -- sh -c 'ulimit -c 0; kill -SEGV $$'
+	run -139 timeout "$LIMIT" mcall box question
 }
 
 # under valgrind the while is over before it is looked
@@ -220,7 +238,7 @@ keep_back()
 @test "every message of a batch that fails once too often is a dead letter" {
 	mkmbox dead
 	seq 3 | msend -l box
-	run -4 timeout "$LIMIT" mrecv -b 5 -k 1 -d dead box -- sh -c 'exit 4'
+	run -4 timeout "$LIMIT" mrecv -a -b 5 -k 1 -d dead box -- sh -c 'exit 4'
 	[ "$(mrecv -a dead)" = "$(seq 3)" ]
 }
 
@@ -246,7 +264,14 @@ tells()
 	tells 0 'box 5 and 2 more: status 0' -b 9 box -- true
 	msend box x
 	tells 8 'box 8: status 8, try 1, again at once' -B 0 box -- sh -c 'exit 8'
-	misused mrecv -v box
+}
+
+@test "-v says of each batch that it was halved, and of the message that failed what became of it" {
+	mkmbox dead
+	lines a b bad c | msend -l box
+	run -8 mrecv -v -a -b 9 -k 1 -d dead box -- sh -c '! mrecv -a - | grep -q bad || exit 8'
+	[ "$output" = "$(printf 'mrecv: box %s\n' '1 and 3 more: status 8, halved' '1 and 1 more: status 0' \
+		'3: status 8, try 1 of 1, sent to dead' '4: status 0')" ]
 }
 
 # expired -- whether nothing is there to be looked at.
@@ -625,6 +650,141 @@ stop_twice()
 	run -1 mrecv -n box
 }
 
+# picky BAD... -- make the command ./picky: it notes its batch in the file batches, fails with 3 on one that has one of
+# these payloads, and else adds all that it got to the file done.
+picky()
+{
+	cat >picky <<-EOF
+		#!/bin/sh
+		mrecv -a - >batch.\$\$
+		xargs <batch.\$\$ >>batches
+		for bad in $*; do ! grep -qx "\$bad" batch.\$\$ || exit 3; done
+		cat batch.\$\$ >>done
+	EOF
+	chmod +x picky
+	: >batches
+	: >done
+}
+
+@test "a batch that fails is halved down to the message that fails, and the others are received, in order" {
+	mkmbox dead
+	picky 4 9
+	seq 10 | msend -l box
+	run -3 mrecv -a -b 100 -k 1 -d dead box -- ./picky
+	[ "$(mrecv -n -a -o '%h{status} %h{tries} %p\n' dead)" = "$(lines '3 1 4' '3 1 9')" ]
+	[ "$(<done)" = "$(seq 10 | grep -vx '[49]')" ]
+	# the first half first, and after the one that failed all that is left
+	[ "$(head -n 5 batches)" = "$(lines '1 2 3 4 5 6 7 8 9 10' '1 2 3 4 5' '1 2' '3' '4')" ]
+	[ "$(sed -n 6p batches)" = '5 6 7 8 9 10' ]
+	run -1 mrecv -n box
+	# whatever place it has
+	for bad in 1 2 3 4 5; do
+		picky $bad
+		seq 5 | msend -l box
+		run -3 mrecv -a -b 5 -k 1 -d dead box -- ./picky
+		[ "$(<done)" = "$(seq 5 | grep -vx $bad)" ]
+		[ "$(mrecv -n -a dead)" = $bad ]
+	done
+}
+
+@test "only the message that fails by itself has had a try, and what it kept back is there at once" {
+	picky 1 2 3 4 5 6 7 8
+	seq 8 | msend -l box
+	run -3 mrecv -b 8 -B 1h box -- ./picky
+	[ "$(<batches)" = "$(lines '1 2 3 4 5 6 7 8' '1 2 3 4' '1 2' 1)" ]
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 2' '1 3' '1 4' '1 5' '1 6' '1 7' '1 8')" ]
+	[ "$(mrecv -i 1 -o '%h{try} %p\n' box)" = '2 1' ]
+}
+
+@test "a batch on which a command fails once, and not on its halves, is received with status 0" {
+	seq 9 | msend -l box
+	timeout "$LIMIT" mrecv -b 9 box -- sh -c 'echo $MBOX_COUNT >>counts; [ -e failed ] || { : >failed; exit 1; }'
+	[ "$(xargs <counts)" = '9 4 2 1 1 1' ] || [ "$(xargs <counts)" = '9 4 2 1 2' ]
+	run -1 mrecv -n box
+}
+
+@test "a batch that is put back, by 75 or a signal, is not halved, nor are its halves" {
+	seq 4 | msend -l box
+	for end in 'exit 75' 'kill -TERM $$'; do
+		: >counts
+		run mrecv -b 4 box -- sh -c "echo \$MBOX_COUNT >>counts; $end"
+		[ "$(<counts)" = 4 ]
+		: >counts
+		run mrecv -b 4 box -- sh -c "echo \$MBOX_COUNT >>counts; [ \$MBOX_COUNT -lt 4 ] || exit 1; $end"
+		[ "$(xargs <counts)" = '4 2' ]
+	done
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3' '1 4')" ]
+}
+
+@test "while a half is tried the rest stays claimed, and after a signal to stop it goes back without a try" {
+	seq 4 | msend -l box
+	in_background mrecv -f -b 4 box -- sh -c '[ $MBOX_COUNT -lt 4 ] || exit 1; : >begun; until [ -e go ]; do sleep 0.01; done'
+	until_true all_there begun
+	run -1 mrecv -n box
+	kill -TERM "$child"
+	until_true got_signals "$child"
+	: >go
+	ended_with 143 "$child"
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 3' '1 4')" ]
+	# and the whole batch, where it fails after the signal
+	rm begun go
+	seq 4 | msend -l box
+	in_background mrecv -f -b 4 box -- sh -c 'echo $MBOX_COUNT >>counts; : >begun; until [ -e go ]; do sleep 0.01; done; exit 1'
+	until_true all_there begun
+	kill -TERM "$child"
+	until_true got_signals "$child"
+	: >go
+	ended_with 143 "$child"
+	[ "$(<counts)" = 4 ]
+	[ "$(mrecv -a -o '%h{try} %p\n' box)" = "$(lines '1 1' '1 2' '1 3' '1 4')" ]
+}
+
+@test "several commands halve their batches each for itself, and lose and double nothing" {
+	mkmbox dead
+	picky 7 77 177 277 377 399 400
+	seq 400 | msend -l box
+	run -3 timeout 60 mrecv -a -j 3 -b 50 -k 1 -d dead box -- ./picky
+	[ "$(mrecv -n -a dead | sort -n)" = "$(lines 7 77 177 277 377 399 400)" ]
+	sort -n done | cmp - <(seq 400 | grep -vxE '7|77|177|277|377|399|400')
+}
+
+@test "the halves of a batch are the frames that the batch had, byte for byte" {
+	: >0
+	pattern 65536 >1
+	pattern 3000000 >2
+	for i in 0 1 2 0 1; do msend -t "t$i" -H k=v box <$i; done
+	timeout "$LIMIT" mrecv -b 9 box -- sh -c 'cat >frames; exit 75' || :
+	run mrecv -b 9 box -- sh -c '[ $MBOX_COUNT -lt 5 ] || exit 1; cat >>halves'
+	same frames halves
+}
+
+@test "a batch has as many bytes of payload as it may, and one that is longer goes by itself" {
+	for n in 10 20 30 31 100 10 10; do pattern $n | msend box; done
+	timeout "$LIMIT" mrecv -a -b 9:60 box -- sh -c 'echo "$MBOX_COUNT"' >got
+	[ "$(xargs <got)" = '3 1 1 2' ]
+	# large ones, which are files of their own, count in full
+	for i in 1 2 3 4 5; do pattern 400000 | msend box; done
+	timeout "$LIMIT" mrecv -a -b 9:1M box -- sh -c 'echo "$MBOX_COUNT"' >got
+	[ "$(xargs <got)" = '2 2 1' ]
+	# by default 16 MiB, which inf takes away
+	for i in 1 2 3 4 5; do pattern 5000000 | msend box; done
+	timeout "$LIMIT" mrecv -b 9 box -- sh -c 'echo "$MBOX_COUNT"; exit 75' >got || :
+	timeout "$LIMIT" mrecv -b 9:inf box -- sh -c 'echo "$MBOX_COUNT"' >>got
+	[ "$(xargs <got)" = '3 5' ]
+	# and of a pipe: up to the message that makes it so long
+	printf 'M1 10 t s\n0123456789\n%.0s' 1 2 3 4 5 >frames
+	mrecv -a -b 9:30 - -- sh -c 'echo "$MBOX_COUNT"' <frames >got
+	[ "$(xargs <got)" = '2 2 1' ]
+}
+
+@test "a bound in bytes takes nothing before what is preferred" {
+	msend -t urgent box 1234
+	msend -t normal box 1
+	pattern 90 | msend -t urgent box
+	timeout "$LIMIT" mrecv -a -b 9:50 -t urgent -t normal box -- sh -c 'echo "$(mrecv -a -o "%t %l " -)"' >got
+	[ "$(<got)" = "$(lines 'urgent 5 ' 'urgent 90 ' 'normal 2 ')" ]
+}
+
 @test "a batch of payloads small and large comes whole" {
 	: >0
 	pattern 65536 >1
@@ -693,5 +853,28 @@ stop_twice()
 	misused mrecv -j 2 box
 	misused mrecv -r box
 	misused mrecv -r -b 2 box -- cat
+	for value in 0 x :5 5: 5:x 5:6:7; do misused mrecv -b $value box -- cat; done
 	misused mrecv -j 0 box -- cat
+}
+
+@test "with -a a message that fails has one try, or with -k so many, and the run ends" {
+	msend -l box <<<$'one\ntwo'
+	run -1 timeout "$LIMIT" mrecv -a -B 0 box -- sh -c 'echo "$(cat)" >>runs; exit 1'
+	[ "$(xargs <runs)" = 'one two' ]
+	# each outlasts the back-off of the other
+	run -1 timeout "$LIMIT" mrecv -a -j 2 -B 1ms box -- sh -c 'echo "$(cat)" >>runs; sleep 0.05; exit 1'
+	[ "$(sort runs | xargs)" = 'one one two two' ]
+	[ "$(mrecv -p -a -o '%h{try} ' box)" = '3 3 ' ]
+
+	mkmbox dead again
+	msend again three
+	run -1 timeout "$LIMIT" mrecv -a -B 0 -k 3 -d dead again -- sh -c 'echo "$(cat)" >>runs; exit 1'
+	[ "$(grep -c three runs)" -eq 3 ]
+	[ "$(mrecv -n dead)" = three ]
+}
+
+@test "with -a -A a message that is refused is refused once" {
+	msend -l box <<<$'one\ntwo'
+	timeout "$LIMIT" mrecv -a -A -j 1 -B 0 box -- sh -c 'while id=$(mrecv -o %i -); do echo "$id" >>refused; echo "-$id"; done' || :
+	[ "$(xargs <refused)" = '1 2' ]
 }

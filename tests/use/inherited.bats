@@ -162,6 +162,24 @@ leave()
 	[ "$(<err)" = "mcall: cannot write to standard output: Broken pipe" ]
 }
 
+@test "where SIGPIPE is ignored, a reader that leaves in the middle is 74 in one line, and what it has not read stays" {
+	need env --ignore-signal true
+	local how status left
+	for how in -a -f "-c 50000" "-a -F" -pa; do
+		seq 50000 | msend -l box
+		# shellcheck disable=SC2086  # the options, one by one
+		{ status=0; timeout "$LIMIT" env --ignore-signal=PIPE mrecv $how box 2>err || status=$?; echo "$status" >status; } |
+			head -n 1 >/dev/null
+		echo "$how: $(<status) $(<err)"
+		[ "$(<status)" -eq 74 ]
+		[ "$(<err)" = "mrecv: cannot write to standard output: Broken pipe" ]
+		mrecv -a box >left
+		left=$(wc -l <left)
+		[ "$left" -gt 0 ]
+		seq 50000 | tail -n "$left" | cmp - left
+	done
+}
+
 # signals_of FILE -- which of the first 31 signals are blocked and ignored, as a process has seen it: a C library has
 # others to itself.
 signals_of()
@@ -322,4 +340,41 @@ ask()
 	served sh -c 'read x; exec mtee -a /dev/null <frame'
 	exec 6<>"/dev/tcp/127.0.0.1/$port" 6>&-
 	ended_with 74 "$server"
+}
+
+# ---- a pipe's reader that leaves ----
+
+@test "what the reader of a pipe has not read to its end when it leaves stays in the mailbox, in its order" {
+	local option line
+	for option in -a -f '-a -o %p\n' '-a -F'; do
+		mkmbox -b inf jobs
+		seq 50000 | msend -l jobs
+		# read of a shell takes a byte at a time
+		# shellcheck disable=SC2086 # words
+		mrecv $option jobs 2>/dev/null | { read -r line; printf '%s\n' "$line" >got; }
+		mrecv -a -c 3 jobs >next
+		if [ "$option" = '-a -F' ]; then
+			[[ $(cat got) == 'M1 1 '* ]]
+			[ "$(xargs <next)" = '1 2 3' ]
+		else
+			[ "$(cat got)" = 1 ]
+			[ "$(xargs <next)" = '2 3 4' ]
+		fi
+		rmmbox -f jobs
+	done
+}
+
+@test "a reader of a pipe that is killed before it has read anything takes nothing, and one that is slow gets all" {
+	mkmbox -b inf jobs
+	seq 50000 | msend -l jobs
+	mkfifo out
+	in_background sh -c 'exec sleep 60 <out'
+	reader=$child
+	in_background sh -c 'exec mrecv -a jobs >out'
+	until_true eval '[[ $(mstat -J jobs) != *"\"claimed\":0,"* ]]'
+	kill -KILL "$reader"
+	ended_with 141 "$child"
+	[[ $(mstat -J jobs) == *'"messages":50000,'*'"claimed":0,'* ]]
+	mrecv -a jobs | { until_true eval '[[ $(mstat -J jobs) != *"\"claimed\":0,"* ]]'; cat; } | cmp - <(seq 50000)
+	[[ $(mstat -J jobs) == *'"messages":0,'* ]]
 }

@@ -170,6 +170,83 @@ let_go()
 	[ "$(timeout "$LIMIT" mrecv -a box)" = "$(lines 1 3)" ]
 }
 
+# each TAG PAYLOAD STREAM -- send it by the msend that reads descriptor STREAM, and wait until it is in the mailbox.
+each()
+{
+	sends=$((sends + 1))
+	printf 'M1 %d %s s\n%s\n' ${#2} "$1" "$2" >&"$3"
+	until_true sent_are "$sends" box
+}
+
+sent_are()
+{
+	mstat -J "$2" | grep -q "\"sent\":$1,"
+}
+
+# values -- the tags and payloads that are there, in the order of the tags.
+values()
+{
+	mrecv -p -a -o '%t %p\n' box | sort
+}
+
+values_are()
+{
+	[ "$(values)" = "$(lines "$@")" ]
+}
+
+@test "latest: senders that go on replace what others sent, and what was put back meanwhile" {
+	local sends=0
+	mkmbox -o latest box
+	mkfifo one two
+	in_background sh -c 'exec msend -F box <one'
+	in_background sh -c 'exec msend -F box <two'
+	exec 5>one 6>two
+	for round in 1 2 3; do
+		for tag in a b c; do
+			each $tag "$tag$round.5" 5
+			each $tag "$tag$round.6" 6
+		done
+		[ "$(values)" = "$(lines "a a$round.6" "b b$round.6" "c c$round.6")" ]
+		each b "b$round.5 again" 5
+		[ "$(values)" = "$(lines "a a$round.6" "b b$round.5 again" "c c$round.6")" ]
+	done
+	# a claimed one stays, and goes with the next when it is put back
+	run -1 mrecv -t a box -- sh -c "printf 'M1 3 a s\nnew\n' >&5; until mstat -J box | grep -q '\"sent\":$((sends + 1)),'; do sleep 0.01; done; exit 1"
+	sends=$((sends + 1))
+	# it is kept back for a moment
+	until_true values_are 'a a3.6' 'a new' 'b b3.5 again' 'c c3.6'
+	each a last 6
+	[ "$(values)" = "$(lines 'a last' 'b b3.5 again' 'c c3.6')" ]
+	# what was received is not there any more, and a tag that comes again is one
+	[ "$(mrecv -t c box)" = c3.6 ]
+	each c c7 5
+	each c c8 5
+	[ "$(values)" = "$(lines 'a last' 'b b3.5 again' 'c c8')" ]
+	exec 5>&- 6>&-
+	status_of "${children[0]}"
+	[ "$status" -eq 0 ]
+	status_of "${children[1]}"
+	[ "$status" -eq 0 ]
+}
+
+# tagged ROUNDS TAGS [BYTES] -- frames: so many tags, longer by BYTES, one after another, and again.
+tagged()
+{
+	awk -v rounds="$1" -v tags="$2" -v bytes="${3:-1}" 'BEGIN {
+		for (r = 1; r <= rounds; r++)
+			for (t = 1; t <= tags; t++)
+				printf "M1 %d t%0*d s\n%d.%d\n", length(r "." t), bytes, t, r, t
+	}'
+}
+
+@test "latest: of many tags, and of more and longer ones than a sender remembers, the last value of each stays" {
+	mkmbox -b inf -o latest box
+	tagged 3 3000 | msend -F box
+	[ "$(mrecv -a -o '%p\n' box | sort -t . -k 2n)" = "$(seq -f '3.%.0f' 3000)" ]
+	tagged 2 3000 200 | msend -F box
+	[ "$(mrecv -a -o '%p\n' box | sort -t . -k 2n)" = "$(seq -f '2.%.0f' 3000)" ]
+}
+
 @test "latest: a receiver that waits gets every message that finds it waiting" {
 	mkmbox -o latest box
 	in_background mrecv -c 3 box >out

@@ -613,7 +613,8 @@ offers()
 	one=$child
 	in_background msend box two
 	until_waiting box 2
-	run -5 mrecv -b 2 -k 1 -d dead box -- sh -c 'exit 5'
+	run -5 mrecv -c 2 -b 2 -k 1 -d dead box -- sh -c 'exit 5'
+	run -5 mrecv -n -k 1 -d dead box -- sh -c 'exit 5'
 	ended_with 74 "$one"
 	ended_with 74 "$child"
 	[ "$(mrecv -n -a -o '%h{status} %p' dead | sort)" = "$(lines '5 one' '5 two')" ]

@@ -480,3 +480,36 @@ static_tools()
 		holds box
 	done
 }
+
+@test "standard input that is a directory is an input error: 74" {
+	mkmbox box
+	fails_with_input 74 / msend box
+	fails_with_input 74 / msend -l box
+	fails_with_input 74 / msend -F box
+	fails_with_input 74 / mtee -q box
+	fails_with_input 74 / mrecv -
+	run -1 mrecv -n box
+}
+
+@test "a plain file does not feed itself: 74, and it stays as it was" {
+	mkmbox box
+	: >file
+	: >other
+	msend -t a file one
+	cp file before
+	fails_with_input 74 file msend -F file
+	[ "$error" = 'msend: file: input file is output file' ]
+	fails_with_input 74 file msend -l file
+	fails_with_input 74 file mtee -q file
+	fails_with_input 74 file mtee -a -q file
+	run -74 sh -c 'mrecv -a -F file >>file'
+	[ "$output" = 'mrecv: file: input file is output file' ]
+	run -74 sh -c 'mrecv -a -F - <file >>file'
+	run -74 sh -c 'mtee other <file >>file'
+	run -74 sh -c 'msend -F - <file >>file'
+	cmp file before
+	# from one file to another, and from what is no plain file
+	msend -F box <file
+	timeout "$LIMIT" mrecv -F box >>file
+	[ "$(mrecv -a file | xargs)" = 'one one' ]
+}

@@ -17,7 +17,9 @@
 #include "base/safefile.h"
 #include "frame/frame.h"
 #include "mailbox/box/recover.h"
+#include "mailbox/box/vouch.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/names.h"
 
 enum {
 	FRAME_MAX = FRAME_HEADER_MAX + MAILBOX_INLINE + 1,
@@ -30,8 +32,11 @@ struct audit {
 	struct mbox *m;
 	uint64_t next;                          /* above all ids found */
 	bool any;                               /* something waits */
+	uint64_t seen;                          /* messages that may have been waiting when ctl was written */
+	bool lost;                              /* a segment has no index, or no log */
 	struct seg s;                           /* the segment being audited, and its names */
 	struct names names;
+	uint32_t log_next;                      /* where the frame behind the last one begins in its log */
 	uint64_t log_at;                        /* where window begins in its log */
 	size_t log_have;
 	char window[WINDOW];
@@ -39,27 +44,59 @@ struct audit {
 
 /* ---- one message ---- */
 
+/* window_at -- have the log from `at' on in the window, n bytes if it is that long.  Returns how many are there, or -1. */
+static ssize_t
+window_at(struct audit *a, uint32_t at, size_t n)
+{
+	ssize_t got;
+
+	if (at < a->log_at || at + n > a->log_at + a->log_have) {
+		got = io_pread(a->s.log_fd, a->window, WINDOW, at);
+		if (got == -1)
+			return -1;
+		a->log_at = at;
+		a->log_have = (size_t)got;
+	}
+	return (ssize_t)(a->log_at + a->log_have - at);
+}
+
+/*
+ * guess_slot -- of a message whose slot is lost (the index is cut short, as in half a copy): its frame is the one behind
+ * the last, if there is a header there.  No sum tells whether it is whole, so it is set aside, not delivered.
+ */
+static int
+guess_slot(struct audit *a, struct slot *slot)
+{
+	ssize_t have = window_at(a, a->log_next, FRAME_HEADER_MAX);
+	const char *line = a->window + (a->log_next - a->log_at), *end;
+	struct frame f;
+
+	if (have == -1)
+		return -1;
+	end = memchr(line, '\n', have < FRAME_HEADER_MAX ? (size_t)have : FRAME_HEADER_MAX);
+	if (end == NULL || frame_parse(&f, line, (size_t)(end + 1 - line), NULL) == -1 || f.continuation)
+		return 0;
+	*slot = (struct slot){ .len = f.len, .off = a->log_next, .head_len = (uint16_t)(end + 1 - line) };
+	if (batch_big_take(&f.extra, NULL) == 0)
+		slot->flags = SLOT_BIG;
+	return 0;
+}
+
 /* frame_at -- the frame of a slot, as it is in the log; NULL if it cannot be there.  Returns 0, or -1. */
 static int
 frame_at(struct audit *a, const struct slot *slot, const char **frame, size_t *len)
 {
 	uint32_t n = slot_frame_len(slot);
-	ssize_t got;
+	ssize_t have;
 
 	*frame = NULL;
 	if (!seg_slot_sound(slot))
 		return 0;
 	*len = n;
-	if (slot->off < a->log_at || slot->off + n > a->log_at + a->log_have) {
-		got = io_pread(a->s.log_fd, a->window, WINDOW, slot->off);
-		if (got == -1)
-			return -1;
-		a->log_at = slot->off;
-		a->log_have = (size_t)got;
-	}
-	if (slot->off + n <= a->log_at + a->log_have)
+	have = window_at(a, slot->off, n);
+	if (have >= (ssize_t)n)
 		*frame = a->window + (slot->off - a->log_at);
-	return 0;
+	return have == -1 ? -1 : 0;
 }
 
 /* payload_there -- whether the file of a large payload is there, in full length.  Returns -1 if that is not known. */
@@ -176,6 +213,9 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 	size_t len = 0;
 	int r;
 
+	if (place_id(a, pos, &id) == -1)
+		return -1;
+	a->seen += id >= a->m->ctl.first;
 	if (state_status(state) == STATE_DONE || state_status(state) == STATE_DROPPED)
 		return 0;
 	if (state_status(state) > STATE_DROPPED && seg_write(&a->s, SEG_STATES, pos, 1, &ready) == -1)
@@ -184,7 +224,7 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 		a->m->ctl.dropped++;
 		return seg_write(&a->s, SEG_STATES, pos, 1, &gone);
 	}
-	if (place_id(a, pos, &id) == -1 || frame_at(a, slot, &frame, &len) == -1)
+	if (frame_at(a, slot, &frame, &len) == -1)
 		return -1;
 	r = is_whole(a, id, slot, frame, len, &f);
 	if (r == 1)
@@ -197,9 +237,30 @@ audit_message(struct audit *a, uint32_t pos, struct slot *slot, uint64_t state)
 
 /* ---- one segment ---- */
 
-/* keep_logs -- set aside the logs of segment id: what they contain is not known. */
+/* has_index -- whether the segment is among those that have an index. */
+static bool
+has_index(const struct recover_list *list, uint64_t id)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->seg[i].id == id)
+			return true;
+	return false;
+}
+
+/* keep_log -- set a log aside.  An empty one, as a maker that was killed leaves it, has nothing to keep. */
 static int
-keep_logs(struct audit *a, uint64_t id)
+keep_log(struct audit *a, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(a->m->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		return unlinkat(a->m->dir_fd, name, 0);
+	return damage_keep_file(&a->m->damage, a->m->dir_fd, name);
+}
+
+/* keep_logs -- set aside the logs of segment id; 0: those without an index.  What they contain is not known. */
+static int
+keep_logs(struct audit *a, uint64_t id, const struct recover_list *list)
 {
 	DIR *d = safefile_list_open(a->m->dir_fd);
 	const struct dirent *e;
@@ -210,8 +271,8 @@ keep_logs(struct audit *a, uint64_t id)
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
-		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && is == id)
-			r = damage_keep_file(&a->m->damage, a->m->dir_fd, e->d_name);
+		if (seg_parse_file(e->d_name, &is, &variant) == 'l' && (id != 0 ? is == id : !has_index(list, is)))
+			r = keep_log(a, e->d_name);
 	safefile_list_close(d);
 	return r;
 }
@@ -231,6 +292,7 @@ unusable(void)
 static int
 open_segment(struct audit *a, uint64_t id)
 {
+	static const struct recover_list none = { NULL, 0, 0 };
 	char new[SEG_NAME_BYTES], idx[SEG_NAME_BYTES];
 	bool torn;
 
@@ -245,9 +307,10 @@ open_segment(struct audit *a, uint64_t id)
 	seg_file(idx, id, 0, "idx");
 	if (seg_open_index(&a->s, a->m->dir_fd, id, seg_access(a->m->ctl.mode), "idx.new") == 0 && seg_log(&a->s) != -1)
 		return renameat(a->m->dir_fd, new, a->m->dir_fd, idx) == -1 ? -1 : 1;
-	if (!unusable() || (torn && keep_logs(a, id) == -1))
+	if (!unusable() || (torn && keep_logs(a, id, &none) == -1))
 		return -1;
 	seg_close(&a->s);
+	a->lost |= id < a->m->ctl.next;
 	return unlinkat(a->m->dir_fd, idx, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
@@ -273,12 +336,18 @@ audit_messages(struct audit *a, uint32_t n)
 {
 	static const struct slot none = { .head_len = 1 };      /* in place of a slot that is not sound */
 	struct seg_cursor at = { .n = n, .raw = true };
+	bool sound;
 	int r;
 
-	while ((r = seg_next(&a->s, &at)) == 1)
-		if (audit_message(a, at.pos, at.slot, at.state) == -1
-		    || (!seg_slot_sound(at.slot) && seg_write_slots(&a->s, at.pos, 1, &none) == -1))
+	a->log_next = 0;
+	while ((r = seg_next(&a->s, &at)) == 1) {
+		sound = seg_slot_sound(at.slot);
+		if ((!sound && guess_slot(a, at.slot) == -1) || audit_message(a, at.pos, at.slot, at.state) == -1
+		    || (!sound && seg_write_slots(&a->s, at.pos, 1, &none) == -1))
 			return -1;
+		if (seg_slot_sound(at.slot))
+			a->log_next = at.slot->off + slot_frame_len(at.slot);
+	}
 	return r;
 }
 
@@ -353,8 +422,33 @@ settle_newest(struct audit *a)
 	return 0;
 }
 
+/* count_missing -- of a copy: where it is not all there, what was to wait and was not seen is damaged. */
+static int
+count_missing(struct audit *a, const struct recover_list *list)
+{
+	struct damage *d = &a->m->damage;
+	const uint64_t live = a->m->ctl.live;
+	const bool kept = d->kept;
+
+	if (live <= a->seen)
+		return 0;
+	d->kept = false;
+	if (keep_logs(a, 0, list) == -1)
+		return -1;
+	a->lost |= d->kept;
+	d->kept |= kept;
+	if (!a->lost)
+		return 0;               /* it was copied while it was in use: they were received meanwhile */
+	if (d->n == 0)
+		d->first = a->m->ctl.first;
+	d->last = a->next - 1;
+	d->n += live - a->seen;
+	a->m->ctl.damaged += live - a->seen;
+	return 0;
+}
+
 int
-audit(struct mbox *m)
+audit(struct mbox *m, bool copy)
 {
 	struct recover_list list = { NULL, 0, 0 };
 	struct audit *a = calloc(1, sizeof *a);
@@ -369,6 +463,10 @@ audit(struct mbox *m)
 	for (size_t i = 0; r == 0 && i < list.n; i++)
 		if (i == 0 || list.seg[i].id != list.seg[i - 1].id)
 			r = audit_segment(a, list.seg[i].id);
+	if (r == 0 && copy)
+		r = count_missing(a, &list);
+	if (r == 0)
+		r = vouch(m, &list, copy, &a->next);
 	if (r == 0)
 		r = settle_newest(a);
 	seg_close(&a->s);

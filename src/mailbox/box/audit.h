@@ -9,14 +9,16 @@
 #ifndef MAILBOX_BOX_AUDIT_H
 #define MAILBOX_BOX_AUDIT_H
 
+#include "base/memory.h"
 #include "mailbox/box/mbox.h"
 
 /*
  * audit -- go through all segments, and make them such that recovery counts what is whole.
  * m->ctl gets next, and a fresh newest segment, so that nothing old is overwritten; m->damage gets what is damaged.
+ * copy: of what ctl says was waiting, what is not there at all counts as damaged, if part of a segment is missing.
  * Called with the mailbox locked; recovery is to follow.  A kill leaves all of it to be done again.
  * Returns 0, or -1 with errno.
  */
-int audit(struct mbox *m);
+COLD int audit(struct mbox *m, bool copy);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/safefile.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/mode.h"
 
 enum {

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -140,8 +141,8 @@ make_files(int dir_fd, int lock_fd, const struct mailbox_settings *settings)
 static bool
 is_ours(const char *name)
 {
-	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "due", "drop", "identity", "identity.new",
-		"closed", FSCHECK_PROBE, ".wake", ".spool", ".damaged" };
+	static const char *const names[] = { "lock", "ctl", "ctl.new", "want", "due", "once", "once.new", "drop",
+		"identity", "identity.new", "closed", FSCHECK_PROBE, ".wake", ".spool", ".damaged", ".link" };
 	const char *dot = strrchr(name, '.');
 	uint32_t variant;
 	uint64_t id;
@@ -295,21 +296,57 @@ mailbox_check(const char *path)
 
 /* ---- remove ---- */
 
+/* stays -- whether `empty' cannot remove this: it is hidden, or a directory, and not a mailbox's own. */
+static bool
+stays(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (is_ours(name))
+		return false;
+	return name[0] == '.' || (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode));
+}
+
+/* can_empty -- whether all that is in the directory can be removed.  Returns 0, or -1: EEXIST. */
+static int
+can_empty(int dir_fd)
+{
+	DIR *d = safefile_list_open(dir_fd);
+	const struct dirent *e;
+	bool stuck = false;
+	int r = 0;
+
+	if (d == NULL)
+		return -1;
+	while (!stuck && (e = safefile_list_next(d, &r)) != NULL)
+		stuck = stays(dir_fd, e->d_name);
+	safefile_list_close(d);
+	return stuck ? fail_with(EEXIST) : r;
+}
+
 /*
- * removable -- before a removal begins: whether it can be completed.  The mailbox is ours, path names it, and we may
- * write in the directory above.  Returns 0, or -1: EPERM, EACCES, ENOTDIR path is a symbolic link, or errno.
+ * removable -- before a removal begins: whether it can be completed.  The mailbox is ours, path names it, we may write
+ * in the directory above, and nothing foreign is there that would stay.
+ * Returns 0, or -1: EPERM, EACCES, ELOOP path is a symbolic link, EEXIST, or errno.
  */
 static int
 removable(const struct mbox *m, const char *path)
 {
+	char bare[PATH_MAX];
+	size_t len = strlen(path);
 	struct stat st;
 
-	if (lstat(path, &st) == -1)
+	/* with a slash behind it the link would be followed here, and not by rmdir(2) */
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	snprintf(bare, sizeof bare, "%.*s", (int)len, path);
+	if (lstat(bare, &st) == -1)
 		return -1;
-	if (st.st_dev == m->dev && st.st_ino == m->ino && (geteuid() == 0 || geteuid() == m->uid))
-		return faccessat(m->dir_fd, "..", W_OK | X_OK, AT_EACCESS);
-	errno = st.st_dev == m->dev && st.st_ino == m->ino ? EPERM : ENOTDIR;
-	return -1;
+	if (st.st_dev != m->dev || st.st_ino != m->ino)
+		return fail_with(ELOOP);
+	if (geteuid() != 0 && geteuid() != m->uid)
+		return fail_with(EPERM);
+	return faccessat(m->dir_fd, "..", W_OK | X_OK, AT_EACCESS) == -1 ? -1 : can_empty(m->dir_fd);
 }
 
 /* remove_unfinished -- remove what mailbox_make or mailbox_remove has left.  Returns 0, or -1: ENODEV no such thing. */
@@ -328,7 +365,7 @@ remove_unfinished(const char *path)
 }
 
 /*
- * holds_messages -- whether messages wait, in drop/ too.  If none do, drop/ is shut, so that no drop is lost; after a
+ * holds_messages -- whether messages wait, in drop/ too, or were found damaged just now.  If none do, drop/ is shut, so that no drop is lost; after a
  * kill, or a removal that fails, recovery opens it again.
  * Returns 1, 2 where none do, but callers await their answers, 0, or -1.
  */
@@ -338,7 +375,7 @@ holds_messages(struct mbox *m, uint64_t deadline_ns)
 	uint64_t waiting = 0;
 	int callers = callers_wait(m, deadline_ns);
 
-	if (callers == -1 || m->ctl.live > 0)
+	if (callers == -1 || m->ctl.live > 0 || m->damage.n > 0 || m->damage.kept)
 		return callers == -1 ? -1 : 1;
 	if (callers > 0)
 		return 2;
@@ -368,7 +405,7 @@ ends_in_dots(const char *path)
 }
 
 int
-mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell *locked)
+mailbox_remove(const char *path, bool force, uint64_t deadline_ns, struct damage *damage)
 {
 	struct mbox m;
 	int r = -1, holds;
@@ -378,7 +415,6 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 	if (mbox_open(&m, path) == -1)
 		return errno == EACCES ? -1 : remove_unfinished(path);
 	m.name = path;
-	m.txn.told = locked;
 	if (removable(&m, path) == -1) {
 		;
 	} else if (txn_lock(&m, deadline_ns) == -1) {
@@ -396,6 +432,8 @@ mailbox_remove(const char *path, bool force, uint64_t deadline_ns, mailbox_tell 
 			r = remove_all(m.dir_fd);
 	}
 	txn_unlock(&m);
+	if (damage != NULL)
+		*damage = m.damage;
 	mbox_close(&m);
 	return r == -1 ? -1 : remove_directory(path);
 }

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,14 +29,19 @@ enum { LOOK_NAP_MS = 20 };
  */
 static struct mbox *opened;
 
-/* open_files -- open the directory, ctl and lock.  Returns 0, or -1: ENODEV the directory is no mailbox. */
+int
+mbox_dir(const char *path)
+{
+	/* openat(2): musl's open(3) sets FD_CLOEXEC by a second call */
+	return openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* open_files -- open ctl and lock.  Returns 0, or -1: ENODEV the directory is no mailbox. */
 static int
-open_files(struct mbox *m, const char *path)
+open_files(struct mbox *m)
 {
 	struct stat st;
 
-	/* openat(2): musl's open(3) sets FD_CLOEXEC by a second call */
-	m->dir_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->dir_fd == -1 || fstat(m->dir_fd, &st) == -1)
 		return -1;
 	for (const struct mbox *o = opened; o != NULL; o = o->next)
@@ -62,12 +69,15 @@ open_files(struct mbox *m, const char *path)
 	return 0;
 }
 
+/* open_for -- open the mailbox in a directory; where that fails, the directory stays open.  Returns 0, or -1. */
 static int
-open_for(struct mbox *m, const char *path, bool look)
+open_for(struct mbox *m, int dir_fd, bool look)
 {
 	*m = (struct mbox)MBOX_CLOSED;
+	m->dir_fd = dir_fd;
 	m->look = look;
-	if (open_files(m, path) == -1) {
+	if (open_files(m) == -1) {
+		m->dir_fd = -1;
 		mbox_close(m);
 		return -1;
 	}
@@ -77,18 +87,28 @@ open_for(struct mbox *m, const char *path, bool look)
 }
 
 int
+mbox_open_in(struct mbox *m, int dir_fd, bool any)
+{
+	int r = open_for(m, dir_fd, false);
+
+	/* a file system that is read-only can be looked at as well */
+	if (r == -1 && any && (errno == EACCES || errno == EROFS))
+		r = open_for(m, dir_fd, true);
+	if (r == -1)
+		io_close(dir_fd);
+	return r;
+}
+
+int
 mbox_open(struct mbox *m, const char *path)
 {
-	return open_for(m, path, false);
+	return mbox_open_in(m, mbox_dir(path), false);
 }
 
 int
 mbox_open_any(struct mbox *m, const char *path)
 {
-	int r = mbox_open(m, path);
-
-	/* a file system that is read-only can be looked at as well */
-	return r == -1 && (errno == EACCES || errno == EROFS) ? open_for(m, path, true) : r;
+	return mbox_open_in(m, mbox_dir(path), true);
 }
 
 int
@@ -164,13 +184,32 @@ mbox_wants(struct mbox *m)
 
 /* ---- processes, and ctl ---- */
 
+/*
+ * draw -- draw a number by lot.  The first time the kernel has drawn it already, as we were started.  The C library has
+ * secrets of the same 16 bytes, neither half of which the number tells.  Source: getauxval(3), AT_RANDOM.
+ */
+static int
+draw(uint64_t *number)
+{
+	static const void *drawn;
+	uint64_t two[2];
+
+	if (drawn == NULL
+	    && (drawn = (const void *)getauxval(AT_RANDOM)) != NULL) { /* NOLINT(performance-no-int-to-ptr) */
+		memcpy(two, drawn, sizeof two);
+		*number = two[0] * UINT64_C(0x9e3779b97f4a7c15) + two[1];
+		return 0;
+	}
+	return getrandom(number, sizeof *number, 0) == -1 ? -1 : 0;
+}
+
 int
 mbox_number(struct mbox *m)
 {
 	uint64_t number;
 
 	while (m->number == 0) {
-		if (getrandom(&number, sizeof number, 0) == -1)
+		if (draw(&number) == -1)
 			return -1;
 		number = state_owner(number);
 		if (number < MBOX_NUMBERS)
@@ -231,6 +270,8 @@ mbox_moved(struct mbox *m, uint64_t generation)
 int
 mbox_seg(struct mbox *m, uint64_t first)
 {
+	uint32_t names, len;
+
 	if (m->seg.h.first == first && m->layout == m->ctl.layout)
 		return 0;
 	seg_close(&m->seg);
@@ -238,6 +279,10 @@ mbox_seg(struct mbox *m, uint64_t first)
 	/* what ctl or a neighbour names must be there */
 	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1)
 		return not_opened(m);
+	/* names that count do not change; behind them stands what a killed process left */
+	mbox_seg_names(m, &names, &len);
+	if (m->seg.early_len > len)
+		m->seg.early_len = len;
 	if (first == m->ctl.last_seg || (m->seg.h.next != 0 && m->seg.h.next <= m->ctl.last_seg))
 		return 0;
 	seg_close(&m->seg);

@@ -22,11 +22,16 @@ enum { TXN_RINGS = 64 };                /* wake FIFOs that a change keeps open u
 /* The locked section, and the change in it (txn.h). */
 struct txn {
 	bool locked;
+	bool taken;                     /* the lock is ours, and the section has not begun (txn_soon, txn_insist), */
+	bool read;                      /* and m->ctl is as of now, of a mailbox opened now */
+	bool asks;                      /* the caller of the next txn_lock asks itself whether the mailbox was removed */
+	bool there;                     /* the mailbox was there when the section began, or was opened just before */
+	bool alone;                     /* no other process has changed anything since our last section */
+	uint64_t left;                  /* the generation of ctl that we wrote, or read, last; 0: not known */
 	bool proven;                    /* found whole in this boot of the machine, and no copy */
 	bool changing;                  /* we have marked ctl busy */
 	bool tidied;                    /* we have tried once to remove orphans; what stays is for another process */
 	int failed;                     /* errno of a change that failed half-way since the lock, 0 */
-	mailbox_tell *told;             /* called once, with `name', when the lock takes long; may be NULL */
 	int rings[TXN_RINGS];           /* wake FIFOs to close at the unlock */
 	unsigned ringing;
 };
@@ -55,7 +60,7 @@ struct listen {
 /* What a single message touches comes first: each page is a fault in a one-shot. */
 struct mbox {
 	struct mbox *next;              /* of those that this process has open */
-	const char *name;               /* as the user typed it */
+	const char *name;               /* as the user typed it; NULL: nothing is told of it (waiting.h) */
 	int dir_fd, lock_fd, ctl_fd, want_fd;
 	dev_t dev;                      /* which directory */
 	ino_t ino;
@@ -101,6 +106,15 @@ int mbox_open(struct mbox *m, const char *path);
  * can be taken, and nothing is written.  Returns as mbox_open.
  */
 int mbox_open_any(struct mbox *m, const char *path);
+
+/*
+ * mbox_dir -- open the directory at path: ENOTDIR tells that no mailbox can be there, and nothing was touched.
+ * mbox_open_in -- the two above, by its descriptor, which is the mailbox's from now on, and closed where that fails;
+ * where it is -1, by errno.  any: as mbox_open_any.
+ * Return it, and 0, or -1.
+ */
+int mbox_dir(const char *path);
+int mbox_open_in(struct mbox *m, int dir_fd, bool any);
 
 /* mbox_drop -- drop/, opened at the first call.  Returns its descriptor, or -1: there is none, or errno of open(2). */
 int mbox_drop(struct mbox *m);

@@ -15,6 +15,7 @@
 #include "mailbox/box/rights.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/linkfile.h"
 #include "mailbox/disk/replydir.h"
 #include "mailbox/mode.h"
 
@@ -261,8 +262,8 @@ count_wants(struct mbox *m, struct recover_list *owners)
 }
 
 /*
- * in_use -- whether NUMBER.wake, NUMBER.spool or NUMBER.reply is in use: the first by a want, the others by a process
- * that lives, whether or not it has a want in the table.  True for other files.
+ * in_use -- whether NUMBER.wake, NUMBER.spool, NUMBER.reply or NUMBER.link is in use: the first by a want, the others by
+ * a process that lives, whether or not it has a want in the table.  True for other files.
  */
 static bool
 in_use(const struct mbox *m, const struct recover_list *owners, const char *name)
@@ -270,7 +271,7 @@ in_use(const struct mbox *m, const struct recover_list *owners, const char *name
 	const char *dot = strchr(name, '.');
 	uint64_t number;
 
-	if (replydir_parse(name, &number))
+	if (replydir_parse(name, &number) || linkfile_parse(name, &number))
 		return mbox_lives(m, number);
 	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
 	    || num_parse((struct slice){ name, (size_t)(dot - name) }, &number) == -1)
@@ -310,7 +311,7 @@ is_named(const struct mbox *m, const struct recover_list *ids, const struct reco
 	default:
 		if (strcmp(name, "closed") == 0)
 			return m->ctl.closed;
-		return strcmp(name, "identity.new") != 0 && in_use(m, owners, name);
+		return strcmp(name, "identity.new") != 0 && strcmp(name, "once.new") != 0 && in_use(m, owners, name);
 	}
 }
 

@@ -11,13 +11,14 @@
 
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "mailbox/box/mbox.h"
 
 /*
  * recover -- make m->ctl right, and with it the files; the caller writes ctl.  m->want_fd is open.
  * Returns 0, or -1: EBADMSG a segment that must be there is missing, or not sound; or errno.
  */
-int recover(struct mbox *m);
+COLD int recover(struct mbox *m);
 
 /* The segments, in order. */
 struct recover_list {

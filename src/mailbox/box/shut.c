@@ -14,7 +14,7 @@ shut_wake(struct mbox *m)
 
 	for (uint32_t i = 0; i < m->ctl.wants; i++)
 		if (want_read_head(m->want_fd, i, &w) == 0 && w.owner != 0
-		    && (fd = wakefifo_ring_open(m->dir_fd, w.owner)) != -1)
+		    && (fd = wakefifo_ring_open(m->dir_fd, w.owner, m->shared)) != -1)
 			txn_ring(m, fd);
 }
 

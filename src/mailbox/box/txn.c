@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
+#include "base/waiting.h"
 #include "mailbox/box/audit.h"
 #include "mailbox/box/recover.h"
 #include "mailbox/box/rights.h"
@@ -21,7 +22,7 @@
 enum { LOOK_NAP_MS = 20 };
 
 #define LOOK_NS UINT64_C(1000000000)    /* how long a look without the lock waits for a change to end */
-#define HELD_NS UINT64_C(2000000000)    /* how long to wait for the lock before telling the user */
+#define HELD_NS UINT64_C(2000000000)    /* how long txn_insist waits before the user is told */
 #define LAST_NS UINT64_C(1000000000)    /* how long txn_insist still waits after the last signal */
 
 /* look_at_ctl -- read ctl when no change is under way, if that comes within a second.  Returns 0, or -1. */
@@ -82,36 +83,18 @@ mend(struct mbox *m)
 	return errno == ENOENT || errno == EBADMSG ? mbox_missing(m) : -1;
 }
 
-/* tell -- tell the user, once, that the lock takes long. */
-static void
-tell(struct mbox *m)
-{
-	if (m->txn.told != NULL)
-		m->txn.told(m->name);
-	m->txn.told = NULL;
-}
-
-/* take -- take the lock; if that takes long, tell a user at a terminal, once. */
+/* take -- take the lock. */
 static int
 take(struct mbox *m, uint64_t deadline_ns)
 {
-	uint64_t soon_ns;
+	int r = reclock_spin(m->lock_fd, MBOX_LOCK);
 
-	if (m->txn.told != NULL) {
-		if (reclock_spin(m->lock_fd, MBOX_LOCK) == 0)
-			return 0;
-		if (errno != EAGAIN)
-			return -1;
-		soon_ns = clock_after(HELD_NS);
-		if (soon_ns < deadline_ns && isatty(STDERR_FILENO)) {
-			if (reclock_take(m->lock_fd, MBOX_LOCK, soon_ns) == 0)
-				return 0;
-			if (errno != EBUSY)
-				return -1;
-			tell(m);
-		}
-	}
-	return reclock_take(m->lock_fd, MBOX_LOCK, deadline_ns);
+	if (r == 0 || errno != EAGAIN)
+		return r;
+	waiting_for(WAITING_LOCK, m->name);
+	r = reclock_await(m->lock_fd, MBOX_LOCK, deadline_ns);
+	waiting_for(WAITING_NOTHING, NULL);
+	return r;
 }
 
 /* have_wants -- make the table of wants if it is missing, as in half a copy; nothing waits yet.  Returns 0, or -1. */
@@ -142,7 +125,7 @@ prove(struct mbox *m)
 
 	if (bootid_place(m->ctl_fd, &place) == -1)
 		return -1;
-	copy = place.ino != c->place.ino || place.dev != c->place.dev;
+	copy = !bootid_same(&place, &c->place);
 	if (boot != 0 && boot == c->boot && !copy)
 		return 0;
 	if (boot != 0 && boot == c->boot && bootid_views(&place, &c->place)) {
@@ -153,7 +136,7 @@ prove(struct mbox *m)
 	if ((copy && !mode_drops(c->mode) && getrandom(&c->identity, sizeof c->identity, 0) == -1)
 	    || getrandom(c->incarnation, sizeof c->incarnation, 0) == -1)
 		return -1;
-	if (audit(m) == -1 || have_wants(m) == -1)
+	if (audit(m, copy) == -1 || have_wants(m) == -1)
 		return -1;
 	/* what was synced before is on disk; new messages of the same ids are not */
 	if (c->durable && io_pwrite(m->ctl_fd, (char[CTL_SYNCED]){ 0 }, CTL_SYNCED, (uint64_t)2 * CTL_COPY) == -1)
@@ -172,20 +155,31 @@ untidy(const struct mbox *m)
 	return m->ctl.orphans || (m->ctl.rights && rights_ours(m));
 }
 
+int
+txn_there(const struct mbox *m)
+{
+	if (!mbox_removed(m))
+		return 0;
+	errno = EIDRM;
+	return -1;
+}
+
 /* enter -- with the lock just taken: read ctl, and make the mailbox whole.  Returns 0, or -1. */
 static int
-enter(struct mbox *m)
+enter(struct mbox *m, bool asks)
 {
-	if (mbox_removed(m)) {
-		errno = EIDRM;
-		return -1;
-	}
-	if (ctl_read(m->ctl_fd, &m->ctl) == -1)
+	const bool known = m->txn.read;
+
+	m->txn.read = false;
+	m->txn.there = known || !asks;
+	if (!known && ((!asks && txn_there(m) == -1) || ctl_read(m->ctl_fd, &m->ctl) == -1))
 		return -1;
 	if (m->ctl.removed) {
 		errno = EIDRM;
 		return -1;
 	}
+	m->txn.alone = m->ctl.generation == m->txn.left && !m->ctl.busy;
+	m->txn.left = m->ctl.generation;
 	m->drops = mode_drops(m->ctl.mode);
 	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
 		return -1;
@@ -198,18 +192,33 @@ enter(struct mbox *m)
 }
 
 int
+txn_soon(struct mbox *m)
+{
+	m->txn.taken = m->txn.read = reclock_try(m->lock_fd, MBOX_LOCK) == 0;
+	if (ctl_read(m->ctl_fd, &m->ctl) == 0)
+		return 0;
+	txn_unlock(m);
+	return -1;
+}
+
+int
 txn_lock(struct mbox *m, uint64_t deadline_ns)
 {
+	const bool asks = m->txn.asks;
+
+	m->txn.asks = false;
 	if (m->look)
 		return look_at_ctl(m) == -1 ? -1 : open_wants(m);
-	if (take(m, deadline_ns) == -1)
+	if (!m->txn.taken && take(m, deadline_ns) == -1)
 		return -1;
+	m->txn.taken = false;
 	m->txn.locked = true;
 	m->txn.changing = false;
 	m->txn.failed = 0;
 	m->waiter.kinds_known = false;
 	m->waiter.crowd.kinds = 0;
-	if (enter(m) == 0)
+	want_forget();
+	if (enter(m, asks) == 0)
 		return 0;
 	txn_unlock(m);
 	return -1;
@@ -218,12 +227,16 @@ txn_lock(struct mbox *m, uint64_t deadline_ns)
 int
 txn_insist(struct mbox *m, int stops)
 {
-	uint64_t deadline_ns = m->txn.told != NULL ? clock_after(HELD_NS) : CLOCK_NEVER, last_ns = CLOCK_NEVER;
+	uint64_t deadline_ns = CLOCK_NEVER, last_ns = CLOCK_NEVER;
 
+	m->txn.taken = !m->look && reclock_try(m->lock_fd, MBOX_LOCK) == 0;
+	if (m->name != NULL && !m->txn.taken)
+		deadline_ns = clock_after(HELD_NS);
 	while (txn_lock(m, deadline_ns) == -1) {
 		if (errno == EBUSY && deadline_ns != CLOCK_NEVER) {
 			deadline_ns = CLOCK_NEVER;
-			tell(m);
+			waiting_for(WAITING_LOCK, m->name);
+			waiting_say();
 		} else if (errno != EINTR || stops == 1 || clock_mono_ns() >= last_ns) {
 			return -1;
 		} else if (io_stops >= stops && last_ns == CLOCK_NEVER) {
@@ -231,6 +244,16 @@ txn_insist(struct mbox *m, int stops)
 		}
 	}
 	return 0;
+}
+
+/* write_ctl -- write m->ctl, of which the generation is known then.  Returns 0, or -1. */
+static int
+write_ctl(struct mbox *m)
+{
+	int r = ctl_write(m->ctl_fd, &m->ctl);
+
+	m->txn.left = r == 0 ? m->ctl.generation : 0;
+	return r;
 }
 
 int
@@ -243,7 +266,7 @@ txn_begin(struct mbox *m)
 	if (m->txn.changing)
 		return 0;
 	m->ctl.busy = 1;
-	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
+	if (write_ctl(m) == -1)
 		return -1;
 	m->txn.changing = true;
 	return 0;
@@ -252,7 +275,7 @@ txn_begin(struct mbox *m)
 int
 txn_note(struct mbox *m)
 {
-	return ctl_write(m->ctl_fd, &m->ctl);
+	return write_ctl(m);
 }
 
 int
@@ -270,7 +293,7 @@ txn_commit(struct mbox *m)
 		return -1;
 	}
 	m->ctl.busy = 0;
-	if (ctl_write(m->ctl_fd, &m->ctl) == -1)
+	if (write_ctl(m) == -1)
 		return -1;
 	m->txn.changing = false;
 	return 0;
@@ -290,9 +313,9 @@ txn_unlock(struct mbox *m)
 {
 	int err = errno;
 
-	if (!m->txn.locked)
+	if (!m->txn.locked && !m->txn.taken)
 		return;
-	m->txn.locked = false;
+	m->txn.locked = m->txn.taken = m->txn.read = false;
 	if (m->txn.changing) {
 		seg_close(&m->seg);
 		m->txn.changing = false;

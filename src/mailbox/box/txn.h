@@ -22,12 +22,26 @@
  */
 int txn_lock(struct mbox *m, uint64_t deadline_ns);
 
+/*
+ * txn_soon -- of a mailbox opened just now: read ctl, with the lock, if that is free, so that the txn_lock which
+ * follows at once goes on from there.  The caller waits for nothing until then; txn_unlock, too, ends it.
+ * Returns 0, or -1: EUCLEAN or EPROTO, and it is not locked.
+ */
+int txn_soon(struct mbox *m);
+
+/*
+ * txn_there -- whether the mailbox is still there.  txn_lock asks that first, but where the caller does (m->txn.asks):
+ * what is found in a mailbox that was removed meanwhile was found before it was.
+ * Returns 0, or -1: EIDRM.
+ */
+int txn_there(const struct mbox *m);
+
 /* txn_still -- whether all read since txn_lock is of one moment: it is with the lock, or if ctl is unchanged. */
 bool txn_still(const struct mbox *m);
 
 /*
  * txn_insist -- txn_lock, however long it takes: what was received and is not settled is received again.
- * After two seconds m->txn.told is called once, at a terminal or not.
+ * After two seconds that is told once, at a terminal or not (waiting.h).
  * stops: this many signals to stop end the wait, a second later; with 1, the first ends it at once.
  * Returns as txn_lock, but not EBUSY.
  */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/num.h"
 
 /* The header of a big message.  It is the first of the headers, so that its place is known. */
@@ -15,6 +16,8 @@ enum {
 	BIG_NAME_LEN = sizeof BIG_NAME - 1,
 	BIG_SUM_LEN = 16,       /* hexadecimal digits */
 	OWN_HEADERS = 128,      /* bytes of a header line for LENGTH, and the mailbox's big, id, time, try, uid */
+	TAIL = 4,               /* in a head: what follows "M1 0" */
+	LENGTH_MAX = 8,         /* digits of the LENGTH of a payload that a batch takes, and a newline */
 };
 
 void
@@ -23,13 +26,25 @@ batch_clear(struct batch *b)
 	b->from = b->n = b->used = b->names = b->name_len = b->line_len = 0;
 	b->time_us = 0;
 	b->headed = false;
+	b->slots = b->few_slots;
+	b->log = b->few_log;
+}
+
+/* grow -- go from room for few to room for many. */
+static OUT_OF_LINE void
+grow(struct batch *b)
+{
+	memcpy(b->many_slots, b->few_slots, b->n * sizeof *b->slots);
+	memcpy(b->many_log, b->few_log, b->used);
+	b->slots = b->many_slots;
+	b->log = b->many_log;
 }
 
 /* number_name -- the number of a name in the batch, added if it is new.  Returns it, or -1: the batch is full. */
 static int
 number_name(struct batch *b, struct slice name)
 {
-	char *copy = b->name_text + b->name_len;
+	char *copy = (b->name_len + name.len <= BATCH_FEW_TEXT ? b->few_text : b->name_text) + b->name_len;
 
 	for (uint32_t i = 0; i < b->names; i++)
 		if (slice_eq(b->name[i], name))
@@ -47,7 +62,7 @@ static bool
 same_head(const struct batch *b, const struct message *head)
 {
 	const struct slice parts[3] = { head->tag, head->source, head->extra };
-	const char *p = b->tail, *end = b->tail + b->tail_len;
+	const char *p = b->head + TAIL, *end = p + b->tail_len;
 
 	for (int i = 0; i < (head->extra.len > 0 ? 3 : 2); i++) {
 		if ((size_t)(end - p) < parts[i].len + 2 || memcmp(p + 1, parts[i].p, parts[i].len) != 0)
@@ -71,33 +86,44 @@ time_in(const struct message *head, const char *key)
 	return us;
 }
 
-int
-batch_due(const struct seg *s, const struct slot *slot, uint64_t *due_us)
+/*
+ * read_head -- read a message's header line.  line: FRAME_HEADER_MAX bytes, which head->extra points into.
+ * Returns 1, 0 its frame is damaged, or -1.
+ */
+static int
+read_head(const struct seg *s, const struct slot *slot, char *line, struct message *head)
 {
-	char line[FRAME_HEADER_MAX];
-	struct message head = { .fd = -1 };
 	struct frame f;
 	ssize_t n = io_pread(s->log_fd, line, slot->head_len, slot->off);
 
 	if (n == -1)
 		return -1;
-	*due_us = 0;
 	if (n != slot->head_len || frame_parse(&f, line, slot->head_len, NULL) == -1)
 		return 0;
-	head.extra = f.extra;
-	*due_us = time_in(&head, "due");
-	return 0;
+	*head = (struct message){ .fd = -1, .extra = f.extra };
+	return 1;
 }
 
-/* without_big -- the headers without `big', which is the mailbox's own.  out: FRAME_HEADER_MAX bytes to use. */
-static struct slice
-without_big(struct slice extra, char *out)
+int
+batch_due(const struct seg *s, const struct slot *slot, uint64_t *due_us)
 {
-	struct slice value;
+	char line[FRAME_HEADER_MAX];
+	struct message head;
+	int r = read_head(s, slot, line, &head);
 
-	if (extra.len == 0 || !frame_header(extra, "big", &value))
-		return extra;
-	return (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
+	*due_us = r == 1 ? time_in(&head, "due") : 0;
+	return r == -1 ? -1 : 0;
+}
+
+int
+batch_dead_letter(const struct seg *s, const struct slot *slot)
+{
+	char line[FRAME_HEADER_MAX];
+	struct message head;
+	struct slice value;
+	int r = read_head(s, slot, line, &head);
+
+	return r == 1 ? frame_header(head.extra, "status", &value) && frame_header(head.extra, "origin-id", &value) : r;
 }
 
 /* uid_len -- bytes of a header uid, which is the mailbox's own, in front of the others. */
@@ -121,21 +147,37 @@ head_line(char *line, const struct message *head, struct slice extra)
 	return n + OWN_HEADERS <= FRAME_HEADER_MAX + uid_len(extra) ? n : 0;
 }
 
+/* head_without_big -- head_line where there may be a header `big', which is the mailbox's own: without it. */
+static OUT_OF_LINE size_t
+head_without_big(char *line, const struct message *head)
+{
+	char out[FRAME_HEADER_MAX];
+	struct slice extra = head->extra, value;
+
+	if (frame_header(extra, "big", &value))
+		extra = (struct slice){ out, (size_t)frame_set_header(out, extra, "big", (struct slice){ NULL, 0 }) };
+	return head_line(line, head, extra);
+}
+
+/* head_bound -- what a header line is no longer than. */
+static size_t
+head_bound(const struct message *head)
+{
+	return strlen("M1 0   \n") + head->tag.len + head->source.len + head->extra.len + OWN_HEADERS;
+}
+
 bool
 sender_head_fits(const struct message *head)
 {
 	char line[FRAME_HEADER_MAX];
 
 	/* mostly there is no need to make it */
-	if (strlen("M1 0   \n") + 2 * (size_t)FRAME_NAME_MAX + head->extra.len + OWN_HEADERS <= FRAME_HEADER_MAX)
-		return true;
-	return head_line(line, head, head->extra) != 0;
+	return head_bound(head) <= FRAME_HEADER_MAX || head_line(line, head, head->extra) != 0;
 }
 
 int
 batch_head(struct batch *b, const struct message *head)
 {
-	char line[FRAME_HEADER_MAX], without[FRAME_HEADER_MAX];
 	size_t n;
 	int tag, source;
 
@@ -144,7 +186,9 @@ batch_head(struct batch *b, const struct message *head)
 	b->due_us = time_in(head, "due");
 	if (b->headed && same_head(b, head))
 		return 1;
-	n = head_line(line, head, without_big(head->extra, without));
+	b->headed = false;
+	b->head = head_bound(head) <= BATCH_FEW_HEAD ? b->few_head : b->many_head;
+	n = head->extra.len == 0 ? head_line(b->head, head, head->extra) : head_without_big(b->head, head);
 	if (n == 0) {
 		errno = EMSGSIZE;
 		return -1;
@@ -155,8 +199,7 @@ batch_head(struct batch *b, const struct message *head)
 		return 0;
 	b->tag = (uint16_t)tag;
 	b->source = (uint16_t)source;
-	b->tail_len = (uint32_t)(n - strlen("M1 0"));
-	memcpy(b->tail, line + strlen("M1 0"), b->tail_len);
+	b->tail_len = (uint32_t)n - TAIL;
 	b->line_len = 0;
 	b->headed = true;
 	return 1;
@@ -198,7 +241,7 @@ put_line(struct batch *b, char *out, size_t len)
 	memcpy(p, "M1 ", 3);
 	p += 3;
 	p += num_decimal(p, len);
-	memcpy(p, b->tail, b->tail_len);
+	memcpy(p, b->head + TAIL, b->tail_len);
 	p += b->tail_len;
 	b->line_len = 0;
 	if (p - out <= BATCH_LINE) {
@@ -213,11 +256,14 @@ put_line(struct batch *b, char *out, size_t len)
 static inline int
 add(struct batch *b, const char *data, size_t len)
 {
-	char *start = b->log + b->used;
 	size_t head_len = b->line_len;
+	char *start;
 
+	if (b->slots == b->few_slots && (b->n == BATCH_FEW || b->used + len + TAIL + LENGTH_MAX + b->tail_len > BATCH_FEW_LOG))
+		grow(b);
 	if (b->n == BATCH_MESSAGES || b->used + len + FRAME_HEADER_MAX > BATCH_LOG)
 		return 0;
+	start = b->log + b->used;
 	if (head_len > 0 && len == b->line_of)
 		copy_short(start, b->line, head_len);
 	else
@@ -268,19 +314,22 @@ second_space(const char *p, size_t n)
 void
 batch_put_big(struct batch *b, uint64_t len, uint64_t sum)
 {
-	char *p = b->log;
-	const char *extra = second_space(b->tail + 1, b->tail_len - 1);
-	size_t names_len = extra != NULL ? (size_t)(extra - b->tail) : b->tail_len - 1, head_len;
+	const char *tail = b->head + TAIL, *extra = second_space(tail + 1, b->tail_len - 1);
+	size_t names_len = extra != NULL ? (size_t)(extra - tail) : b->tail_len - 1, head_len;
+	char *p;
+
+	grow(b);
+	p = b->log;
 
 	memcpy(p, "M1 0", 4);
 	p += 4;
-	memcpy(p, b->tail, names_len);
+	memcpy(p, tail, names_len);
 	p += names_len;
 	*p++ = ' ';
 	memcpy(p, BIG_NAME, BIG_NAME_LEN);
 	p += BIG_NAME_LEN;
 	p = num_hex(p, sum, BIG_SUM_LEN);
-	memcpy(p, b->tail + names_len, b->tail_len - names_len);
+	memcpy(p, tail + names_len, b->tail_len - names_len);
 	p += b->tail_len - names_len;
 	head_len = (size_t)(p - b->log);
 	*p++ = '\n';

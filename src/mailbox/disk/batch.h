@@ -17,6 +17,10 @@ enum {
 	BATCH_NAMES = 256,
 	BATCH_LINE = 256,                       /* a header line up to this long is kept for the next message */
 	BATCH_LOG = 256 * 1024,
+	BATCH_FEW = 4,                          /* messages, */
+	BATCH_FEW_LOG = 512,                    /* bytes of their frames, */
+	BATCH_FEW_TEXT = 128,                   /* of names, */
+	BATCH_FEW_HEAD = 256,                   /* and of a head, that need no page of their own */
 };
 
 _Static_assert(SEG_LOG_MAX + BATCH_LOG <= SEG_LOG_BOUND, "a log takes one more batch");
@@ -27,7 +31,7 @@ struct batch {
 	uint32_t used;                          /* bytes of log */
 	uint32_t names, name_len;
 	uint16_t tag, source;                   /* of the head set last */
-	uint32_t tail_len;                      /* bytes of tail: what follows LENGTH in that head */
+	uint32_t tail_len;                      /* bytes that follow LENGTH in that head */
 	uint64_t time_us;                       /* when it was sent; 0: now */
 	uint64_t expiry_us;                     /* when it expires, microseconds since the epoch; 0: never */
 	uint64_t due_us;                        /* when it is to be delivered; 0: at once */
@@ -35,13 +39,22 @@ struct batch {
 	size_t line_of;                         /* LENGTH in line */
 	uint32_t line_len;                      /* bytes of the last header line; 0: of another head, or too long */
 	char line[BATCH_LINE];
-	char tail[FRAME_HEADER_MAX];            /* " TAG SOURCE EXTRA\n" */
-	struct slice name[BATCH_NAMES];         /* point into name_text */
+	struct slot *slots;                     /* few_slots, or many_slots */
+	char *log;                              /* few_log, or many_log */
+	char *head;                             /* "M1 0 TAG SOURCE EXTRA\n", in few_head or many_head */
+	struct slot few_slots[BATCH_FEW];
+	char few_log[BATCH_FEW_LOG];
+	char few_text[BATCH_FEW_TEXT];
+	char few_head[BATCH_FEW_HEAD];
+	struct slice name[BATCH_NAMES];         /* point into few_text and name_text */
+	char many_head[FRAME_HEADER_MAX];
 	char name_text[BATCH_NAMES * FRAME_NAME_MAX];
-	struct slot slots[BATCH_MESSAGES];
+	struct slot many_slots[BATCH_MESSAGES];
 	uint64_t expiries[BATCH_MESSAGES];      /* where the slot has SLOT_EXPIRES */
 	uint64_t dues[BATCH_MESSAGES];          /* where it has SLOT_DUE */
-	char log[BATCH_LOG];
+	char many_log[BATCH_LOG];
+	unsigned char incarnation[MESSAGE_INCARNATION]; /* of the messages that are to be taken once, */
+	uint64_t once[BATCH_MESSAGES];          /* and their ids there */
 };
 
 /* batch_clear -- make it empty. */
@@ -82,6 +95,12 @@ int batch_big_take(struct slice *extra, uint64_t *sum);
  * s: its segment, with the log open.  Returns 0, or -1.
  */
 int batch_due(const struct seg *s, const struct slot *slot, uint64_t *due_us);
+
+/*
+ * batch_dead_letter -- whether the message with this slot is a dead letter, by its headers.  s: as of batch_due.
+ * Returns 1, 0, or -1.
+ */
+int batch_dead_letter(const struct seg *s, const struct slot *slot);
 
 /* batch_frames_len -- bytes of the frames of the next n messages. */
 static inline uint32_t

@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/due.h"
+#include "mailbox/disk/once.h"
 #include "mailbox/disk/want.h"
 
 static bool
@@ -33,7 +35,9 @@ sound(const struct ctl *c)
 	    && c->dropped < c->next && c->buried < c->next
 	    && (c->live == 0 || c->last_seg != 0));
 
-	return c->next > 0 && c->next <= INT64_MAX && extent && counts && c->wants <= WANT_MAX
+	bool once = c->once_heads <= ONCE_WINDOWS && c->once_at <= c->once_heads && c->once_taken <= INT64_MAX;
+
+	return c->next > 0 && c->next <= INT64_MAX && extent && counts && once && c->wants <= WANT_MAX
 	    && (c->mode & ~0777U) == 0 && c->policy <= MAILBOX_LATEST;
 }
 
@@ -74,8 +78,10 @@ ctl_read(int fd, struct ctl *c)
 		*c = *best;
 		return 0;
 	}
-	errno = (best != NULL ? is_newer(best) : is_other(&two[0])) ? EPROTO : EUCLEAN;
-	return -1;
+	if (best != NULL ? !is_newer(best) : !is_other(&two[0]))
+		return fail_with(EUCLEAN);
+	/* versions are small numbers */
+	return fail_with(best == NULL && (two[0].version & 0xffff) == 0 ? EPROTONOSUPPORT : EPROTO);
 }
 
 bool

@@ -78,11 +78,16 @@ struct ctl {
 	uint64_t due_us;                /* the time of the earliest of them; 0: there is none */
 	uint64_t keeper;                /* the process that sleeps until then (keeper.h); 0 none */
 	uint64_t passed_from, passed_to;        /* no message with an id from one to below the other is ready */
+	uint64_t once_taken;            /* the file `once': ids that the window written last has taken in all; */
+	uint16_t once_at;               /* which window that is, from 1 on; 0 none */
+	uint16_t once_heads;            /* windows in the file, in use or not */
+	uint32_t once_evicted;          /* windows that were given up for others */
 	uint32_t group;                 /* with rights: the group that they get */
 	uint8_t paused;                 /* receivers take nothing */
 	uint8_t closed;                 /* no more messages are sent here (shut.h) */
 	uint8_t rights;                 /* files may lack what `mode' and `group' ask for (rights.h) */
-	uint8_t reserved[33];           /* zeros: what a later version sets, this one must not overlook */
+	uint8_t reserved[9];            /* zeros: what a later version sets, this one must not overlook */
+	uint64_t failed;                /* deliveries that failed, of messages that were put back */
 	uint8_t taken[DROPDIR_ID];      /* the last drop taken: its file is removed before the next is taken */
 	uint32_t sum;                   /* of all that stands before it */
 };
@@ -92,7 +97,7 @@ _Static_assert(sizeof(struct ctl) == CTL_COPY, "letterbox(5) says so");
 /*
  * ctl_read -- read the copy that counts.
  * Returns 0, or -1: EUCLEAN no copy is valid, or that one is not sound; EPROTO another version, or a newer one that has
- * set what is reserved here; or errno of read(2).
+ * set what is reserved here; EPROTONOSUPPORT a machine of the other byte order wrote it; or errno of read(2).
  */
 int ctl_read(int fd, struct ctl *c);
 

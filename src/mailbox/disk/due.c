@@ -75,7 +75,7 @@ due_pop(int fd, uint64_t n)
 		return -1;
 	while ((from = i * DUE_WAYS + 1) < n) {
 		ways = n - from < DUE_WAYS ? n - from : DUE_WAYS;
-		if (get(fd, from, below, ways) == -1)
+		if (get(fd, from, below, (size_t)ways) == -1)
 			return -1;
 		first = 0;
 		for (uint64_t j = 1; j < ways; j++)

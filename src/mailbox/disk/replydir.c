@@ -17,16 +17,13 @@ enum { TRIES = 8 };             /* a sender that has the folder open may put som
 void
 replydir_name(char *name, uint64_t number)
 {
-	memcpy(name + num_decimal(name, number), SUFFIX, sizeof SUFFIX);
+	num_name(name, number, SUFFIX);
 }
 
 bool
 replydir_parse(const char *name, uint64_t *number)
 {
-	const char *dot = strchr(name, '.');
-
-	return dot != NULL && strcmp(dot, SUFFIX) == 0
-	    && num_parse((struct slice){ name, (size_t)(dot - name) }, number) == 0;
+	return num_name_parse(name, SUFFIX, number);
 }
 
 /* empty -- remove the files in a folder, `lock` last: whoever waits for it then sees that all is gone. */

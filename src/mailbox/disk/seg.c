@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -159,29 +160,44 @@ header_sound(const struct seg_header *h, uint64_t first)
 	    && set == 0;
 }
 
-/* read_header -- read the header of the segment named first.  Returns 0, or -1: EBADMSG it is not sound. */
-static int
-read_header(int fd, uint64_t first, struct seg_header *h)
+/*
+ * read_header -- read the header of the segment named first, and up to n bytes of its names.
+ * Returns how many of those, or -1: EBADMSG the header is not sound.
+ */
+static ssize_t
+read_header(int fd, uint64_t first, struct seg_header *h, char *names, size_t n)
 {
-	if (read_whole(fd, h, sizeof *h, 0) == -1)
+	char both[EXTENT_HEADER + SEG_EARLY];
+	ssize_t got = io_pread(fd, both, EXTENT_HEADER + n, 0);
+
+	if (got == -1)
 		return -1;
-	if (header_sound(h, first))
-		return 0;
-	errno = EBADMSG;
-	return -1;
+	memcpy(h, both, sizeof *h);
+	if (got < EXTENT_HEADER || !header_sound(h, first)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	memcpy(names, both + EXTENT_HEADER, (size_t)got - EXTENT_HEADER);
+	return got - EXTENT_HEADER;
 }
 
 int
 seg_open_index(struct seg *s, int dir_fd, uint64_t first, enum seg_access access, const char *suffix)
 {
+	ssize_t got = -1;
+
 	*s = (struct seg)SEG_CLOSED;
 	s->dir_fd = dir_fd;
 	s->access = access;
 	s->idx_fd = open_file(s, first, 0, suffix);
-	if (s->idx_fd != -1 && read_header(s->idx_fd, first, &s->h) == 0)
-		return 0;
-	seg_close(s);
-	return -1;
+	if (s->idx_fd != -1)
+		got = read_header(s->idx_fd, first, &s->h, s->early, sizeof s->early);
+	if (got == -1) {
+		seg_close(s);
+		return -1;
+	}
+	s->early_len = (uint32_t)got;
+	return 0;
 }
 
 int
@@ -240,7 +256,7 @@ seg_read_links(struct seg *s)
 {
 	struct seg_header h;
 
-	if (read_header(s->idx_fd, s->h.first, &h) == -1)
+	if (read_header(s->idx_fd, s->h.first, &h, s->early, 0) == -1)
 		return -1;
 	s->h.prev = h.prev;
 	s->h.done = h.done;
@@ -346,6 +362,19 @@ seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, 
 	return get(s, region, pos, n, words);
 }
 
+bool
+seg_read_near(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states, struct slot *slots, char *between)
+{
+	uint32_t room;
+	const uint64_t at = extent_entry(SEG_STATES, pos, &room), to = extent_entry(SEG_SLOTS, pos, &room);
+	const size_t words = (size_t)n * EXTENT_WORD, gap = (size_t)(to - at) - words, rest = (size_t)n * EXTENT_SLOT;
+	const struct iovec v[] = { { states, words }, { between, gap }, { slots, rest } };
+
+	/* what cannot be read, or comes short, is read again one by one, which tells why */
+	return n <= room && to >= at + words && gap <= SEG_BETWEEN
+	    && preadv(s->idx_fd, v, 3, (off_t)at) == (ssize_t)(words + gap + rest);
+}
+
 int
 seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words)
 {
@@ -413,75 +442,4 @@ seg_find(const struct seg *s, uint32_t n, uint64_t id, uint32_t *pos)
 	}
 	*pos = low;
 	return 0;
-}
-
-/* ---- names ---- */
-
-int
-names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len)
-{
-	uint64_t at;
-
-	if (t->n >= n)
-		return 0;
-	if (len < t->len || len > SEG_NAMES_BYTES)
-		goto bad;
-	for (uint32_t i = t->len, step; i < len; i += step) {
-		at = extent_name(i, &step);
-		step = step < len - i ? step : len - i;
-		if (read_whole(s->idx_fd, t->text + i, step, at) == -1)
-			return -1;
-	}
-	while (t->n < n && t->len < len) {
-		t->at[t->n++] = (uint16_t)t->len;
-		t->len += 1 + (unsigned char)t->text[t->len];
-	}
-	if (t->n == n && t->len == len)
-		return 0;
-bad:
-	t->n = t->len = 0;
-	errno = EBADMSG;
-	return -1;
-}
-
-int
-names_write(const struct names *t, const struct seg *s, uint32_t from)
-{
-	uint64_t at;
-
-	if (from >= t->n)
-		return 0;
-	for (uint32_t i = t->at[from], step; i < t->len; i += step) {
-		at = extent_name(i, &step);
-		step = step < t->len - i ? step : t->len - i;
-		if (io_pwrite(s->idx_fd, t->text + i, step, at) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-struct slice
-names_get(const struct names *t, uint32_t i)
-{
-	const char *entry;
-
-	if (i >= t->n)
-		return (struct slice){ "-", 1 };
-	entry = t->text + t->at[i];
-	return (struct slice){ entry + 1, (unsigned char)*entry };
-}
-
-long
-names_add(struct names *t, struct slice name)
-{
-	for (uint32_t i = 0; i < t->n; i++)
-		if (slice_eq(names_get(t, i), name))
-			return i;
-	if (t->n == SEG_NAMES || t->len + 1 + name.len > SEG_NAMES_BYTES)
-		return -1;
-	t->at[t->n] = (uint16_t)t->len;
-	t->text[t->len] = (char)(unsigned char)name.len;
-	memcpy(t->text + t->len + 1, name.p, name.len);
-	t->len += 1 + (uint32_t)name.len;
-	return t->n++;
 }

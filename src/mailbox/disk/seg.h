@@ -131,14 +131,18 @@ enum seg_access {
 /* seg_access -- how to open them in a mailbox of this mode (mode.h). */
 enum seg_access seg_access(unsigned mode);
 
+enum { SEG_EARLY = 128 };                       /* few names: mostly one tag, and the sources of a shell */
+
 struct seg {
 	enum seg_access access;
 	int dir_fd;
 	int idx_fd, log_fd;                     /* -1: not open */
 	struct seg_header h;
+	uint32_t early_len;                     /* so many bytes of its names were read with the header: */
+	char early[SEG_EARLY];
 };
 
-#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 } }
+#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, "" }
 
 /* seg_slot_sound -- whether any log could hold the slot's frame. */
 bool seg_slot_sound(const struct slot *s);
@@ -192,6 +196,14 @@ int seg_write_extent(struct seg *s);
  * message: so where its slot was written, or can be, they can be written under the same limit of a file's size.
  */
 int seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, uint64_t *words);
+
+/*
+ * seg_read_near -- n states and n slots from place pos on by one call, where they stand near each other, as in short
+ * segments.  between: SEG_BETWEEN bytes, for what stands there.
+ * Returns whether they were read; the slots may be unsound (seg_slot_sound).
+ */
+enum { SEG_BETWEEN = 2560 };
+bool seg_read_near(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states, struct slot *slots, char *between);
 int seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words);
 
 static inline int
@@ -235,23 +247,5 @@ void seg_file(char *name, uint64_t id, uint32_t variant, const char *suffix);
  * Returns the first letter of the suffix (idx, log, big, meet), 'n' for idx.new, or 0: no file of a segment.
  */
 char seg_parse_file(const char *name, uint64_t *id, uint32_t *variant);
-
-/* The table of names as read: for each entry a length byte and the name. */
-struct names {
-	uint32_t n, len;
-	uint16_t at[SEG_NAMES];                 /* where each entry begins in text */
-	char text[SEG_NAMES_BYTES];
-};
-
-/* names_read -- read the table up to n entries of len bytes in all; entries that t has already are not read again. */
-int names_read(struct names *t, const struct seg *s, uint32_t n, uint32_t len);
-
-/* names_write -- write the entries of t from number `from` on. */
-int names_write(const struct names *t, const struct seg *s, uint32_t from);
-
-struct slice names_get(const struct names *t, uint32_t i);
-
-/* names_add -- the number of name in t, appended if it is new.  Returns it, or -1: the table is full. */
-long names_add(struct names *t, struct slice name);
 
 #endif

@@ -54,11 +54,11 @@ wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd)
 }
 
 int
-wakefifo_ring_open(int dir_fd, uint64_t number)
+wakefifo_ring_open(int dir_fd, uint64_t number, bool shared)
 {
 	char name[WAKEFIFO_NAME_MAX];
 
-	return safefile_open_fifo(dir_fd, name_of(name, number, ".wake"), O_WRONLY);
+	return (shared ? safefile_open_fifo : safefile_open)(dir_fd, name_of(name, number, ".wake"), O_WRONLY);
 }
 
 int

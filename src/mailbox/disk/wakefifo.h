@@ -9,6 +9,7 @@
 #ifndef MAILBOX_DISK_WAKEFIFO_H
 #define MAILBOX_DISK_WAKEFIFO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { WAKEFIFO_NAME_MAX = 32 };
@@ -26,10 +27,10 @@ int wakefifo_make(int dir_fd, uint64_t number, unsigned mode);
 int wakefifo_rearm(int dir_fd, uint64_t number, unsigned mode, int fd);
 
 /*
- * wakefifo_ring_open -- open the writing end.  close(2), after the commit, wakes; so does the death of the waker.
+ * wakefifo_ring_open -- open the writing end; shared: others than the owner of the mailbox may have put something else there.  close(2), after the commit, wakes; so does the death of the waker.
  * Returns the descriptor, or -1: ENXIO or ENOENT, the process does not sleep; or errno of open(2).
  */
-int wakefifo_ring_open(int dir_fd, uint64_t number);
+int wakefifo_ring_open(int dir_fd, uint64_t number, bool shared);
 
 /* wakefifo_remove -- remove the FIFO of process number.  Returns 0, or -1: it is still there. */
 int wakefifo_remove(int dir_fd, uint64_t number);

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/memory.h"
 
 #define HEAD_LEN offsetof(struct want, text)
 
@@ -26,6 +27,16 @@ enum {
 _Static_assert(HEAD_LEN <= (size_t)WANT_HEAD && sizeof(struct want) >= (size_t)WANT_HEAD
     && (int)WANT_TEXT <= (int)TEXT_SIZE && (int)WANT_CHUNK % (int)HEADS == 0, "a want has its place");
 _Static_assert(offsetof(struct want, looked_ns) == offsetof(struct want, mark) + sizeof(uint64_t), "want_wake");
+
+/* The block of heads read last in this locked section, and the one of them that was asked for last. */
+static LARGE struct {
+	int fd;
+	uint32_t from;                  /* the first entry of the block */
+	struct want w;
+	char block[HEADS * WANT_HEAD];
+} heads;
+
+static uint32_t heads_n;        /* entries of the block; 0: none was read, or one was changed since */
 
 static uint64_t
 head_at(uint32_t index)
@@ -87,15 +98,32 @@ want_read(int fd, uint32_t index, struct want *w)
 	return -1;
 }
 
+void
+want_forget(void)
+{
+	heads_n = 0;
+}
+
+/* known -- whether the head of an entry is in heads.block. */
+static bool
+known(int fd, uint32_t index)
+{
+	return heads_n > 0 && heads.fd == fd && index >= heads.from && index < heads.from + heads_n;
+}
+
 int
 want_read_head(int fd, uint32_t index, struct want *w)
 {
-	return read_bytes(fd, head_at(index), w, HEAD_LEN);
+	if (!known(fd, index))
+		return read_bytes(fd, head_at(index), w, HEAD_LEN);
+	memcpy(w, heads.block + (size_t)(index - heads.from) * WANT_HEAD, HEAD_LEN);
+	return 0;
 }
 
 int
 want_write(int fd, uint32_t index, const struct want *w)
 {
+	want_forget();
 	if (w->len > 0 && io_pwrite(fd, w->text, w->len, text_at(index)) == -1)
 		return -1;
 	/* the whole place, so that the file does not end within a head */
@@ -105,6 +133,7 @@ want_write(int fd, uint32_t index, const struct want *w)
 int
 want_mark(int fd, uint32_t index, uint64_t mark)
 {
+	want_forget();
 	return io_pwrite(fd, &mark, sizeof mark, head_at(index) + offsetof(struct want, mark));
 }
 
@@ -113,6 +142,7 @@ want_wake(int fd, uint32_t index, uint64_t mark, uint64_t woken_ns)
 {
 	const uint64_t two[2] = { mark, woken_ns };
 
+	want_forget();
 	return io_pwrite(fd, two, sizeof two, head_at(index) + offsetof(struct want, mark));
 }
 
@@ -127,28 +157,25 @@ want_void(int fd, uint32_t index)
 {
 	static const uint64_t none;
 
+	want_forget();
 	return io_pwrite(fd, &none, sizeof none, head_at(index) + offsetof(struct want, owner));
 }
 
-/* A block of heads, and the one of them that was asked for last.  n: 0 to begin with. */
-struct heads {
-	uint32_t from, n;               /* the block's entries */
-	struct want w;
-	char block[HEADS * WANT_HEAD];
-};
-
-/* head -- have the head of entry index, of n, as heads->w; reads its block at need.  Returns 0, or -1. */
+/* head -- have the head of entry index, of n, as heads.w; reads its block at need.  Returns 0, or -1. */
 static int
-head(int fd, uint32_t index, uint32_t n, struct heads *heads)
+head(int fd, uint32_t index, uint32_t n)
 {
-	if (heads->n == 0 || index < heads->from || index >= heads->from + heads->n) {
-		heads->from = index - index % HEADS;
-		heads->n = n - heads->from < HEADS ? n - heads->from : HEADS;
-		if (read_bytes(fd, head_at(heads->from), heads->block, (size_t)heads->n * WANT_HEAD) == -1)
+	uint32_t from = index - index % HEADS, some = n - from < HEADS ? n - from : HEADS;
+
+	if (!known(fd, index)) {
+		heads_n = 0;
+		if (read_bytes(fd, head_at(from), heads.block, (size_t)some * WANT_HEAD) == -1)
 			return -1;
+		heads.fd = fd;
+		heads.from = from;
+		heads_n = some;
 	}
-	memcpy(&heads->w, heads->block + (size_t)(index - heads->from) * WANT_HEAD, HEAD_LEN);
-	return 0;
+	return want_read_head(fd, index, &heads.w);
 }
 
 /* see -- add one want of the kind to the crowd. */
@@ -167,14 +194,13 @@ int
 want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, uint64_t after, struct want_place *places,
     struct want_crowd *crowd)
 {
-	struct heads heads = { .n = 0 };
 	const struct want *w = &heads.w;
 	bool first = true;
 	int found = 0, j;
 
 	*crowd = (struct want_crowd){ .kinds = 0 };
 	for (uint32_t i = 0; i < n; i++) {
-		if (head(fd, i, n, &heads) == -1)
+		if (head(fd, i, n) == -1)
 			return -1;
 		if (w->owner == 0)
 			continue;
@@ -196,10 +222,8 @@ want_queue(int fd, uint32_t n, enum want_kind kind, bool asleep, uint64_t after,
 int
 want_free_place(int fd, uint32_t n)
 {
-	struct heads heads = { .n = 0 };
-
 	for (uint32_t i = 0; i < n; i++) {
-		if (head(fd, i, n, &heads) == -1)
+		if (head(fd, i, n) == -1)
 			return -1;
 		if (heads.w.owner == 0)
 			return (int)i;
@@ -225,10 +249,8 @@ want_room(int fd)
 int
 want_used(int fd, uint32_t n)
 {
-	struct heads heads = { .n = 0 };
-
 	for (; n > 0; n--) {
-		if (head(fd, n - 1, n, &heads) == -1)
+		if (head(fd, n - 1, n) == -1)
 			return -1;
 		if (heads.w.owner != 0)
 			break;

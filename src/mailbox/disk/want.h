@@ -61,6 +61,12 @@ want_is_message(uint64_t mark)
 	return mark != 0 && mark < WANT_LISTEN;
 }
 
+/*
+ * want_forget -- a locked section begins: heads that were read before may have changed.  In one section they are read
+ * once; when an owner looked last, which it writes without the lock, may be a moment older.
+ */
+void want_forget(void);
+
 /* want_filter -- the filter in w, while w is there. */
 struct filter want_filter(struct want *w);
 

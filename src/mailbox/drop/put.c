@@ -97,9 +97,7 @@ drop_head(struct message *m, const struct put *p, const struct message *head, ch
 	    head->extra.len > 0 ? " " : "", (int)head->extra.len, head->extra.len > 0 ? head->extra.p : "");
 
 	*m = *head;
-	m->id = 0;
-	m->attempt = 0;
-	m->uid = -1;
+	message_anew(m);
 	if (m->time_us == 0)
 		m->time_us = clock_wall_us();
 	m->extra = (struct slice){ extra, (size_t)n };

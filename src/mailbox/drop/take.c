@@ -62,8 +62,10 @@ take_new(struct mbox *m)
 void
 take_free(struct take *in)
 {
-	if (in != NULL)
+	if (in != NULL) {
 		queue_forget(&in->queue);
+		latest_free(&in->append.latest);
+	}
 	memory_free(in);
 }
 
@@ -136,7 +138,7 @@ fill(struct take *in, struct message *m, int spool)
 	int r;
 
 	if (spool == -1) {
-		batch_put(&in->batch, m->data, m->len);
+		batch_put(&in->batch, m->data, (size_t)m->len);
 	} else {
 		hash_begin(&sum);
 		while ((n = message_read(m, in->piece, sizeof in->piece)) > 0) {

@@ -3,8 +3,10 @@
 #include "mailbox/queue/evict.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/queue/settle.h"
 #include "mailbox/wait/backlog.h"
 
@@ -53,13 +55,41 @@ drop_for(struct mbox *m, const struct slice *tag, uint64_t cost, uint64_t most)
 	return 0;
 }
 
+/* drop_known -- drop_for, for a process that knows where each tag is. */
+static OUT_OF_LINE int
+drop_known(struct mbox *m, struct latest *l, struct slice tag, uint64_t most)
+{
+	struct backlog c;
+	int r;
+
+	while ((r = latest_next(l, m, tag, &c)) == 1) {
+		if (most-- == 0)
+			return 1;
+		if (backlog_slot(&c) == -1 || drop(&c) == -1)
+			return -1;
+	}
+	return r;
+}
+
+/* evict_tag -- evict, by MAILBOX_LATEST. */
+static int
+evict_tag(struct mbox *m, struct latest *l, struct slice tag, uint64_t most)
+{
+	int known = latest_known(l, m);
+
+	if (known == -1)
+		return -1;
+	return known == 1 ? drop_known(m, l, tag, most) : drop_for(m, &tag, 0, most);
+}
+
 int
-evict(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e)
+evict(struct mbox *m, struct latest *l, struct slice tag, uint64_t cost, struct expiring *e)
 {
 	uint64_t most = piece_drops(m, &e->next);
-	bool latest = m->ctl.policy == MAILBOX_LATEST;
 
-	return m->ctl.policy == MAILBOX_BLOCK ? 0 : drop_for(m, latest ? &tag : NULL, cost, most);
+	if (m->ctl.policy == MAILBOX_BLOCK)
+		return 0;
+	return m->ctl.policy == MAILBOX_LATEST ? evict_tag(m, l, tag, most) : drop_for(m, NULL, cost, most);
 }
 
 /* drop_expired -- evict_expired where some messages expire. */

@@ -4,6 +4,7 @@
 #define MAILBOX_QUEUE_EVICT_H
 
 #include "mailbox/box/mbox.h"
+#include "mailbox/queue/latest.h"
 
 /* How far the search for what can go has come, from piece to piece (piece.h); zeros to begin with. */
 struct expiring {
@@ -16,10 +17,10 @@ struct expiring {
  * evict -- drop what the mailbox's policy drops for a message with this tag that counts cost bytes.
  * MAILBOX_LATEST: each message of its tag; MAILBOX_OLDEST: as many of the oldest as it takes for it to fit;
  * MAILBOX_BLOCK: none.
- * Claimed messages stay.  With the lock held; begins the change where there is one.
+ * l: what this process knows of tags.  Claimed messages stay.  With the lock held; begins the change where there is one.
  * Returns 0; 1 more are to go, with the same e, after the end of a piece; or -1.
  */
-int evict(struct mbox *m, struct slice tag, uint64_t cost, struct expiring *e);
+int evict(struct mbox *m, struct latest *l, struct slice tag, uint64_t cost, struct expiring *e);
 
 /*
  * evict_expired -- drop what has expired, so that it neither takes room nor keeps a sender waiting.

@@ -41,7 +41,7 @@ int
 fall_due(struct mbox *m)
 {
 	const struct ctl *c = &m->ctl;
-	uint64_t now = clock_wall_us();
+	uint64_t now = c->due_us != 0 ? clock_wall_us() : 0;
 	struct due first;
 
 	for (int i = 0; c->due_us != 0 && c->due_us <= now; i++) {

@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/wait/backlog.h"
 
 #define LOCK_NS UINT64_C(1000000000)    /* how long the mailbox may be locked by others */

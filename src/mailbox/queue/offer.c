@@ -47,6 +47,7 @@ to_sender(struct mbox *m, const struct item *item, uint64_t sender, bool tried)
 
 	if (seg_write(&m->seg, SEG_STATES, item->pos, 1, &state) == -1)
 		return txn_fail(m);
+	m->ctl.failed += tried;
 	return sender == m->number ? 0 : wake_end(m, item->id, STATE_CLAIMED);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/users.h"
 #include "mailbox/box/callers.h"
 #include "mailbox/box/create.h"
@@ -102,8 +103,9 @@ look(struct mbox *m, uint64_t id, struct slice tag, struct slice source)
 	int r = find(m, id, &item, &status, &lost);
 
 	if (r != 1)
-		return r == -1 ? -1 : REQUEST_GONE;
-	if (!lost && (status == STATE_CLAIMED || item.tries == 0))
+		return r == -1 ? -1 : status == STATE_DROPPED ? REQUEST_DROPPED : REQUEST_GONE;
+	/* a receiver that lives has it, or none has had it, or one has put it back; what a dead one had is ready at once */
+	if (!lost && (status != STATE_READY || item.tries == 0))
 		return REQUEST_WAITS;
 	r = request_served(m, tag, source);
 	if (r != 0)

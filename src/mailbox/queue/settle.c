@@ -6,13 +6,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/safefile.h"
 #include "mailbox/box/compact.h"
 #include "mailbox/box/delay.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/wait/backlog.h"
 #include "mailbox/wait/wake.h"
+
+enum { FEW = 16 };                      /* words that stand on the stack */
+
+static LARGE uint64_t words[SETTLE_MAX];        /* where there are more: each page of a stack costs a one-shot a fault */
 
 /* neighbours -- how many of n items, from the first on, stand side by side. */
 static uint32_t
@@ -30,7 +36,7 @@ static int
 set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries,
     uint64_t owner)
 {
-	static uint64_t states[SETTLE_MAX];     /* static: each stack page touched costs a one-shot a page fault */
+	uint64_t few[FEW], *states = n <= FEW ? few : words;
 
 	for (uint32_t i = 0, step; i < n; i += step) {
 		step = neighbours(items + i, n - i);
@@ -49,8 +55,7 @@ set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_stat
 static void
 note_claim(const struct mbox *m, const struct item *items, uint32_t n)
 {
-	static uint64_t since[SETTLE_MAX];
-	uint64_t now = SEG_CLAIMED_NS | clock_mono_ns();
+	uint64_t few[FEW], *since = n <= FEW ? few : words, now = SEG_CLAIMED_NS | clock_mono_ns();
 
 	if (items[0].slot.flags & SLOT_OFFER)
 		return;
@@ -63,7 +68,7 @@ note_claim(const struct mbox *m, const struct item *items, uint32_t n)
 }
 
 int
-settle_claim(struct mbox *m, const struct item *items, uint32_t n)
+settle_claim(struct mbox *m, const struct item *items, uint32_t n, bool noted)
 {
 	struct ctl *c = &m->ctl;
 
@@ -76,14 +81,15 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n)
 	c->claimed += n;
 	if (set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1)
 		return txn_fail(m);
-	note_claim(m, items, n);
+	if (noted)
+		note_claim(m, items, n);
 	return 0;
 }
 
 long
 settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 {
-	static uint64_t states[SETTLE_MAX];
+	uint64_t few[FEW], *states = n <= FEW ? few : words;
 	uint32_t ours = 0;
 
 	for (uint32_t i = 0, step; i < n; i += step) {
@@ -95,7 +101,7 @@ settle_ours(const struct mbox *m, struct item *items, uint32_t n)
 			    && (!m->seg.h.sparse || seg_id(&m->seg, items[i + j].pos) == items[i + j].id))
 				items[ours++] = items[i + j];
 	}
-	return ours;
+	return (long)ours;
 }
 
 /* put_back -- settle_ready, of items that are due. */
@@ -110,6 +116,7 @@ put_back(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint6
 	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0, delay_us) == -1)
 		return txn_fail(m);
 	m->ctl.claimed -= n;
+	m->ctl.failed += tried ? n : 0;
 	if (delay_us > 0)
 		m->ctl.retrying += n;
 	m->ctl.requeues++;
@@ -136,6 +143,7 @@ delay_again(struct mbox *m, const struct item *item, bool tried, uint64_t after_
 	    || set_states(m, item, 1, STATE_DELAYED, tried ? 1 : 0, 0) == -1)
 		return txn_fail(m);
 	m->ctl.claimed--;
+	m->ctl.failed += tried;
 	return 1;
 }
 
@@ -179,7 +187,7 @@ settle_due(struct mbox *m, const struct item *item)
 static int
 tell_receivers(struct mbox *m, const struct item *items, uint32_t n)
 {
-	static struct names names;
+	static LARGE struct names names;
 	const struct slot *known = NULL, *s;
 	uint32_t used, len;
 
@@ -231,7 +239,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	/* a drop is not counted by what is there: ctl names it first, for recovery to count where we are killed before */
 	if (now == STATE_DROPPED)
 		c->leaving = items[0].id;
-	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && txn_note(m) == -1))
+	if ((!m->txn.alone && seg_read_links(&m->seg) == -1) || (now == STATE_DROPPED && txn_note(m) == -1))
 		return txn_fail(m);
 	/* before the state is written: after a kill, recovery may remove the segment, and so the one record of the outcome */
 	for (uint32_t i = 0; i < n; i++)

@@ -21,8 +21,10 @@ struct item {
 	uint16_t status;                /* found by a search: its status then */
 };
 
-/* settle_claim -- n items that a search has found are claimed by this process.  Returns 0, or -1. */
-int settle_claim(struct mbox *m, const struct item *items, uint32_t n);
+/*
+ * settle_claim -- n items that a search has found are claimed by this process; noted: since when.  Returns 0, or -1.
+ */
+int settle_claim(struct mbox *m, const struct item *items, uint32_t n, bool noted);
 
 /*
  * settle_ours -- keep of n items those that this process has claimed, in their order: after a call that failed half-way

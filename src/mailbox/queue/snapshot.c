@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * snapshot: what is in a mailbox and what waits there.  It only reads, so a crash in it leaves nothing.
+ * snapshot: what is in a mailbox, what waits there, and which links are kept.  It only reads, so a crash in it leaves nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
+#include "mailbox/box/links.h"
 #include "mailbox/box/mbox.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/queue/listing.h"
 #include "mailbox/wait/backlog.h"
 
@@ -20,6 +23,7 @@ enum {
 	LOOKS_ENOUGH = 16,                      /* looks, where things change each time, */
 	LOOKS = 100,                            /* and where what is read makes no sense; */
 	LOOK_NAP_MS = 20,                       /* the longest pause between two */
+	HELD_LOOKED = 65536,                    /* messages looked at for those that are held */
 };
 
 /* ---- tags ---- */
@@ -105,6 +109,43 @@ since(struct backlog *c, const struct snapshot *s, uint64_t *us)
 	return 0;
 }
 
+/* look_for_label -- whether the message at hand is a dead letter.  Returns 0, or -1. */
+static int
+look_for_label(struct backlog *c, struct snapshot *s)
+{
+	int r = mbox_seg_log(c->m) == -1 ? -1 : batch_dead_letter(&c->m->seg, &c->slot);
+
+	s->dead_letters = r == 1;
+	return r == -1 ? -1 : 0;
+}
+
+/* find_held -- which of the messages that are held has been held longest, and by whom: they stand near the front. */
+static OUT_OF_LINE int
+find_held(struct mbox *m, struct snapshot *s)
+{
+	uint64_t left = m->ctl.claimed, owner = 0, since_ns;
+	struct backlog c;
+	int r = 1;
+
+	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, BACKLOG_CLAIMED);
+	while (left > 0 && c.looked <= HELD_LOOKED && (r = backlog_next(&c)) == 1) {
+		left--;
+		if (backlog_due(&c, &since_ns) == -1)
+			return -1;
+		/* of an offer it is not known */
+		if (!(since_ns & SEG_CLAIMED_NS))
+			continue;
+		since_ns &= ~SEG_CLAIMED_NS;
+		if (since_ns <= s->now_ns && (s->held_ns == 0 || since_ns < s->held_ns)) {
+			s->held_ns = since_ns;
+			owner = state_owner(c.state);
+		}
+	}
+	if (owner != 0)
+		s->holder = mbox_holder(m, owner);
+	return r == -1 ? -1 : 0;
+}
+
 /*
  * find_oldest -- since when the oldest message waits; and where some are due that nobody has made ready yet, they are
  * not delayed.
@@ -119,7 +160,8 @@ find_oldest(struct mbox *m, struct snapshot *s)
 
 	backlog_begin(&c, m, m->ctl.first, UINT64_MAX, fallen ? BACKLOG_LIVE : BACKLOG_LIVE & ~BACKLOG_DELAYED);
 	while ((r = backlog_next(&c)) == 1) {
-		if (since(&c, s, &us) == -1)
+		if (since(&c, s, &us) == -1
+		    || (us != SNAPSHOT_EMPTY && s->oldest_us == SNAPSHOT_EMPTY && look_for_label(&c, s) == -1))
 			return -1;
 		s->delayed -= us != SNAPSHOT_EMPTY && state_status(c.state) == STATE_DELAYED && s->delayed > 0;
 		s->oldest_us = us < s->oldest_us ? us : s->oldest_us;
@@ -225,6 +267,48 @@ look_at_wants(struct mbox *m, struct snapshot *s)
 	return 0;
 }
 
+/* text_of -- a copy of a run of bytes, as a C string; NULL where there is no memory. */
+static char *
+text_of(struct slice s)
+{
+	char *text = malloc(s.len + 1);
+
+	if (text != NULL) {
+		memcpy(text, s.p, s.len);
+		text[s.len] = '\0';
+	}
+	return text;
+}
+
+/* keep_link -- add a link (links_each). */
+static int
+keep_link(void *arg, const struct linkfile *f, pid_t pid)
+{
+	struct snapshot *s = arg;
+	struct snapshot_link *bigger, *l;
+
+	if (s->links_n == s->links_room) {
+		bigger = realloc(s->links, (2 * s->links_room + 4) * sizeof *bigger);
+		if (bigger == NULL)
+			return -1;
+		s->links = bigger;
+		s->links_room = 2 * s->links_room + 4;
+	}
+	l = &s->links[s->links_n++];
+	*l = (struct snapshot_link){ pid > 0 ? pid : f->pid, (enum link_state)(f->state <= LINK_WAITS ? f->state : LINK_WAITS),
+		f->inward != 0, f->since_us, text_of(linkfile_target(f)), text_of(linkfile_its_name(f)) };
+	return l->target == NULL || l->name == NULL ? -1 : 0;
+}
+
+static int
+by_target(const void *a, const void *b)
+{
+	const struct snapshot_link *x = a, *y = b;
+	int r = strcmp(x->target, y->target);
+
+	return r != 0 ? r : strcmp(x->name, y->name);
+}
+
 static void
 forget(struct snapshot *s)
 {
@@ -233,7 +317,14 @@ forget(struct snapshot *s)
 	while (s->waiters_n > 0)
 		if (s->waiters[--s->waiters_n].filter.len > 0)
 			free(s->waiters[s->waiters_n].filter.text);
+	while (s->links_n > 0) {
+		free(s->links[--s->links_n].target);
+		free(s->links[s->links_n].name);
+	}
 	s->receivers = s->senders = 0;
+	s->held_ns = 0;
+	s->holder = SNAPSHOT_NOBODY;
+	s->dead_letters = false;
 	s->oldest_us = SNAPSHOT_EMPTY;
 	s->outside = SNAPSHOT_UNKNOWN;
 }
@@ -249,6 +340,9 @@ copy_counts(struct snapshot *s, const struct ctl *c)
 	s->delayed = c->delayed;
 	s->dropped = c->dropped;
 	s->buried = c->buried;
+	s->kept_back = c->retrying;
+	s->failed = c->failed + c->buried;
+	s->forgotten = c->once_evicted;
 	s->damaged = c->damaged;
 	s->refused = c->refused;
 	s->sent = c->next - 1;
@@ -267,9 +361,11 @@ look_once(struct snapshot *s, struct mbox *m, bool tags)
 	copy_counts(s, &m->ctl);
 	s->now_us = clock_wall_us();
 	s->now_ns = clock_mono_ns();
-	r = look_at_wants(m, s);
+	r = look_at_wants(m, s) == -1 ? -1 : links_each(m, keep_link, s);
+	if (s->links_n > 1)
+		qsort(s->links, s->links_n, sizeof *s->links, by_target);
 	if (r == 0 && m->ctl.live > 0)
-		r = find_oldest(m, s) == -1 || (tags && count_tags(m, s) == -1) ? -1 : 0;
+		r = find_oldest(m, s) == -1 || find_held(m, s) == -1 || (tags && count_tags(m, s) == -1) ? -1 : 0;
 	txn_unlock(m);
 	/* without the lock: there may be very many */
 	if (r == 0 && m->drops)

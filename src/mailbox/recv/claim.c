@@ -28,6 +28,7 @@
 enum {
 	KEEP_STREAM = 256 * 1024,               /* bytes of log that a spent segment may keep while we stream, */
 	KEEP_IDLE = 4096,                       /* and when there is nothing more */
+	PROMPT_BYTES = 512,                     /* that a pipe with any room takes, in whatever form they are written */
 	LOOKS_ENOUGH = 16,                      /* without the lock: looks, where all has changed after each, */
 	LOOKS = 100,                            /* and where what is read makes no sense, */
 	LOOK_NAP_MS = 20,                       /* with at most such a pause */
@@ -39,6 +40,7 @@ claim_init(struct claim *c, const struct receiver *r)
 	uint32_t tags = filter_count(r->filter, 't'), sources = filter_count(r->filter, 's');
 
 	c->receiver = r;
+	c->began_us = r->all ? clock_wall_us() : 0;
 	c->below = r->id != 0 ? r->id + 1 : UINT64_MAX;
 	tags = tags > 0 ? tags : 1;
 	sources = sources > 0 ? sources : 1;
@@ -82,12 +84,15 @@ change(struct claim *c, const struct item *items, uint32_t n, enum receiver_end 
 
 	if (end == RECEIVER_DONE)
 		return settle_gone(m, items, n, STATE_CLAIMED, STATE_DONE, keep);
+	/* that it was put back is seen as long as it is kept back, or due again (falls_due) */
+	if (failed && delay_us == 0 && c->receiver->all)
+		delay_us = 1;
 	if (!gone && !(items[0].slot.flags & SLOT_OFFER))
 		return settle_ready(m, items, n, failed, delay_us) == -1 ? -1 : redeliver_wake(c, items, n);
 	for (uint32_t i = 0; i < n; i++) {
 		m->ctl.leaves_as = end == RECEIVER_BURIED ? CTL_BURIED : CTL_DROPPED;
 		if ((gone ? settle_gone(m, &items[i], 1, STATE_CLAIMED, STATE_DROPPED, keep)
-		    : offer_back(m, &items[i], failed)) == -1)
+		    : offer_back(m, &items[i], failed || delay_us > 0)) == -1)
 			return -1;
 	}
 	return 0;
@@ -213,7 +218,7 @@ nothing(struct claim *c, const struct receiver_ask *ask)
 	const struct receiver *r = c->receiver;
 	int end;
 
-	if (!r->peek && trim(&c->m) == -1)
+	if (txn_there(&c->m) == -1 || (!r->peek && trim(&c->m) == -1))
 		return -1;
 	if (!ask->wait)
 		return 0;
@@ -229,6 +234,19 @@ nothing(struct claim *c, const struct receiver_ask *ask)
 	return keeper_watch(&c->m, &c->alarm_us);
 }
 
+/* settle_before -- settle n runs as done.  left: the newest segment that the receiver has something of. */
+static int
+settle_before(struct claim *c, struct run *runs, uint32_t n, uint64_t left)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (claim_settle(c, &runs[i].in->at, runs[i].in->items, &runs[i].n, RECEIVER_DONE, 0,
+		        runs[i].in->at.seg == left) == -1)
+			return -1;
+		runs[i].n = 0;
+	}
+	return 0;
+}
+
 /* turn -- one piece of claim_turn, with the lock held.  Returns 0, 1 again after the end of the piece, or -1. */
 static int
 turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
@@ -241,6 +259,11 @@ turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	bool dead;
 	int more;
 
+	for (uint32_t i = 0; i < ask->before_n; i++)
+		if (ask->before[i].n > 0 && left < ask->before[i].in->at.seg)
+			left = ask->before[i].in->at.seg;
+	if (settle_before(c, ask->before, ask->before_n, left) == -1)
+		return -1;
 	if (!peek && claim_settle(c, &in->at, in->items, &run->n, RECEIVER_DONE, 0, true) == -1)
 		return -1;
 	run->n = 0;
@@ -258,7 +281,9 @@ turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		return -1;
 	if (ask->probe)
 		return 0;
-	if (!peek && (mbox_number(m) == -1 || txn_begin(m) == -1 || settle_claim(m, in->items, run->n) == -1))
+	/* where messages were put back, an older time may stand there */
+	if (!peek && (mbox_number(m) == -1 || txn_begin(m) == -1
+	    || settle_claim(m, in->items, run->n, !ask->prompt || in->log_len > PROMPT_BYTES || m->ctl.requeues > 0) == -1))
 		return -1;
 	if (in->offer_fd != -1 && wake_end(m, in->items[0].id, STATE_CLAIMED) == -1)
 		return -1;
@@ -343,6 +368,7 @@ locked_turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
 	const bool peek = c->receiver->peek;
 
+	c->m.txn.asks = true;
 	if ((run->n > 0 && !peek ? claim_lock(c, 1) : txn_lock(&c->m, ask->deadline_ns)) == -1
 	    || txn_end(&c->m, turn_in_pieces(c, run, ask)) == -1)
 		return -1;

@@ -3,6 +3,7 @@
 #include "mailbox/recv/end.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/wait/backlog.h"
 

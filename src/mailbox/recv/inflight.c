@@ -16,7 +16,7 @@
 #include "mailbox/recv/claim.h"
 #include "mailbox/recv/verify.h"
 
-enum { TOGETHER = 64 };                 /* messages settled together */
+enum { TOGETHER = 256 };                /* messages settled together */
 
 int
 inflight_add(struct inflight *h, struct receiver *r, const struct run *run)
@@ -70,36 +70,66 @@ close_all(struct inflight_message *list, uint32_t n)
 void
 inflight_drop(struct inflight *h)
 {
-	close_all(h->list, h->n);
-	h->n = 0;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < h->n; i++) {
+		if (h->which != NULL && !h->which[i])
+			h->list[kept++] = h->list[i];
+		else
+			close_all(h->list + i, 1);
+	}
+	h->n = kept;
 }
 
 void
 inflight_free(struct inflight *h)
 {
+	h->which = NULL;
 	inflight_drop(h);
 	free(h->list);
 	h->list = NULL;
 	h->room = 0;
 }
 
-/* settle -- one piece of inflight_settle, with the lock held: neighbours in a segment together. */
+/* Messages that are settled in one locked section. */
+struct piece {
+	const struct inflight_message *list;
+	const bool *which;              /* as of an inflight */
+	uint32_t n;
+	uint64_t newest;                /* the segment that more is received from; 0 none */
+};
+
+/* gather -- copy what is to be settled from item *at on, neighbours in a segment.  Moves *at.  Returns how many. */
+static uint32_t
+gather(const struct piece *p, uint32_t *at, struct item *items, struct place *place)
+{
+	uint32_t n = 0;
+
+	for (; *at < p->n && n < TOGETHER; (*at)++) {
+		const struct inflight_message *message = &p->list[*at];
+
+		if (p->which != NULL && !p->which[*at])
+			continue;
+		if (n == 0)
+			*place = message->at;
+		else if (message->at.seg != place->seg || message->at.layout != place->layout)
+			break;
+		items[n++] = message->item;
+	}
+	return n;
+}
+
+/* settle -- settle one piece, with the lock held: neighbours in a segment together.  Returns 0, or -1. */
 static int
-settle(struct claim *c, const struct inflight_message *list, uint32_t n, enum receiver_end end, uint64_t delay_us)
+settle(struct claim *c, const struct piece *p, enum receiver_end end, uint64_t delay_us)
 {
 	struct item items[TOGETHER];
-	uint32_t step, left;
+	struct place at;
+	uint32_t i = 0, n;
 
-	for (uint32_t i = 0; i < n; i += step) {
-		struct place at = list[i].at;
-
-		for (step = 0; step < TOGETHER && i + step < n && list[i + step].at.seg == at.seg
-		    && list[i + step].at.layout == at.layout; step++)
-			items[step] = list[i + step].item;
-		left = step;
-		if (claim_settle(c, &at, items, &left, end, delay_us, false) == -1)
+	while ((n = gather(p, &i, items, &at)) > 0)
+		if (claim_settle(c, &at, items, &n, end, delay_us, at.seg == p->newest) == -1)
 			return -1;
-	}
 	return 0;
 }
 
@@ -108,18 +138,23 @@ inflight_settle(struct inflight *h, struct receiver *r, uint32_t from, uint32_t 
     uint64_t delay_us)
 {
 	struct claim *c = r->in;
-	struct inflight_message *list = h->list + from;
+	struct piece p = { .list = h->list + from, .which = h->which == NULL ? NULL : h->which + from };
 	int done = 0;
 
-	for (uint32_t i = 0, step; done == 0 && i < n; i += step) {
-		step = n - i < PIECE_LOOKS ? n - i : PIECE_LOOKS;
-		if (i > 0)
+	p.newest = h->more && h->n > 0 ? h->list[h->n - 1].at.seg : 0;
+	for (uint32_t left = n; done == 0 && left > 0; left -= p.n) {
+		p.n = left < PIECE_LOOKS ? left : PIECE_LOOKS;
+		if (left < n)
 			piece_pause();
 		if (claim_lock(c, CLAIM_STOPS) == -1)
 			return -1;
-		done = txn_end(&c->m, settle(c, list + i, step, end, delay_us));
+		done = txn_end(&c->m, settle(c, &p, end, delay_us));
+		p.list += p.n;
+		p.which += p.which == NULL ? 0 : p.n;
 	}
-	close_all(list, n);
+	for (uint32_t i = from; i < from + n; i++)
+		if (h->which == NULL || h->which[i])
+			close_all(h->list + i, 1);
 	return done;
 }
 
@@ -142,12 +177,14 @@ inflight_recall(const struct inflight *h, struct receiver *r, uint32_t i, struct
 		found = -1;
 	in->at = (struct place){ message->at.seg, m->ctl.layout, false };
 	in->salt = m->seg.h.salt;
+	memcpy(in->incarnation, m->seg.h.incarnation, sizeof in->incarnation);
 	txn_unlock(m);
 	if (found == -1)
 		return -1;
 	run->n = 1;
 	run->delivered = 0;
 	run->expired = false;
+	run->stray = RUN_ON_ITS_WAY;
 	in->kept_fd = message->kept_fd;
 	in->log_at = item->slot.off;
 	in->log_len = slot_frame_len(&item->slot);

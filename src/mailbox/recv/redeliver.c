@@ -3,13 +3,12 @@
 #include "mailbox/recv/redeliver.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/wait/wake.h"
-
-/* as in wake.c: what needs much stack */
-#define OUT_OF_LINE __attribute__((noinline))
 
 enum {
 	BLOCK = 256,                            /* states read at a time */

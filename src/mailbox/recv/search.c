@@ -45,6 +45,13 @@ search_names(struct claim *c)
 	return 0;
 }
 
+/* wants_all -- whether names need not be known, for there is no pattern. */
+static inline bool
+wants_all(const struct claim *c)
+{
+	return c->receiver->filter->len == 0;
+}
+
 /* A search through the backlog for messages of one rank. */
 struct search {
 	struct claim *c;
@@ -52,6 +59,7 @@ struct search {
 	const struct receiver_ask *ask;
 	struct name_rank rank;                       /* of the tags and of the sources that make it */
 	uint64_t log_end, until_us;             /* once there is a message: the others end, and were sent, no later */
+	uint64_t had;                           /* bytes of payloads in the run, and of what they join */
 	uint64_t ready;                         /* the first message passed over that is ready; 0 none */
 	uint64_t cursor;                        /* nothing for us stands below */
 	uint64_t now_us;                        /* set with known */
@@ -65,7 +73,7 @@ struct search {
 static bool
 has_rank(const struct search *s)
 {
-	return s->c->has_tag[s->rank.tag] && s->c->has_source[s->rank.source];
+	return wants_all(s->c) || (s->c->has_tag[s->rank.tag] && s->c->has_source[s->rank.source]);
 }
 
 static inline bool
@@ -73,8 +81,8 @@ slot_has_rank(const struct search *s, const struct slot *slot)
 {
 	const struct claim *c = s->c;
 
-	return slot->tag < c->ranked && slot->source < c->ranked && c->rank[slot->tag].tag == s->rank.tag
-	    && c->rank[slot->source].source == s->rank.source;
+	return wants_all(c) || (slot->tag < c->ranked && slot->source < c->ranked && c->rank[slot->tag].tag == s->rank.tag
+	    && c->rank[slot->source].source == s->rank.source);
 }
 
 /*
@@ -90,7 +98,13 @@ falls_due(struct claim *c, uint32_t pos, uint64_t state)
 	/* what is asked for by its number is not kept back */
 	if (c->receiver->id != 0)
 		return true;
-	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1 || due <= now)
+	if (seg_read(&c->m.seg, SEG_DUE, pos, 1, &due) == -1)
+		return true;
+	/* who receives all that is there now does not go round with what fails */
+	if (failed && c->receiver->all && state_tries(state) >= c->receiver->all_tries
+	    && due - state_owner(state) >= c->began_us)
+		return false;
+	if (due <= now)
 		return true;
 	/* a clock that was set back does not keep one back that failed: not for longer than was said */
 	if (failed && due - now > state_owner(state))
@@ -130,9 +144,26 @@ begin(struct search *s, const struct slot *slot)
 
 	in->at = (struct place){ m->seg.h.first, m->ctl.layout, false };
 	in->salt = m->seg.h.salt;
+	memcpy(in->incarnation, m->seg.h.incarnation, sizeof in->incarnation);
 	in->log_at = slot->off;
 	s->log_end = slot->off + s->ask->bytes;
 	s->until_us = s->ask->until_us != 0 ? s->ask->until_us : UINT64_MAX;
+}
+
+/* fits -- whether the message makes the run, and what that joins, no longer than was asked for. */
+static inline bool
+fits(struct search *s, const struct slot *slot)
+{
+	uint64_t with = s->had + slot->len;
+
+	if (s->ask->most == 0 || (slot->flags & SLOT_OFFER))
+		return true;
+	if (s->had > 0 && with > s->ask->most) {
+		s->run->full = s->run->n == 0;
+		return false;
+	}
+	s->had = with;
+	return true;
 }
 
 /* take -- add the message at pos to the run, if it has room; for the first it has.  Returns whether it had. */
@@ -142,12 +173,13 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	struct run *run = s->run;
 	uint32_t end = slot->off + slot_frame_len(slot);
 
-	if (run->n == 0) {
-		begin(s, slot);
-	} else if (end > s->log_end || slot->off < run->in->log_at || slot->time_us > s->until_us) {
+	if ((run->n > 0 && (end > s->log_end || slot->off < run->in->log_at || slot->time_us > s->until_us))
+	    || !fits(s, slot)) {
 		s->full = true;
 		return false;
 	}
+	if (run->n == 0)
+		begin(s, slot);
 	run->in->items[run->n++] = (struct item){ .id = id, .slot = *slot, .pos = pos,
 		.tries = (uint16_t)state_tries(state), .status = (uint16_t)state_status(state) };
 	run->in->log_len = end - (uint32_t)run->in->log_at;
@@ -201,6 +233,16 @@ slots_from(const struct claim *c, uint32_t pos)
 	return c->slots_at + c->slots_n - pos;
 }
 
+/* know_slots -- the slots of n messages from pos on are in c->slots. */
+static void
+know_slots(struct claim *c, uint32_t pos, uint32_t n)
+{
+	c->slots_of = c->m.seg.h.first;
+	c->slots_layout = c->m.ctl.layout;
+	c->slots_at = pos;
+	c->slots_n = n;
+}
+
 /* read_slots -- have the slots of n messages from pos on in c->slots.  Returns the first, or NULL. */
 static const struct slot *
 read_slots(struct claim *c, uint32_t pos, uint32_t n)
@@ -210,13 +252,35 @@ read_slots(struct claim *c, uint32_t pos, uint32_t n)
 	if (slots_from(c, pos) >= n)
 		return c->slots + (pos - c->slots_at);
 	c->slots_n = 0;
+	c->slots = n <= SEARCH_FEW ? c->few_slots : c->many_slots;
 	if (seg_read_slots(seg, pos, n, c->slots) == -1)
 		return NULL;
-	c->slots_of = seg->h.first;
-	c->slots_layout = c->m.ctl.layout;
-	c->slots_at = pos;
-	c->slots_n = n;
+	know_slots(c, pos, n);
 	return c->slots;
+}
+
+/*
+ * read_states -- have the states of n messages from pos on in c->states; of few, their slots too, where that is no call
+ * more.  scratch: SEG_BETWEEN bytes.  Returns 0, or -1.
+ */
+static int
+read_states(struct claim *c, uint32_t pos, uint32_t n, char *scratch)
+{
+	const struct seg *seg = &c->m.seg;
+	bool sound = true;
+
+	c->states = n <= SEARCH_FEW ? c->few_states : c->many_states;
+	if (n > SEARCH_FEW || slots_from(c, pos) >= n)
+		return seg_read(seg, SEG_STATES, pos, n, c->states);
+	c->slots = c->few_slots;
+	c->slots_n = 0;
+	if (!seg_read_near(seg, pos, n, c->states, c->slots, scratch))
+		return seg_read(seg, SEG_STATES, pos, n, c->states);
+	for (uint32_t i = 0; i < n; i++)
+		sound &= seg_slot_sound(&c->slots[i]);
+	if (sound)
+		know_slots(c, pos, n);
+	return 0;
 }
 
 void
@@ -255,14 +319,16 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 {
 	struct claim *c = s->c;
 	const struct seg *seg = &c->m.seg;
-	const uint64_t *states = c->states;
+	const uint64_t *states;
 	const struct slot *slots;
 	uint64_t id;
 	uint32_t i;
 	int taken;
 
-	if (seg_read(seg, SEG_STATES, pos, n, c->states) == -1)
+	/* nothing of this run's frames has been read yet */
+	if (read_states(c, pos, n, s->run->in->log) == -1)
 		return -1;
+	states = c->states;
 	/* there may be very many that are delayed: their slots are not read */
 	i = first_of(s, n);
 	if (i == n)
@@ -318,7 +384,7 @@ search_segment(struct search *s, uint64_t from)
 	struct mbox *m = &s->c->m;
 	uint32_t n = mbox_seg_n(m), step, pos, known;
 
-	if (search_names(s->c) == -1 || seg_find(&m->seg, n, from, &pos) == -1)
+	if ((!wants_all(s->c) && search_names(s->c) == -1) || seg_find(&m->seg, n, from, &pos) == -1)
 		return -1;
 	if (pos < n && !has_rank(s)) {
 		if (s->ready == 0)
@@ -345,7 +411,7 @@ search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 {
 	struct mbox *m = &c->m;
 	struct search s = {
-		.c = c, .run = run, .ask = ask,
+		.c = c, .run = run, .ask = ask, .had = ask->had,
 		.rank = { run->rank / c->source_ranks, run->rank % c->source_ranks },
 	};
 	const bool changes = !c->receiver->peek && !ask->probe && c->receiver->id == 0;
@@ -391,7 +457,7 @@ search_backlog(struct claim *c, struct run *run, const struct receiver_ask *ask)
 
 	run->n = 0;
 	run->delivered = 0;
-	run->expired = run->in->at.sure = false;
+	run->expired = run->full = run->in->at.sure = false;
 	run->in->offer_fd = run->in->kept_fd = -1;
 	c->due_us = c->alarm_us = 0;
 	if (c->m.ctl.paused && !c->receiver->peek && c->receiver->id == 0)
@@ -407,7 +473,7 @@ search_backlog(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	for (run->rank = 0;; run->rank++) {
 		if (search_rank(c, run, &one) == -1)
 			return -1;
-		if (run->n > 0 || run->rank + 1 == c->ranks)
+		if (run->n > 0 || run->full || run->rank + 1 == c->ranks)
 			return 0;
 	}
 }

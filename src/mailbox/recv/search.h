@@ -10,10 +10,14 @@
 
 #include "base/clock.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/queue/settle.h"
 #include "mailbox/wait/wake.h"
 
-enum { SEARCH_MESSAGES = 2048 };        /* states and slots read at a time */
+enum {
+	SEARCH_MESSAGES = 2048,         /* states and slots read at a time */
+	SEARCH_FEW = 16,                /* that need no page of their own */
+};
 
 /* Where claimed messages stand. */
 struct place {
@@ -27,6 +31,7 @@ struct run_body {
 	int offer_fd;                   /* of an offer: the FIFO that its payload comes through; else -1 */
 	int kept_fd;                    /* of an offer whose payload was kept: the file; else -1 */
 	uint64_t salt;                  /* the segment's */
+	unsigned char incarnation[SEG_INCARNATION];     /* and its incarnation */
 	uint64_t log_at;                /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
 	struct item items[RUN_MESSAGES];
@@ -44,6 +49,7 @@ struct claim {
 	int offer_fd;                           /* of the offer in hand, its header read; -1 */
 	bool asked;                             /* has looked for dead claimers once */
 	uint64_t below;                         /* only ids below this one; UINT64_MAX: any */
+	uint64_t began_us;                      /* when this was opened (clock_wall_us) */
 	uint64_t piece_next;                    /* of piece_drops, in this turn */
 	uint64_t end_from;                      /* of end_reached: nothing for us is left below */
 	bool ended;                             /* nothing for us comes any more */
@@ -60,10 +66,14 @@ struct claim {
 	uint64_t slots_of, slots_layout;        /* the segment that slots are of; a slot once written stays so */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many there are */
 	uint32_t ranked;
-	struct name_rank rank[SEG_NAMES];            /* of a name, as a tag and as a source */
+	uint64_t *states;                       /* few_, or many_, which would be a page fault of its own */
+	struct slot *slots;                     /* the same */
+	uint64_t few_states[SEARCH_FEW];
+	struct slot few_slots[SEARCH_FEW];
+	struct name_rank rank[SEG_NAMES];       /* of a name, as a tag and as a source */
 	struct names names;
-	uint64_t states[SEARCH_MESSAGES], expiries[SEARCH_MESSAGES];
-	struct slot slots[SEARCH_MESSAGES];
+	uint64_t many_states[SEARCH_MESSAGES], expiries[SEARCH_MESSAGES];
+	struct slot many_slots[SEARCH_MESSAGES];
 };
 
 /* claim_deadline -- when a wait for the lock that begins now must end, where nothing is to be settled. */

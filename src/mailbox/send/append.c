@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
-#include "mailbox/box/piece.h"
+#include "base/waiting.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
@@ -22,6 +22,7 @@
 #include "mailbox/send/groupsync.h"
 #include "mailbox/send/later.h"
 #include "mailbox/send/newest.h"
+#include "mailbox/send/room.h"
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
@@ -34,70 +35,10 @@ append_init(struct append *p, struct mbox *m)
 	p->names.n = p->names.len = 0;
 	p->last_id = 0;
 	p->sync = false;
+	p->fresh = NULL;
 	p->drop = NULL;
 	p->offer_fd = -1;
-}
-
-/* ---- room ---- */
-
-/* admitted -- how many of the batch's messages have room now; a message always has in an empty mailbox. */
-static uint32_t
-admitted(const struct ctl *c, const struct batch *b)
-{
-	uint64_t live = c->live, bytes = c->live_bytes;
-	uint32_t i;
-
-	if (c->policy == MAILBOX_LATEST || (c->cap_messages == MAILBOX_UNBOUNDED && c->cap_bytes == MAILBOX_UNBOUNDED))
-		return b->n - b->from;
-	for (i = b->from; i < b->n; i++) {
-		if (live > 0 && (live >= c->cap_messages || bytes + batch_cost(b->slots[i].len) > c->cap_bytes))
-			break;
-		live++;
-		bytes += batch_cost(b->slots[i].len);
-	}
-	return i - b->from;
-}
-
-/* make_room -- with the lock held: drop what the batch's next message takes the place of.  Returns as evict; e: its. */
-static int
-make_room(struct mbox *m, const struct batch *b, struct expiring *e)
-{
-	const struct slot *slot = &b->slots[b->from];
-	int r = mbox_fits(&m->ctl, batch_cost(slot->len)) ? 0 : evict_expired(m, e);
-
-	return r != 0 ? r : evict(m, b->name[slot->tag], batch_cost(slot->len), e);
-}
-
-/*
- * wait_for_room -- post our want for room, unlock, and sleep.
- * Returns 0: lock and look again; or -1: EAGAIN, ETIMEDOUT, EINTR, EIDRM or errno, our want taken down.
- */
-static int
-wait_for_room(struct mbox *m, uint64_t need_bytes, uint64_t deadline_ns)
-{
-	int r;
-
-	if (deadline_ns == APPEND_NOW) {
-		(void)txn_end(m, 0);
-		errno = EAGAIN;
-		return -1;
-	}
-	io_catch_stop();
-	r = txn_end(m, wait_post(m, WANT_ROOM, NULL, need_bytes));
-	if (r == 0 && deadline_ns == APPEND_ASK) {
-		errno = EAGAIN;
-		return -1;
-	}
-	if (r == 0) {
-		r = wait_sleep(m, deadline_ns);
-		if (r == 1)
-			return 0;
-		if (r == 0)
-			errno = ETIMEDOUT;
-	}
-	if (errno != EIDRM)
-		wait_leave(m);
-	return -1;
+	p->latest = (struct latest){ .upto = 0 };
 }
 
 /* ---- append ---- */
@@ -245,7 +186,7 @@ write_messages(struct append *p, const struct batch *b, uint32_t n, uint64_t *by
 	    || write_slots(p, b, pos, n, bytes) == -1
 	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1))
 		return -1;
-	return n;
+	return (long)n;
 }
 
 /* write_fitting -- write_messages; where a file may not grow that long, fewer, and the first in a new segment. */
@@ -269,6 +210,7 @@ append(struct append *p, struct batch *b, uint32_t n)
 {
 	struct mbox *m = p->m;
 	struct ctl *c = &m->ctl;
+	const unsigned rang = m->txn.ringing;
 	uint64_t bytes;
 	long wrote;
 	bool later = false;
@@ -283,7 +225,12 @@ append(struct append *p, struct batch *b, uint32_t n)
 	if (wrote == -1)
 		return -1;
 	n = (uint32_t)wrote;
+	if (p->fresh != NULL && fresh_write(p->fresh, b, n) == -1)
+		return -1;
 	if ((later ? later_keep(m, b, n) : wake_receivers(m, c->next, n, b->slots + b->from, b->name)) == -1)
+		return -1;
+	/* a receiver whose wake FIFO stands in the directory tells as well that the mailbox was not removed */
+	if (!m->txn.there && m->txn.ringing == rang && txn_there(m) == -1)
 		return -1;
 	/* what would be begun later, on account of a want, would tell of the messages before they count */
 	if ((p->sync || m->waiter.posted || m->waiter.crowd.kinds & 1U << WANT_ROOM) && txn_begin(m) == -1)
@@ -294,103 +241,121 @@ append(struct append *p, struct batch *b, uint32_t n)
 	c->log_len += batch_frames_len(b, n);
 	c->names = p->names.n;
 	c->names_len = p->names.len;
+	if (p->fresh != NULL)
+		fresh_count(p->fresh, n);
 	/* after loss of power the index tells how much of it counts: ctl is not synced */
 	if (c->durable)
 		newest_extent(m);
 	if ((c->durable && seg_write_extent(&m->seg) == -1) || finish_append(p) == -1)
 		return -1;
+	if (p->fresh != NULL)
+		fresh_counted(p->fresh, n);
+	if (c->policy == MAILBOX_LATEST)
+		latest_sent(&p->latest, b->name[b->slots[b->from].tag], c->next - 1);
 	b->from += n;
 	p->names_of = c->last_seg;
 	p->last_id = c->next - 1;
 	return 0;
 }
 
-/* lock_deadline -- how long to wait for the lock: a second where the append is not to wait. */
-static uint64_t
-lock_deadline(uint64_t deadline_ns)
+enum { NONE_LEFT };                     /* of enter */
+
+/* let_in -- with the lock held: how many of the batch's next messages may go in, 0 for none yet, or -1. */
+static long
+let_in(struct append *p, struct batch *b, uint64_t deadline_ns)
 {
-	if (deadline_ns == APPEND_ASK)
-		return CLOCK_NEVER;
-	return deadline_ns == APPEND_NOW ? clock_after(WAKE_LOOK_NS) : deadline_ns;
+	struct mbox *m = p->m;
+	int r = may_send(m, false) == -1 ? -1 : room_come_in(m, b, &p->latest, deadline_ns);
+	uint32_t n = 0;
+
+	/* others may have had the lock meanwhile, and taken the same */
+	if (r == 0 && p->fresh != NULL)
+		r = fresh_skip(p->fresh, b);
+	if (r == 0)
+		n = room_admits(&m->ctl, b);
+	if (n > 0 && p->fresh != NULL)
+		n = fresh_run(p->fresh, b, n);
+	return r == -1 || (n > 0 && newest_segment(p) == -1) ? -1 : (long)n;
 }
 
 /*
- * come_in -- with the lock held: whether others wait for room; where none does, what the batch's next message takes the
- * place of goes, in pieces.  Returns as wake_ahead; where it fails the mailbox may be unlocked.
- */
-static int
-come_in(struct mbox *m, const struct batch *b, uint64_t deadline_ns)
-{
-	struct expiring e = { .from = 0 };
-	int ahead, more;
-
-	for (;;) {
-		ahead = wake_ahead(m);
-		m->waiter.behind = ahead == 1;
-		if (ahead != 0)
-			return ahead;
-		more = make_room(m, b, &e);
-		if (more != 1)
-			return more;
-		if (piece_next(m, deadline_ns) == -1)
-			return -1;
-	}
-}
-
-/*
- * enter -- lock the mailbox at a moment when there is room, and have a segment to append to.
- * Returns how many of the batch's messages may go in, or -1.
+ * enter -- lock the mailbox at a moment when there is room, and have a segment to append to; what was taken before is
+ * passed over.
+ * Returns how many of the batch's messages may go in; NONE_LEFT, unlocked: all were passed over; or -1.
  */
 static long
-enter(struct append *p, const struct batch *b, uint64_t deadline_ns)
+enter(struct append *p, struct batch *b, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
 	uint64_t began_ns = 0;          /* when we began to wait for the lock, after a wait for room */
-	uint32_t n;
-	int r;
+	long n;
 
 	for (;;) {
-		if (txn_lock(m, lock_deadline(deadline_ns)) == -1) {
+		m->txn.asks = true;
+		if (txn_lock(m, room_lock_deadline(deadline_ns)) == -1) {
 			/* it was free before: it is in demand, no process keeps it */
 			if (errno == EBUSY && began_ns != 0 && clock_mono_ns() < began_ns + WAKE_STOPPED_NS)
 				errno = ETIMEDOUT;
 			return -1;
 		}
-		r = may_send(m, false) == -1 ? -1 : come_in(m, b, deadline_ns);
-		n = r == 0 ? admitted(&m->ctl, b) : 0;
-		if (r == -1 || (n > 0 && newest_segment(p) == -1)) {
+		n = p->fresh != NULL ? fresh_skip(p->fresh, b) : 0;
+		if (n == 0 && b->from < b->n)
+			n = let_in(p, b, deadline_ns);
+		/* where there is no room, or it cannot be sent, that may be why */
+		if (n < 1 && !m->txn.there && txn_there(m) == -1)
+			n = -1;
+		if (n != 0 || b->from == b->n)
+			waiting_over();
+		if (n == -1 || b->from == b->n) {
 			txn_unlock(m);
 			wait_leave(m);
-			return -1;
+			return n;
 		}
 		if (n > 0)
 			return n;
-		if (wait_for_room(m, batch_cost(b->slots[b->from].len), deadline_ns) == -1)
+		if (room_wait(m, batch_cost(b->slots[b->from].len), deadline_ns) == -1)
 			return -1;
 		began_ns = clock_mono_ns();
 	}
 }
 
+/* kept -- have the messages from first on, just appended, survive what the mailbox does, and what was passed over. */
+static int
+kept(struct append *p, uint64_t first, bool named)
+{
+	if (!p->m->ctl.durable)
+		return 0;
+	if ((p->fresh != NULL && fresh_sync(p->fresh) == -1)
+	    || (first <= p->last_id && groupsync_wait(p->m, first, p->last_id, named) == -1))
+		return -1;
+	if (p->fresh != NULL)
+		fresh_synced(p->fresh);
+	return 0;
+}
+
 int
 append_batch(struct append *p, struct batch *b, uint64_t deadline_ns)
 {
-	uint32_t from = b->from;
+	const uint32_t from = b->from;
+	uint64_t first;
 	long n;
-	int r;
+	int r = 0, err;
 
 	if (b->from == b->n)
 		return 0;
 	n = enter(p, b, deadline_ns);
-	if (n == -1)
-		return -1;
-	r = append(p, b, (uint32_t)n);
-	txn_unlock(p->m);
-	if (r == 0 && p->m->ctl.durable && groupsync_wait(p->m, p->last_id + 1 - (b->from - from), p->last_id, false) == -1) {
-		p->last_id -= b->from - from;
+	first = p->m->ctl.next;
+	if (n > 0) {
+		r = append(p, b, (uint32_t)n);
+		txn_unlock(p->m);
+	}
+	err = errno;
+	if (b->from > from && kept(p, first, false) == -1) {
+		p->last_id = first - 1;
 		b->from = from;
 		return -1;
 	}
-	return r == 0 && p->sync ? completion_await(p->m, p->last_id, deadline_ns) : r;
+	return n == -1 || r == -1 ? fail_with(err) : p->sync ? completion_await(p->m, p->last_id, deadline_ns) : 0;
 }
 
 int
@@ -401,7 +366,7 @@ append_offer(struct append *p, struct batch *b, uint64_t deadline_ns)
 	int wanted = 1, r;
 
 	p->offer_fd = -1;
-	if (txn_lock(m, lock_deadline(deadline_ns)) == -1)
+	if (txn_lock(m, room_lock_deadline(deadline_ns)) == -1)
 		return -1;
 	if (deadline_ns == APPEND_NOW)
 		wanted = wake_wanted(m, b->name[slot->tag], b->name[slot->source]);
@@ -443,27 +408,28 @@ int
 append_big(struct append *p, struct batch *b, int fd, uint64_t len, uint64_t sum, uint64_t deadline_ns)
 {
 	struct mbox *m = p->m;
-	int r = 0;
+	uint64_t first;
+	long n = 1;
 
 	if (b->n == 0) {        /* else it was asked before */
 		batch_put_big(b, len, sum);
 		/* synced first: it takes long, and no other need wait for it */
-		r = m->ctl.durable ? io_sync_data(fd) : 0;
+		n = m->ctl.durable && io_sync_data(fd) == -1 ? -1 : 1;
 	}
-	if (r == 0 && enter(p, b, deadline_ns) == -1) {
-		if (deadline_ns == APPEND_ASK && errno == EAGAIN)
-			return -1;
-		r = -1;
-	}
-	if (r == -1 || append_spooled(p, b, true) == -1) {
+	if (n == 1)
+		n = enter(p, b, deadline_ns);
+	if (n == -1 && deadline_ns == APPEND_ASK && errno == EAGAIN)
+		return -1;
+	first = m->ctl.next;
+	if (n < 1 || append_spooled(p, b, true) == -1) {
 		txn_unlock(m);
 		spool_drop(m, fd);
-		return -1;
+		return n == NONE_LEFT ? kept(p, first, false) : -1;
 	}
 	/* the message is in: should this fail, the want goes once we are dead */
 	(void)txn_end(m, p->sync ? 0 : wait_down(m));
 	close(fd);
-	if (m->ctl.durable && groupsync_wait(m, p->last_id, p->last_id, true) == -1)
+	if (kept(p, first, true) == -1)
 		return -1;
 	return p->sync ? completion_await(m, p->last_id, deadline_ns) : 0;
 }
@@ -481,10 +447,10 @@ append_drop(struct append *p, struct batch *b, const unsigned char *drop, bool b
 	ahead = wake_ahead(m);
 	if (ahead == -1 || (ahead == 1 && m->ctl.from_drop))
 		return ahead == -1 ? -1 : 0;
-	r = make_room(m, b, e);
+	r = room_make(m, b, &p->latest, e);
 	if (r != 0)
 		return r == 1 ? APPEND_PIECE : -1;
-	if (admitted(&m->ctl, b) == 0)
+	if (room_admits(&m->ctl, b) == 0)
 		return 0;
 	if (newest_segment(p) == -1)
 		return -1;

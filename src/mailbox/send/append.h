@@ -10,7 +10,10 @@
 
 #include "mailbox/box/mbox.h"
 #include "mailbox/disk/batch.h"
-#include "mailbox/queue/evict.h"
+#include "mailbox/disk/names.h"
+#include "mailbox/queue/latest.h"
+#include "mailbox/send/fresh.h"
+#include "mailbox/send/room.h"
 
 enum { APPEND_SLOTS = 1024 };           /* slots written at a time */
 
@@ -18,6 +21,8 @@ struct append {
 	struct mbox *m;
 	uint64_t names_of;                      /* the segment whose names are held; 0 none */
 	uint64_t last_id;                       /* of the message appended last */
+	struct latest latest;
+	struct fresh *fresh;                    /* messages are taken once; NULL: however often they come */
 	bool sync;                              /* return only when a message has been received */
 	const unsigned char *drop;              /* the drop that is being taken; NULL none */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
@@ -31,13 +36,11 @@ void append_init(struct append *p, struct mbox *m);
 
 enum { APPEND_PIECE = 2 };                /* of append_drop: call again after the end of a piece (piece.h) */
 
-#define APPEND_NOW 0                    /* a deadline: do not wait for room */
-#define APPEND_ASK 1                    /* a deadline: EAGAIN in place of a wait, our want posted: call again later */
-
 /*
  * append_batch -- append the messages of b that have room, waiting until there is room for at least one.
  * Moves b->from on; call again while b->from < b->n.
  * deadline_ns: CLOCK_MONOTONIC; APPEND_NOW; CLOCK_NEVER.
+ * With p->fresh what was taken before is passed over, also where there is no room, or the mailbox is closed.
  * With p->sync it is one message, and the wait goes on until it has been received; one that no receiver has when the
  * deadline comes is withdrawn.
  * Returns 0, or -1: ESHUTDOWN the mailbox is closed, EAGAIN no room (APPEND_NOW, APPEND_ASK), ETIMEDOUT, EIDRM, EINTR,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/waiting.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/evict.h"
@@ -113,14 +114,24 @@ completion_look(struct mbox *m, uint64_t id, int slept, uint64_t deadline_ns, st
 	return completion_state(m, id, item);
 }
 
+void
+completion_told(const struct mbox *m, uint64_t id, int state)
+{
+	const bool taken = state == COMPLETION_TAKEN;
+
+	waiting_for(taken ? WAITING_DONE : WAITING_RECEIVER, m->name);
+	waiting_facts(m->ctl.paused, id, 0);
+}
+
 int
 completion_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 {
 	struct item item;
-	int r, why, state;
+	int r, why, state = COMPLETION_WAITS;
 
 	io_catch_stop();
 	for (;;) {
+		completion_told(m, id, state);
 		r = wait_sleep(m, deadline_ns);
 		state = completion_look(m, id, r, deadline_ns, &item, &why);
 		if (!m->txn.locked)
@@ -134,6 +145,7 @@ completion_await(struct mbox *m, uint64_t id, uint64_t deadline_ns)
 		why = state == COMPLETION_RECEIVED ? 0 : ECANCELED;
 	else if (state == -1 || completion_withdraw(m, id) == -1)
 		why = errno;
+	waiting_over();
 	if (txn_end(m, wait_down(m)) == -1 && why != 0)
 		why = errno;
 	errno = why;

@@ -52,6 +52,9 @@ int completion_withdraw(struct mbox *m, uint64_t id);
  */
 uint64_t completion_lock_deadline(uint64_t deadline_ns);
 
+/* completion_told -- a wait for message id begins, or goes on: what it is, for those who are told (waiting.h). */
+void completion_told(const struct mbox *m, uint64_t id, int state);
+
 /*
  * completion_await -- sleep until message id, for which our want is posted, has been received.
  * One that no receiver has when the deadline comes, or a signal, is withdrawn.

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/waiting.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/queue/evict.h"
 #include "mailbox/queue/offer.h"
@@ -158,12 +159,15 @@ await_taken(struct handover *t)
 	int r;
 
 	io_catch_stop();
+	completion_told(t->append->m, t->append->last_id, COMPLETION_WAITS);
 	do {
 		until = t->back && t->pause_ns < t->deadline_ns ? t->pause_ns : t->deadline_ns;
 		r = t->ask ? 1 : wait_sleep(t->append->m, until);
 		/* the end of the pause is not the deadline */
 		r = look(t, r == 0 && until < t->deadline_ns ? 1 : r);
 	} while (r == 0 && !t->ask);
+	if (r != 0)
+		waiting_over();
 	t->asked = r == 0;
 	if (r == -1)
 		close_fifo(t);
@@ -304,7 +308,7 @@ int
 handover_end(struct handover *t)
 {
 	struct mbox *m = t->append->m;
-	int r = 1;
+	int r = 1, n;
 
 	if (!t->done && t->fd != -1 && !t->ended) {
 		t->ended = true;
@@ -322,9 +326,13 @@ handover_end(struct handover *t)
 			return -1;
 		}
 		ms = t->ask ? 0 : ms;
+		completion_told(m, t->append->last_id, COMPLETION_TAKEN);
 		/* our wake FIFO says that it has ended, its own that its reader has gone; the look is for what was missed */
-		if (poll(polled, 2, ms) == -1 && errno != EINTR)
+		n = poll(polled, 2, ms);
+		if (n == -1 && errno != EINTR)
 			return -1;
+		if (n == 0)
+			waiting_slept(ms);
 		if (polled[1].revents & POLLERR)
 			close_fifo(t);
 		r = hear(t);
@@ -333,6 +341,8 @@ handover_end(struct handover *t)
 			r = -1;
 		}
 	}
+	if (!t->ask || r == 0)
+		waiting_over();
 	return r == -1 ? -1 : 0;
 }
 

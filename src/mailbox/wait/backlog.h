@@ -15,14 +15,13 @@
 #include <stdint.h>
 
 #include "mailbox/box/mbox.h"
+#include "mailbox/disk/names.h"
 
 enum { BACKLOG_BLOCK = 256 };           /* messages read at a time */
 
 /*
  * A cursor needs much stack.  Each page of a frame that the compiler probes costs a one-shot a page fault: out of line.
  */
-#define OUT_OF_LINE __attribute__((noinline))
-
 /* States to stop at, as bits. */
 enum {
 	BACKLOG_READY = 1 << STATE_READY,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/waiting.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/mode.h"
@@ -122,6 +123,16 @@ wait_post(struct mbox *m, enum want_kind kind, const struct filter *filter, uint
 	return 0;
 }
 
+/* hands_on -- whether it matters what our want was woken for: something may be left for the next waiter. */
+static bool
+hands_on(const struct mbox *m)
+{
+	const struct ctl *c = &m->ctl;
+
+	return m->waiter.want.kind == WANT_ROOM || m->drops || c->due_us != 0 || c->keeper == m->number
+	    || c->live > c->claimed + c->delayed;
+}
+
 int
 wait_awake(struct mbox *m)
 {
@@ -134,7 +145,8 @@ wait_awake(struct mbox *m)
 	}
 	if (!m->waiter.posted || m->waiter.want.mark == WANT_AWAKE)
 		return 0;
-	if (want_read_head(m->want_fd, m->waiter.index, &w) == -1)
+	w = m->waiter.want;
+	if (hands_on(m) && want_read_head(m->want_fd, m->waiter.index, &w) == -1)
 		return -1;
 	m->waiter.want.mark = WANT_AWAKE;
 	if (want_mark(m->want_fd, m->waiter.index, WANT_AWAKE) == -1)
@@ -194,7 +206,10 @@ wait_sleep(struct mbox *m, uint64_t deadline_ns)
 			return 1;
 		if (r == -1 && errno != EINTR)
 			return -1;
-		if (r == 0 && (r = m->waiter.behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
+		if (r == 0)
+			waiting_slept(ms);
+		/* a signal that is none to stop is a moment to look as well: many of them keep nobody from it */
+		if (r <= 0 && (r = m->waiter.behind || m->ctl.expires ? 1 : mbox_moved(m, generation)) != 0)
 			return r;
 		if (m->waiter.posted)
 			want_looked(m->want_fd, m->waiter.index, clock_mono_ns());

@@ -5,9 +5,11 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/safefile.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
+#include "mailbox/disk/names.h"
 #include "mailbox/disk/wakefifo.h"
 #include "mailbox/wait/backlog.h"
 
@@ -15,7 +17,7 @@ enum { SUMS = 64 };                     /* filters that wake_each tells apart */
 
 /* The wants of one kind, in the order of their tickets, some at a time, and the one at hand. */
 struct queue {
-	struct want_place place[WANT_PLACES];
+	struct want_place *place;       /* WANT_PLACES of them */
 	int n, next;                    /* n: -1 where they could not be read */
 	enum want_kind kind;
 	bool asleep;
@@ -31,8 +33,10 @@ struct queue {
 static struct queue *
 queue_begin(struct mbox *m, enum want_kind kind, bool asleep)
 {
+	static LARGE struct want_place place[WANT_PLACES];
 	static struct queue q;          /* static, and so no stack */
 
+	q.place = place;
 	q.n = q.next = 0;
 	q.kind = kind;
 	q.asleep = asleep;
@@ -96,7 +100,7 @@ ring(struct mbox *m, const struct queue *q, uint64_t mark)
 
 	if (owner == m->number)
 		return 0;
-	fd = wakefifo_ring_open(m->dir_fd, owner);
+	fd = wakefifo_ring_open(m->dir_fd, owner, m->shared);
 	if (fd == -1) {
 		if (errno != ENXIO && errno != ENOENT)
 			return -1;

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * nats_in: see nats_in.h.
+ *
+ * Messages are asked for a batch at a time (a pull consumer), so that no more than WINDOW of them are anywhere between
+ * the stream and the mailbox.  While the mailbox is full the server is told that we are still at work on them.
+ *
+ * What a link that was killed has not acknowledged would come again only when the consumer's ack_wait is over, behind
+ * newer messages.  So a link that starts, and is the only one at its consumer, has all that is unacknowledged come first.
+ */
+#include "link/nats_in.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "link/carry.h"
+#include "link/child.h"
+#include "link/nats_link.h"
+
+enum {
+	WINDOW = 512,                   /* messages that the command has not acknowledged */
+	ASK_S = 10,                     /* the server answers a request within this time, with messages or without */
+	LATE_S = 2,                     /* and some more, before it is taken for lost */
+	ACK_WAIT_S = 30,                /* of a consumer that we make */
+	RECOVER_MS = 300,               /* how long it takes the server to see what is to come again: 10 ms and its load */
+	RECOVER_MAX = 65536,            /* messages that are looked at for it */
+	ALONE_MS = 250, ALONE_TRIES = 8,
+	STOP_S = 5,                     /* after a signal: how long the command may finish what it has */
+	CHILD_MS = 2000,                /* how long it may take to end */
+	INCARNATION = 32,               /* hexadecimal digits */
+};
+
+#define NS UINT64_C(1000000000)
+#define BYTES (64 << 20)                /* of the messages of a batch; more than a server's max_payload can be */
+
+struct in {
+	struct nats_link link;
+	struct child child;
+	const char *durable;
+	char incarnation[INCARNATION];  /* of the stream */
+	natsSubscription *presence;
+	char *reply[WINDOW];            /* where the message's acknowledgement goes; NULL: it is done */
+	uint64_t delivered;             /* number of the last message that went to the command */
+	uint64_t acknowledged;          /* all up to this one are */
+	unsigned asked;                 /* messages that the server owes us */
+	uint64_t asked_ns;              /* until when */
+	uint64_t work_ns, work_after_ns;        /* when to say that we are still at work, and how long after the last time */
+	bool stopping;                  /* no more is asked for */
+	bool deaf;                      /* the command reads no more: it is about to end */
+	uint64_t stop_ns;               /* deadline for the command */
+};
+
+/* answer -- tell the server what became of a message. */
+static void
+answer(struct in *in, const char *reply, const char *text)
+{
+	(void)natsConnection_PublishString(in->link.connection, reply, text);
+}
+
+/* ---- at the start */
+
+/* identity -- the stream's incarnation: another one when it is made anew. */
+static void
+identity(struct in *in)
+{
+	char *p = in->incarnation;
+
+	for (uint64_t half = 1; half <= 2; half++) {
+		uint64_t h = hash_fold(half, (uint64_t)in->link.created_ns);
+
+		for (const char *s = in->link.stream; *s != '\0'; s++)
+			h = hash_fold(h, (unsigned char)*s);
+		p = num_hex(p, hash_fold(h, half), INCARNATION / 2);
+	}
+}
+
+static void
+here(natsConnection *nc, natsSubscription *sub, natsMsg *m, void *closure)
+{
+	(void)sub;
+	(void)closure;
+	if (natsMsg_GetReply(m) != NULL)
+		(void)natsConnection_PublishString(nc, natsMsg_GetReply(m), "here");
+	natsMsg_Destroy(m);
+}
+
+/* alone -- whether no other link is at this consumer; from now on those that ask hear of us. */
+static bool
+alone(struct in *in)
+{
+	char subject[2 * NATS_LINK_STREAM_MAX + 32];
+	natsMsg *heard = NULL;
+	natsStatus s = NATS_TIMEOUT;
+
+	snprintf(subject, sizeof subject, "letterbox.link.%s.%s", in->link.stream, in->durable);
+	/* the server may not have seen yet that a link has just been killed */
+	for (int i = 0; i < ALONE_TRIES && s == NATS_TIMEOUT; i++)
+		s = natsConnection_RequestString(&heard, in->link.connection, subject, "", ALONE_MS);
+	natsMsg_Destroy(heard);
+	return natsConnection_Subscribe(&in->presence, in->link.connection, subject, here, NULL) == NATS_OK
+	    && s == NATS_NO_RESPONDERS;
+}
+
+/*
+ * recover -- have all that was given out and not acknowledged come again, first, in its order.
+ * Each is put back with a delay: so the server takes it off its list of those to come again, where the order may be
+ * another one, and puts it there anew.  What is not given out the server ignores; what it says it has delivered may lag behind.
+ */
+static void
+recover(struct in *in, const jsConsumerInfo *info)
+{
+	uint64_t first = info->AckFloor.Stream + 1, last = info->Delivered.Stream + WINDOW;
+	char subject[2 * NATS_LINK_STREAM_MAX + 128];
+	int nap = RECOVER_MS;
+
+	if (info->NumAckPending == 0)
+		return;
+	if (last - first >= RECOVER_MAX)
+		last = first + RECOVER_MAX;
+	for (uint64_t n = first; n <= last; n++) {
+		snprintf(subject, sizeof subject, "$JS.ACK.%s.%s.1.%llu.%llu.0.0", in->link.stream, in->durable,
+		    (unsigned long long)n, (unsigned long long)info->Delivered.Consumer);
+		answer(in, subject, "-NAK 1ms");
+	}
+	(void)natsConnection_FlushTimeout(in->link.connection, INT64_C(1000) * ASK_S);
+	(void)io_nap(CLOCK_NEVER, &nap, RECOVER_MS);
+}
+
+/* fits -- whether a consumer that was there is one for us.  Returns 0, or the exit status. */
+static int
+fits(const struct in *in, const jsConsumerConfig *c)
+{
+	const char *wrong = NULL;
+
+	if (c->DeliverSubject != NULL && c->DeliverSubject[0] != '\0')
+		wrong = "is no pull consumer";
+	else if (c->AckPolicy != js_AckExplicit)
+		wrong = "has no explicit acknowledgements";
+	else if (c->FilterSubject != NULL && c->FilterSubject[0] != '\0' && strcmp(c->FilterSubject, in->link.subject) != 0)
+		wrong = "is for another subject";
+	if (wrong == NULL)
+		return 0;
+	adapter_say("stream %s: consumer %s %s", in->link.stream, in->durable, wrong);
+	return ADAPTER_SETUP;
+}
+
+/* consumer -- find the consumer, or make it.  Returns 0, or the exit status. */
+static int
+consumer(struct in *in)
+{
+	bool only = alone(in);                  /* first: what the server gives to a dead link it gives before this */
+	jsConsumerInfo *info = NULL;
+	jsErrCode code = 0;
+	natsStatus s = js_GetConsumerInfo(&info, in->link.js, in->link.stream, in->durable, NULL, &code);
+	int status;
+
+	if (s == NATS_NOT_FOUND) {
+		jsConsumerConfig c;
+
+		(void)jsConsumerConfig_Init(&c);
+		c.Durable = in->durable;
+		c.FilterSubject = in->link.subject;
+		c.AckPolicy = js_AckExplicit;
+		c.AckWait = ACK_WAIT_S * (int64_t)NS;
+		s = js_AddConsumer(&info, in->link.js, in->link.stream, &c, NULL, &code);
+	}
+	if (s != NATS_OK)
+		return nats_link_failed("consumer", s, code);
+	status = fits(in, info->Config);
+	if (status == 0 && only)
+		recover(in, info);
+	in->work_after_ns = (uint64_t)info->Config->AckWait / 3;
+	jsConsumerInfo_Destroy(info);
+	return status;
+}
+
+/* ---- messages */
+
+/* sequence -- the message's number in the stream, of $JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.TRY.SEQUENCE...; 0 none. */
+static uint64_t
+sequence(const char *reply)
+{
+	unsigned fields = 1, wanted;
+
+	for (const char *p = reply; *p != '\0'; p++)
+		fields += *p == '.';
+	wanted = fields == 9 ? 5 : 7;
+	for (; wanted > 0 && reply != NULL; wanted--) {
+		reply = strchr(reply, '.');
+		reply = reply == NULL ? NULL : reply + 1;
+	}
+	return reply == NULL ? 0 : strtoull(reply, NULL, 10);
+}
+
+static int
+cannot_keep(void)
+{
+	adapter_say("cannot keep messages for the command: %s", strerror(errno));
+	return ADAPTER_LATER;
+}
+
+/* keep -- where the answer to the next message goes.  Returns 0, or the exit status. */
+static int
+keep(struct in *in, const char *reply)
+{
+	char **at = &in->reply[(in->delivered + 1) % WINDOW];
+
+	*at = strdup(reply);
+	if (*at == NULL)
+		return cannot_keep();
+	in->delivered++;
+	return 0;
+}
+
+/* give -- a message to the command.  Returns 0, or the exit status. */
+static int
+give(struct in *in, natsMsg *m)
+{
+	const char *reply = natsMsg_GetReply(m), *line = NULL;
+	char out[FRAME_HEADER_MAX], once[INCARNATION + 1 + NUM_DECIMAL_MAX];
+	struct carry c = {
+		.id = in->delivered + 1,
+		.len = (uint64_t)natsMsg_GetDataLength(m),
+		.tag = { natsMsg_GetSubject(m), strlen(natsMsg_GetSubject(m)) },
+		.source = { in->link.stream, strlen(in->link.stream) },
+		.once = { once, INCARNATION + 1 },
+	};
+
+	memcpy(once, in->incarnation, INCARNATION);
+	once[INCARNATION] = '/';
+	c.once.len += num_decimal(once + c.once.len, sequence(reply));
+	if (natsMsgHeader_Get(m, CARRY_FIELD, &line) == NATS_OK)
+		c.line = (struct slice){ line, strlen(line) };
+	if (backlog_put(&in->child.backlog, out, carry_head(out, &c)) == -1
+	    || backlog_put(&in->child.backlog, natsMsg_GetData(m), c.len) == -1
+	    || backlog_put(&in->child.backlog, "\n", 1) == -1)
+		return cannot_keep();
+	if (in->work_ns == 0)
+		in->work_ns = clock_after(in->work_after_ns);
+	return keep(in, reply);
+}
+
+/* told -- the server ends a request: there is no more now, or never.  Returns 0, or the exit status. */
+static int
+told(struct in *in, natsMsg *m)
+{
+	const char *status = "", *text = "";
+
+	if (natsMsgHeader_Get(m, "Status", &status) != NATS_OK)
+		return 0;
+	(void)natsMsgHeader_Get(m, "Description", &text);
+	in->asked = 0;
+	if (strcmp(status, "503") != 0 && (strcmp(status, "409") != 0 || strstr(text, "Deleted") == NULL))
+		return 0;
+	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->durable, text[0] != '\0' ? text : "nobody answers");
+	return strcmp(status, "503") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
+}
+
+/* hear_all -- all that the server has sent by now.  Returns 0, or the exit status. */
+static int
+hear_all(struct in *in)
+{
+	natsMsg *m;
+	int status = 0, r = 0;
+
+	while (status == 0 && (r = nats_link_next(&in->link, &m)) == 1) {
+		const char *reply = natsMsg_GetReply(m);
+
+		if (reply == NULL || strncmp(reply, "$JS.ACK.", 8) != 0) {
+			status = told(in, m);
+		} else {
+			in->asked -= in->asked > 0;
+			if (in->delivered - in->acknowledged < WINDOW)
+				status = in->stopping ? keep(in, reply) : give(in, m);
+		}
+		natsMsg_Destroy(m);
+	}
+	return r == -1 ? nats_link_lost(&in->link) : status;
+}
+
+/* ask -- for more messages, when half of the window is free.  Returns 0, or the exit status. */
+static int
+ask(struct in *in)
+{
+	unsigned held = (unsigned)(in->delivered - in->acknowledged), batch = WINDOW - held;
+	char subject[2 * NATS_LINK_STREAM_MAX + 64], reply[NATS_LINK_REPLY_MAX], text[128];
+	natsStatus s;
+
+	if (in->asked > 0 && clock_left_ms(in->asked_ns, 1) == 0)
+		in->asked = 0;
+	if (in->stopping || in->asked > 0 || batch < WINDOW / 2)
+		return 0;
+	snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", in->link.stream, in->durable);
+	snprintf(reply, sizeof reply, "%snext", in->link.inbox);
+	snprintf(text, sizeof text, "{\"batch\":%u,\"expires\":%llu,\"max_bytes\":%d}", batch,
+	    (unsigned long long)(ASK_S * NS), BYTES);
+	s = natsConnection_PublishRequestString(in->link.connection, subject, reply, text);
+	if (s != NATS_OK)
+		return nats_link_failed("ask for messages", s, 0);
+	in->asked = batch;
+	in->asked_ns = clock_after((ASK_S + LATE_S) * NS);
+	return 0;
+}
+
+/* done -- acknowledge a message to the server. */
+static void
+done(struct in *in, uint64_t id, const char *text)
+{
+	char **reply = &in->reply[id % WINDOW];
+
+	if (*reply == NULL)
+		return;
+	answer(in, *reply, text);
+	free(*reply);
+	*reply = NULL;
+}
+
+/* acknowledge -- tell the server what the command has.  Returns 0, or the exit status. */
+static int
+acknowledge(struct in *in)
+{
+	struct settled s;
+	int r;
+
+	while ((r = settled_next(&in->child.lines, &s)) == 1) {
+		if (s.refused || s.id == 0 || s.id > in->delivered) {
+			r = -1;
+			break;
+		}
+		if (s.id <= in->acknowledged)
+			continue;
+		done(in, s.id, "+ACK");
+		for (uint64_t id = in->acknowledged + 1; s.before && id < s.id; id++)
+			done(in, id, "+ACK");
+		while (in->acknowledged < in->delivered && in->reply[(in->acknowledged + 1) % WINDOW] == NULL)
+			in->acknowledged++;
+	}
+	if (in->acknowledged == in->delivered)
+		in->work_ns = 0;
+	if (r == 0)
+		return 0;
+	adapter_say("the command printed what acknowledges no message that it was given");
+	return ADAPTER_REFUSED;
+}
+
+/* still_at_work -- the server must not give to others what the command has not acknowledged yet. */
+static void
+still_at_work(struct in *in)
+{
+	if (in->work_ns == 0 || clock_left_ms(in->work_ns, 1) > 0)
+		return;
+	for (uint64_t id = in->acknowledged + 1; id <= in->delivered; id++)
+		if (in->reply[id % WINDOW] != NULL)
+			answer(in, in->reply[id % WINDOW], "+WPI");
+	in->work_ns = clock_after(in->work_after_ns);
+}
+
+/* ---- to the end */
+
+/* stop -- ask for no more, and let the server know that nothing can be given to us any more. */
+static void
+stop(struct in *in)
+{
+	in->stopping = true;
+	(void)natsSubscription_Unsubscribe(in->link.answers);
+	in->stop_ns = clock_after(STOP_S * NS);
+}
+
+/* turn -- wait for the server and the command, then do what there is to do.  Returns 0, or the exit status. */
+static int
+turn(struct in *in)
+{
+	struct pollfd p[] = {
+		{ .fd = in->link.events, .events = POLLIN },
+		{ .fd = in->child.from, .events = POLLIN },
+		{ .fd = backlog_waits(&in->child.backlog) ? in->child.backlog.to : -1, .events = POLLOUT },
+	};
+	int ms = (ASK_S + LATE_S) * 1000, status;
+
+	if (in->work_ns != 0)
+		ms = clock_left_ms(in->work_ns, ms);
+	if (in->stopping)
+		ms = clock_left_ms(in->stop_ns, ms);
+	(void)poll(p, 3, ms);
+	status = hear_all(in);
+	if (status != 0 || child_turn(&in->child, p[1].revents != 0) == 0)
+		return status;
+	if (errno != EPIPE)
+		return cannot_keep();
+	/* what it has printed so far still counts, and its end says more */
+	backlog_close(&in->child.backlog);
+	in->deaf = true;
+	stop(in);
+	return 0;
+}
+
+/*
+ * carry -- from the server to the command, to the end.  Returns the exit status; with *ended: the command has ended,
+ * or was let go, and its status says more.
+ */
+static int
+carry(struct in *in, bool *ended)
+{
+	int status = 0, wrong;
+
+	while (status == 0) {
+		status = ask(in);
+		if (status == 0)
+			status = turn(in);
+		wrong = acknowledge(in);
+		if (wrong != 0)
+			return wrong;
+		if (in->child.lines.ended) {
+			*ended = true;
+			return status;
+		}
+		still_at_work(in);
+		if (io_stop && !in->stopping)
+			stop(in);
+		if (in->stopping && (io_stops > 1 || clock_left_ms(in->stop_ns, 1) == 0))
+			return in->deaf ? ADAPTER_LATER : ADAPTER_OK;
+		if (in->stopping && !backlog_waits(&in->child.backlog))
+			backlog_close(&in->child.backlog);      /* and its acknowledgements come, and their end */
+	}
+	return status;
+}
+
+/* begin -- all up to the first message.  Returns 0, or the exit status. */
+static int
+begin(struct in *in, const struct url *u, char *const *command)
+{
+	sigset_t ours, before;
+	int status;
+
+	/* signals are for this thread: those that the library starts inherit the mask */
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
+	status = nats_link_open(&in->link, u);
+	if (status == 0) {
+		identity(in);
+		status = consumer(in);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (status != 0)
+		return status;
+	if (child_start(&in->child, command) == -1) {
+		adapter_say("cannot start %s: %s", command[0], strerror(errno));
+		return ADAPTER_SETUP;
+	}
+	adapter_linked();
+	return 0;
+}
+
+int
+nats_in(const struct url *u, char *const *command)
+{
+	static struct in in;
+	bool ended = false;
+	int status, its = 0;
+
+	in.child.pid = -1;
+	in.durable = url_option(u, "durable");
+	if (in.durable == NULL)
+		in.durable = "letterbox";
+	if (in.durable[0] == '\0' || strlen(in.durable) >= NATS_LINK_STREAM_MAX || strpbrk(in.durable, " .*>/\\\t\r\n") != NULL) {
+		adapter_say("%s: durable must be a consumer's name: no space, . * > / or \\", u->shown);
+		return ADAPTER_URL;
+	}
+	io_catch_stop();
+	status = begin(&in, u, command);
+	if (status == 0)
+		status = carry(&in, &ended);
+	if (in.child.pid > 0)
+		its = child_end(&in.child, !ended, CHILD_MS);
+	/* what the command has not acknowledged comes again at once, in its order: none of it to us, who are about to leave */
+	if (in.link.answers != NULL && !in.stopping)
+		stop(&in);
+	for (uint64_t id = in.acknowledged + 1; id <= in.delivered; id++)
+		done(&in, id, "-NAK");
+	nats_link_close(&in.link);
+	if (!ended || status != 0)
+		return status;
+	return its < 128 ? its : ADAPTER_LATER;
+}

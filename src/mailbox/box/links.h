@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* links: the links that processes keep to and from a mailbox, each in a file of its own (linkfile.h). */
+#ifndef MAILBOX_BOX_LINKS_H
+#define MAILBOX_BOX_LINKS_H
+
+#include "mailbox/box/mbox.h"
+#include "mailbox/disk/linkfile.h"
+
+/*
+ * links_each -- give each link of a process that lives, until give returns other than 0.  With the lock, or of a mailbox
+ * only to look at.  Returns what give returned last, 0 where there is none, or -1.
+ */
+int links_each(const struct mbox *m, int (*give)(void *arg, const struct linkfile *l, pid_t pid), void *arg);
+
+/* links_clear -- with the lock: remove the files of the dead.  Returns 0, or -1. */
+int links_clear(const struct mbox *m);
+
+#endif

@@ -1,0 +1,308 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# bats file_tags=servers
+# link-nats: mailboxes to and from JetStream, by real servers.
+
+load ../helpers
+load servers
+load journey
+
+setup_file()
+{
+	load ../helpers
+	load servers
+	needs_server nats-server
+	servers_begin
+	[ -x "$BUILD/link/link-nats" ] || needs_server link-nats
+	nats_start nats 'max_payload: 8MB'
+}
+
+teardown_file()
+{
+	servers_end
+}
+
+setup()
+{
+	common_setup
+	needs_server nats-server
+	[ -x "$BUILD/link/link-nats" ] || needs_server link-nats
+	PATH=$BUILD/link:$PATH
+	export MBOX_LINKS=$BUILD/link
+	unset NETRC
+	HOME=$BATS_TEST_TMPDIR
+	server=nats
+	mkmbox jobs back
+}
+
+teardown()
+{
+	common_teardown
+	nats_js nats STREAM.DELETE.jobs || :
+} >/dev/null
+
+# stream [MEMBERS] -- make the stream, with what else it is to be; its URL is in $url.
+stream()
+{
+	nats_js "$server" STREAM.CREATE.jobs '{"name":"jobs","subjects":["jobs"],"storage":"file"'"${1:+,$1}}" >/dev/null
+	url=nats://127.0.0.1:$(port_of "$server")/jobs
+}
+
+# held MEMBER -- a number in what JetStream says of the stream.
+held()
+{
+	local info
+	info=$(nats_js "$server" STREAM.INFO.jobs) || return
+	[[ $info =~ \"$1\":([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
+}
+
+# has N -- whether the stream has so many messages.
+has()
+{
+	[ "$(held messages)" = "$1" ]
+}
+
+# is_in BOX N -- whether the mailbox has so many.
+is_in()
+{
+	[ "$(mstat -J "$1" | jq .messages)" = "$2" ]
+}
+
+# out [URL] -- all that is in jobs, then the end.
+out()
+{
+	mrecv -a -A -u jobs -- link-nats out "${1:-$url}"
+}
+
+# in_until BOX N -- a link from the stream, until the mailbox has N messages.
+in_until()
+{
+	in_background link-nats in "$url" msend -F -u link -A "$1"
+	until_true is_in "$1" "$2"
+	kill -TERM "$child"
+	ended_with 0 "$child"
+}
+
+# raw BYTES -- to the server, as printf(1) knows them, by a client that knows nothing of us.
+raw()
+{
+	greets "$(port_of nats)" "CONNECT {\"verbose\":false}\r\n$1PING\r\n" 'INFO*'
+}
+
+@test "it says that it takes a stream of frames" {
+	[ "$(link-nats form)" = stream ]
+}
+
+@test "what goes out and comes back is the same, byte for byte, in its order" {
+	stream
+	journey send 1 0 "$LINK_MESSAGES" "$(journey_big)" | msend -F jobs
+	out
+	has "$LINK_MESSAGES"
+	in_until back "$LINK_MESSAGES"
+	journey_judge back 1 "$LINK_MESSAGES"
+	[ "$arrived" = "$LINK_MESSAGES arrived: 0 lost, 0 twice, 0 out of order, 0 changed" ]
+}
+
+@test "whatever is killed, the links, tools or the server: nothing is lost, comes twice or out of order" {
+	stream
+	journey_links "$url" nats nats
+}
+
+@test "a stream keeps a message once that is sent twice" {
+	stream
+	msend -t a jobs one
+	mrecv -F -u jobs >frame
+	link-nats out "$url" <frame
+	link-nats out "$url" <frame
+	has 1
+}
+
+@test "without a stream for the subject, a server or permission it says so, by its status" {
+	stream
+	fails 69 link-nats out "${url%jobs}none"
+	[[ $error = "link-nats: none: no stream has this subject" ]]
+	fails 69 link-nats in "${url%jobs}none" true
+	fails 69 link-nats out "$url?stream=other"
+	fails 75 link-nats out nats://127.0.0.1:1/jobs
+	fails 64 link-nats out "$url?strem=jobs"
+	fails 64 link-nats out "${url%jobs}"
+	fails 64 link-nats out "${url%jobs}a.*"
+	fails 64 link-nats in "$url?durable=a.b" true
+	fails 64 link-nats out nats://me:secret@127.0.0.1/jobs
+	[[ $error != *secret* ]]
+}
+
+@test "of several servers the first that lets it in is taken" {
+	stream
+	msend jobs one
+	out "nats://127.0.0.1:1,127.0.0.1:$(port_of nats)/jobs"
+	has 1
+}
+
+@test "a stream that is deleted on the way: 69, and nothing is lost" {
+	stream
+	in_background mrecv -f -A -u jobs -- link-nats out "$url"
+	away=$child
+	in_background link-nats in "$url" msend -F -u link -A back
+	home=$child
+	msend jobs one
+	until_true is_in back 1
+	nats_js nats STREAM.DELETE.jobs
+	ended_with 69 "$home"
+	msend jobs two
+	ended_with 69 "$away"
+	is_in jobs 1
+}
+
+@test "a message that is too large is refused; all others arrive" {
+	stream '"max_msg_size":100000'
+	for ((i = 0; i < 500; i++)); do printf 'M1 5 t s n=%d\nhello\n' $i; done | msend -F jobs
+	head -c 200000 /dev/zero | msend -t large jobs
+	head -c 9000000 /dev/zero | msend -t larger jobs
+	for ((i = 0; i < 500; i++)); do printf 'M1 5 t s n=%d\nhello\n' $i; done | msend -F jobs
+	mkmbox dead
+	mrecv -a -k 1 -d dead -A -u jobs -- link-nats out "$url" || :
+	mrecv -a -k 1 -d dead -A -u jobs -- link-nats out "$url" || :
+	is_in jobs 0
+	has 1000
+	[ "$(mrecv -a -o '%t\n' dead | sort)" = "$(lines large larger)" ]
+}
+
+@test "a stream that is full: 75 with the reason, and what it did not take stays, in its order" {
+	stream '"max_msgs":10,"discard":"new"'
+	for ((i = 0; i < 30; i++)); do echo $i; done | msend -l jobs
+	out 2>said && return 1 || status=$?
+	[ "$status" -eq 75 ]
+	grep 'link-nats: stream jobs: maximum messages exceeded' said
+	has 10
+	[ "$(mrecv -a jobs)" = "$(for ((i = 10; i < 30; i++)); do echo $i; done)" ]
+}
+
+@test "a message of another program comes with the subject as its tag and the stream as its source, and once" {
+	stream
+	raw 'PUB jobs 5\r\nh\0llo\r\n'
+	until_true has 1
+	# the first link takes it in and is killed before it has told the server
+	mkfifo gate
+	in_background link-nats in "$url" sh -c 'msend -F -u link -A back >unsaid; read x <gate'
+	until_true is_in back 1
+	kill -KILL "$child"
+	until_true ended "$child"
+	raw 'PUB jobs 5\r\nworld\r\n'
+	in_until back 2
+	[ "$(mrecv -a -o '%t %s\n' back)" = "$(lines 'jobs jobs' 'jobs jobs')" ]
+}
+
+@test "several links at one stream share its messages, links with a name of their own get them all" {
+	stream
+	seq 200 | msend -l jobs
+	out
+	mkmbox one two all
+	in_background link-nats in "$url" msend -F -u link -A one
+	in_background link-nats in "$url" msend -F -u link -A two
+	both() { [ $(($(mstat -J one | jq .messages) + $(mstat -J two | jq .messages))) -eq 200 ]; }
+	until_true both
+	[ "$({ mrecv -a one; mrecv -a two; } | sort -n)" = "$(seq 200)" ]
+	url="$url?durable=mine"
+	in_until all 200
+	[ "$(mrecv -a all)" = "$(seq 200)" ]
+}
+
+@test "while the mailbox is full the server does not give away what the link holds" {
+	stream
+	nats_js nats CONSUMER.DURABLE.CREATE.jobs.letterbox '{"stream_name":"jobs","config":{"durable_name":"letterbox",
+		"ack_policy":"explicit","ack_wait":500000000,"deliver_policy":"all"}}'
+	seq 50 | msend -l jobs
+	out
+	mkmbox -c 10 small
+	in_background link-nats in "$url" msend -F -u link -A small
+	until_true is_in small 10
+	# four times as long as the server waits for a sign of life
+	run -124 timeout 2 mrecv -w 3600 -t none small
+	info=$(nats_js nats CONSUMER.INFO.jobs.letterbox)
+	[[ $info = *'"num_redelivered":0'* ]]
+	[ "$(mrecv -c 50 small)" = "$(seq 50)" ]
+}
+
+@test "a name and a password come from a netrc file that only its owner can read, and appear nowhere" {
+	nats_start locked 'authorization { user: me, password: "top secret" }'
+	url=nats://127.0.0.1:$(port_of locked)/jobs
+	fails 69 link-nats out "$url"
+	echo 'machine 127.0.0.1 login me password "top secret"' >.netrc
+	chmod 644 .netrc
+	fails 69 link-nats out "$url"
+	[[ $error = *'chmod 600'* ]]
+	chmod 600 .netrc
+	fails 69 link-nats out "$url"
+	[[ $error = *'no stream'* ]]
+	mkfifo never
+	in_background link-nats out "$url" <>never
+	run ! grep -l 'top.secret' /proc/[0-9]*/cmdline /proc/"$child"/environ
+	echo 'machine 127.0.0.1 login me password wrong' >.netrc
+	fails 69 link-nats out "$url"
+	[[ $error != *wrong* ]]
+	server_end locked
+}
+
+@test "TLS: a server whose certificate is signed is trusted, another one is not" {
+	needs_server openssl
+	certificates
+	nats_start secure "tls { cert_file: '$SERVERS/server.pem', key_file: '$SERVERS/server.key' }"
+	nats_tls=tls://localhost:$(port_of secure)/jobs
+	fails 69 link-nats out "$nats_tls?cacert=$SERVERS/ca.pem"
+	[[ $error = *'no stream has this subject'* ]]
+	fails 69 link-nats out "$nats_tls"
+	[[ $error != *'no stream'* ]]
+	fails 69 link-nats out "${nats_tls/localhost/127.0.0.1}?cacert=$SERVERS/ca.pem"
+	[[ $error != *'no stream'* ]]
+	fails 69 link-nats out "${nats_tls/tls:/nats:}"
+	[[ $error != *'no stream'* ]]
+	server_end secure
+}
+
+@test "a server that accepts connections and says nothing is given up, with the reason" {
+	silent_start silent
+	gives_up "$BUILD/link/link-nats" "nats://127.0.0.1:$(port_of silent)/q"
+	gives_up "$BUILD/link/link-nats" "tls://127.0.0.1:$(port_of silent)/q"
+	server_end silent
+}
+
+@test "idle links sleep" {
+	stream
+	idle_links "$url"
+}
+
+@test "SIGTERM: a link in ends with 0, and what it had not stored comes again at once, in its order" {
+	stream
+	seq 100 | msend -l jobs
+	out
+	mkmbox -c 5 small
+	in_background link-nats in "$url" msend -F -u link -A small
+	until_true is_in small 5
+	kill -TERM "$child"
+	ended_with 0 "$child"
+	[ "$(mrecv -a small)" = "$(seq 5)" ]
+	in_until back 95
+	[ "$(mrecv -a back)" = "$(seq 6 100)" ]
+}
+
+# bats test_tags=long
+@test "three servers, each killed in turn, then two of them, while messages travel" {
+	server_end nats
+	nats_cluster nats nats2 nats3
+	server=nats
+	create() { stream '"num_replicas":3,"duplicate_window":600000000000'; }
+	until_server create
+	url="nats://127.0.0.1:$(port_of nats),127.0.0.1:$(port_of nats2),127.0.0.1:$(port_of nats3)/jobs"
+	journey_links "$url" nats nats2 nats3 'nats nats2'
+}
+
+# frozen NAME, thawed NAME -- a server that stands still, until it is given up.
+frozen() { kill -STOP "$(<"$SERVERS/$1/pid")"; }
+thawed() { LIMIT=120 until_true grep -q 'lost (' supervised.log; kill -CONT "$(<"$SERVERS/$1/pid")"; }
+
+# bats test_tags=long
+@test "a server that stands still is given up, and nothing is lost" {
+	stream
+	down=frozen up=thawed journey_links "$url" nats nats
+}

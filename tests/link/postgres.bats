@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# bats file_tags=servers
+# link-postgres: messages to and from a table of a PostgreSQL that is killed, as are the tools and the adapter.
+
+load ../helpers
+load servers
+load journey
+
+setup_file()
+{
+	load ../helpers
+	load servers
+	needs_server psql createdb
+	servers_begin
+	postgres_start postgres
+	"$BUILD/link/link-postgres" schema | psql -q -h 127.0.0.1 -p "$(port_of postgres)" -d "$(id -un)"
+}
+
+teardown_file()
+{
+	servers_end
+}
+
+setup()
+{
+	common_setup
+	adapter=$BUILD/link/link-postgres
+	port=$(port_of postgres)
+	queue=queue.$BATS_TEST_NUMBER
+	url=postgres://127.0.0.1:$port/$(id -un)/$queue
+}
+
+teardown()
+{
+	common_teardown
+}
+
+sql()
+{
+	timeout "$LIMIT" psql -X -At -h 127.0.0.1 -p "$port" -d "$(id -un)" -c "$1"
+}
+
+rows()
+{
+	sql "SELECT count(*) FROM letterbox WHERE queue = '$queue'"
+}
+
+# refuses STATUS PATTERN COMMAND... -- it exits with STATUS, and says one line like that.
+refuses()
+{
+	status=0
+	timeout "$LIMIT" "${@:3}" >out 2>err || status=$?
+	# shellcheck disable=SC2053  # a pattern
+	[ "$status" -eq "$1" ] && [[ $(grep -v '^linked$' err) = $2 ]] || { echo "status $status: $(<err)"; return 1; }
+}
+
+has()
+{
+	[ "$(mstat -J "$1" | grep -o '"messages":[0-9]*')" = "\"messages\":$2" ]
+}
+
+taken()
+{
+	has "$2" "$1" && [ "$(rows)" = 0 ]
+}
+
+# takes_in N BOX -- run the adapter until the mailbox has N messages, and the queue none.
+takes_in()
+{
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A "$2"
+	until_true taken "$1" "$2"
+	kill -TERM "$child"
+	status_of "$child"
+}
+
+@test "a row is put in once, however often its batch comes, and a batch is put in whole" {
+	printf 'M1 3 a b once=00112233445566778899aabbccddeeff/%d k=v%%20x\nabc\n' 5 6 7 >frames
+	[ "$("$adapter" form)" = batch ]
+	for i in 1 2 3; do "$adapter" out "$url" <frames; done
+	[ "$(rows)" = 3 ]
+	# the chunks of a frame are one payload
+	printf 'M1 3+ t s\nabc\nM1 2+\nde\nM1 0\n\n' | "$adapter" out "$url"
+	[ "$(sql "SELECT convert_from(mbox, 'UTF8') || '|' || convert_from(payload, 'UTF8') FROM letterbox
+		WHERE queue = '$queue' ORDER BY id DESC LIMIT 1")" = 'M1 5 t s|abcde' ]
+	printf 'M1 1 t s\na\nM1 9 t s\nabc' >cut
+	refuses 65 '*malformed*' "$adapter" out "$url" <cut
+	printf 'M1 1 t s\na\nM1 9 t' >cut
+	refuses 65 '*malformed*' "$adapter" out "$url" <cut
+	[ "$(rows)" = 4 ]
+}
+
+@test "what is not set up is 69, what is away 75, a wrong URL 64" {
+	printf 'M1 1 t s\nx\n' >frame
+	createdb -h 127.0.0.1 -p "$port" bare
+	refuses 69 '*letterbox*does not exist*' "$adapter" out "postgres://127.0.0.1:$port/bare/q" <frame
+	refuses 69 '*letterbox*does not exist*' "$adapter" in "postgres://127.0.0.1:$port/bare/q" cat
+	refuses 69 '*does not exist*' "$adapter" out "postgres://127.0.0.1:$port/none/q" <frame
+	# no number in what psql says is taken for a status of SQL
+	local nobody
+	for nobody in 22001 23001 28001 42001 54000; do
+		while (: <>"/dev/tcp/127.0.0.1/$nobody") 2>/dev/null; do nobody=$((nobody + 1)); done
+		refuses 75 '*refused*' "$adapter" out "postgres://127.0.0.1:$nobody/d/q" <frame
+	done
+	refuses 75 '*refused*' "$adapter" in "postgres://127.0.0.1:$nobody/d/q" cat
+	for wrong in postgres://h postgres://h/d postgres:///d/q postgres://h:x/d/q http://h/d/q postgres://u:p@h/d/q; do
+		refuses 64 '*' "$adapter" out "$wrong" <frame
+	done
+	refuses 64 '*usage*' "$adapter" out
+}
+
+@test "tag, source, headers and payload come out as they went in; other programs' rows get what is known of them" {
+	mkmbox -b inf in
+	pattern 5000000 >big
+	{
+		printf 'M1 3 a* b;\351 k=v%%20x once=00112233445566778899aabbccddeeff/5 via=one,two\na\n\n\n'
+		printf 'M1 0 - -\n\nM1 5000000 big s\n'
+		cat big
+		echo
+	} | "$adapter" out "$url"
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', 'hello')"
+	sql "INSERT INTO letterbox (queue, mbox, payload) VALUES ('$queue', 'M1 5 tag s k=v k=w', 'hostile'),
+		('$queue', 'M1 5 tag s k=%zz', 'worse')"
+	takes_in 6 in
+	mrecv -c 2 -o '%t %s %l %h{k}\n' in >got
+	[ "$(<got)" = "$(lines $'a* b;\351 3 v%20x' '- - 0 ')" ]
+	mrecv in >got
+	same big got
+	[ "$(mrecv -n -a -o '%t %s %p|' in)" = "$queue postgres hello|$queue postgres hostile|$queue postgres worse|" ]
+}
+
+@test "what was given, and not deleted, comes again after a kill, and is not doubled" {
+	mkmbox in
+	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', n::text::bytea FROM generate_series(1, 3) AS n"
+	in_background "$adapter" in "$url" sh -c 'msend -F -u scope -A in; : >given; kill -KILL $PPID; sleep 30'
+	until_true test -e given
+	status_of "$child"
+	[ "$(rows)" = 3 ]
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', '4')"
+	takes_in 4 in
+	[ "$(mrecv -n -a -o %p in)" = 1234 ]
+	# what another adapter has at present stays there
+	sql "INSERT INTO letterbox (queue, payload, holder, held) VALUES ('$queue', 'held', 'other', now()),
+		('$queue', 'left', 'other', now() - interval '11 minutes')"
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true has in 1
+	[ "$(mrecv -n -a -o %p in)" = left ]
+}
+
+@test "a table that is written anew is the same one; one whose numbers begin anew is another" {
+	mkmbox in
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', '1')"
+	in_background "$adapter" in "$url" sh -c 'msend -F -u scope -A in; : >given; kill -KILL $PPID; sleep 30'
+	until_true test -e given
+	status_of "$child"
+	sql 'VACUUM FULL letterbox'
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', '2')"
+	takes_in 2 in
+	[ "$(mrecv -n -a -o %p in)" = 12 ]
+	# other programs' numbers begin anew: 1 is not the one that has been
+	sql 'TRUNCATE letterbox RESTART IDENTITY'
+	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', '3' FROM generate_series(1, 4)"
+	takes_in 4 in
+	sql 'TRUNCATE letterbox RESTART IDENTITY'
+	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', '4' FROM generate_series(1, 4)"
+	takes_in 8 in
+}
+
+@test "a server that accepts connections and says nothing is given up, with the reason" {
+	silent_start silent
+	gives_up "$adapter" "postgres://127.0.0.1:$(port_of silent)/d/q"
+	server_end silent
+}
+
+@test "idle links sleep" {
+	export MBOX_LINKS=$BUILD/link
+	idle_links "$url"
+}
+
+@test "messages go there and back, whatever is killed: all arrive, once, in order" {
+	export MBOX_LINKS=$BUILD/link
+	journey_links "$url" postgres postgres
+}

@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# bats file_tags=servers
+# link-redis: messages to and from a stream of a Redis that is killed, as are the tools and the adapter.
+
+load ../helpers
+load servers
+load journey
+
+setup_file()
+{
+	load ../helpers
+	load servers
+	needs_server redis-server redis-cli
+	servers_begin
+	redis_start redis
+}
+
+teardown_file()
+{
+	servers_end
+}
+
+setup()
+{
+	common_setup
+	adapter=$BUILD/link/link-redis
+	port=$(port_of redis)
+	url=redis://127.0.0.1:$port/stream.$BATS_TEST_NUMBER
+	stream=stream.$BATS_TEST_NUMBER
+}
+
+teardown()
+{
+	common_teardown
+}
+
+redis()
+{
+	timeout "$LIMIT" redis-cli -p "$port" "$@"
+}
+
+# refuses STATUS PATTERN COMMAND... -- it exits with STATUS, and says one line like that.
+refuses()
+{
+	status=0
+	timeout "$LIMIT" "${@:3}" >out 2>err || status=$?
+	# shellcheck disable=SC2053  # a pattern
+	[ "$status" -eq "$1" ] && [[ $(grep -v '^linked$' err) = $2 ]] || { echo "status $status: $(<err)"; return 1; }
+}
+
+# takes_in N BOX [OPTION...] -- run the adapter until the mailbox has had N messages.
+takes_in()
+{
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A "$2"
+	until_true taken "$1" "$2"
+	kill -TERM "$child"
+	status_of "$child"
+}
+
+# taken N BOX -- the mailbox has N messages, and all entries are acknowledged.
+taken()
+{
+	has "$2" "$1" && [ "$(redis xpending "$stream" letterbox | head -n 1)" = 0 ]
+}
+
+# reads -- whether somebody waits for entries.
+reads()
+{
+	[[ $(redis client list) = *cmd=xreadgroup* ]]
+}
+
+has()
+{
+	[ "$(mstat -J "$1" | grep -o '"messages":[0-9]*')" = "\"messages\":$2" ]
+}
+
+@test "an entry is put in once, however often its batch comes, and a batch is put in whole" {
+	printf 'M1 3 a b once=00112233445566778899aabbccddeeff/%d k=v%%20x\nabc\n' 5 6 7 >frames
+	[ "$("$adapter" form)" = batch ]
+	for i in 1 2 3; do "$adapter" out "$url" <frames; done
+	[ "$(redis xlen "$stream")" = 3 ]
+	# the chunks of a frame are one payload
+	printf 'M1 3+ t s\nabc\nM1 2+\nde\nM1 0\n\n' | "$adapter" out "$url"
+	[ "$(redis xrevrange "$stream" + - COUNT 1 | tail -n 4 | xargs)" = 'mbox M1 5 t s payload abcde' ]
+	printf 'M1 1 t s\na\nM1 9 t s\nabc' >cut
+	refuses 65 '*REFUSED*' "$adapter" out "$url" <cut
+	[ "$(redis xlen "$stream")" = 4 ]
+	# what is remembered has a bound
+	printf 'M1 1 t s once=00112233445566778899aabbccddeeff/%d\nx\n' 11 12 13 | LINK_REDIS_KEEP=2 "$adapter" out "$url"
+	[ "$(redis zcard "{$stream}:once")" = 2 ]
+}
+
+@test "what is not set up is 69, what is away 75, a wrong URL 64" {
+	printf 'M1 1 t s\nx\n' >frame
+	redis set "$stream" text
+	refuses 69 '*WRONGTYPE*' "$adapter" out "$url" <frame
+	refuses 69 '*WRONGTYPE*' "$adapter" in "$url" cat
+	[ "$(redis exists "{$stream}:once")" = 0 ]
+	free_ports
+	refuses 75 '*refused*' "$adapter" out "redis://127.0.0.1:${ports[0]}/s" <frame
+	refuses 75 '*refused*' "$adapter" in "redis://127.0.0.1:${ports[0]}/s" cat
+	for wrong in redis://h redis://h/ redis:///s redis://h:x/s http://h/s redis://u:p@h/s; do
+		refuses 64 '*' "$adapter" out "$wrong" <frame
+	done
+	refuses 64 '*usage*' "$adapter" out
+	redis config set requirepass geheim
+	wrong=0
+	{
+		refuses 69 '*NOAUTH*' "$adapter" out "$url.auth" <frame
+		REDISCLI_AUTH=wrong refuses 69 '*WRONGPASS*' "$adapter" out "$url.auth" <frame
+		REDISCLI_AUTH=geheim "$adapter" out "$url.auth" <frame
+	} || wrong=1
+	REDISCLI_AUTH=geheim redis config set requirepass ''
+	[ "$wrong" -eq 0 ]
+}
+
+@test "tag, source, headers and payload come out as they went in; other programs' entries get what is known of them" {
+	mkmbox -b inf in
+	pattern 5000000 >big
+	{
+		printf 'M1 3 a* b; k=v%%20x once=00112233445566778899aabbccddeeff/5 via=one,two\na\n\n\n'
+		printf 'M1 0 - -\n\nM1 5000000 big s\n'
+		cat big
+		echo
+	} | "$adapter" out "$url"
+	redis xadd "$stream" '*' payload hello
+	redis xadd "$stream" '*' hello world
+	redis xadd "$stream" '*' a 1 b 2
+	redis xadd "$stream" 18446744073709551615-1 mbox 'M1 5 tag s k=v k=w' payload hostile
+	takes_in 7 in
+	mrecv -c 2 -o '%t %s %l %h{k}\n' in >got
+	[ "$(<got)" = "$(lines 'a* b; 3 v%20x' '- - 0 ')" ]
+	mrecv in >got
+	same big got
+	[ "$(mrecv -n -a -o '%t %s %p|' in)" = "$stream redis hello|$stream redis world|$stream redis $(lines a=1 b=2)
+|$stream redis hostile|" ]
+	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 0 ]
+}
+
+@test "what was given, and not acknowledged, comes again after a kill, and is not doubled" {
+	mkmbox in
+	for i in 1 2 3; do redis xadd "$stream" '*' payload "$i"; done
+	in_background "$adapter" in "$url" sh -c 'msend -F -u scope -A in; : >given; kill -KILL $PPID; sleep 30'
+	until_true test -e given
+	status_of "$child"
+	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 3 ]
+	redis xadd "$stream" '*' payload 4
+	takes_in 4 in
+	[ "$(mrecv -n -a -o %p in)" = 1234 ]
+	# a stream that is made anew is another one
+	redis del "$stream"
+	redis xadd "$stream" '*' payload 5
+	takes_in 1 in
+}
+
+@test "TLS: a server whose certificate is of a CA that is not trusted gets nothing" {
+	needs_server openssl
+	certificates
+	free_ports
+	tls=${ports[0]}
+	redis_start secure --tls-port "$tls" --tls-cert-file "$SERVERS/server.pem" --tls-key-file "$SERVERS/server.key" \
+		--tls-ca-cert-file "$SERVERS/ca.pem" --tls-auth-clients no
+	port=$(port_of secure)
+	printf 'M1 3 t s\nabc\n' >frame
+	secure=rediss://localhost:$tls/$stream
+	refuses 69 '*certificate verify failed*' "$adapter" out "$secure" <frame
+	refuses 69 '*certificate verify failed*' "$adapter" in "$secure" cat
+	LINK_REDIS_CACERT=$SERVERS/none.pem refuses 69 '*Invalid CA*' "$adapter" out "$secure" <frame
+	[ "$(redis exists "$stream")" = 0 ]
+	refuses 75 '*' "$adapter" out "redis://localhost:$tls/$stream" <frame
+	[ "$(redis exists "$stream")" = 0 ]
+	SSL_CERT_FILE=$SERVERS/ca.pem "$adapter" out "$secure" <frame
+	# redis-cli looks at the certificate, and not at the name in it
+	SSL_CERT_FILE=$SERVERS/ca.pem "$adapter" out "rediss://127.0.0.1:$tls/$stream.2" <frame
+	mkmbox in
+	url=$secure
+	LINK_REDIS_CACERT=$SERVERS/ca.pem takes_in 1 in
+	[ "$(mrecv in)" = abc ]
+	server_end secure
+}
+
+@test "an idle adapter ends at once, with all that it started" {
+	mkmbox in
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -A in 2>err
+	until_true grep -q linked err
+	until_true reads
+	kill -TERM "$child"
+	ended_with 143 "$child"
+	until_true gone_from_there
+}
+
+gone_from_there()
+{
+	! reads
+}
+
+@test "a server that accepts connections and says nothing is given up, with the reason" {
+	silent_start silent
+	gives_up "$adapter" "redis://127.0.0.1:$(port_of silent)/q"
+	gives_up "$adapter" "rediss://127.0.0.1:$(port_of silent)/q"
+	server_end silent
+}
+
+@test "idle links sleep" {
+	export MBOX_LINKS=$BUILD/link
+	idle_links "$url"
+}
+
+@test "messages go there and back, whatever is killed: all arrive, once, in order" {
+	export MBOX_LINKS=$BUILD/link
+	journey_links "$url" redis redis
+}
