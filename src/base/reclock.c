@@ -49,6 +49,7 @@ reclock_spin(int fd, uint64_t byte)
 /* What is locked. */
 struct place {
 	int fd;
+	short type;
 	uint64_t byte;
 };
 
@@ -57,7 +58,7 @@ static int
 lock(void *of)
 {
 	const struct place *p = of;
-	struct flock fl = one_byte(F_WRLCK, p->byte);
+	struct flock fl = one_byte(p->type, p->byte);
 	int r = fcntl(p->fd, F_SETLKW, &fl), err = errno;
 	pid_t holder = r == -1 && err == EINTR ? reclock_holder(p->fd, p->byte) : -1;
 
@@ -66,13 +67,25 @@ lock(void *of)
 	return r;
 }
 
-int
-reclock_await(int fd, uint64_t byte, uint64_t deadline_ns)
+static int
+await(int fd, short type, uint64_t byte, uint64_t deadline_ns)
 {
-	struct place place = { fd, byte };
+	struct place place = { fd, type, byte };
 	int r = io_block(lock, &place, deadline_ns);
 
 	return r == -1 && errno == ETIMEDOUT ? fail_with(EBUSY) : r;
+}
+
+int
+reclock_await(int fd, uint64_t byte, uint64_t deadline_ns)
+{
+	return await(fd, F_WRLCK, byte, deadline_ns);
+}
+
+int
+reclock_share(int fd, uint64_t byte, uint64_t deadline_ns)
+{
+	return await(fd, F_RDLCK, byte, deadline_ns);
 }
 
 int

@@ -19,10 +19,11 @@ extern volatile sig_atomic_t reclock_missed;
 /*
  * reclock_take -- take the write lock on a byte of fd, waiting until the deadline.
  * Returns 0, or -1: EBUSY at the deadline (reclock_missed names the holder), EINTR (io_stop), or errno of fcntl(2).
- * reclock_await -- the same, not to be tried before.
+ * reclock_await -- the same, not to be tried before.  reclock_share -- the read lock, which many may hold.
  */
 int reclock_take(int fd, uint64_t byte, uint64_t deadline_ns);
 int reclock_await(int fd, uint64_t byte, uint64_t deadline_ns);
+int reclock_share(int fd, uint64_t byte, uint64_t deadline_ns);
 
 /* reclock_spin -- try for up to 75 microseconds.  Returns as reclock_try. */
 int reclock_spin(int fd, uint64_t byte);

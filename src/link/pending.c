@@ -28,19 +28,20 @@ add(struct pending *p, const struct message *m)
 {
 	struct entry *e = pending_entry(p, p->count);
 	char line[FRAME_HEADER_MAX];
+	size_t len = (size_t)m->len;    /* what is in memory */
 
 	if (m->id == 0)
 		return fail_with(EBADMSG);
 	*e = (struct entry){ .id = m->id, .state = m->data == NULL ? ENTRY_REFUSED : ENTRY_WAITS };
 	if (m->data != NULL) {
 		e->line_len = carry_line(line, m);
-		e->text = malloc(e->line_len + m->len + 1);
+		e->text = malloc(e->line_len + len + 1);
 		if (e->text == NULL)
 			return -1;
 		memcpy(e->text, line, e->line_len);
-		memcpy(e->text + e->line_len, m->data, m->len);
-		e->len = m->len;
-		p->bytes += m->len;
+		memcpy(e->text + e->line_len, m->data, len);
+		e->len = len;
+		p->bytes += len;
 	}
 	p->count++;
 	return 0;

@@ -274,12 +274,15 @@ wants|bad||-DPAUSE=1 -DNORESUME|nobody woken when it is resumed
 wants|bad||-DPAUSE=1 -DSELA=1 -DSELB=2 -DTAGA=1 -DONERESUME|one, whatever its filter
 stable|ok||-DFAIL=1|a sync fails: nobody vouches for what it lost
 stable|ok||-DFAIL=1 -DKILLS=1|
+stable|ok||-DNS=2 -DPER=2 -DFAIL=1|descriptors that stay open vouch for more than one message
 stable|+ok||-DNS=4|
+stable|+ok||-DNS=2 -DPER=3 -DFAIL=2 -DALONE=1|
 stable|+ok||-DFAIL=1 -DALONE=1|one does not wait for the sync lock
 stable|bad||-DLATE|vouches for what came during the sync
 stable|bad||-DEARLY -DFAIL=1|
 stable|bad||-DVOUCH -DFAIL=1|for those before it, whose error it is not told
 stable|bad||-DKEEP -DFAIL=1|
+stable|bad||-DNS=2 -DPER=2 -DSINCE -DFAIL=1|for what its own sync has lost
 once|ok|||killed at any write
 once|ok||-DNS=3 -DOPS=5|a window gives way
 once|+ok||-DNS=3|

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stable: senders that share a sync (stable.c).
+ * stable: senders that share a sync (groupsync.c).
  *
- * NS senders append one message each, to a page of its own, and wait until it is on the disk.  One at a time holds the
- * sync lock.  A sync takes what is dirty as it begins.  FAIL: so many syncs fail: what was dirty then passes for clean
+ * NS senders append PER messages each, one after another, to a page of its own, and wait until it is on the disk.  Each
+ * has one descriptor for all of its messages, and vouches for what was appended since it had that, or since its last
+ * sync that failed.  One at a time holds the sync lock, and one is the next to have it; the others follow that one: they
+ * wait for its sync, and look at the word (as many at once as like to: their read locks only wait).  A sync takes what is dirty as it begins.  FAIL: so many syncs fail: what was dirty then passes for clean
  * and is lost, and each descriptor that is open is told once, at its next sync (errseq_t of Linux).  KILLS: so many
- * senders die with the sync lock held.  ALONE: so many sync for themselves, without it.
+ * senders die with either lock held.  ALONE: so many sync for themselves, without it.
  *
  * Asserted: who has success has his message on the disk.
  *
  * Mutants: LATE what is vouched for is read after the sync; EARLY the word is written before it; VOUCH the word goes
- * from the first message on, whoever synced; KEEP a failed sync vouches too
+ * from the first message on, whoever synced; KEEP a failed sync vouches too; SINCE after one that failed, a descriptor
+ * vouches for what was appended before
  */
 #ifndef NS
 #define NS 3
 #endif
+#ifndef PER
+#define PER 1
+#endif
+#define N (NS * PER)
 #ifndef FAIL
 #define FAIL 0
 #endif
@@ -25,8 +32,8 @@
 #define ALONE 0
 #endif
 byte next, from, to;                    /* the word says: messages [from, to) are on the disk */
-bool dirty[NS], disk[NS], told[NS], open_[NS], ended[NS];
-byte lk, fails = FAIL, kills = KILLS, alone = ALONE;
+bool dirty[N], disk[N], told[NS], open_[NS];
+byte lk, nx, fails = FAIL, kills = KILLS, alone = ALONE;
 hidden byte h;
 
 inline publish(first, end) {
@@ -42,15 +49,15 @@ inline publish(first, end) {
 
 /* sync by the descriptor of i; ok: whether it has succeeded */
 inline sync(i) {
-	atomic { h = 0; do :: h < NS -> taken[h] = dirty[h]; h++ :: else -> break od; h = 0 };
+	atomic { h = 0; do :: h < N -> taken[h] = dirty[h]; h++ :: else -> break od; h = 0 };
 	if
 	:: fails > 0 -> atomic {
 		fails--;
 		h = 0;
 		do
-		:: h < NS ->
+		:: h < N ->
 			if :: taken[h] -> dirty[h] = 0 :: else fi;
-			if :: open_[h] -> told[h] = 1 :: else fi;
+			if :: h < NS -> if :: open_[h] -> told[h] = 1 :: else fi :: else fi;
 			h++
 		:: else -> break
 		od;
@@ -61,7 +68,7 @@ inline sync(i) {
 		told[i] = 0;
 		h = 0;
 		do
-		:: h < NS -> if :: taken[h] && dirty[h] -> dirty[h] = 0; disk[h] = 1 :: else fi; h++
+		:: h < N -> if :: taken[h] && dirty[h] -> dirty[h] = 0; disk[h] = 1 :: else fi; h++
 		:: else -> break
 		od;
 		h = 0 }
@@ -70,43 +77,70 @@ inline sync(i) {
 
 proctype sender(byte i)
 {
-	byte id, end;
-	bool ok, taken[NS];
+	byte id, end, since, sent;
+	bool ok, sure, taken[N];
 
 	open_[i] = 1;
-	atomic { id = next; next++; dirty[id] = 1 };    /* under the mailbox lock */
-	if
-	:: alone > 0 -> alone--; sync(i)
-	:: lk == 0 -> atomic { lk == 0 -> lk = i + 1 };
+	do
+	:: sent == PER -> break
+	:: else ->
+		sent++;
+		ok = 0;
+		/* under the mailbox lock */
+		atomic {
+			id = next; next++; dirty[id] = 1;
+			if :: !sure -> since = id; sure = 1 :: else fi };
 		if
-		:: kills > 0 -> kills--; goto die
-		:: else
-		:: from <= id && id < to -> ok = 1; goto out
-		fi;
+		:: alone > 0 -> alone--; sync(i)
+		:: atomic { nx == 0 -> nx = i + 1 }; goto next_
+		:: nx != 0 -> nx == 0;
+			if
+			:: atomic { lk == 0 -> ok = (from <= id && id < to) };
+				if
+				:: ok -> goto said
+				:: else -> atomic { nx == 0 -> nx = i + 1 }
+				fi
+			fi;
+next_:			if
+			:: kills > 0 -> kills--; nx = 0; goto end_
+			:: true
+			fi;
+			atomic { lk == 0 -> lk = i + 1 };
+			nx = 0;
+			if
+			:: kills > 0 -> kills--; lk = 0; goto end_
+			:: true
+			fi;
+			if
+			:: from <= id && id < to -> ok = 1; goto out
+			:: else
+			fi;
 #ifndef LATE
-		end = next;
+			end = next;
 #endif
 #ifdef EARLY
-		publish(id, end);
+			publish(since, end);
 #endif
-		sync(i);
+			sync(i);
 #ifdef LATE
-		end = next;
+			end = next;
 #endif
-		if
+			if
 #ifdef KEEP
-		:: true -> publish(id, end)
+			:: true -> publish(since, end)
 #else
-		:: ok -> publish(id, end)
-		:: else
+			:: ok -> publish(since, end)
+			:: else
 #endif
+			fi;
+out:			lk = 0
 		fi;
-out:		lk = 0
-	fi;
-	assert(!ok || disk[id]);
-	ended[i] = 1;
-	goto end_;
-die:	atomic { lk = 0; ended[i] = 1 };
+said:
+#ifndef SINCE
+		sure = ok;
+#endif
+		assert(!ok || disk[id])
+	od;
 end_:	open_[i] = 0
 }
 

@@ -140,9 +140,10 @@ struct seg {
 	struct seg_header h;
 	uint32_t early_len;                     /* so many bytes of its names were read with the header: */
 	char early[SEG_EARLY];
+	uint64_t since;                         /* for groupsync.h; 0 once it is opened */
 };
 
-#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, "" }
+#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, "", 0 }
 
 /* seg_slot_sound -- whether any log could hold the slot's frame. */
 bool seg_slot_sound(const struct slot *s);

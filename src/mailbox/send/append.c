@@ -225,6 +225,7 @@ append(struct append *p, struct batch *b, uint32_t n)
 	if (wrote == -1)
 		return -1;
 	n = (uint32_t)wrote;
+	groupsync_note(m);
 	if (p->fresh != NULL && fresh_write(p->fresh, b, n) == -1)
 		return -1;
 	if ((later ? later_keep(m, b, n) : wake_receivers(m, c->next, n, b->slots + b->from, b->name)) == -1)
