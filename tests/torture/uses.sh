@@ -911,7 +911,7 @@ use_mcall() {
 
 # a caller that waits for what the tool answers
 somebody_calls() {
-	timeout -s KILL $((LIMIT + 2)) mcall -w 2 box ask1. >../answer 2>../answer.err &
+	timeout -s KILL $((LIMIT + 2)) mcall -w 5 box ask1. >../answer 2>../answer.err &
 	caller=$!
 	while [ -z "$(mrecv -n -p box)" ] && kill -0 "$caller"; do nap; done 2>/dev/null
 }
