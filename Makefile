@@ -335,12 +335,12 @@ fuzz:
 # Drivers of peers are linked as the peers' packages require, however the tools are built.
 BENCH =
 BENCH_OUT = $(BUILD)/bench/out
-DRIVERS = $(patsubst %,$(BUILD)/bench/%,lap ping ipc spawn queue zmq nano nng)
+DRIVERS = $(patsubst %,$(BUILD)/bench/%,lap ping ipc spawn queue durable zmq nano nng)
 $(BUILD)/bench/%: tests/bench/%.c tests/bench/peer.h
 	@mkdir -p $(@D)
 	@echo "  bench $@"
 	$(Q)gcc -O2 -std=gnu17 -Wall -Wextra -o $@ $< $(if $(findstring zmq,$@),-lzmq)$(if $(findstring nng,$@),-lnng)$(if \
-		$(findstring nano,$@),-lnanomsg)
+		$(findstring nano,$@),-lnanomsg)$(if $(findstring durable,$@),-lsqlite3)
 
 $(BUILD)/bench/empty: $(BUILD)/bench/empty.o
 	@echo "  bench $@"

@@ -117,6 +117,40 @@ stream_rows()
 	PAIRS=$ALL_PAIRS
 }
 
+# ---- on the disk before the sender goes on
+
+SYNCED=$((3840 / SCALE))        # messages of 16 bytes, of all senders together
+
+# synced SENDERS -- to a durable mailbox; synced_by KIND WHERE SENDERS -- by a peer.
+synced()
+{
+	fresh "$DISK/synced" -d -b inf && echo "$(wall_of sh -c "for i in \$(seq $1); do
+		seq 1000000000000001 $((1000000000000000 + SYNCED / $1)) | msend -v -l $DISK/synced >/dev/null & done; wait") $SYNCED"
+}
+synced_by() { echo "$(wall_of "$B/durable" "$1" "$2" "$3" $((SYNCED / $3)) 16) $SYNCED"; }
+synced_files() { rm -rf "$DISK/files" && mkdir "$DISK/files" && synced_by file "$DISK/files" "$1"; }
+synced_rows() { rm -f "$DISK"/rows* && synced_by sqlite "$DISK/rows" "$1"; }
+synced_jobs() { synced_by beanstalk "$BEANSTALK_DURABLE" "$1"; }
+for senders in 1 8 64; do
+	eval "synced_$senders() { synced $senders; }; files_$senders() { synced_files $senders; }
+		rows_$senders() { synced_rows $senders; }; jobs_$senders() { synced_jobs $senders; }"
+done
+
+durable_rows()
+{
+	local n what
+	PAIRS=3
+	for n in 1 8 64; do
+		what="mkmbox -d, $n msend -v -l"
+		compare durable-file$n faster - "$what" "a file a message, fsync" synced_$n files_$n
+		compare durable-sqlite$n faster - "$what" "SQLite, WAL, FULL" synced_$n rows_$n
+		wanted durable-beanstalk$n && start_beanstalk_durable
+		compare durable-beanstalk$n faster - "$what" "beanstalkd -b -f 0" synced_$n jobs_$n
+	done
+	compare durable-shared faster 10 "mkmbox -d, 64 msend -v -l" "1 of them" synced_64 synced_1
+	PAIRS=$ALL_PAIRS
+}
+
 # ---- how soon
 
 latency_tools()
@@ -434,6 +468,7 @@ all_rows()
 	ALL_PAIRS=$PAIRS
 	one_rows
 	stream_rows
+	durable_rows
 	compare latency dearer 4 "a line, msend -l to mrecv -f, all asleep" "FIFO between two processes" latency_tools latency_fifo
 	large_rows
 	crowd_rows

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # The peers that are servers: each on a socket or a free port of the loopback, with a folder of its own.
-# shellcheck shell=bash disable=SC2153  # MEM, SERVERS: run.sh
+# shellcheck shell=bash disable=SC2153  # MEM, DISK, SERVERS: run.sh
 
 # serve COMMAND... -- start a server, to be ended with the bench.
 serve()
@@ -60,6 +60,16 @@ start_beanstalk()
 	[ ! -S "$BEANSTALK" ] || return 0
 	serve beanstalkd -l "unix:$BEANSTALK"
 	await test -S "$BEANSTALK"
+}
+
+# The same with a log on the disk, which is synced at each write.
+start_beanstalk_durable()
+{
+	BEANSTALK_DURABLE=$MEM/beanstalk-durable.sock
+	[ ! -S "$BEANSTALK_DURABLE" ] || return 0
+	mkdir -p "$DISK/beanstalk"
+	serve beanstalkd -l "unix:$BEANSTALK_DURABLE" -b "$DISK/beanstalk" -f 0
+	await test -S "$BEANSTALK_DURABLE"
 }
 
 # RabbitMQ, for amqp-publish: a node of its own with an epmd of its own; the queue is not durable.
