@@ -332,6 +332,9 @@ receiver_changed(struct receiver *r)
 	struct claim *c = r->in;
 	int changed = mbox_moved(&c->m, c->m.ctl.generation);
 
+	/* what another was woken for is left to it, once: it may not have run yet, on a machine that is busy */
+	c->left_to_it = changed == 1 && !c->left_to_it && c->m.waiter.posted && wake_pending(&c->m);
+	changed = c->left_to_it ? 0 : changed;
 	return changed == 0 && c->m.drops ? take_look(c->take) : changed;
 }
 

@@ -124,6 +124,45 @@ round()
 	done
 }
 
+# looks PID -- how often it has slept.
+looks()
+{
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
+}
+
+has_looked()
+{
+	[ "$(looks "$1")" -gt "$2" ]
+}
+
+@test "a receiver that was woken and has not run for a moment keeps its place, and keeps nobody for long" {
+	local first second before
+	in_background mrecv box >out.1
+	first=$child
+	until_waiting box 1
+	in_background mrecv box >out.2
+	second=$child
+	until_waiting box 2
+	kill -STOP "$first"
+	before=$(looks "$second")
+	msend box one
+	until_true has_looked "$second" "$before"
+	kill -CONT "$first"
+	ended_with 0 "$first"
+	[ "$(cat out.1)" = one ]
+
+	in_background mrecv box >out.3
+	until_waiting box 2
+	kill -STOP "$second"
+	msend box two
+	until_true exists out.3
+	[ "$(cat out.3)" = two ]
+	kill -CONT "$second"
+	msend box three
+	ended_with 0 "$second"
+	[ "$(cat out.2)" = three ]
+}
+
 @test "$WORKERS senders that wait for room are let in one by one, each once" {
 	mkmbox -c 1 small
 	msend small 0

@@ -53,6 +53,7 @@ struct claim {
 	uint64_t piece_next;                    /* of piece_drops, in this turn */
 	uint64_t end_from;                      /* of end_reached: nothing for us is left below */
 	bool ended;                             /* nothing for us comes any more */
+	bool left_to_it;                        /* asleep: our last look left what was there to a receiver that was woken for it */
 	bool drops_left;                        /* it would be so, but that something is in drop/ */
 	uint64_t *cursor;                       /* per rank: nothing for us stands below; and those of before */
 	uint64_t only_cursor[2];                /* of the one rank there usually is */

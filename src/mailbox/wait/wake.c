@@ -150,6 +150,21 @@ will_see(const struct mbox *m, uint32_t filter_sum, uint64_t id)
 	    && clock_mono_ns() - w->woken_ns < WAKE_SOON_NS && mbox_lives(m, w->owner);
 }
 
+bool
+wake_pending(struct mbox *m)
+{
+	const struct want_woken *w = &m->waiter.crowd.woken;
+
+	want_forget();
+	m->waiter.kinds_known = false;
+	(void)queue_begin(m, WANT_RECEIVE, true);
+	/* what was read without the lock is not for a locked section */
+	want_forget();
+	m->waiter.kinds_known = false;
+	return w->owner != 0 && w->owner != m->number && clock_mono_ns() - w->woken_ns < WAKE_LOOK_NS
+	    && mbox_lives(m, w->owner);
+}
+
 /* wake_kind -- wake the sleeping wants of one kind: receivers for a message each, those that peek for any. */
 static OUT_OF_LINE int
 wake_kind(struct mbox *m, enum want_kind kind, uint64_t first_id, uint32_t n, const struct slot *slots,

@@ -44,6 +44,12 @@ int wake_receivers(struct mbox *m, uint64_t first_id, uint32_t n, const struct s
 int wake_ready(struct mbox *m, uint64_t id);
 
 /*
+ * wake_pending -- without the lock, asleep: whether a receiver that lives was woken for a message less than a second ago,
+ * and has not looked since.
+ */
+bool wake_pending(struct mbox *m);
+
+/*
  * wake_next -- we were woken for message mark, and look no more: wake the next for what remains of it and of what came
  * after it, for which no other may have been woken.  Returns 0, or -1.
  */
