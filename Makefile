@@ -335,7 +335,7 @@ fuzz:
 # Drivers of peers are linked as the peers' packages require, however the tools are built.
 BENCH =
 BENCH_OUT = $(BUILD)/bench/out
-DRIVERS = $(patsubst %,$(BUILD)/bench/%,lap ping ipc spawn queue durable zmq nano nng)
+DRIVERS = $(patsubst %,$(BUILD)/bench/%,lap costs ping ipc spawn queue durable zmq nano nng)
 $(BUILD)/bench/%: tests/bench/%.c tests/bench/peer.h
 	@mkdir -p $(@D)
 	@echo "  bench $@"

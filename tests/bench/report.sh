@@ -48,18 +48,20 @@ lines()
 	{
 		met = $3 == "-" ? "" : $2 == "faster" ? ($8 >= $3 ? "yes" : "no") : ($8 <= $3 ? "yes" : "no")
 		target = $3 == "-" ? "" : ($2 == "faster" ? ">= " : "<= ") $3
+		better = $2 == "faster" ? "+" : "-"
 		if ($2 == "amount")
-			printf "%-46s %-27s %10s %10s %8.2f %15s %8s %4s\n", $4, $5, "", "", $8, sprintf("%.2f .. %.2f", $9, $10), target, met
+			printf "%-46s %-27s %10s %10s %6s %8.2f %15s %8s %4s\n", $4, $5, "", "", better, $8,
+				sprintf("%.2f .. %.2f", $9, $10), target, met
 		else
-			printf "%-46s %-27s %10s %10s %8.2f %15s %8s %4s\n", $4, $5, cost($6), cost($7), $8,
+			printf "%-46s %-27s %10s %10s %6s %8.2f %15s %8s %4s\n", $4, $5, cost($6), cost($7), better, $8,
 				sprintf("%.2f .. %.2f", $9, $10), target, met
 	}'
 }
 
 heading()
 {
-	printf '%-46s %-27s %10s %10s %8s %15s %8s %4s\n' 'what' 'beside' 'ours' 'theirs' 'ratio' 'spread' 'target' 'met'
-	printf '%s\n' "$(printf '%0136d' 0 | tr 0 -)"
+	printf '%-46s %-27s %10s %10s %6s %8s %15s %8s %4s\n' 'what' 'beside' 'ours' 'theirs' 'better' 'ratio' 'spread' 'target' 'met'
+	printf '%s\n' "$(printf '%0143d' 0 | tr 0 -)"
 }
 
 case $1 in
@@ -73,11 +75,12 @@ machine)
 		"$(grep -q hypervisor /proc/cpuinfo && echo 'a virtual machine' || echo 'no virtual machine')"
 	printf 'disk: %s, memory: %s; %s; load %s\n' "$(stat -f -c %T "$1")" "$(stat -f -c %T "$2")" "$(msend -V)" \
 		"$(cut -d' ' -f1 /proc/loadavg)"
+	"$BUILD/bench/costs" "$1"
 	;;
 table)
 	cat "$3"
 	echo
-	echo 'Faster rows: theirs by ours, at least the target.  Rows with <=: ours by theirs, at most the target.'
+	echo 'better +: the ratio is theirs by ours, the more the better; -: ours by theirs, or an amount, the less the better.'
 	echo 'Medians of runs that take turns; spread: the least and the most of the ratios, pair by pair.'
 	echo
 	heading
