@@ -24,7 +24,7 @@
 
 enum {
 	ANSWER_S = 10,                  /* the server has this long to store the first of those that are on their way */
-	BREAKS = 5,                     /* of the chain: then others publish as well */
+	BREAKS = 5,                     /* of the chain, by others who publish as well */
 	ONCE_MAX = 64,                  /* bytes of a message's once, with a NUL; a longer one is none */
 };
 
@@ -36,7 +36,8 @@ struct out {
 	unsigned sent;                  /* of the pending ones, the first are on their way, or settled */
 	uint64_t turn;                  /* answers to what was sent in an earlier one say only what was stored */
 	char before[ONCE_MAX];          /* the once of the message sent last in this turn; "" none */
-	unsigned breaks;
+	unsigned breaks;                /* messages of others that came between ours */
+	uint64_t missed, missed_in;     /* the message behind which one was not stored, and the turn in which it was sent */
 	uint64_t deadline_ns;           /* for the first of the pending ones; 0: there is none */
 };
 
@@ -119,28 +120,37 @@ advance(struct out *o)
 	return status;
 }
 
-/* again -- a message was not stored because the one before it is not the last of the stream: send all anew. */
+/*
+ * again -- the n-th pending message was not stored because the one before it is not the last of the stream: send all
+ * anew.  Where that one is there somebody else has published in between, which its answer may only tell later; else it
+ * got lost.
+ */
 static void
-again(struct out *o)
+again(struct out *o, unsigned n)
 {
+	while (n > 0 && pending_entry(&o->pending, n - 1)->state == ENTRY_REFUSED)
+		n--;
+	o->breaks += n == 0 || pending_entry(&o->pending, n - 1)->state == ENTRY_STORED;
+	o->missed = o->pending.first + n - 1;
+	o->missed_in = o->turn;
 	for (unsigned i = 0; i < o->sent; i++)
 		if (pending_entry(&o->pending, i)->state == ENTRY_SENT)
 			pending_entry(&o->pending, i)->state = ENTRY_WAITS;
 	o->sent = 0;
 	o->turn++;
 	o->before[0] = '\0';
-	o->breaks++;
 }
 
-/* refused -- the server did not store a message of this turn.  Returns 0, or the exit status. */
+/* refused -- the server did not store the n-th pending message, in this turn.  Returns 0, or the exit status. */
 static int
-refused(struct out *o, struct entry *e, unsigned code, const char *text)
+refused(struct out *o, unsigned n, unsigned code, const char *text)
 {
+	struct entry *e = pending_entry(&o->pending, n);
 	int status;
 
 	switch (code) {
 	case JSStreamWrongLastMsgIDErr:
-		again(o);
+		again(o, n);
 		return 0;
 	case JSStreamMessageExceedsMaximumErr:
 		adapter_say("message %llu: %s", (unsigned long long)e->id, text);
@@ -165,16 +175,18 @@ hear(struct out *o, natsMsg *m)
 	const char *suffix = nats_link_suffix(&o->link, m);
 	char *rest, text[256];
 	uint64_t turn = strtoull(suffix, &rest, 10);
-	uint64_t n = *rest == '.' ? strtoull(rest + 1, NULL, 10) : 0;
+	uint64_t number = *rest == '.' ? strtoull(rest + 1, NULL, 10) : 0;
+	const unsigned n = (unsigned)(number - o->pending.first);
 	unsigned code = nats_link_error(m, text, sizeof text);
 	struct entry *e;
 
-	if (n < o->pending.first || n - o->pending.first >= o->pending.count)
+	o->breaks += code == 0 && number == o->missed && turn == o->missed_in && turn != o->turn;
+	if (number < o->pending.first || number - o->pending.first >= o->pending.count)
 		return 0;
-	e = pending_entry(&o->pending, (unsigned)(n - o->pending.first));
+	e = pending_entry(&o->pending, n);
 	if (code == 0 && e->state != ENTRY_REFUSED)
 		e->state = ENTRY_STORED;
-	return code == 0 || turn != o->turn || e->state != ENTRY_SENT ? 0 : refused(o, e, code, text);
+	return code == 0 || turn != o->turn || e->state != ENTRY_SENT ? 0 : refused(o, n, code, text);
 }
 
 /* listen_to -- all that the server has said; then acknowledge.  Returns 0, or the exit status. */
