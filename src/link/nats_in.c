@@ -30,6 +30,7 @@ enum {
 	LATE_S = 2,                     /* and some more, before it is taken for lost */
 	ACK_WAIT_S = 30,                /* of a consumer that we make */
 	RECOVER_MS = 300,               /* how long it takes the server to see what is to come again: 10 ms and its load */
+	RECOVER_MORE = 4,               /* so many times what it takes to ask for it */
 	RECOVER_MAX = 65536,            /* messages that are looked at for it */
 	ALONE_MS = 250, ALONE_TRIES = 8,
 	STOP_S = 5,                     /* after a signal: how long the command may finish what it has */
@@ -118,7 +119,8 @@ recover(struct in *in, const jsConsumerInfo *info)
 {
 	uint64_t first = info->AckFloor.Stream + 1, last = info->Delivered.Stream + WINDOW;
 	char subject[2 * NATS_LINK_STREAM_MAX + 128];
-	int nap = RECOVER_MS;
+	const uint64_t began_ns = clock_mono_ns();
+	int nap;
 
 	if (info->NumAckPending == 0)
 		return;
@@ -130,7 +132,9 @@ recover(struct in *in, const jsConsumerInfo *info)
 		answer(in, subject, "-NAK 1ms");
 	}
 	(void)natsConnection_FlushTimeout(in->link.connection, INT64_C(1000) * ASK_S);
-	(void)io_nap(CLOCK_NEVER, &nap, RECOVER_MS);
+	/* a server that answers late is late with the rest, too */
+	nap = RECOVER_MS + RECOVER_MORE * (int)((clock_mono_ns() - began_ns) / 1000000);
+	(void)io_nap(CLOCK_NEVER, &nap, nap);
 }
 
 /* fits -- whether a consumer that was there is one for us.  Returns 0, or the exit status. */
