@@ -5,6 +5,7 @@
 # it says and exits with where it is not; its `in' gives the frames in `frames' to the command, then waits.
 
 load ../helpers
+load linking
 
 setup()
 {
@@ -38,18 +39,6 @@ setup()
 teardown()
 {
 	common_teardown
-}
-
-# linking ARGUMENT... -- keep a link in the background; what it says goes to `said'.
-linking()
-{
-	in_background mlink "$@" 2>>said
-	link=$child
-}
-
-says()
-{
-	grep -qF -- "$1" said
 }
 
 # told TEXT -- how often it was said.

@@ -3,6 +3,7 @@
 # mlink over ssh, with a real sshd: nothing is lost, nothing comes twice or out of order, whatever is killed.
 
 load ../helpers
+load linking
 load servers
 load journey
 
@@ -31,18 +32,6 @@ setup()
 teardown()
 {
 	common_teardown
-}
-
-# linking ARGUMENT... -- keep a link in the background; what it says goes to `said'.
-linking()
-{
-	in_background mlink "$@" 2>>said
-	link=$child
-}
-
-says()
-{
-	grep -qF -- "$1" said
 }
 
 @test "messages go to a mailbox on another machine, and come from one, each once and as it was sent" {
