@@ -109,6 +109,15 @@ LOG=00000000000000000001.log IDX=00000000000000000001.idx
 	[ "$(grep -c 'fdatasync(.*= 0' trace)" -lt 14 ]
 }
 
+@test "senders of many messages share their syncs, in whatever order they come to the lock" {
+	mkmbox -d -b inf box
+	# two a message where each syncs for itself; 35 here, and about 100 where they share only in the order of the messages
+	strace -f -qq -o trace -e trace=fdatasync -e inject=fdatasync:delay_exit=20000 \
+		sh -c 'for i in $(seq 16); do seq 10 | msend -v -l box >/dev/null & done; wait'
+	[ "$(mrecv -a -l box | wc -l)" -eq 160 ]
+	[ "$(grep -c 'fdatasync(' trace)" -lt 80 ]
+}
+
 @test "who holds the sync lock and is stopped keeps nobody for long" {
 	mkmbox -d box
 	strace -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:signal=STOP:when=1 msend box first 3>&- &
