@@ -2,7 +2,8 @@
 /*
  * link: a process that keeps a link to or from a mailbox says so there, for mstat, and so that no other keeps the same.
  *
- * The mailbox stays open for as long as the link is kept: the lock on the process's number says that it is alive.
+ * The mailbox stays open for as long as the link is kept: the lock on the process's number says that it is alive.  What
+ * it has started inherits its file: where it was killed, they end a moment later, and give back what they have.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/io.h"
 #include "mailbox/box/links.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/mailbox.h"
@@ -20,15 +22,16 @@
 struct link_post {
 	struct mbox m;
 	struct linkfile file;
+	int fd;                         /* of the file; -1: it is not made yet */
 };
 
 /* Looked for among the links of others. */
 struct search {
 	const struct mailbox_link *l;
-	pid_t pid;
+	pid_t pid;                      /* that keeps the same; -1: a dead one did, of which something still runs */
 };
 
-/* is_same -- whether it is the same link, kept by another process. */
+/* is_same -- whether it is the same link, kept by another process (links_each). */
 static int
 is_same(void *arg, const struct linkfile *f, pid_t pid)
 {
@@ -48,6 +51,8 @@ close_it(struct mailbox_link *l)
 	if (l->in == NULL)
 		return;
 	mbox_close(&l->in->m);
+	if (l->in->fd != -1)
+		io_close(l->in->fd);
 	free(l->in);
 	l->damage = NULL;
 	l->in = NULL;
@@ -64,6 +69,7 @@ open_it(struct mailbox_link *l, const char *path)
 	l->in = calloc(1, sizeof *l->in);
 	if (l->in == NULL)
 		return -1;
+	l->in->fd = -1;
 	if (mbox_open(&l->in->m, path) == 0 && mbox_number(&l->in->m) == 0)
 		return 0;
 	close_it(l);
@@ -77,14 +83,13 @@ post(struct mailbox_link *l)
 	struct search search = { l, 0 };
 	struct linkfile *f = &l->in->file;
 	struct mbox *m = &l->in->m;
-	bool new = f->since_us == 0;
+	bool new = l->in->fd == -1;
 	uint64_t since_us = f->since_us;
+	int same = !new ? 0 : links_clear(m) == -1 ? -1 : links_each(m, is_same, &search);
 
-	if (new && (links_clear(m) == -1 || links_each(m, is_same, &search) == -1))
-		return -1;
 	l->other = search.pid;
-	if (search.pid != 0)
-		return fail_with(EEXIST);
+	if (same != 0)
+		return same == -1 ? -1 : fail_with(search.pid == -1 ? ECHILD : EEXIST);
 	if (new || f->state != (uint8_t)l->state)
 		since_us = clock_wall_us();
 	if (linkfile_fill(f, slice_of(l->target), slice_of(l->name)) == -1)
@@ -93,7 +98,9 @@ post(struct mailbox_link *l)
 	f->pid = (int32_t)getpid();
 	f->state = (uint8_t)l->state;
 	f->inward = l->inward;
-	return linkfile_write(m->dir_fd, m->number, mode_files(m->ctl.mode), f);
+	if (new && (l->in->fd = linkfile_make(m->dir_fd, m->number, mode_files(m->ctl.mode))) == -1)
+		return -1;
+	return linkfile_write(l->in->fd, f);
 }
 
 int
@@ -113,7 +120,7 @@ link_post(struct mailbox_link *l, const char *path)
 	l->closed = l->in->m.ctl.closed != 0;
 	l->damage = &l->in->m.damage;
 	txn_unlock(&l->in->m);
-	if (r == -1 && l->in->file.since_us == 0)
+	if (r == -1 && l->in->fd == -1)
 		close_it(l);
 	return r;
 }

@@ -475,7 +475,8 @@ int request_withdraw(struct sender *s);
 /*
  * link_post -- have others see the link at the mailbox at path, as it is now, until this process ends.  The mailbox
  * stays open; where it has been removed, the one that is there now is opened.
- * Returns 0, or -1: EEXIST where another process keeps the same link.
+ * Returns 0, or -1: EEXIST where another process keeps the same link;  ECHILD where one that did is dead, and something
+ * that it has started still runs.
  */
 int link_post(struct mailbox_link *l, const char *path);
 

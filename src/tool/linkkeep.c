@@ -2,7 +2,8 @@
 /*
  * linkkeep: see linkkeep.h.
  *
- * A crash ends the child by a signal of the kernel's (linkchild.h); the link's file in the mailbox is void then.
+ * A crash ends the child by a signal of the kernel's (linkchild.h); the link's file in the mailbox is void then.  The
+ * next one of the same link waits for that end, or it would take what stands behind the messages that the child has.
  */
 #include "tool/linkkeep.h"
 
@@ -23,6 +24,7 @@
 #define MOST_NS UINT64_C(60000000000)           /* up to this; and where something must be set right first */
 #define STEADY_NS UINT64_C(5000000000)           /* a link that has lasted for this and the last pause is a good one */
 #define GONE_NS UINT64_C(1000000000)            /* between two looks for a mailbox that is gone */
+#define ENDS_NS UINT64_C(50000000)              /* between two looks whether an earlier link has ended */
 
 enum {
 	GOES_ON = -1,
@@ -55,10 +57,36 @@ kept_already(const struct linkkeep *k)
 	return CLI_CANNOT_CREATE;
 }
 
+/* sleep_for -- a pause, which a signal that asks us to stop ends. */
+static void
+sleep_for(uint64_t ns)
+{
+	uint64_t deadline_ns = clock_after(ns);
+	int ms = 1000;
+
+	while (io_nap(deadline_ns, &ms, 1000) == 0)
+		;
+}
+
+/* begin -- say there that the link starts, once nothing runs of one that was killed.  Returns 0, or -1. */
+static int
+begin(struct linkkeep *k)
+{
+	uint64_t quiet_ns = clock_after(GONE_NS);
+	int r;
+
+	while ((r = post(k, LINK_STARTS)) == -1 && errno == ECHILD && !io_stop) {
+		if (clock_left_ms(quiet_ns, 1) == 0)
+			linktell_state(&k->tell, LINK_WAITS, "what an earlier mlink has started for it still runs", 0);
+		sleep_for(ENDS_NS);
+	}
+	return r;
+}
+
 int
 linkkeep_begin(struct linkkeep *k)
 {
-	if (post(k, LINK_STARTS) == 0)
+	if (begin(k) == 0 || io_stop)
 		return CLI_OK;
 	return errno == EEXIST ? kept_already(k) : cli_fail("link", k->box);
 }
@@ -113,17 +141,6 @@ box_gone(void *arg)
 	return link_gone(&k->post);
 }
 
-/* sleep_for -- a pause, which a signal that asks us to stop ends. */
-static void
-sleep_for(uint64_t ns)
-{
-	uint64_t deadline_ns = clock_after(ns);
-	int ms = 1000;
-
-	while (io_nap(deadline_ns, &ms, 1000) == 0)
-		;
-}
-
 /* pause_now -- how long to wait after this failure: twice as long as before, and by chance up to half of that less. */
 static uint64_t
 pause_now(struct linkkeep *k)
@@ -171,7 +188,7 @@ wait_for_boxes(struct linkkeep *k, const char *name)
 		sleep_for(GONE_NS);
 		name = missing(k);
 	}
-	if (k->post.in == NULL && post(k, LINK_STARTS) == -1 && errno == EEXIST)
+	if (k->post.in == NULL && begin(k) == -1 && errno == EEXIST)
 		return kept_already(k);
 	return GOES_ON;
 }

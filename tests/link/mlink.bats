@@ -179,6 +179,38 @@ no_process()
 	until_true sh -c '[ "$(grep -c ": linked" said)" -eq 3 ]'
 }
 
+@test "a link whose mlink was killed starts again once all that it had started has ended: none overtakes what that has" {
+	local old
+	mkmbox jobs
+	sed -i '3i trap "" TERM' links/link-test
+	: >up
+	linking test://host/q jobs
+	until_true says 'linked'
+	old=$(cut -d' ' -f1 runs)
+	kill -KILL "$link"
+	ended_with 137 "$link"
+	[ "$(mlink -l jobs | wc -l)" -eq 1 ]
+	linking test://host/q jobs
+	until_true says 'test://host/q -> jobs: waits: what an earlier mlink has started for it still runs'
+	[ "$(wc -l <runs)" -eq 1 ]
+	kill -KILL -- -"$old"
+	until_true sh -c '[ "$(wc -l <runs)" -eq 2 ]'
+	until_true sh -c 'mlink -l jobs | grep -q linked'
+}
+
+@test "a link that was killed, and left nothing, waits for nothing" {
+	mkmbox jobs
+	: >up
+	linking jobs test://host/q
+	until_true says 'linked'
+	kill -KILL "$link"
+	ended_with 137 "$link"
+	until_true no_process
+	linking jobs test://host/q
+	until_true sh -c '[ "$(grep -c ": linked" said)" -eq 2 ]'
+	! says waits
+}
+
 @test "mstat tells the links of a mailbox" {
 	mkmbox jobs
 	: >up

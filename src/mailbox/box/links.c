@@ -22,7 +22,7 @@ links_each(const struct mbox *m, int (*give)(void *arg, const struct linkfile *l
 		if (!linkfile_parse(e->d_name, &number))
 			continue;
 		pid = number == m->number ? getpid() : mbox_holder(m, number);
-		found = pid == -1 ? 0 : linkfile_read(m->dir_fd, e->d_name, &l);
+		found = pid == -1 && !linkfile_held(m->dir_fd, e->d_name) ? 0 : linkfile_read(m->dir_fd, e->d_name, &l);
 		r = found == 1 ? give(arg, &l, pid) : found;
 	}
 	safefile_list_close(d);
@@ -40,7 +40,7 @@ links_clear(const struct mbox *m)
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
-		if (linkfile_parse(e->d_name, &number) && !mbox_lives(m, number))
+		if (linkfile_parse(e->d_name, &number) && !mbox_lives(m, number) && !linkfile_held(m->dir_fd, e->d_name))
 			(void)safefile_remove(m->dir_fd, e->d_name);    /* or the next does */
 	safefile_list_close(d);
 	return r;

@@ -7,12 +7,13 @@
 #include "mailbox/disk/linkfile.h"
 
 /*
- * links_each -- give each link of a process that lives, until give returns other than 0.  With the lock, or of a mailbox
- * only to look at.  Returns what give returned last, 0 where there is none, or -1.
+ * links_each -- give each link of a process that lives, until give returns other than 0; with the pid -1 each of a dead
+ * one of which something that it has started still runs.  With the lock, or of a mailbox only to look at.
+ * Returns what give returned last, 0 where there is none, or -1.
  */
 int links_each(const struct mbox *m, int (*give)(void *arg, const struct linkfile *l, pid_t pid), void *arg);
 
-/* links_clear -- with the lock: remove the files of the dead.  Returns 0, or -1. */
+/* links_clear -- with the lock: remove the files of the dead, of which nothing runs.  Returns 0, or -1. */
 int links_clear(const struct mbox *m);
 
 #endif

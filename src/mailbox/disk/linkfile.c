@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -39,22 +40,37 @@ linkfile_fill(struct linkfile *l, struct slice target, struct slice name)
 }
 
 int
-linkfile_write(int dir_fd, uint64_t number, unsigned mode, struct linkfile *l)
+linkfile_make(int dir_fd, uint64_t number, unsigned mode)
 {
 	char name[LINKFILE_NAME_MAX];
-	int fd, r;
+	int fd;
 
 	linkfile_name(name, number);
+	fd = safefile_make(dir_fd, name, mode);
+	if (fd != -1 && (fcntl(fd, F_SETFD, 0) == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)) {
+		linkfile_remove(dir_fd, number);
+		return safefile_close_with(fd, errno);
+	}
+	return fd;
+}
+
+int
+linkfile_write(int fd, struct linkfile *l)
+{
 	l->sum = 0;
 	l->sum = hash_sum(l, sizeof *l);
-	fd = safefile_open_own(dir_fd, name, O_RDWR);
-	if (fd == -1 && errno == ENOENT)
-		fd = safefile_make(dir_fd, name, mode);
-	if (fd == -1)
-		return -1;
-	r = io_pwrite(fd, l, sizeof *l, 0);
-	io_close(fd);
-	return r;
+	return io_pwrite(fd, l, sizeof *l, 0);
+}
+
+bool
+linkfile_held(int dir_fd, const char *name)
+{
+	int fd = safefile_open_plain(dir_fd, name, O_RDONLY);
+	bool held = fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1;
+
+	if (fd != -1)
+		io_close(fd);
+	return held;
 }
 
 int

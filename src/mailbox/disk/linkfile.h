@@ -3,8 +3,10 @@
  * linkfile: NUMBER.link in a mailbox: the link that the process of that number keeps between it and somewhere else
  * (mlink(1)).
  *
- * A crash leaves it; it is void once no process has the number.  It is written as a whole, by one pwrite(2); one that
- * is read half written has a wrong checksum, and counts as none.
+ * A crash leaves it; it is void once no process has the number.  What that process has started may still run then, and
+ * have messages: it inherits the open file, and with it the file's lock (flock(2)).
+ *
+ * It is written as a whole, by one pwrite(2); one that is read half written has a wrong checksum, and counts as none.
  */
 #ifndef MAILBOX_DISK_LINKFILE_H
 #define MAILBOX_DISK_LINKFILE_H
@@ -44,8 +46,17 @@ bool linkfile_parse(const char *name, uint64_t *number);
 /* linkfile_fill -- set target and name.  Returns 0, or -1: ENAMETOOLONG. */
 int linkfile_fill(struct linkfile *l, struct slice target, struct slice name);
 
-/* linkfile_write -- write it, whether or not it is there, with this mode.  Returns 0, or -1. */
-int linkfile_write(int dir_fd, uint64_t number, unsigned mode, struct linkfile *l);
+/*
+ * linkfile_make -- make an empty one for process number, with this mode, and lock it.
+ * Returns its descriptor, which programs inherit, or -1.
+ */
+int linkfile_make(int dir_fd, uint64_t number, unsigned mode);
+
+/* linkfile_write -- write it.  Returns 0, or -1. */
+int linkfile_write(int fd, struct linkfile *l);
+
+/* linkfile_held -- whether its process, or what that has started, holds the lock of the file of this name. */
+bool linkfile_held(int dir_fd, const char *name);
 
 /* linkfile_read -- read the file of this name.  Returns 1, 0 it is none, or not whole, or -1 with errno. */
 int linkfile_read(int dir_fd, const char *name, struct linkfile *l);

@@ -280,13 +280,15 @@ text_of(struct slice s)
 	return text;
 }
 
-/* keep_link -- add a link (links_each). */
+/* keep_link -- add a link, unless its process is dead (links_each). */
 static int
 keep_link(void *arg, const struct linkfile *f, pid_t pid)
 {
 	struct snapshot *s = arg;
 	struct snapshot_link *bigger, *l;
 
+	if (pid == -1)
+		return 0;
 	if (s->links_n == s->links_room) {
 		bigger = realloc(s->links, (2 * s->links_room + 4) * sizeof *bigger);
 		if (bigger == NULL)
