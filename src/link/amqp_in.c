@@ -5,6 +5,10 @@
  * Nothing here waits for the command, so that heartbeats go on while its mailbox is full: what it does not take yet
  * stands in a backlog, which is bounded by the number of messages that the broker gives away unacknowledged (prefetch).
  * The number of a frame on the way to the command is the broker's delivery tag: 1, 2, 3 and so on a connection.
+ *
+ * When it is asked to stop, it cancels nothing: whatever comes is left unread until the end of the channel gives it back,
+ * in one step with all else that is not acknowledged.  After a basic.cancel the next consumer would get at once what
+ * stands behind that, and a quorum queue may deliver more behind its basic.cancel-ok.
  */
 #include "link/amqp_in.h"
 
@@ -33,8 +37,7 @@ struct in {
 	const amqp_basic_deliver_t *deliver;    /* of a message that is on its way; NULL: there is none */
 	bool headed;                    /* its header line has gone to the command */
 	uint64_t left;                  /* bytes of its payload that are still to come */
-	bool stopping;                  /* no more is asked for, ... */
-	bool cancelled;                 /* ... and the broker gives no more */
+	bool stopping;                  /* what is not on its way yet is left to the broker */
 	bool deaf;                      /* the command reads no more: it is about to end */
 	uint64_t stop_ns;               /* deadline for the command */
 };
@@ -140,11 +143,9 @@ hear(struct in *in, const amqp_frame_t *f)
 		return 0;
 	switch (f->payload.method.id) {
 	case AMQP_BASIC_DELIVER_METHOD:
-		in->deliver = f->payload.method.decoded;
+		if (!in->stopping)
+			in->deliver = f->payload.method.decoded;
 		in->headed = false;
-		return 0;
-	case AMQP_BASIC_CANCEL_OK_METHOD:
-		in->cancelled = true;
 		return 0;
 	case AMQP_BASIC_CANCEL_METHOD:
 		return gone(in);
@@ -198,17 +199,12 @@ acknowledge(struct in *in)
 	return ADAPTER_REFUSED;
 }
 
-/* stop -- a signal asks us to: the command finishes what it has.  Returns 0, or the exit status. */
-static int
+/* stop -- take nothing more: the command finishes what it has. */
+static void
 stop(struct in *in)
 {
-	amqp_basic_cancel_t cancel = { .consumer_tag = amqp_cstring_bytes("letterbox") };
-	int r;
-
 	in->stopping = true;
 	in->stop_ns = clock_after((uint64_t)STOP_S * 1000000000);
-	r = amqp_send_method(in->link.state, AMQP_LINK_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &cancel);
-	return r == AMQP_STATUS_OK ? 0 : amqp_link_lost(r);
 }
 
 /* deaf -- the command reads no more.  What it has printed so far still counts, and its end says more. */
@@ -218,8 +214,8 @@ deaf(struct in *in)
 	if (errno != EPIPE)
 		return cannot_give();
 	backlog_close(&in->child.backlog);
-	in->deaf = in->stopping = true;
-	in->stop_ns = clock_after((uint64_t)STOP_S * 1000000000);
+	in->deaf = true;
+	stop(in);
 	return 0;
 }
 
@@ -261,11 +257,11 @@ carry(struct in *in, bool *ended)
 			*ended = true;
 			return status;
 		}
-		if (status == 0 && io_stop && !in->stopping)
-			status = stop(in);
+		if (io_stop && !in->stopping)
+			stop(in);
 		if (in->stopping && (io_stops > 1 || clock_left_ms(in->stop_ns, 1) == 0))
 			return in->deaf ? ADAPTER_LATER : ADAPTER_OK;
-		if (in->cancelled && in->deliver == NULL && !backlog_waits(&in->child.backlog))
+		if (in->stopping && in->deliver == NULL && !backlog_waits(&in->child.backlog))
 			backlog_close(&in->child.backlog);      /* and its acknowledgements come, and their end */
 	}
 	return status;

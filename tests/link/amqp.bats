@@ -298,6 +298,25 @@ heard()
 	run -69 timeout "$LIMIT" "$link" in "$url" ./not-there
 }
 
+@test "in: stopped, it gives back what it had not stored before the next in line gets what stands behind it" {
+	amqp make "$queue" x-queue-type=quorum x-single-active-consumer=true
+	mkmbox from other
+	mkmbox -c 5 small
+	seq 100 | msend -l from
+	mrecv -aFu from >sent
+	out "$url" <sent >acks
+	in_to small '?prefetch=20'
+	first=$child
+	until_true has small 5
+	in_background "$link" in "$url" msend -F -u link -A other 2>next
+	until_true grep -qx linked next
+	kill -TERM "$first"
+	ended_with 0 "$first"
+	[ "$(mrecv -a small)" = "$(seq 5)" ]
+	until_true has other 95
+	[ "$(mrecv -a other)" = "$(seq 6 100)" ]
+}
+
 @test "in: killed, it leaves no command behind" {
 	amqp make "$queue"
 	in_background "$link" in "$url" sh -c 'echo $$ >pid; exec sleep 1000' 2>said
