@@ -31,17 +31,17 @@ one() {
 	name=${file##*/}
 	log=$logs/$name
 	bats --formatter tap "${options[@]}" "$file" >"$log" 2>&1 </dev/null || status=$?
-	skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log")
-	good=$(($(grep -cE '^ok [0-9]+ ' "$log") - skip))
-	bad=$(grep -cE '^not ok [0-9]+ ' "$log")
+	skip=$(grep -acE '^ok [0-9]+ .*# skip' "$log")
+	good=$(($(grep -acE '^ok [0-9]+ ' "$log") - skip))
+	bad=$(grep -acE '^not ok [0-9]+ ' "$log")
 	# it ended early, or could not begin
 	[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
 	echo "$good $bad $skip" >"$log.counts"
 	{
 		if [ "$bad" -gt 0 ]; then
-			grep -vE '^ok [0-9]+ |^1\.\.' "$log"
+			grep -avE '^ok [0-9]+ |^1\.\.' "$log"
 		fi
-		grep -E '^ok [0-9]+ .*# skip' "$log"
+		grep -aE '^ok [0-9]+ .*# skip' "$log"
 		printf '%s  %4d s  %s: %d passed, %d failed, %d skipped\n' "$([ "$bad" -eq 0 ] && echo 'ok  ' || echo FAIL)" \
 			$((SECONDS - began)) "$file" "$good" "$bad" "$skip"
 	} >"$log.said"
