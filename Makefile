@@ -111,12 +111,13 @@ DEFINES = $(FEATURES) -DLETTERBOX_VERSION=\"$(VERSION)\"
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
 # Code and constants are one segment, and what a static program has no use for, data that the dynamic linker has written
-# to, makes no page of its own: each page touched at the start is a fault.  Large objects come last (src/base/memory.h).
+# to, makes no page of its own: each page touched at the start is a fault.  Nor is it compiled to be moved: tables of
+# pointers are constants then.  Large objects come last (src/base/memory.h).
 SEGMENTS = -Wl,-z,noseparate-code $(if $(LINK),-Wl$(comma)-z$(comma)norelro,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
 
 COMPILE_FLAGS = $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
-COMPILE = $(CC) $(COMPILE_FLAGS)
+COMPILE = $(CC) $(COMPILE_FLAGS) $(if $(LINK),-fno-pie)
 LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections,--sort-section=name $(SEGMENTS) $(LDFLAGS)
 
 Q = $(if $(filter 1,$(V)),,@)

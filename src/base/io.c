@@ -50,8 +50,9 @@ on_stop(int signal)
 
 static const int stop_signals[] = { SIGALRM, SIGHUP, SIGINT, SIGTERM };
 static volatile sig_atomic_t catches;
-static bool holds;              /* they are held back, */
-static sigset_t before;         /* and these were blocked before */
+static bool holds;              /* they are held back */
+static int held_for_fd = -1;    /* io_hold_for */
+static bool had_room;           /* io_had_room */
 
 #define EACH_STOP(i) (size_t (i) = 0; (i) < sizeof(stop_signals) / sizeof(stop_signals[0]); (i)++)
 
@@ -64,7 +65,22 @@ io_catch_stop(void)
 		for EACH_STOP(i)
 			signals_ask(stop_signals[i], on_stop, 0);
 	}
+	signals_hear();
 	io_let_stop();
+}
+
+void
+io_hold_too(sigset_t *blocks)
+{
+	for EACH_STOP(i)
+		sigaddset(blocks, stop_signals[i]);
+	holds = true;
+}
+
+void
+io_hold_for(int plain_fd)
+{
+	held_for_fd = plain_fd;
 }
 
 void
@@ -75,9 +91,8 @@ io_hold_stop(void)
 	if (catches || holds)
 		return;
 	sigemptyset(&set);
-	for EACH_STOP(i)
-		sigaddset(&set, stop_signals[i]);
-	holds = sigprocmask(SIG_BLOCK, &set, &before) == 0;
+	io_hold_too(&set);
+	signals_block(&set);
 }
 
 void
@@ -90,31 +105,41 @@ io_let_stop(void)
 	holds = false;
 	sigemptyset(&set);
 	for EACH_STOP(i)
-		if (!sigismember(&before, stop_signals[i]))
+		if (!signals_blocked(stop_signals[i]))
 			sigaddset(&set, stop_signals[i]);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* about_to_wait -- what is held back is caught from now on. */
+/* about_to_wait -- what is held back is caught from now on, and who asks is answered. */
 static inline void
 about_to_wait(void)
 {
 	if (holds)
 		io_catch_stop();
+	else
+		signals_hear();
 }
 
 int
 io_fill_streams(void)
 {
-	struct pollfd streams[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
+	struct pollfd streams[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO, .events = POLLOUT },
+		{ .fd = STDERR_FILENO } };
 	const bool unknown = poll(streams, 3, 0) == -1;
 
+	had_room = !unknown && streams[1].revents == POLLOUT;
 	/* a descriptor that is open and can be neither read nor written is none to poll(2), too */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if ((unknown || streams[fd].revents & POLLNVAL) && fcntl(fd, F_GETFD) == -1
 		    && open("/", O_PATH | O_CLOEXEC) == -1)
 			return -1;
 	return 0;
+}
+
+bool
+io_had_room(void)
+{
+	return had_room;
 }
 
 int
@@ -280,7 +305,7 @@ io_read_proc(const char *path, char *text, size_t size)
 
 /*
  * write_held -- write(2), while signals are held back: what would wait for a reader is left to be caught before.
- * Source: pwritev2(2), RWF_NOWAIT, which pipes take since Linux 6.4, and plain files of many file systems do not.
+ * Source: pwritev2(2), RWF_NOWAIT, which pipes take since Linux 6.4.
  */
 static ssize_t
 write_held(int fd, const void *buf, size_t n)
@@ -288,13 +313,10 @@ write_held(int fd, const void *buf, size_t n)
 #if defined SYS_pwritev2 && defined __LP64__
 	enum { NOWAIT = 8 };    /* RWF_NOWAIT of linux/fs.h */
 	const struct { const void *base; size_t len; } v = { buf, n };  /* a struct iovec */
-	ssize_t put = syscall(SYS_pwritev2, fd, &v, 1, -1L, -1L, NOWAIT);
-	struct stat st;
+	ssize_t put = fd == held_for_fd ? write(fd, buf, n) : syscall(SYS_pwritev2, fd, &v, 1, -1L, -1L, NOWAIT);
 
 	if (put >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
 		return put;
-	if (errno == EOPNOTSUPP && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		return write(fd, buf, n);       /* it waits for a disk at most */
 #endif
 	io_catch_stop();
 	return write(fd, buf, n);

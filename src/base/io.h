@@ -42,9 +42,13 @@ void io_catch_stop(void);
 /*
  * io_hold_stop -- for what is done at once: hold those signals back, by one system call in place of those of
  * io_catch_stop, which follows where anything is to be waited for after all: in a function here, or by a write that
- * would block.  io_let_stop: it is done, and one that came meanwhile has its effect.
+ * would block.  io_hold_too: the same by a call of the caller's: they are added to what that blocks.
+ * io_hold_for: what is written to this plain file waits for a disk at most.
+ * io_let_stop: it is done, or takes longer than was thought, and one that came meanwhile has its effect.
  */
 void io_hold_stop(void);
+void io_hold_too(sigset_t *blocks);
+void io_hold_for(int plain_fd);
 void io_let_stop(void);
 
 /*
@@ -54,6 +58,9 @@ void io_let_stop(void);
  * Returns 0, or -1.  Source: open(2), O_PATH; the root directory exists where /dev may not.
  */
 int io_fill_streams(void);
+
+/* io_had_room -- whether standard output had room for something then. */
+bool io_had_room(void);
 
 /* io_open_to -- whether fd is open for reading (O_RDONLY) or writing (O_WRONLY).  Returns 0, or -1 with EBADF. */
 int io_open_to(int fd, int how);

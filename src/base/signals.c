@@ -7,6 +7,11 @@
 static sigset_t defaults;       /* what we catch; and what we ignore, and whoever started us does not */
 static sigset_t blocked;        /* as we were started */
 static bool caught;             /* blocked is known */
+static struct {
+	int signal;             /* 0: none is asked for later */
+	int flags;
+	void (*f)(int);
+} later;
 
 void
 signals_ignore(int signal)
@@ -18,15 +23,16 @@ signals_ignore(int signal)
 }
 
 void
-signals_mute(bool pipes)
+signals_block(const sigset_t *set)
 {
-	sigset_t set;
+	if (sigprocmask(SIG_BLOCK, set, caught ? NULL : &blocked) == 0)
+		caught = true;
+}
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGXFSZ);
-	if (pipes)
-		sigaddset(&set, SIGPIPE);
-	caught = sigprocmask(SIG_BLOCK, &set, &blocked) == 0;
+bool
+signals_blocked(int signal)
+{
+	return caught && sigismember(&blocked, signal) == 1;
 }
 
 bool
@@ -73,6 +79,30 @@ signals_ask(int signal, void (*f)(int), int flags)
 		sigaction(signal, &old, NULL);
 	else
 		sigaddset(&defaults, signal);
+}
+
+void
+signals_ask_later(int signal, void (*f)(int), int flags)
+{
+	later.signal = signal;
+	later.f = f;
+	later.flags = flags;
+}
+
+void
+signals_hear(void)
+{
+	sigset_t one;
+	int signal = later.signal;
+
+	if (signal == 0)
+		return;
+	later.signal = 0;
+	signals_ask(signal, later.f, later.flags);
+	sigemptyset(&one);
+	sigaddset(&one, signal);
+	if (!signals_blocked(signal))
+		sigprocmask(SIG_UNBLOCK, &one, NULL);
 }
 
 void

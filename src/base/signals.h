@@ -14,13 +14,11 @@
 /* signals_ignore -- ignore a signal: a failed call tells more. */
 void signals_ignore(int signal);
 
-/*
- * signals_mute -- block the signals that come with a failed write, in one call: SIGXFSZ, and with pipes SIGPIPE.  Its
- * errno tells more.
- */
-void signals_mute(bool pipes);
+/* signals_block -- block these, too.  signals_blocked -- whether whoever started us has blocked a signal. */
+void signals_block(const sigset_t *set);
+bool signals_blocked(int signal);
 
-/* signals_ignored -- whether whoever started us ignores a signal, of those that signals_mute blocks. */
+/* signals_ignored -- whether whoever started us ignores a signal, of those that we block. */
 bool signals_ignored(int signal);
 
 /* signals_catch -- have a signal of our own call f, blocked or not.  flags: of sigaction(2).  Returns 0, or -1. */
@@ -28,6 +26,13 @@ int signals_catch(int signal, void (*f)(int), int flags);
 
 /* signals_ask -- have a signal that asks us for something call f, unless it is ignored.  flags: of sigaction(2). */
 void signals_ask(int signal, void (*f)(int), int flags);
+
+/*
+ * signals_ask_later -- signals_ask of a signal that we have blocked, once signals_hear is called: before anything is
+ * waited for.  What is done at once needs neither.
+ */
+void signals_ask_later(int signal, void (*f)(int), int flags);
+void signals_hear(void);
 
 /* signals_hold, signals_go_on -- block all signals while a command is started, and go on.  old: what was blocked. */
 void signals_hold(sigset_t *old);

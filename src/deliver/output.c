@@ -29,6 +29,8 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	if (fstat(fd, &st) == -1)
 		st.st_mode = 0;
 	o->file = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	if (S_ISREG(st.st_mode))
+		io_hold_for(fd);
 	o->pipe = S_ISFIFO(st.st_mode);
 	o->socket = S_ISSOCK(st.st_mode);
 	o->screen = form == OUTPUT_FORMAT && isatty(fd);

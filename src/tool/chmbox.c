@@ -30,7 +30,7 @@ static const struct args_option table[] = {
 static const struct tool tool = { "chmbox",
     "chmbox [-b bytes] [-c messages] [-g group] [-m mode] [-o policy]\n"
     "              [--close | --open] [--pause | --resume] name...",
-    table, { "chmbox -c 1000 jobs", "chmbox --pause jobs" }, false };
+    table, { "chmbox -c 1000 jobs", "chmbox --pause jobs" }, CLI_PLAIN };
 
 static int
 ch(const char *name, const struct mailbox_change *change)

@@ -47,11 +47,21 @@ cli_exit(int status)
 void
 cli_begin(const struct tool *tool)
 {
+	sigset_t blocks;
+
 	self = tool;
 	line_begin(tool->name);
 	if (io_fill_streams() == -1)
 		cli_exit(cli_fail("fill", "a standard stream that is closed"));
-	signals_mute(tool->mutes_pipes);
+	sigemptyset(&blocks);
+	sigaddset(&blocks, SIGXFSZ);
+	if (tool->kind >= CLI_CARRIES) {
+		sigaddset(&blocks, SIGPIPE);
+		sigaddset(&blocks, SIGUSR1);
+	}
+	if (tool->kind == CLI_RECEIVES)
+		io_hold_too(&blocks);
+	signals_block(&blocks);
 	waiting_teller(waits_tell);
 }
 

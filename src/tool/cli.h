@@ -36,7 +36,12 @@ struct tool {
 	const char *synopsis;           /* "msend [-0lnFv] [-H key=value] ... channel [message...]" */
 	const struct args_option *options;      /* args.h */
 	const char *examples[2];        /* for --help */
-	bool mutes_pipes;               /* a pipe whose reader has gone is an error (EPIPE) rather than a signal */
+	enum {
+		CLI_PLAIN,
+		CLI_CARRIES,            /* it carries messages: a pipe whose reader has gone is an error (EPIPE) rather than a
+					   signal, and SIGUSR1 is answered (progress.h) */
+		CLI_RECEIVES,           /* and signals to stop are held back, for what is done at once (io_hold_too) */
+	} kind;
 };
 
 /*

@@ -31,7 +31,7 @@ static const struct args_option table[] = {
 static const struct tool tool = { "mcall",
     "mcall [-Fv] [-H key=value] [-s source] [-t tag] [-w seconds] mailbox\n"
     "             [message...]",
-    table, { "mcall -w 5 desk what time is it", "mcall desk <request >answer" }, true };
+    table, { "mcall -w 5 desk what time is it", "mcall desk <request >answer" }, CLI_CARRIES };
 
 #define LOOK_NS UINT64_C(1000000000)            /* interval at which the request is checked */
 

@@ -30,7 +30,7 @@ static const struct args_option table[] = {
 static const struct tool tool = { "mkmbox",
     "mkmbox [-dp] [-b bytes] [-c messages] [-g group] [-m mode] [-o policy]\n"
     "              name...",
-    table, { "mkmbox jobs failed", "mkmbox -d -c 1000 -m 0660 -g users jobs" }, false };
+    table, { "mkmbox jobs failed", "mkmbox -d -c 1000 -m 0660 -g users jobs" }, CLI_PLAIN };
 
 #define BYTES_DEFAULT (UINT64_C(64) << 20)
 

@@ -36,7 +36,7 @@ static const struct tool tool = { "mlink",
     "mlink [-b n] [-d deadbox] [-j n] [-k tries] [-n name] [-s glob]\n"
     "             [-t glob] from to\n"
     "       mlink -l [mailbox...]",
-    table, { "mlink jobs ssh://build@far/jobs", "mlink -l" }, false };
+    table, { "mlink jobs ssh://build@far/jobs", "mlink -l" }, CLI_PLAIN };
 
 
 /* ---- the command line ---- */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "channel/input.h"
 #include "tool/args.h"
 #include "tool/cli.h"
@@ -38,7 +39,7 @@ static const struct args_option table[] = {
 static const struct tool tool = { "msend",
     "msend [-0AFlnSv] [--close] [-d seconds] [-H key=value] [-s source]\n"
     "             [-t tag] [-u scope] [-w seconds] [-x seconds] channel [message...]",
-    table, { "msend -t build jobs make all", "seq 10 | msend -l jobs" }, true };
+    table, { "msend -t build jobs make all", "seq 10 | msend -l jobs" }, CLI_CARRIES };
 
 struct send {
 	char form;                      /* 'l' lines, '0' records, 'F' frames; 0: one message */
@@ -230,6 +231,8 @@ main(int argc, char **argv)
 		cli_refuse("-u: %s has capacity 0, and remembers nothing", name);
 	if (sink_is_mailbox(&s.sink) && s.sink.sender.at_once && s.input.due != INPUT_DUE_ASIS && s.input.due_us > 0)
 		cli_refuse("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
+	if (*args.next == NULL || !sink_is_mailbox(&s.sink))
+		signals_hear();
 	status = send_input(&s, args.next) == -1 ? report_failure(&s.input, s.now) : CLI_OK;
 	s.sink.sender.closes = s.closes && status == CLI_OK && !io_stop;
 	if (sink_finish(&s.sink) == -1 && status == CLI_OK)

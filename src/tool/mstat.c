@@ -37,7 +37,7 @@ static const struct args_option table[] = {
 
 static const struct tool tool = { "mstat",
     "mstat [-fJmt] [--source glob] [--tag glob] [--waiters] [mailbox...]",
-    table, { "mstat -f", "mstat -m jobs" }, false };
+    table, { "mstat -f", "mstat -m jobs" }, CLI_PLAIN };
 
 #define TICK_NS UINT64_C(1000000000)
 

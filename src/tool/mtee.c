@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/nofile.h"
+#include "base/signals.h"
 #include "channel/fan.h"
 #include "frame/filter.h"
 #include "stream/reader.h"
@@ -37,7 +38,7 @@ static const struct args_option table[] = {
 
 static const struct tool tool = { "mtee",
     "mtee [-1anqv] [--close] [-s glob] [-t glob] channel...",
-    table, { "mrecv -aF jobs | mtee -q first second", "mrecv -aF jobs | mtee -q -t 'err*' errors all" }, true };
+    table, { "mrecv -aF jobs | mtee -q first second", "mrecv -aF jobs | mtee -q -t 'err*' errors all" }, CLI_CARRIES };
 
 /* A channel operand, with the filters before it. */
 struct route {
@@ -225,6 +226,7 @@ main(int argc, char **argv)
 	args_init(&args, &tool, argc, argv);
 	options(&t, &args);
 	progress_begin(TALLY_READ, TALLY_RECEIVED, STDIN_FILENO);
+	signals_hear();
 	if (t.verbose)
 		progress_show(!isatty(STDIN_FILENO) && (t.quiet || !isatty(STDOUT_FILENO)), true);
 	t.status = open_all(&t);

@@ -42,7 +42,7 @@ static struct {
 	int fd;
 	uint64_t count;
 } told;
-static struct sample samples[SAMPLES];
+static LARGE struct sample samples[SAMPLES];
 static unsigned samples_n;              /* taken so far */
 static uint64_t since_ns;               /* when what is told began; 0: with the process */
 static timer_t timer;
@@ -210,7 +210,7 @@ progress_begin(enum tally bytes, enum tally messages, int fd)
 	told.bytes = bytes;
 	told.messages = messages;
 	told.fd = fd;
-	signals_ask(SIGUSR1, on_asked, SA_RESTART);
+	signals_ask_later(SIGUSR1, on_asked, SA_RESTART);
 #ifdef SIGINFO
 	signals_ask(SIGINFO, on_asked, SA_RESTART);
 #endif

@@ -16,7 +16,7 @@
 #include "base/tally.h"
 
 /*
- * progress_begin -- from now on a signal that asks is answered, where it is not ignored.
+ * progress_begin -- a signal that asks is answered, where it is not ignored, from signals_hear on, or the first wait.
  * bytes, messages: what is counted.  fd: where it is a plain file that is read, its end is the end; -1 none.
  */
 void progress_begin(enum tally bytes, enum tally messages, int fd);

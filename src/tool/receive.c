@@ -120,8 +120,9 @@ open_output(struct receive *r)
 			form = (enum output_form)i;
 	if (output_init(&r->output, STDOUT_FILENO, form, r->format) == -1)
 		cli_refuse("-o: '%s' is not a format (%%t %%s %%i %%l %%p %%m %%d %%h{key})", r->format);
-	/* without a usable output nothing is claimed, nor waited for */
-	if (r->jobs.command == NULL && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
+	/* without a usable output nothing is claimed, nor waited for; a pipe that has room is open to write to */
+	r->has_room = r->output.pipe && io_had_room();
+	if (r->jobs.command == NULL && !r->has_room && io_open_to(STDOUT_FILENO, O_WRONLY) == -1)
 		cannot(r, "write to", "standard output");
 	r->sources.watched_fd = (r->output.pipe || r->output.socket) && r->jobs.command == NULL && !r->acks
 	    ? STDOUT_FILENO : -1;
@@ -252,8 +253,10 @@ at_output(struct receive *r)
 static int
 wait_for_output(struct receive *r)
 {
+	const bool has_room = r->has_room;
 	int events;
 
+	r->has_room = false;
 	r->sources.prompt = r->output.file || r->output.pipe;
 	if (!r->output.pipe && !r->output.socket)
 		return 0;
@@ -262,7 +265,7 @@ wait_for_output(struct receive *r)
 		at_output(r);
 		return -1;
 	}
-	if (io_ready(r->output.fd, POLLOUT) == POLLOUT)
+	if (has_room || io_ready(r->output.fd, POLLOUT) == POLLOUT)
 		return 0;
 	if (r->ahead.receiver == NULL) {
 		r->deliver.failed_at = "receive from";

@@ -27,6 +27,7 @@ struct receive {
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
 	char (*paths)[PATH_MAX];        /* their paths */
+	bool has_room;                  /* the output is a pipe, which had room as we were started */
 	struct jobs jobs;
 	struct select sources;
 	struct sink dead;

@@ -16,7 +16,7 @@ static const struct args_option table[] = {
 
 static const struct tool tool = { "rmmbox",
     "rmmbox [-f] name...",
-    table, { "rmmbox jobs", "rmmbox -f jobs failed" }, false };
+    table, { "rmmbox jobs", "rmmbox -f jobs failed" }, CLI_PLAIN };
 
 static int
 rm(const char *name, bool force)

@@ -208,7 +208,7 @@ no_process()
 	until_true no_process
 	linking jobs test://host/q
 	until_true sh -c '[ "$(grep -c ": linked" said)" -eq 2 ]'
-	! says waits
+	run ! says waits
 }
 
 @test "mstat tells the links of a mailbox" {

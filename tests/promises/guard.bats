@@ -48,23 +48,22 @@ at_most()
 	local start=$calls
 	# 19: streams 1, signals 1, source 1, open 4, lock read unlock 3, boot 1, segment 3, append 5; a new segment takes 10 more
 	calls "$(type -P msend)" box hello
-	# here and below two are for SIGUSR1: to have it answered, and what the C library does before its first handler
-	at_most 33 $((calls - start)) "msend into an empty mailbox"
+	at_most 31 $((calls - start)) "msend into an empty mailbox"
 	calls "$(type -P msend)" box hello
-	at_most 22 $((calls - start)) "msend"
+	at_most 20 $((calls - start)) "msend"
 	# 18: neither who sends, nor a name that is new there
 	calls "$(type -P msend)" -s me box hello
 	calls "$(type -P msend)" -s me box hello
-	at_most 20 $((calls - start)) "msend -s"
-	# 31: streams 1, signals 1, output 3, open 4, lock read unlock 3, boot 1, number 1, segment 4, claim 3, frame 1; signals
-	# held back, write and let come 3; lock read unlock 3, done 4
+	at_most 18 $((calls - start)) "msend -s"
+	# 29: streams 1, signals 1, output 1, open 4, lock read unlock 3, boot 1, number 1, segment 4, claim 3, frame 1, write 1;
+	# lock read unlock 3, done 4, signals 1
 	strace -qq -o trace "$(type -P mrecv)" box | cat >/dev/null
-	at_most 34 $(($(grep -c '^[a-z0-9_]*(' trace) - start)) "mrecv into a pipe"
-	# 34: there is no poll(2), and where the file system cannot write without waiting it is asked what it is
+	at_most 30 $(($(grep -c '^[a-z0-9_]*(' trace) - start)) "mrecv into a pipe"
+	# 31: whether it is open to write to, and is not the channel, too
 	strace -qq -o trace "$(type -P mrecv)" box >out
-	at_most 36 $(($(grep -c '^[a-z0-9_]*(' trace) - start)) "mrecv into a file"
+	at_most 31 $(($(grep -c '^[a-z0-9_]*(' trace) - start)) "mrecv into a file"
 	msend box again
-	# 39: what would make any other output wait is not known, so that 7 calls see to signals
+	# 42: what would make any other output wait is not known, so that signals are caught
 	calls "$(type -P mrecv)" box
 	at_most 42 $((calls - start)) "mrecv into a device"
 	mrecv -a box >/dev/null
@@ -92,12 +91,11 @@ faults_of()
 	mkmbox box
 	faults_of "$BUILD/bench/empty"
 	local empty=$faults
-	# 10 and 11, or 1 more where small objects lie across pages: 5 of text, 1 or 2 of those, and of large ones those in use
+	# 11: 5 of text, 2 of small objects, and of large ones those in use
 	faults_of "$(type -P msend)" box hello
-	# one page is that of what counts how far it is
-	at_most 12 $((faults - empty)) "msend, besides the $empty of an empty program"
+	at_most 11 $((faults - empty)) "msend, besides the $empty of an empty program"
 	faults_of "$(type -P mrecv)" box
-	at_most 13 $((faults - empty)) "mrecv, besides the $empty of an empty program"
+	at_most 11 $((faults - empty)) "mrecv, besides the $empty of an empty program"
 }
 
 # bats test_tags=no-valgrind, no-sanitize
@@ -348,10 +346,10 @@ instructions()
 		instructions "$(type -P mrecv)" -a -l "box.$n"
 		received+=("$instructions")
 	done
-	# 233 by gcc -O2 and musl: find the end 20, frame 40, checksum 70, slot 40, slot again with its place 55
-	at_most 400 $(((sent[1] - sent[0]) / 16384)) "msend -l, a line of 16 bytes"
-	# 330: claim 125, checksum 90, output 50, states 35, done 25
-	at_most 500 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
+	# 222 by gcc -O2 and musl: find the end 20, frame 35, checksum 70, slot 40, slot again with its place 55
+	at_most 270 $(((sent[1] - sent[0]) / 16384)) "msend -l, a line of 16 bytes"
+	# 296: search 60, checksum 90, output 75, states 40, done 30
+	at_most 350 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
 }
 
 # both COMMAND... -- so many system calls and instructions it takes; it must change nothing that matters to the next.

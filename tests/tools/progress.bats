@@ -37,10 +37,11 @@ asks_once()
 	tells err "$1"
 }
 
-# is_caught PID -- whether it has SIGUSR1, the tenth signal, answered.
+# is_caught PID -- whether it is a tool by now, and has SIGUSR1, the tenth signal, answered: so has the shell that it was.
 is_caught()
 {
 	local key mask
+	[[ $(<"/proc/$1/comm") = m* ]] || return
 	while read -r key mask; do
 		[ "$key" != SigCgt: ] || break
 	done <"/proc/$1/status"

@@ -25,7 +25,7 @@ batch_clear(struct batch *b)
 {
 	b->from = b->n = b->used = b->names = b->name_len = b->line_len = 0;
 	b->time_us = 0;
-	b->headed = false;
+	b->headed = b->has_due = false;
 	b->slots = b->few_slots;
 	b->log = b->few_log;
 }
@@ -215,6 +215,7 @@ put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t 
 	}
 	if (b->due_us != 0) {
 		flags |= SLOT_DUE;
+		b->has_due = true;
 		b->dues[b->n] = b->due_us;
 	}
 	b->slots[b->n++] = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
@@ -253,7 +254,7 @@ put_line(struct batch *b, char *out, size_t len)
 }
 
 /* add -- batch_put without the sum. */
-static inline int
+static inline __attribute__((always_inline)) int
 add(struct batch *b, const char *data, size_t len)
 {
 	size_t head_len = b->line_len;

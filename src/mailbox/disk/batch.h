@@ -36,6 +36,7 @@ struct batch {
 	uint64_t expiry_us;                     /* when it expires, microseconds since the epoch; 0: never */
 	uint64_t due_us;                        /* when it is to be delivered; 0: at once */
 	bool headed;
+	bool has_due;                           /* a slot of it has SLOT_DUE */
 	size_t line_of;                         /* LENGTH in line */
 	uint32_t line_len;                      /* bytes of the last header line; 0: of another head, or too long */
 	char line[BATCH_LINE];

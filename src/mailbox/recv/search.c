@@ -2,6 +2,7 @@
 /* search: see search.h.  It changes ctl.head alone, and the caller commits: a crash leaves nothing. */
 #include "mailbox/recv/search.h"
 
+#include "base/io.h"
 #include "mailbox/box/delay.h"
 #include "mailbox/box/txn.h"
 
@@ -187,6 +188,42 @@ take(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint6
 	return true;
 }
 
+/*
+ * take_plain -- go on with a run, in which a message of each name may be: as many of n from place pos on as are ready,
+ * neither expire nor are offers, and fit.  Returns how many.
+ */
+static uint32_t
+take_plain(struct search *s, uint32_t pos, uint64_t id, uint32_t n)
+{
+	struct run *run = s->run;
+	struct run_body *in = run->in;
+	const uint64_t *states = s->c->states + (pos - s->at), log_at = in->log_at, log_end = s->log_end;
+	const struct slot *slots = s->c->slots + (pos - s->c->slots_at);
+	struct item *items = in->items + run->n;
+	const uint32_t room = s->ask->messages - run->n;
+	uint32_t i;
+
+	n = n < room ? n : room;
+	n = s->c->below - id < n ? (uint32_t)(s->c->below - id) : n;
+	for (i = 0; i < n; i++) {
+		const struct slot *slot = &slots[i];
+		const uint64_t end = slot->off + slot_frame_len(slot);
+
+		if (state_status(states[i]) != STATE_READY || (slot->flags & (SLOT_EXPIRES | SLOT_OFFER)) || end > log_end
+		    || slot->off < log_at || slot->time_us > s->until_us)
+			break;
+		items[i].id = id + i;
+		memcpy(&items[i].slot, slot, sizeof *slot);
+		items[i].pos = pos + i;
+		items[i].tries = (uint16_t)state_tries(states[i]);
+		items[i].status = STATE_READY;
+		in->log_len = (uint32_t)(end - log_at);
+	}
+	run->n += i;
+	s->full = run->n == s->ask->messages;
+	return i;
+}
+
 /* take_alone -- an expired message, or an offer, stands alone in its run.  Returns whether it was taken. */
 static bool
 take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state, bool expired)
@@ -321,6 +358,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 	const struct seg *seg = &c->m.seg;
 	const uint64_t *states;
 	const struct slot *slots;
+	const bool plain = wants_all(c) && s->ask->most == 0 && !seg->h.sparse;
 	uint64_t id;
 	uint32_t i;
 	int taken;
@@ -356,6 +394,8 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 			return -1;
 		if (!taken && s->ready == 0)
 			s->ready = id;
+		if (taken && plain && !s->full)
+			i += take_plain(s, pos + i + 1, id + 1, n - i - 1);
 		if (s->full)
 			return 0;
 	}
@@ -394,6 +434,9 @@ search_segment(struct search *s, uint64_t from)
 	/* where few are asked for, they usually stand first */
 	step = s->ask->messages < BLOCK_FIRST ? BLOCK_FIRST : SEARCH_MESSAGES;
 	for (; pos < n && !s->full; pos += step, step = SEARCH_MESSAGES) {
+		/* it may take long, and where nothing has been changed yet it may end anywhere */
+		if (step == SEARCH_MESSAGES && !m->txn.changing)
+			io_let_stop();
 		if (pass_over(s, n, &pos) == -1)
 			return -1;
 		step = n - pos < step ? n - pos : step;

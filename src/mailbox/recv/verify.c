@@ -26,13 +26,20 @@ frame_of(const struct run *run, uint32_t i)
 	return run->in->log + (run->in->items[i].slot.off - run->in->log_at);
 }
 
-bool
-verify_frame(const struct run *run, uint32_t i)
+/* is_whole -- verify_frame, of each message of a stream. */
+static inline bool
+is_whole(const struct run *run, uint32_t i)
 {
 	const struct item *item = &run->in->items[i];
 	uint32_t sum = hash_sum(frame_of(run, i), slot_frame_len(&item->slot));
 
 	return seg_bind(sum, run->in->salt, item->id) == item->slot.sum;
+}
+
+bool
+verify_frame(const struct run *run, uint32_t i)
+{
+	return is_whole(run, i);
 }
 
 /* payload_sum -- the checksum of a file.  Returns 0, or -1. */
@@ -125,7 +132,7 @@ verify_run(struct claim *c, struct run *run)
 	int verdict;
 
 	for (uint32_t i = 0; i < run->n; i++) {
-		verdict = !verify_frame(run, i) ? DAMAGED
+		verdict = !is_whole(run, i) ? DAMAGED
 		    : run->in->items[i].slot.flags & SLOT_BIG ? verify_payload(m, run, i) : WHOLE;
 		if (verdict == -1)
 			return -1;

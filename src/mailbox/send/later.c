@@ -37,6 +37,8 @@ later_alike(const struct mbox *m, const struct batch *b, uint32_t n, bool *later
 	uint32_t i;
 	bool is;
 
+	if (!b->has_due)
+		return n;
 	for (i = 0; i < n; i++) {
 		is = slots[i].flags & SLOT_DUE && keeps_back(m);
 		if (is && now == 0)
