@@ -198,11 +198,11 @@ check(struct receive *r)
 		r->form = 'l';
 }
 
-/* at_once -- whether there is but one message to write, which may be there: else each signal has its effect at any time. */
+/* at_once -- whether there is but one message to take, which may be there: else each signal has its effect at any time. */
 static bool
 at_once(const struct receive *r)
 {
-	return r->count == 1 && r->jobs.command == NULL && !r->verbose && r->sources.n == 1
+	return r->count == 1 && r->jobs.command == NULL && !r->verbose && !r->sources.peek && r->sources.n == 1
 	    && r->sources.list[0].kind == CHANNEL_MAILBOX;
 }
 
