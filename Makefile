@@ -101,7 +101,7 @@ ifneq ($(shell command -v musl-gcc),)
 CC = musl-gcc
 endif
 endif
-LINK := $(if $(call try,-static),-static)
+LINK := $(if $(call try,-static -no-pie),-static -no-pie)
 endif
 
 CFLAGS ?= -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -117,7 +117,7 @@ SEGMENTS = -Wl,-z,noseparate-code $(if $(LINK),-Wl$(comma)-z$(comma)norelro,-Wl$
 HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
 
 COMPILE_FLAGS = $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
-COMPILE = $(CC) $(COMPILE_FLAGS) $(if $(LINK),-fno-pie)
+COMPILE = $(CC) $(if $(LINK),-fno-pie) $(COMPILE_FLAGS)
 LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections,--sort-section=name $(SEGMENTS) $(LDFLAGS)
 
 Q = $(if $(filter 1,$(V)),,@)
@@ -206,7 +206,7 @@ $(BUILD)/flags: export FLAGS = $(COMPILE) + $(LINKING)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" >$@; \
-		echo "letterbox $(VERSION), $(or $(LINK:-%=%),dynamic), by $(CC) $(CFLAGS)"; }
+		echo "letterbox $(VERSION), $(if $(LINK),static,dynamic), by $(CC) $(CFLAGS)"; }
 
 -include $(OBJECTS:.o=.d) $(TOOLS:%=$(BUILD)/tool/%.d) $(wildcard $(BUILD)/*/*.d) $(wildcard $(BUILD)/link/part/*/*.d)
 

@@ -65,8 +65,8 @@ io_catch_stop(void)
 		for EACH_STOP(i)
 			signals_ask(stop_signals[i], on_stop, 0);
 	}
-	signals_hear();
 	io_let_stop();
+	signals_hear();
 }
 
 void
@@ -295,8 +295,11 @@ size_t
 io_read_proc(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : io_read(fd, text, size - 1);
+	ssize_t n = -1;
 
+	/* not io_read: a signal's handler comes here, and what it unblocks is blocked again when it returns */
+	while (fd != -1 && (n = read(fd, text, size - 1)) == -1 && errno == EINTR)
+		;
 	io_close(fd);
 	n = n == -1 ? 0 : n;
 	text[n] = '\0';

@@ -6,9 +6,9 @@
  * stands in a backlog, which is bounded by the number of messages that the broker gives away unacknowledged (prefetch).
  * The number of a frame on the way to the command is the broker's delivery tag: 1, 2, 3 and so on a connection.
  *
- * When it is asked to stop, it cancels nothing: whatever comes is left unread until the end of the channel gives it back,
- * in one step with all else that is not acknowledged.  After a basic.cancel the next consumer would get at once what
- * stands behind that, and a quorum queue may deliver more behind its basic.cancel-ok.
+ * When it is asked to stop, it cancels nothing, and drops what else comes: the end of the channel gives it back, in one
+ * step with all else that is not acknowledged.  After a basic.cancel the next consumer would get at once what stands
+ * behind that, and a quorum queue may deliver more behind its basic.cancel-ok.
  */
 #include "link/amqp_in.h"
 

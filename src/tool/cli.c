@@ -39,6 +39,7 @@ cli_at_exit(void (*f)(int status))
 void
 cli_exit(int status)
 {
+	io_let_stop();
 	if (at_exit != NULL)
 		at_exit(status);
 	exit(status);

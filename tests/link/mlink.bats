@@ -179,6 +179,7 @@ no_process()
 	until_true sh -c '[ "$(grep -c ": linked" said)" -eq 3 ]'
 }
 
+# bats test_tags=no-valgrind, no-sanitize
 @test "a link whose mlink was killed starts again once all that it had started has ended: none overtakes what that has" {
 	local old
 	mkmbox jobs
@@ -190,6 +191,10 @@ no_process()
 	kill -KILL "$link"
 	ended_with 137 "$link"
 	[ "$(mlink -l jobs | wc -l)" -eq 1 ]
+	# a sender dies, too, and who comes next tidies up
+	run strace -qq -o trace --inject=pwrite64:signal=SIGKILL:when=2 "$(type -P msend)" jobs hello
+	[ "$status" -eq 137 ]
+	mstat jobs
 	linking test://host/q jobs
 	until_true says 'test://host/q -> jobs: waits: what an earlier mlink has started for it still runs'
 	[ "$(wc -l <runs)" -eq 1 ]

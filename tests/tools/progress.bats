@@ -191,6 +191,29 @@ has_messages()
 	[ "$(<out)" = three ]
 }
 
+# bats test_tags=no-valgrind, no-sanitize
+@test "a question that comes before anything is waited for is answered then, and SIGTERM ends it as before" {
+	local tool when
+	for when in fcntl:signal=SIGUSR1:when=3 openat:signal=SIGUSR1:when=1; do
+		in_background strace -qq -o trace --inject="$when" "$(type -P mrecv)" box 2>err
+		until_waiting box
+		read -r tool <"/proc/$child/task/$child/children" || :
+		until_true grep -q '^mrecv: 0 bytes' err
+		kill -TERM "$tool"
+		ended_with 143 "$child"
+	done
+	# while it writes what it has
+	mkfifo out
+	in_background sh -c 'exec cat out >got'
+	echo one | msend box
+	in_background strace -qq -o trace --inject=pwritev2:signal=SIGUSR1:when=1 "$(type -P mrecv)" -f box >out 2>err
+	until_true grep -q . err
+	until_waiting box
+	read -r tool <"/proc/$child/task/$child/children" || :
+	kill -TERM "$tool"
+	ended_with 143 "$child"
+}
+
 # storm PID -- ask it as fast as that goes, until it has ended; the file asked is there once that goes on.
 storm()
 {

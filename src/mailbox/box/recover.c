@@ -263,7 +263,8 @@ count_wants(struct mbox *m, struct recover_list *owners)
 
 /*
  * in_use -- whether NUMBER.wake, NUMBER.spool, NUMBER.reply or NUMBER.link is in use: the first by a want, the others by
- * a process that lives, whether or not it has a want in the table.  True for other files.
+ * a process that lives, whether or not it has a want in the table; a link also by what that has started.  True for
+ * other files.
  */
 static bool
 in_use(const struct mbox *m, const struct recover_list *owners, const char *name)
@@ -271,7 +272,9 @@ in_use(const struct mbox *m, const struct recover_list *owners, const char *name
 	const char *dot = strchr(name, '.');
 	uint64_t number;
 
-	if (replydir_parse(name, &number) || linkfile_parse(name, &number))
+	if (linkfile_parse(name, &number))
+		return mbox_lives(m, number) || linkfile_held(m->dir_fd, name);
+	if (replydir_parse(name, &number))
 		return mbox_lives(m, number);
 	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)
 	    || num_parse((struct slice){ name, (size_t)(dot - name) }, &number) == -1)

@@ -66,7 +66,7 @@ bool
 linkfile_held(int dir_fd, const char *name)
 {
 	int fd = safefile_open_plain(dir_fd, name, O_RDONLY);
-	bool held = fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1;
+	bool held = fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
 
 	if (fd != -1)
 		io_close(fd);
