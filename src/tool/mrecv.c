@@ -6,7 +6,6 @@
 
 #include "base/io.h"
 #include "base/memory.h"
-#include "base/signals.h"
 #include "tool/args.h"
 #include "tool/cli.h"
 #include "tool/consume.h"
@@ -198,14 +197,6 @@ check(struct receive *r)
 		r->form = 'l';
 }
 
-/* at_once -- whether there is but one message to take, which may be there: else each signal has its effect at any time. */
-static bool
-at_once(const struct receive *r)
-{
-	return r->count == 1 && r->jobs.command == NULL && !r->verbose && !r->sources.peek && r->sources.n == 1
-	    && r->sources.list[0].kind == CHANNEL_MAILBOX;
-}
-
 /* show -- with -v: tell what became of each message, where there is more to tell of it than that it came; or how far it is. */
 static void
 show(struct receive *r)
@@ -240,10 +231,6 @@ main(int argc, char **argv)
 		r.jobs.source = cli_source(source, NULL);
 	progress_begin(r.jobs.command != NULL && !r.acks ? TALLY_NOTHING : TALLY_WRITTEN, TALLY_RECEIVED, -1);
 	receive_open(&r);
-	if (!at_once(&r)) {
-		signals_hear();
-		io_let_stop();
-	}
 	show(&r);
 	if (r.jobs.command != NULL)
 		io_catch_stop();

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/nofile.h"
+#include "base/signals.h"
 #include "base/tally.h"
 #include "tool/cli.h"
 #include "tool/line.h"
@@ -466,6 +467,12 @@ receive_open(struct receive *r)
 	open_channels(r);
 	check_offers(r);
 	open_dead(r);
+	/* but for one message to take, which may be there, each signal has its effect at any time */
+	if (r->count != 1 || r->jobs.command != NULL || r->verbose || r->sources.peek || r->sources.n != 1
+	    || r->sources.list[0].kind != CHANNEL_MAILBOX) {
+		signals_hear();
+		io_let_stop();
+	}
 }
 
 int

@@ -20,6 +20,7 @@
 #include "mailbox/queue/fall.h"
 #include "mailbox/queue/offer.h"
 #include "mailbox/recv/end.h"
+#include "mailbox/recv/known.h"
 #include "mailbox/recv/redeliver.h"
 #include "mailbox/recv/verify.h"
 #include "mailbox/wait/keeper.h"
@@ -376,7 +377,7 @@ locked_turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		return run->n > 0;
 	run->in->at.sure = !peek;
 	if (ask->messages > 1)
-		search_ahead(c, run);
+		known_ahead(c, run);
 	return claim_read(c, run) == -1 ? -1 : 1;
 }
 

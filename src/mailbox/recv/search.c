@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "mailbox/box/delay.h"
 #include "mailbox/box/txn.h"
+#include "mailbox/recv/known.h"
 
 enum { BLOCK_FIRST = 8 };               /* messages looked at first where few are asked for */
 
@@ -260,76 +261,6 @@ take_special(struct search *s, uint32_t pos, uint64_t id, const struct slot *slo
 	    : take(s, pos, id, slot, state);
 }
 
-/* slots_from -- how many slots from pos on are in memory. */
-static uint32_t
-slots_from(const struct claim *c, uint32_t pos)
-{
-	if (c->slots_of != c->m.seg.h.first || c->slots_layout != c->m.ctl.layout || pos < c->slots_at
-	    || pos - c->slots_at >= c->slots_n)
-		return 0;
-	return c->slots_at + c->slots_n - pos;
-}
-
-/* know_slots -- the slots of n messages from pos on are in c->slots. */
-static void
-know_slots(struct claim *c, uint32_t pos, uint32_t n)
-{
-	c->slots_of = c->m.seg.h.first;
-	c->slots_layout = c->m.ctl.layout;
-	c->slots_at = pos;
-	c->slots_n = n;
-}
-
-/* read_slots -- have the slots of n messages from pos on in c->slots.  Returns the first, or NULL. */
-static const struct slot *
-read_slots(struct claim *c, uint32_t pos, uint32_t n)
-{
-	const struct seg *seg = &c->m.seg;
-
-	if (slots_from(c, pos) >= n)
-		return c->slots + (pos - c->slots_at);
-	c->slots_n = 0;
-	c->slots = n <= SEARCH_FEW ? c->few_slots : c->many_slots;
-	if (seg_read_slots(seg, pos, n, c->slots) == -1)
-		return NULL;
-	know_slots(c, pos, n);
-	return c->slots;
-}
-
-/*
- * read_states -- have the states of n messages from pos on in c->states; of few, their slots too, where that is no call
- * more.  scratch: SEG_BETWEEN bytes.  Returns 0, or -1.
- */
-static int
-read_states(struct claim *c, uint32_t pos, uint32_t n, char *scratch)
-{
-	const struct seg *seg = &c->m.seg;
-	bool sound = true;
-
-	c->states = n <= SEARCH_FEW ? c->few_states : c->many_states;
-	if (n > SEARCH_FEW || slots_from(c, pos) >= n)
-		return seg_read(seg, SEG_STATES, pos, n, c->states);
-	c->slots = c->few_slots;
-	c->slots_n = 0;
-	if (!seg_read_near(seg, pos, n, c->states, c->slots, scratch))
-		return seg_read(seg, SEG_STATES, pos, n, c->states);
-	for (uint32_t i = 0; i < n; i++)
-		sound &= seg_slot_sound(&c->slots[i]);
-	if (sound)
-		know_slots(c, pos, n);
-	return 0;
-}
-
-void
-search_ahead(struct claim *c, const struct run *run)
-{
-	const struct mbox *m = &c->m;
-	uint32_t n = mbox_seg_n(m), pos = run->in->items[run->n - 1].pos + 1;
-
-	if (m->seg.h.first == run->in->at.seg && pos < n && slots_from(c, pos) == 0)
-		read_slots(c, pos, n - pos < SEARCH_MESSAGES ? n - pos : SEARCH_MESSAGES);
-}
-
 /* may_be_taken -- whether a message with this state may be one that we want. */
 static inline bool
 may_be_taken(const struct search *s, uint64_t state)
@@ -364,14 +295,14 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 	int taken;
 
 	/* nothing of this run's frames has been read yet */
-	if (read_states(c, pos, n, s->run->in->log) == -1)
+	if (known_states(c, pos, n, s->run->in->log) == -1)
 		return -1;
 	states = c->states;
 	/* there may be very many that are delayed: their slots are not read */
 	i = first_of(s, n);
 	if (i == n)
 		return 0;
-	slots = read_slots(c, pos, n);
+	slots = known_slots(c, pos, n);
 	if (slots == NULL)
 		return -1;
 	s->at = pos;
@@ -432,15 +363,15 @@ search_segment(struct search *s, uint64_t from)
 		return 0;
 	}
 	/* where few are asked for, they usually stand first */
-	step = s->ask->messages < BLOCK_FIRST ? BLOCK_FIRST : SEARCH_MESSAGES;
-	for (; pos < n && !s->full; pos += step, step = SEARCH_MESSAGES) {
+	step = s->ask->messages < BLOCK_FIRST ? BLOCK_FIRST : KNOWN_MESSAGES;
+	for (; pos < n && !s->full; pos += step, step = KNOWN_MESSAGES) {
 		/* it may take long, and where nothing has been changed yet it may end anywhere */
-		if (step == SEARCH_MESSAGES && !m->txn.changing)
+		if (step == KNOWN_MESSAGES && !m->txn.changing)
 			io_let_stop();
 		if (pass_over(s, n, &pos) == -1)
 			return -1;
 		step = n - pos < step ? n - pos : step;
-		known = slots_from(s->c, pos);
+		known = known_from(s->c, pos);
 		step = known > 0 && known < step ? known : step;
 		if (search_block(s, pos, step) == -1)
 			return -1;
@@ -484,7 +415,7 @@ search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	shown = run->n > 0 && c->receiver->peek && !ask->probe;
 	*cursor = s.cursor != 0 && s.cursor < last && !shown ? s.cursor : last;
 	last = s.ready != 0 && s.ready < last ? s.ready : last;
-	if (!changes || from != delay_past(&m->ctl, m->ctl.head) || (run->n == 0 && last < from + SEARCH_MESSAGES))
+	if (!changes || from != delay_past(&m->ctl, m->ctl.head) || (run->n == 0 && last < from + KNOWN_MESSAGES))
 		return 0;
 	/* where nothing was found that is worth a change of ctl alone: there are very many that are delayed */
 	if (run->n == 0 && txn_begin(m) == -1)
