@@ -362,8 +362,10 @@ heard()
 	acknowledged=$(tail -n 1 acks)
 	acknowledged=${acknowledged%+}
 	echo "acknowledged: $acknowledged"
+	# an adapter by itself does not try again
+	until_true amqp count "$queue"
 	in_to box
-	until_true queued 0
+	until_true queued 0 || { cat said; return 1; }
 	kill "$child"
 	ended_with 0 "$child"
 	mrecv -a -F box >got
