@@ -404,6 +404,7 @@ drawn()
 	[ "$(wc -l <err)" -eq 1 ]
 }
 
+# bats test_tags=no-valgrind, no-sanitize
 @test "without -v, and without a signal, nothing is asked of the kernel for it but to have the signal" {
 	needs_strace
 	msend box one
