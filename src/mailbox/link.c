@@ -3,7 +3,8 @@
  * link: a process that keeps a link to or from a mailbox says so there, for mstat, and so that no other keeps the same.
  *
  * The mailbox stays open for as long as the link is kept: the lock on the process's number says that it is alive.  What
- * it has started inherits its file: where it was killed, they end a moment later, and give back what they have.
+ * it has started inherits its file's lock: where the process was killed, those programs end a moment later, and give
+ * back what they have.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -39,7 +39,7 @@ cli_at_exit(void (*f)(int status))
 void
 cli_exit(int status)
 {
-	io_let_stop();
+	io_let_stop();          /* a signal that came meanwhile has its effect */
 	if (at_exit != NULL)
 		at_exit(status);
 	exit(status);

@@ -6,6 +6,12 @@
 
 #include "base/safefile.h"
 
+bool
+links_in_use(const struct mbox *m, uint64_t number, const char *name)
+{
+	return mbox_lives(m, number) || linkfile_held(m->dir_fd, name);
+}
+
 int
 links_each(const struct mbox *m, int (*give)(void *arg, const struct linkfile *l, pid_t pid), void *arg)
 {
@@ -40,7 +46,7 @@ links_clear(const struct mbox *m)
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (e = safefile_list_next(d, &r)) != NULL)
-		if (linkfile_parse(e->d_name, &number) && !mbox_lives(m, number) && !linkfile_held(m->dir_fd, e->d_name))
+		if (linkfile_parse(e->d_name, &number) && !links_in_use(m, number, e->d_name))
 			(void)safefile_remove(m->dir_fd, e->d_name);    /* or the next does */
 	safefile_list_close(d);
 	return r;

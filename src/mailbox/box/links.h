@@ -13,6 +13,9 @@
  */
 int links_each(const struct mbox *m, int (*give)(void *arg, const struct linkfile *l, pid_t pid), void *arg);
 
+/* links_in_use -- whether the process of the file of this name and number lives, or something that it has started. */
+bool links_in_use(const struct mbox *m, uint64_t number, const char *name);
+
 /* links_clear -- with the lock: remove the files of the dead, of which nothing runs.  Returns 0, or -1. */
 int links_clear(const struct mbox *m);
 

@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/safefile.h"
 #include "mailbox/box/delay.h"
+#include "mailbox/box/links.h"
 #include "mailbox/box/rights.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/dropdir.h"
@@ -273,7 +274,7 @@ in_use(const struct mbox *m, const struct recover_list *owners, const char *name
 	uint64_t number;
 
 	if (linkfile_parse(name, &number))
-		return mbox_lives(m, number) || linkfile_held(m->dir_fd, name);
+		return links_in_use(m, number, name);
 	if (replydir_parse(name, &number))
 		return mbox_lives(m, number);
 	if (dot == NULL || (strcmp(dot, ".wake") != 0 && strcmp(dot, ".spool") != 0)

@@ -43,15 +43,15 @@ int
 linkfile_make(int dir_fd, uint64_t number, unsigned mode)
 {
 	char name[LINKFILE_NAME_MAX];
-	int fd;
+	int fd, err;
 
 	linkfile_name(name, number);
 	fd = safefile_make(dir_fd, name, mode);
-	if (fd != -1 && (fcntl(fd, F_SETFD, 0) == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)) {
-		linkfile_remove(dir_fd, number);
-		return safefile_close_with(fd, errno);
-	}
-	return fd;
+	if (fd == -1 || (fcntl(fd, F_SETFD, 0) == 0 && flock(fd, LOCK_EX | LOCK_NB) == 0))
+		return fd;
+	err = errno;
+	linkfile_remove(dir_fd, number);
+	return safefile_close_with(fd, err);
 }
 
 int

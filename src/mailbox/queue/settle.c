@@ -38,10 +38,11 @@ set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_stat
 			states[step] = state_make(status, items[i + step].tries + more_tries, owner);
 		if (seg_write(&m->seg, SEG_STATES, pos, step, states) == -1)
 			return -1;
-		for (uint32_t j = 0; j < step && since != 0; j++)
+		if (since == 0)
+			continue;
+		for (uint32_t j = 0; j < step; j++)
 			states[j] = since;
-		if (since != 0)
-			(void)seg_write(&m->seg, SEG_DUE, pos, step, states);
+		(void)seg_write(&m->seg, SEG_DUE, pos, step, states);
 	}
 	return 0;
 }
