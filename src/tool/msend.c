@@ -122,36 +122,27 @@ options(struct send *s, struct args *a)
 		cli_usage("no channel is named");
 }
 
-/* check_due -- refuse what would expire before it is delivered. */
-static void
-check_due(const struct send *s)
-{
-	const struct input *in = &s->input;
-	uint64_t end_us = in->due == INPUT_DUE_AT ? clock_wall_us() + in->lifetime_us : in->lifetime_us;
-
-	if (in->lifetime_us > 0 && in->due != INPUT_DUE_ASIS && in->due_us >= end_us)
-		cli_refuse("-x: the message would expire before it is delivered (-d)");
-}
-
 /* check -- refuse options that do not go together. */
 static void
 check(const struct send *s, bool words)
 {
+	const struct input *in = &s->input;
+	uint64_t since_us = in->due == INPUT_DUE_AT ? clock_wall_us() : 0;
+
 	if (words && s->form != 0)
 		cli_refuse("-%c reads standard input: it does not go with a message", s->form);
-	if (s->form == 'F' && (s->headed || s->header.len > 0 || s->source != NULL || s->input.lifetime_us > 0))
+	if (s->form == 'F' && (s->headed || s->header.len > 0 || s->source != NULL || in->lifetime_us > 0))
 		cli_refuse("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
-	check_due(s);
+	if (in->lifetime_us > 0 && in->due != INPUT_DUE_ASIS && in->due_us >= since_us + in->lifetime_us)
+		cli_refuse("-x: the message would expire before it is delivered (-d)");
 	if (s->now && s->sink.timeout_ns != MAILBOX_FOREVER)
 		cli_refuse("-n and -w exclude each other");
 	if (s->sync && s->now)
 		cli_refuse("-S waits for a receiver: it does not go with -n");
-	if (s->acks && s->form != 'F')
-		cli_refuse("-A acknowledges frames: it goes with -F");
-	if (s->sink.sender.scope != NULL && (s->form != 'F' || s->sync || s->input.sent != NULL))
+	if (s->acks && (s->form != 'F' || in->sent != NULL))
+		cli_refuse("-A acknowledges frames: it goes with -F, and not with -v");
+	if (s->sink.sender.scope != NULL && (s->form != 'F' || s->sync || in->sent != NULL))
 		cli_refuse("-u sends frames once: it goes with -F, and not with -S and -v");
-	if (s->acks && s->input.sent != NULL)
-		cli_refuse("-A and -v exclude each other");
 }
 
 /* check_channel -- refuse options that do not go with the kind of channel. */
@@ -163,6 +154,21 @@ check_channel(const struct send *s, const char *path, const char *name)
 
 	if (option != NULL && open_kind(path, &kind) == 0 && kind != CHANNEL_MAILBOX)
 		cli_refuse("%s: %s is not a mailbox", option, name);
+}
+
+/* check_opened -- refuse options that do not go with what was opened.  Returns the exit status. */
+static int
+check_opened(const struct send *s, const char *name)
+{
+	const struct sender *to = &s->sink.sender;
+
+	if (sink_sends_only(&s->sink) && (s->sync || s->closes || to->scope != NULL || s->now))
+		return cli_only_sends(name, s->closes ? 0 : s->sync ? 'S' : to->scope != NULL ? 'u' : 'n');
+	if (sink_hands_over(&s->sink) && to->scope != NULL)
+		cli_refuse("-u: %s has capacity 0, and remembers nothing", name);
+	if (sink_is_mailbox(&s->sink) && to->at_once && s->input.due != INPUT_DUE_ASIS && s->input.due_us > 0)
+		cli_refuse("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
+	return CLI_OK;
 }
 
 /* send_input -- send the words, or standard input in the form asked for.  Returns 0, or -1. */
@@ -197,6 +203,7 @@ main(int argc, char **argv)
 	struct args args;
 	char path[PATH_MAX];
 	const char *name;
+	bool named;
 	int status;
 
 	s.sink.timeout_ns = MAILBOX_FOREVER;
@@ -218,19 +225,16 @@ main(int argc, char **argv)
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.soon = *args.next != NULL && s.input.due == INPUT_DUE_ASIS;
 	s.sink.sender.committed = s.acks ? report_ack : NULL;
-	if (cli_path(path, name) == 0)
+	named = cli_path(path, name) == 0;
+	if (named)
 		check_channel(&s, path, name);
-	if (*args.next == NULL && cli_path(path, name) == 0 && cli_feeds_itself(name, "-", path))
+	if (named && *args.next == NULL && cli_feeds_itself(name, "-", path))
 		return CLI_IO;
-	if (cli_path(path, name) == -1 || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
+	if (!named || sink_open(&s.sink, name, path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
-	if (sink_sends_only(&s.sink)
-	    && (s.sync || s.closes || s.sink.sender.scope != NULL || s.sink.timeout_ns == MAILBOX_NOT_AT_ALL))
-		return cli_only_sends(name, s.closes ? 0 : s.sync ? 'S' : s.sink.sender.scope != NULL ? 'u' : 'n');
-	if (sink_hands_over(&s.sink) && s.sink.sender.scope != NULL)
-		cli_refuse("-u: %s has capacity 0, and remembers nothing", name);
-	if (sink_is_mailbox(&s.sink) && s.sink.sender.at_once && s.input.due != INPUT_DUE_ASIS && s.input.due_us > 0)
-		cli_refuse("-d: %s keeps no message back: it has capacity 0, or -o latest", name);
+	status = check_opened(&s, name);
+	if (status != CLI_OK)
+		return status;
 	if (*args.next == NULL || !sink_is_mailbox(&s.sink))
 		signals_hear();
 	status = send_input(&s, args.next) == -1 ? report_failure(&s.input, s.now) : CLI_OK;
