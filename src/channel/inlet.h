@@ -48,7 +48,7 @@ struct select {
 	bool follow;                    /* a plain file's end is not its end */
 	bool single;                    /* take one message at a time */
 	bool counted;                   /* take one message at a time from a stream: what follows is not ours */
-	bool prompt;                    /* what is received is written at once, and settled */
+	enum run_end ends;              /* as in struct receiver_ask */
 	bool glance;                    /* the caller comes again: wait for nothing, not for the rest of a message */
 	bool streamed;                  /* what is in hand is in message: from a stream, or handed over */
 	int watched_fd;                 /* while asleep: an output whose reader may leave; -1 none */

@@ -338,7 +338,7 @@ see_to_signals(const struct select *s)
 	struct slice payload;
 
 	/* one that is all in memory is done with at once */
-	if (s->prompt && !s->streamed && s->run.n == 1 && run_payload(&s->run, 0, &payload))
+	if (s->ends == RUN_PROMPT && !s->streamed && s->run.n == 1 && run_payload(&s->run, 0, &payload))
 		io_hold_stop();
 	else
 		io_catch_stop();
@@ -355,7 +355,7 @@ static struct receiver_ask
 ask_for(const struct select *s, uint32_t messages, size_t bytes)
 {
 	return (struct receiver_ask){ .messages = messages, .bytes = bytes < RUN_BYTES ? (uint32_t)bytes : RUN_BYTES,
-		.prompt = s->prompt, .had = s->had, .most = s->most, .before = s->before, .before_n = s->before_n };
+		.ends = s->ends, .had = s->had, .most = s->most, .before = s->before, .before_n = s->before_n };
 }
 
 int

@@ -244,18 +244,15 @@ bool sender_done(const struct sender *s);
 /* sender_abort -- give up the message begun: it does not exist.  errno stays. */
 void sender_abort(struct sender *s);
 
-/*
- * sender_room -- get how many bytes there is room for; UINT64_MAX: any, as in an empty mailbox, or where a receiver
- * waits for an offer with this tag and source.
- */
+/* sender_room -- get how many bytes have room; UINT64_MAX: any, as it is empty, or a receiver waits for such an offer. */
 int sender_room(struct sender *s, struct slice tag, struct slice source, uint64_t *room);
 
 /* ---- receive ---- */
 
 enum {
 	RUN_HOPS_MAX = 16,              /* mailboxes that a message comes through from link to link, at most */
-	RUN_MESSAGES = 2048,            /* messages claimed together, at most */
-	RUN_BYTES = 128 * 1024,         /* bytes of frames that they span, at most, unless the first is longer */
+	RUN_MESSAGES = 4096,            /* messages claimed together, at most */
+	RUN_BYTES = 256 * 1024,         /* bytes of frames that they span, at most, unless the first is longer */
 };
 
 /* Messages in hand, all from one mailbox.  Zeros; run_make comes first. */
@@ -325,6 +322,9 @@ int receiver_open(struct receiver *r, const char *path);
 /* receiver_close -- wait no more, and close; the caller has settled what is in hand. */
 void receiver_close(struct receiver *r);
 
+/* How messages are settled.  Since when they are claimed is noted of each, of one, or of none where they are few bytes. */
+enum run_end { RUN_APART, RUN_TOGETHER, RUN_PROMPT };
+
 /* What is asked of a mailbox. */
 struct receiver_ask {
 	uint32_t messages;              /* at most, from 1 on */
@@ -337,7 +337,7 @@ struct receiver_ask {
 	struct run *before;             /* runs in hand besides the given one, older ones first, ... */
 	uint32_t before_n;              /* ... and how many: they are settled as done with it, but where all failed */
 	bool probe;                     /* claim nothing: run tells of the first message that comes next */
-	bool prompt;                    /* few bytes are settled at once: since when they are claimed need not be noted */
+	enum run_end ends;              /* how it will be settled */
 };
 
 /*

@@ -123,7 +123,7 @@ faults_of()
 	at_most 320 "$calls" "msend -l of 40,000 lines"
 	# 313: 14 calls for each 2,048 messages
 	calls "$(type -P mrecv)" -a box
-	at_most 450 "$calls" "mrecv -a of them"
+	at_most 230 "$calls" "mrecv -a of them"
 	[ "$(mrecv -n box; echo $?)" -eq 1 ]
 }
 
@@ -348,8 +348,8 @@ instructions()
 	done
 	# 222 by gcc -O2 and musl: find the end 20, frame 35, checksum 70, slot 40, slot again with its place 55
 	at_most 270 $(((sent[1] - sent[0]) / 16384)) "msend -l, a line of 16 bytes"
-	# 296: search 60, checksum 90, output 75, states 40, done 30
-	at_most 350 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
+	# 287: search 60, checksum 90, output 75, states 40, done 30
+	at_most 340 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
 }
 
 # both COMMAND... -- so many system calls and instructions it takes; it must change nothing that matters to the next.

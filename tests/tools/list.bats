@@ -94,6 +94,19 @@ held_long()
 	done
 }
 
+@test "of messages that are held together, to be written, each says for how long" {
+	mkmbox box
+	mkfifo full
+	seq -f '%0200g' 2000 | msend -l box
+	exec 4<>full
+	in_background mrecv -a -l box >full 4>&-
+	until_true held_long box
+	mstat -Jm box >out
+	[ "$(grep -c '"state":"claimed"' out)" -gt 100 ]
+	[ "$(grep '"state":"claimed"' out | grep -vc '"held_for":[1-9]')" -eq 0 ]
+	exec 4>&-
+}
+
 @test "a holder that is stopped, or dead and not missed yet, is said to be" {
 	mkmbox box
 	msend box x

@@ -34,6 +34,7 @@ struct listing {
 	uint64_t from, below;                   /* the messages still to be given out */
 	uint64_t owner;                         /* looked up last; 0 none */
 	pid_t holder;                           /* it */
+	uint64_t noted_of, noted_ns;            /* who claimed the message noted last, and when */
 	uint32_t n;
 	struct snapshot_message line[LINES];
 	struct listed at[LINES];
@@ -49,6 +50,17 @@ holder_of(struct listing *l, uint64_t owner)
 		l->holder = mbox_holder(l->m, owner);
 	l->owner = owner;
 	return l->holder;
+}
+
+/* claimed_since -- since when a message is claimed whose note may stand with one before it (settle.h); 0 not known. */
+static uint64_t
+claimed_since(struct listing *l, uint64_t owner, uint64_t due, uint64_t now_ns)
+{
+	if (due & SEG_CLAIMED_NS) {
+		l->noted_of = owner;
+		l->noted_ns = due & ~SEG_CLAIMED_NS;
+	}
+	return l->noted_of == owner && l->noted_ns <= now_ns ? l->noted_ns : 0;
 }
 
 /* judge -- have in line what a message's words say: its state, due time, or what stands in place of it, and expiry. */
@@ -68,8 +80,8 @@ judge(struct listing *l, struct snapshot_message *line, const struct listed *at,
 	if (status == STATE_CLAIMED && !(offer && owner == due)) {
 		line->state = SNAPSHOT_CLAIMED;
 		line->holder = holder_of(l, owner);
-		if (!offer && (due & SEG_CLAIMED_NS) && (due & ~SEG_CLAIMED_NS) <= line->now_ns)
-			line->since_ns = due & ~SEG_CLAIMED_NS;
+		if (!offer)
+			line->since_ns = claimed_since(l, owner, due, line->now_ns);
 	} else if (expiry <= line->now_us && (status != STATE_DELAYED || due <= line->now_us)) {
 		line->state = SNAPSHOT_EXPIRED;
 	} else if (offer) {

@@ -20,14 +20,10 @@ enum { FEW = 16 };                      /* words that stand on the stack */
 
 static LARGE uint64_t words[SETTLE_MAX];        /* where there are more: each page of a stack costs a one-shot a fault */
 
-/*
- * set_states -- write the items' states, neighbours in one write.  owner: or what stands there.
- * since: what is noted beside each, for mstat; 0 nothing.  Where there is no disk for it, it is not.
- * Returns 0, or -1.
- */
+/* set_states -- write the items' states, neighbours in one write.  owner: or what stands there.  Returns 0, or -1. */
 static int
 set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_status status, unsigned more_tries,
-    uint64_t owner, uint64_t since)
+    uint64_t owner)
 {
 	uint64_t few[FEW], *states = n <= FEW ? few : words;
 
@@ -38,31 +34,8 @@ set_states(struct mbox *m, const struct item *items, uint32_t n, enum state_stat
 			states[step] = state_make(status, items[i + step].tries + more_tries, owner);
 		if (seg_write(&m->seg, SEG_STATES, pos, step, states) == -1)
 			return -1;
-		if (since == 0)
-			continue;
-		for (uint32_t j = 0; j < step; j++)
-			states[j] = since;
-		(void)seg_write(&m->seg, SEG_DUE, pos, step, states);
 	}
 	return 0;
-}
-
-int
-settle_claim(struct mbox *m, const struct item *items, uint32_t n, bool noted)
-{
-	struct ctl *c = &m->ctl;
-
-	for (uint32_t i = 0; i < n && (c->retrying > 0 || c->delayed > 0); i++) {
-		c->retrying -= items[i].status == STATE_RETRY && c->retrying > 0;
-		c->delayed -= items[i].status == STATE_DELAYED && c->delayed > 0;
-	}
-	if (c->delayed == 0)
-		delay_none(c);
-	c->claimed += n;
-	/* of an offer there is no place for a note */
-	noted = noted && (items[0].slot.flags & SLOT_OFFER) == 0;
-	return set_states(m, items, n, STATE_CLAIMED, 0, m->number, noted ? SEG_CLAIMED_NS | clock_mono_ns() : 0) == -1
-	    ? txn_fail(m) : 0;
 }
 
 /* neighbours -- how many of n items, from the first on, stand side by side. */
@@ -74,6 +47,41 @@ neighbours(const struct item *items, uint32_t n)
 	while (i < n && items[i].pos - items[0].pos == i)
 		i++;
 	return i;
+}
+
+/* note_now -- note beside each item, for mstat, that it is claimed now.  Where there is no disk for it, it is not. */
+static void
+note_now(struct mbox *m, const struct item *items, uint32_t n)
+{
+	uint64_t few[FEW], *note = n <= FEW ? few : words;
+	const uint64_t now = n > 0 ? SEG_CLAIMED_NS | clock_mono_ns() : 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		note[i] = now;
+	for (uint32_t i = 0, step; i < n; i += step) {
+		step = neighbours(items + i, n - i);
+		(void)seg_write(&m->seg, SEG_DUE, items[i].pos, step, note);
+	}
+}
+
+int
+settle_claim(struct mbox *m, const struct item *items, uint32_t n, uint32_t noted)
+{
+	struct ctl *c = &m->ctl;
+
+	for (uint32_t i = 0; i < n && (c->retrying > 0 || c->delayed > 0); i++) {
+		c->retrying -= items[i].status == STATE_RETRY && c->retrying > 0;
+		c->delayed -= items[i].status == STATE_DELAYED && c->delayed > 0;
+	}
+	if (c->delayed == 0)
+		delay_none(c);
+	c->claimed += n;
+	if (set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1)
+		return txn_fail(m);
+	/* of an offer there is no place for a note */
+	if (!(items[0].slot.flags & SLOT_OFFER))
+		note_now(m, items, noted);
+	return 0;
 }
 
 long
@@ -103,7 +111,7 @@ put_back(struct mbox *m, const struct item *items, uint32_t n, bool tried, uint6
 			return txn_fail(m);
 		delay_came_ready(&m->ctl, items[i].id);
 	}
-	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0, delay_us, 0) == -1)
+	if (set_states(m, items, n, delay_us > 0 ? STATE_RETRY : STATE_READY, tried ? 1 : 0, delay_us) == -1)
 		return txn_fail(m);
 	m->ctl.claimed -= n;
 	m->ctl.failed += tried ? n : 0;
@@ -130,7 +138,7 @@ delay_again(struct mbox *m, const struct item *item, bool tried, uint64_t after_
 		/* where there is no disk for it, it comes now */
 		return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? 0 : txn_fail(m);
 	if (seg_write_one(&m->seg, SEG_DUE, item->pos, due) == -1
-	    || set_states(m, item, 1, STATE_DELAYED, tried ? 1 : 0, 0, 0) == -1)
+	    || set_states(m, item, 1, STATE_DELAYED, tried ? 1 : 0, 0) == -1)
 		return txn_fail(m);
 	m->ctl.claimed--;
 	m->ctl.failed += tried;
@@ -162,7 +170,7 @@ settle_ready(struct mbox *m, const struct item *items, uint32_t n, bool tried, u
 int
 settle_due(struct mbox *m, const struct item *item)
 {
-	if (set_states(m, item, 1, STATE_READY, 0, 0, 0) == -1)
+	if (set_states(m, item, 1, STATE_READY, 0, 0) == -1)
 		return txn_fail(m);
 	m->ctl.delayed--;
 	m->ctl.requeues++;
@@ -237,7 +245,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 			return txn_fail(m);
 	if (c->closed && tell_receivers(m, items, n) == -1)
 		return txn_fail(m);
-	if (set_states(m, items, n, now, 0, 0, 0) == -1)
+	if (set_states(m, items, n, now, 0, 0) == -1)
 		return txn_fail(m);
 	discount(m, items, n);
 	c->live -= n;

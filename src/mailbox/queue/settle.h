@@ -22,9 +22,11 @@ struct item {
 };
 
 /*
- * settle_claim -- n items that a search has found are claimed by this process; noted: since when.  Returns 0, or -1.
+ * settle_claim -- n items that a search has found are claimed by this process.  noted: of how many, from the first on,
+ * since when: all of them where each is settled by itself, one for what is settled together, 0 for what is at once.
+ * Returns 0, or -1.
  */
-int settle_claim(struct mbox *m, const struct item *items, uint32_t n, bool noted);
+int settle_claim(struct mbox *m, const struct item *items, uint32_t n, uint32_t noted);
 
 /*
  * settle_ours -- keep of n items those that this process has claimed, in their order: after a call that failed half-way

@@ -13,7 +13,7 @@
 #include "mailbox/wait/wake.h"
 
 enum {
-	KNOWN_MESSAGES = 2048,         /* states and slots read at a time */
+	KNOWN_MESSAGES = 4096,         /* states and slots read at a time */
 	KNOWN_FEW = 16,                /* that need no page of their own */
 };
 
