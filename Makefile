@@ -11,6 +11,7 @@
 #   make bench          compare it with its peers, 15 minutes; bench-quick: 2.  BENCH names some of the rows
 #   make power          simulate a loss of power at each moment of some runs; POWER="-n STATES -s SEED SCENARIO..."
 #   make links          build the adapters of mlink(1) whose libraries are here into build/link/; install-links installs them
+#   make hot            write src/hot.ld anew: what a single message runs
 #   make demo           watch it work: this machine's files as messages
 #   make demo-hosts     the same with three hosts (network namespaces, as root) and a RabbitMQ of three nodes between them
 #   make lint           static checks: layers, warnings, linters
@@ -89,6 +90,7 @@ EXAMPLEDIR ?= $(DATADIR)/letterbox/examples
 
 # ---- compiler and flags
 
+comma = ,
 # try FLAGS -- "yes" where $(CC) compiles and links with them.
 try = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo yes)
 
@@ -112,13 +114,14 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -W
 	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
 # Code and constants are one segment, and what a static program has no use for, data that the dynamic linker has written
 # to, makes no page of its own: each page touched at the start is a fault.  Nor is it compiled to be moved: tables of
-# pointers are constants then.  Large objects come last (src/base/memory.h).
+# pointers are constants then.  What a single message runs, and the small objects, stand together (src/hot.ld).
+HOT := $(if $(call try,-Wl$(comma)-T$(comma)src/hot.ld),-Wl$(comma)-T$(comma)src/hot.ld)
 SEGMENTS = -Wl,-z,noseparate-code $(if $(LINK),-Wl$(comma)-z$(comma)norelro,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
 
 COMPILE_FLAGS = $(DEFINES) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CFLAGS)
 COMPILE = $(CC) $(if $(LINK),-fno-pie) $(COMPILE_FLAGS)
-LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections,--sort-section=name $(SEGMENTS) $(LDFLAGS)
+LINKING = $(CC) $(CFLAGS) $(LINK) -Wl,--gc-sections $(HOT) $(SEGMENTS) $(LDFLAGS)
 
 Q = $(if $(filter 1,$(V)),,@)
 
@@ -187,9 +190,9 @@ $(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_PARTS:%=$(BUILD)/fuzz/%.o) $(LIBRARY) 
 	$(Q)$(LINKING) $(FUZZ_WRAP) -o $@ $(filter-out $(LIBRARY),$^) $(filter-out %.o,$(FUZZ_MAIN)) $(LIBRARY)
 $(BUILD)/fuzz-words: FUZZ_WRAP = -Wl,--wrap=exit,--wrap=io_write
 
-$(LIBRARY): $(OBJECTS)
+$(LIBRARY): $(OBJECTS) src/hot.ld
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(OBJECTS)
 
 $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -224,7 +227,7 @@ $(LINK_DIR)/part/%.o: src/%.c $(BUILD)/flags
 
 $(LINK_DIR)/part.a: $(LINK_OBJECTS)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(OBJECTS)
 
 define adapter
 $(LINK_DIR)/link-$(1): $(patsubst %,$(LINK_DIR)/part/link/%.o,link-$(1) $(LINK_$(1))) $(LINK_DIR)/part.a
@@ -283,7 +286,6 @@ check-links: all links $(BUILD)/link/journey $(if $(filter amqp,$(LINK_HERE)),$(
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_LINK = $(if $(call try,-fsanitize=address$(comma)undefined -static-libasan -static-libubsan),-static-libasan -static-libubsan)
 LEAKS = 1
-comma = ,
 check-sanitize: D = $(abspath build/sanitize)
 check-sanitize:
 	@rm -rf $(D)/log && mkdir -p $(D)/log $(D)/first && chmod 1777 $(D)/log
@@ -361,6 +363,9 @@ LINT =
 lint:
 	@MAKE='$(MAKE)' ROOMS='$(ROOMS)' MODULES='$(MODULES)' TOOLS='$(TOOLS)' FEATURES='$(FEATURES)' tests/lint/run.sh $(LINT)
 
+hot: all
+	@src/hot.sh "$(abspath $(BIN))" >$(BUILD)/hot.ld && mv $(BUILD)/hot.ld src/hot.ld
+
 demo: all
 	@PATH="$(abspath $(BIN)):$$PATH" tests/demo.sh
 
@@ -424,6 +429,6 @@ clean:
 	rm -rf $(BUILD)
 	rm -f $(PROGRAMS)
 
-.PHONY: power storm storm-parts all bench bench-quick fuzzers check check-long check-links check-sanitize check-valgrind torture fuzz lint demo demo-hosts install install-links links uninstall deb dist help clean FORCE
+.PHONY: hot power storm storm-parts all bench bench-quick fuzzers check check-long check-links check-sanitize check-valgrind torture fuzz lint demo demo-hosts install install-links links uninstall deb dist help clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -18,7 +18,7 @@
  * COLD -- a function that is seldom called: it stands apart, and so do the branches that lead to it.
  */
 #define OUT_OF_LINE __attribute__((noinline))
-#define LARGE __attribute__((section(".bss.zz_large")))
+#define LARGE __attribute__((section(".bss.large")))
 #define COLD __attribute__((cold))
 
 /* memory_new -- n bytes, all zero.  Returns NULL with ENOMEM. */

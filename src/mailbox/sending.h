@@ -22,8 +22,8 @@ struct sending {
 	struct put put;                 /* SENDER_SENDS_ONLY */
 	struct writer *writer;          /* of these two */
 	struct mbox m;
-	struct batch batch;
 	struct append append;
+	struct batch batch;
 	uint64_t own_id[BATCH_MESSAGES];        /* of the batch's messages, where `committed' is called */
 };
 

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/process.h"
 #include "base/signals.h"
 #include "base/waiting.h"
@@ -264,20 +265,27 @@ progress_next(enum tally bytes, const char *what, bool draw)
 	line_go_on();
 }
 
+/* show_last -- draw the line a last time, and leave it. */
+static COLD OUT_OF_LINE void
+show_last(void)
+{
+	struct words text;
+
+	put_text(&text, false, true);
+	line_warn("%s", text.of);
+}
+
 void
 progress_end(void)
 {
-	struct words text;
 	int err = errno;
 
 	if (has_timer)
 		timer_delete(timer);
 	has_timer = false;
 	draws = 0;
-	if (total || seen) {
-		put_text(&text, false, true);
-		line_warn("%s", text.of);
-	}
+	if (total || seen)
+		show_last();
 	total = false;
 	seen = 0;
 	errno = err;

@@ -91,11 +91,11 @@ faults_of()
 	mkmbox box
 	faults_of "$BUILD/bench/empty"
 	local empty=$faults
-	# 11: 5 of text, 2 of small objects, and of large ones those in use
+	# 6 and 7: what it runs and its small objects stand together (src/hot.ld; make hot), and of large ones those in use
 	faults_of "$(type -P msend)" box hello
-	at_most 11 $((faults - empty)) "msend, besides the $empty of an empty program"
+	at_most 7 $((faults - empty)) "msend, besides the $empty of an empty program"
 	faults_of "$(type -P mrecv)" box
-	at_most 11 $((faults - empty)) "mrecv, besides the $empty of an empty program"
+	at_most 8 $((faults - empty)) "mrecv, besides the $empty of an empty program"
 }
 
 # bats test_tags=no-valgrind, no-sanitize
@@ -123,7 +123,7 @@ faults_of()
 	at_most 320 "$calls" "msend -l of 40,000 lines"
 	# 313: 14 calls for each 2,048 messages
 	calls "$(type -P mrecv)" -a box
-	at_most 230 "$calls" "mrecv -a of them"
+	at_most 260 "$calls" "mrecv -a of them"
 	[ "$(mrecv -n box; echo $?)" -eq 1 ]
 }
 
@@ -372,11 +372,12 @@ both()
 	msend -l many <ready
 	both "$(type -P mrecv)" -n few
 	few=$calls fewer=$instructions
-	# the first has a message to make ready, which takes some 20 calls; the others have none
+	# the first has a message to make ready, which takes some 20 calls; the others have none, but two notes more and two
+	# reads in place of one
 	got=$(mrecv -n many)
 	[ "$got" = fallen ]
 	both "$(type -P mrecv)" -n many
-	at_most $((few + 2)) "$calls" "mrecv among 100,000 that are delayed, system calls ($few without them)"
+	at_most $((few + 6)) "$calls" "mrecv among 100,000 that are delayed, system calls ($few without them)"
 	# 21,000 either way
 	at_most $((fewer + fewer / 4)) "$instructions" "and instructions ($fewer without them)"
 	# a walk is read-only and in blocks: 49 reads, but once
@@ -385,7 +386,7 @@ both()
 	calls "$(type -P mrecv)" -n many
 	at_most $((few + 40)) "$calls" "mrecv that makes one ready"
 	both "$(type -P mrecv)" -n many
-	at_most $((few + 2)) "$calls" "mrecv after it"
+	at_most $((few + 6)) "$calls" "mrecv after it"
 	"$BUILD/inspect" many
 }
 
@@ -393,25 +394,6 @@ both()
 due()
 {
 	[ "$(mstat -J "$1" | grep -o '"delayed":[0-9]*')" = '"delayed":100000' ]
-}
-
-# faults COMMAND... -- page faults of a shell that runs it, less what the shell has without it.
-faults()
-{
-	# shellcheck disable=SC2016 # for the shell inside
-	sh -c 'minor() { read -r line </proc/$$/stat; set -- $line; shift 10; minor=$1; }
-		minor; before=$minor; "$@" >/dev/null; minor; echo $((minor - before))' sh "$@"
-}
-
-# bats test_tags=no-valgrind, no-sanitize
-@test "a one-shot touches few pages" {
-	grep -q '^[^ ]*musl' "$BUILD/flags" || skip "not built with musl"
-	mkmbox box
-	local start
-	start=$(faults "$(type -P msend)" -V)
-	# 12 and 10 more than to start: program, stack and memory; each costs as much as a system call or two
-	at_most 30 $(($(faults "$(type -P msend)" box hello) - start)) "msend, page faults"
-	at_most 30 $(($(faults "$(type -P mrecv)" box) - start)) "mrecv, page faults"
 }
 
 # list N -- mstat -m of N messages, one of 1,000 held, takes little memory and short locked sections.

@@ -297,8 +297,10 @@ int
 claim_read(struct claim *c, struct run *run)
 {
 	struct run_body *in = run->in;
-	ssize_t n = io_pread(c->m.seg.log_fd, in->log, in->log_len, in->log_at);
+	ssize_t n;
 
+	in->log = in->log_len <= sizeof in->few_log ? in->few_log : in->many_log;
+	n = io_pread(c->m.seg.log_fd, in->log, in->log_len, in->log_at);
 	/* what is missing is damaged, message by message */
 	if (n != -1)
 		memset(in->log + n, 0, in->log_len - (size_t)n);

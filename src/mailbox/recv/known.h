@@ -32,8 +32,10 @@ struct run_body {
 	unsigned char incarnation[SEG_INCARNATION];     /* and its incarnation */
 	uint64_t log_at;                /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
+	char *log;                      /* few_log, or many_log, which would be a page fault of its own */
+	char few_log[SEG_BETWEEN];
 	struct item items[RUN_MESSAGES];
-	char log[RUN_BYTES + MAILBOX_INLINE + FRAME_HEADER_MAX];
+	char many_log[RUN_BYTES + MAILBOX_INLINE + FRAME_HEADER_MAX];
 };
 
 /* How soon a name is wanted (filter_rank_tag, filter_rank_source). */

@@ -11,6 +11,7 @@
 #include "base/bootid.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/safefile.h"
 #include "frame/frame.h"
 #include "mailbox/box/txn.h"
@@ -122,32 +123,35 @@ discard_all(struct mbox *m, struct run *run, const unsigned char *verdicts)
 	return 0;
 }
 
-int
-verify_run(struct claim *c, struct run *run)
+/* judge -- whether message i of a run is whole.  Returns an enum verdict, or -1. */
+static inline int
+judge(const struct mbox *m, const struct run *run, uint32_t i)
+{
+	return !is_whole(run, i) ? DAMAGED : run->in->items[i].slot.flags & SLOT_BIG ? verify_payload(m, run, i) : WHOLE;
+}
+
+/* set_aside -- some messages of the run are not whole: they leave it, and the mailbox.  Returns 0, or -1. */
+static COLD OUT_OF_LINE int
+set_aside(struct claim *c, struct run *run)
 {
 	const bool peek = c->receiver->peek;
 	struct mbox *m = &c->m;
-	unsigned char verdicts[RUN_MESSAGES];
+	unsigned char verdicts[RUN_MESSAGES] = { WHOLE };
 	uint32_t n = 0;
 	int verdict;
 
 	for (uint32_t i = 0; i < run->n; i++) {
-		verdict = !is_whole(run, i) ? DAMAGED
-		    : run->in->items[i].slot.flags & SLOT_BIG ? verify_payload(m, run, i) : WHOLE;
+		verdict = judge(m, run, i);
 		if (verdict == -1)
 			return -1;
 		verdicts[i] = (unsigned char)verdict;
-		n += verdict == WHOLE;
 	}
-	if (n == run->n)
-		return 0;
 	io_close(run->in->offer_fd);
 	run->in->offer_fd = -1;
 	if (!peek && (txn_lock(m, claim_deadline(c)) == -1 || txn_end(m, discard_all(m, run, verdicts)) == -1)) {
 		run->in->at.sure = false;
 		return -1;
 	}
-	n = 0;
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (verdicts[i] == WHOLE)
 			run->in->items[n++] = run->in->items[i];
@@ -155,5 +159,18 @@ verify_run(struct claim *c, struct run *run)
 			damage_note(&m->damage, run->in->items[i].id);
 	}
 	run->n = n;
+	return 0;
+}
+
+int
+verify_run(struct claim *c, struct run *run)
+{
+	int verdict;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		verdict = judge(&c->m, run, i);
+		if (verdict != WHOLE)
+			return verdict == -1 ? -1 : set_aside(c, run);
+	}
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/waiting.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/wakefifo.h"
@@ -26,6 +27,13 @@
 #include "mailbox/send/spool.h"
 #include "mailbox/wait/wait.h"
 #include "mailbox/wait/wake.h"
+
+enum {
+	FEW = 4,                        /* slots that stand on the stack */
+	SLOTS = 1024,                   /* slots written at a time */
+};
+
+static LARGE struct slot many[SLOTS];   /* where there are more: each page of a stack costs a one-shot a fault */
 
 void
 append_init(struct append *p, struct mbox *m)
@@ -79,28 +87,28 @@ newest_segment(struct append *p)
 	return names_read(&p->names, &m->seg, c->names, c->names_len);
 }
 
-/* number_name -- have the number of a batch's name in p->number.  Returns whether there is room for it. */
+/* number_name -- have the number of a batch's name in number.  Returns whether there is room for it. */
 static bool
-number_name(struct append *p, const struct batch *b, uint16_t name)
+number_name(struct append *p, const struct batch *b, uint16_t name, int32_t *number)
 {
-	if (p->number[name] == -1)
-		p->number[name] = (int32_t)names_add(&p->names, b->name[name]);
-	return p->number[name] != -1;
+	if (number[name] == -1)
+		number[name] = (int32_t)names_add(&p->names, b->name[name]);
+	return number[name] != -1;
 }
 
-/* number_names -- number_name, for n messages.  Returns for how many there is room. */
+/* number_names -- have in number those of the names of n messages.  Returns for how many messages there is room. */
 static uint32_t
-number_names(struct append *p, const struct batch *b, uint32_t n)
+number_names(struct append *p, const struct batch *b, uint32_t n, int32_t *number)
 {
 	const struct slot *s = b->slots + b->from, *known = NULL;
 
 	for (uint32_t i = 0; i < b->names; i++)
-		p->number[i] = -1;
+		number[i] = -1;
 	for (uint32_t i = 0; i < n; known = s, s++, i++) {
 		/* neighbours mostly have the same */
 		if (known != NULL && s->tag == known->tag && s->source == known->source)
 			continue;
-		if (!number_name(p, b, s->tag) || !number_name(p, b, s->source))
+		if (!number_name(p, b, s->tag, number) || !number_name(p, b, s->source, number))
 			return i;
 	}
 	return n;
@@ -108,36 +116,36 @@ number_names(struct append *p, const struct batch *b, uint32_t n)
 
 /*
  * write_slots -- write the slots of n messages of b from place pos of the segment on, with their places in the log and
- * the numbers of their names; and their expiries.  bytes: gets what they cost.  Returns 0, or -1.
+ * the numbers of their names (number_names); and their expiries.  bytes: gets what they cost.  Returns 0, or -1.
  */
 static int
-write_slots(struct append *p, const struct batch *b, uint32_t pos, uint32_t n, uint64_t *bytes)
+write_slots(struct append *p, const struct batch *b, const int32_t *number, uint32_t pos, uint32_t n, uint64_t *bytes)
 {
 	const struct slot *from = b->slots + b->from;
 	const uint32_t base = (uint32_t)p->m->ctl.log_len - from->off;
 	const uint16_t flags = (p->sync ? SLOT_SYNC : 0) | (is_offer(p->m) ? SLOT_OFFER | SLOT_SYNC : 0);
 	const uint64_t salt = p->m->seg.h.salt, next = p->m->ctl.next;
+	struct slot few[FEW], *slots = n <= FEW ? few : many, *s;
 	uint64_t now = 0;
-	struct slot *s;
 
 	*bytes = 0;
 	for (uint32_t i = 0, step; i < n; i += step) {
-		step = n - i < APPEND_SLOTS ? n - i : APPEND_SLOTS;
+		step = n - i < SLOTS ? n - i : SLOTS;
 		for (uint32_t j = 0; j < step; j++) {
-			s = &p->slots[j];
+			s = &slots[j];
 			*s = from[i + j];
 			s->flags |= flags;
 			s->off += base;
 			s->sum = seg_bind(s->sum, salt, next + i + j);
-			s->tag = (uint16_t)p->number[s->tag];
-			s->source = (uint16_t)p->number[s->source];
+			s->tag = (uint16_t)number[s->tag];
+			s->source = (uint16_t)number[s->source];
 			if (s->time_us == 0)
 				s->time_us = now != 0 ? now : (now = clock_wall_us());
 			*bytes += batch_cost(s->len);
 			if (s->flags & (SLOT_EXPIRES | SLOT_DUE) && later_times(p->m, b, b->from + i + j, pos + i + j, s) == -1)
 				return -1;
 		}
-		if (seg_write_slots(&p->m->seg, pos + i, step, p->slots) == -1)
+		if (seg_write_slots(&p->m->seg, pos + i, step, slots) == -1)
 			return -1;
 	}
 	return 0;
@@ -174,16 +182,17 @@ write_messages(struct append *p, const struct batch *b, uint32_t n, uint64_t *by
 	struct mbox *m = p->m;
 	const struct ctl *c = &m->ctl;
 	uint32_t pos = mbox_seg_n(m);
+	int32_t number[BATCH_NAMES];    /* of a name of the batch in the segment's table; -1 not known yet */
 
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
 	p->names.n = c->names;
 	p->names.len = c->names_len;
-	n = number_names(p, b, n);
+	n = number_names(p, b, n, number);
 	if (mbox_seg_log(m) == -1
 	    || io_pwrite(m->seg.log_fd, b->log + b->slots[b->from].off, batch_frames_len(b, n), c->log_len) == -1
 	    || names_write(&p->names, &m->seg, c->names) == -1 || seg_reserve(&m->seg, pos, n) == -1
-	    || write_slots(p, b, pos, n, bytes) == -1
+	    || write_slots(p, b, number, pos, n, bytes) == -1
 	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1))
 		return -1;
 	return (long)n;

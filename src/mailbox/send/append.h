@@ -15,9 +15,8 @@
 #include "mailbox/send/fresh.h"
 #include "mailbox/send/room.h"
 
-enum { APPEND_SLOTS = 1024 };           /* slots written at a time */
-
 struct append {
+	struct names names;                     /* large, but for its end: what is small stands together behind it */
 	struct mbox *m;
 	uint64_t names_of;                      /* the segment whose names are held; 0 none */
 	uint64_t last_id;                       /* of the message appended last */
@@ -26,9 +25,6 @@ struct append {
 	bool sync;                              /* return only when a message has been received */
 	const unsigned char *drop;              /* the drop that is being taken; NULL none */
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
-	int32_t number[BATCH_NAMES];            /* of a batch's names, in the segment's table; -1 not known yet */
-	struct slot slots[APPEND_SLOTS];        /* as they go to disk; not on the stack, each page of which costs a fault */
-	struct names names;
 };
 
 /* append_init -- begin to send to m. */
