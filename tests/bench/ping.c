@@ -5,6 +5,8 @@
  *     ping fifo PATH times                     through a FIFO, from one process to another
  *     ping tools times SENDER RECEIVER         into SENDER's standard input, out of RECEIVER's standard output;
  *                                              both are run by sh -c
+ *     ping relay calls                         what a tool must do at least: read each line, make so many system calls
+ *                                              (8 bytes written to a file in memory), and write it
  *
  * prints the median, in nanoseconds.  Lines are half a millisecond apart.
  */
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -127,15 +130,32 @@ through_tools(long n, const char *sender, const char *receiver, uint64_t *lap)
 	return 0;
 }
 
+static int
+relay(long calls)
+{
+	int fd = peer_check(memfd_create("relay", 0), "memfd_create");
+	char line[LINE];
+
+	while (read(STDIN_FILENO, line, LINE) == LINE) {
+		for (long i = 0; i < calls; i++)
+			peer_check(pwrite(fd, line, 8, 0), "pwrite");
+		peer_check(write(STDOUT_FILENO, line, LINE), "write");
+	}
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	static uint64_t lap[1000000];
 
+	if (argc == 3 && strcmp(argv[1], "relay") == 0)
+		return relay(atol(argv[2]));
+
 	if (argc == 4 && strcmp(argv[1], "fifo") == 0 && atol(argv[3]) > 0 && atol(argv[3]) < 1000000)
 		return through_fifo(argv[2], atol(argv[3]), lap);
 	if (argc == 5 && strcmp(argv[1], "tools") == 0 && atol(argv[2]) > 0 && atol(argv[2]) < 1000000)
 		return through_tools(atol(argv[2]), argv[3], argv[4], lap);
-	fprintf(stderr, "usage: ping fifo path times | ping tools times sender receiver\n");
+	fprintf(stderr, "usage: ping fifo path times | ping tools times sender receiver | ping relay calls\n");
 	return 64;
 }

@@ -26,9 +26,11 @@ client_nq() { mkdir -p "$MEM/nq" && echo "$(NQDIR=$MEM/nq wall_of -q -n $CLIENTS
 
 one_rows()
 {
-	compare one-send dearer 0.40 "msend box hello, a process" "/bin/true, dynamic" send_once start_true
-	compare one-receive dearer 0.40 "mrecv box, a process" "/bin/true, dynamic" receive_once start_true
+	compare one-send dearer 0.42 "msend box hello, a process" "/bin/true, dynamic" send_once start_true
+	compare one-receive dearer 0.42 "mrecv box, a process" "/bin/true, dynamic" receive_once start_true
 	compare one-empty dearer - "an empty program, linked as ours" "/bin/true, dynamic" start_empty start_true
+	compare one-send-empty dearer 1.25 "msend box hello, a process" "an empty program, linked as ours" send_once start_empty
+	compare one-receive-empty dearer 1.25 "mrecv box, a process" "an empty program, linked as ours" receive_once start_empty
 	wanted one-redis && start_redis
 	compare one-redis faster 10 "msend box hello, a process" "redis-cli LPUSH" send_once client_redis
 	wanted one-mosquitto && start_mosquitto
@@ -157,6 +159,12 @@ latency_tools()
 {
 	fresh "$MEM/ping" && echo "$("$B/ping" tools $((2000 / SCALE)) "exec msend -l $MEM/ping" "exec mrecv -f -l $MEM/ping") 1"
 }
+latency_relay()
+{
+	mkfifo "$MEM/relay" && echo "$("$B/ping" tools $((2000 / SCALE)) "exec $B/ping relay 10 >$MEM/relay" \
+		"exec $B/ping relay 9 <$MEM/relay") 1"
+	rm -f "$MEM/relay"
+}
 latency_fifo() { echo "$("$B/ping" fifo "$MEM/fifo" $((2000 / SCALE))) 1"; }
 
 # ---- large payloads
@@ -187,12 +195,18 @@ zero_pipe()
 plain_pipe() { echo "$(wall_of sh -c "head -c $LARGE /dev/zero | cat >/dev/null") $LARGE"; }
 bounded()
 {
-	fresh "$DISK/bounded" &&
-		echo "$(wall_of sh -c "msend $DISK/bounded <$DISK/large; mrecv $DISK/bounded >/dev/null") $LARGE"
+	fresh "$MEM/bounded" &&
+		echo "$(wall_of sh -c "msend $MEM/bounded <$DISK/large; mrecv $MEM/bounded >/dev/null") $LARGE"
 }
 cat_file()
 {
-	echo "$(wall_of sh -c "cat <$DISK/large >$DISK/copy; cat $DISK/copy >/dev/null; rm $DISK/copy") $LARGE"
+	echo "$(wall_of sh -c "cat <$DISK/large >$MEM/copy; cat $MEM/copy >/dev/null; rm $MEM/copy") $LARGE"
+}
+# cat(1) may have the kernel copy; dd(1), like msend, has all of it pass through itself.
+dd_file()
+{
+	echo "$(wall_of sh -c "dd bs=256k status=none <$DISK/large >$MEM/copy; dd bs=256k status=none <$MEM/copy >/dev/null
+		rm $MEM/copy") $LARGE"
 }
 fan_out() # FEEDER READER TEE... -- to four FIFOs.
 {
@@ -213,20 +227,20 @@ pv_pipe() { echo "$(wall_of sh -c "pv -q $DISK/huge | cat >/dev/null") $HUGE"; }
 mtee_boxes()
 {
 	local i
-	for i in 1 2 3 4; do fresh "$DISK/b$i"; done
-	echo "$(wall_of sh -c "mtee -q $DISK/b1 $DISK/b2 $DISK/b3 $DISK/b4 <$DISK/large.frame") 1"
-	rm -rf "$DISK"/b[1-4]
+	for i in 1 2 3 4; do fresh "$MEM/b$i"; done
+	echo "$(wall_of sh -c "mtee -q $MEM/b1 $MEM/b2 $MEM/b3 $MEM/b4 <$DISK/large.frame") 1"
+	rm -rf "$MEM"/b[1-4]
 }
 msend_box()
 {
-	fresh "$DISK/b1" && echo "$(wall_of sh -c "msend -t x $DISK/b1 <$DISK/large") 1"
-	rm -rf "$DISK/b1"
+	fresh "$MEM/b1" && echo "$(wall_of sh -c "msend -t x $MEM/b1 <$DISK/large") 1"
+	rm -rf "$MEM/b1"
 }
 
 large_rows()
 {
 	local row
-	for row in zero-file zero-pv zero-pipe bounded fan-pipe fan-file fan-pee fan-boxes; do
+	for row in zero-file zero-pv zero-pipe bounded bounded-dd fan-pipe fan-file fan-pee fan-boxes; do
 		! wanted $row || { make_large; break; }
 	done
 	PAIRS=$((ALL_PAIRS > 5 ? 5 : ALL_PAIRS))
@@ -234,6 +248,7 @@ large_rows()
 	compare zero-pv faster - "$((HUGE >> 20)) MiB through capacity 0, from a file" "pv | cat" zero_file pv_pipe
 	compare zero-pipe faster 0.85 "a rendezvous in the middle of a pipeline" "without it" zero_pipe plain_pipe
 	compare bounded faster 0.9 "$((LARGE >> 20)) MiB through a bounded mailbox" "cat >file; cat file" bounded cat_file
+	compare bounded-dd faster - "$((LARGE >> 20)) MiB through a bounded mailbox" "dd >file; dd <file" bounded dd_file
 	compare fan-pipe faster 4 "mtee to 4 FIFOs, from a pipe" "tee" mtee_pipe tee_pipe
 	compare fan-file faster 3 "mtee to 4 FIFOs, from a file" "tee" mtee_file tee_file
 	compare fan-pee faster - "mtee to 4 FIFOs, from a pipe" "pee" mtee_pipe pee_pipe
@@ -469,7 +484,8 @@ all_rows()
 	one_rows
 	stream_rows
 	durable_rows
-	compare latency dearer 4 "a line, msend -l to mrecv -f, all asleep" "FIFO between two processes" latency_tools latency_fifo
+	compare latency dearer 5 "a line, msend -l to mrecv -f, all asleep" "FIFO between two processes" latency_tools latency_fifo
+	compare latency-limit dearer - "two processes on the way, as many system calls" "FIFO between two processes" latency_relay latency_fifo
 	large_rows
 	crowd_rows
 	shell_rows
