@@ -92,7 +92,7 @@ EXAMPLEDIR ?= $(DATADIR)/letterbox/examples
 
 comma = ,
 # try FLAGS -- "yes" where $(CC) compiles and links with them.
-try = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo yes)
+try = $(shell f=$$(mktemp) && echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o "$$f" 2>/dev/null && echo yes; rm -f "$$f")
 
 # A one-shot tool spends most of its time starting up: static musl starts fastest, static glibc next.
 STATIC ?= auto

@@ -282,6 +282,7 @@ stable|bad||-DLATE|vouches for what came during the sync
 stable|bad||-DEARLY -DFAIL=1|
 stable|bad||-DVOUCH -DFAIL=1|for those before it, whose error it is not told
 stable|bad||-DKEEP -DFAIL=1|
+stable|bad||-DTORN -DFAIL=1|a word that is read while it is written
 stable|bad||-DNS=2 -DPER=2 -DSINCE -DFAIL=1|for what its own sync has lost
 once|ok|||killed at any write
 once|ok||-DNS=3 -DOPS=5|a window gives way

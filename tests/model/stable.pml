@@ -5,15 +5,16 @@
  * NS senders append PER messages each, one after another, to a page of its own, and wait until it is on the disk.  Each
  * has one descriptor for all of its messages, and vouches for what was appended since it had that, or since its last
  * sync that failed.  One at a time holds the sync lock, and one is the next to have it; the others follow that one: they
- * wait for its sync, and look at the word (as many at once as like to: their read locks only wait).  A sync takes what is dirty as it begins.  FAIL: so many syncs fail: what was dirty then passes for clean
- * and is lost, and each descriptor that is open is told once, at its next sync (errseq_t of Linux).  KILLS: so many
- * senders die with either lock held.  ALONE: so many sync for themselves, without it.
+ * wait for its round to end, and look at the word, whatever others do meanwhile: what is read of it is whole.  A sync
+ * takes what is dirty as it begins.  FAIL: so many syncs fail: what was dirty then passes for clean and is lost, and each
+ * descriptor that is open is told once, at its next sync (errseq_t of Linux).  KILLS: so many senders die with either
+ * lock held.  ALONE: so many sync for themselves, without it.
  *
  * Asserted: who has success has his message on the disk.
  *
  * Mutants: LATE what is vouched for is read after the sync; EARLY the word is written before it; VOUCH the word goes
  * from the first message on, whoever synced; KEEP a failed sync vouches too; SINCE after one that failed, a descriptor
- * vouches for what was appended before
+ * vouches for what was appended before; TORN the word is read in halves
  */
 #ifndef NS
 #define NS 3
@@ -94,12 +95,15 @@ proctype sender(byte i)
 		:: alone > 0 -> alone--; sync(i)
 		:: atomic { nx == 0 -> nx = i + 1 }; goto next_
 		:: nx != 0 -> nx == 0;
+#ifdef TORN
+			end = from;
+			ok = (end <= id && id < to);
+#else
+			ok = (from <= id && id < to);
+#endif
 			if
-			:: atomic { lk == 0 -> ok = (from <= id && id < to) };
-				if
-				:: ok -> goto said
-				:: else -> atomic { nx == 0 -> nx = i + 1 }
-				fi
+			:: ok -> goto said
+			:: else -> atomic { nx == 0 -> nx = i + 1 }
 			fi;
 next_:			if
 			:: kills > 0 -> kills--; nx = 0; goto end_

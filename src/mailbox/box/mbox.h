@@ -87,11 +87,13 @@ struct mbox {
 
 /*
  * Bytes of `lock`: mailbox lock, sync lock (groupsync.h), the listener's (listen.h), then process numbers of 48 bits, and
- * from MBOX_LISTEN_MORE on those of more listeners; MBOX_NEXTSYNC: of the process that syncs next (groupsync.h).
+ * from MBOX_LISTEN_MORE on those of more listeners; MBOX_NEXTSYNC: of the process that syncs next, and four for the rounds
+ * of syncs (groupsync.h).
  */
 enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 #define MBOX_LISTEN_MORE (UINT64_C(1) << 48)
 #define MBOX_NEXTSYNC (UINT64_C(1) << 62)
+#define MBOX_SYNCROUND (MBOX_NEXTSYNC + 1)
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
 	.due_fd = -1, .drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .fifo_fd = -1 } }

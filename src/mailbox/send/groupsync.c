@@ -3,13 +3,17 @@
 #include "mailbox/send/groupsync.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/reclock.h"
 
 #define LEADER_NS UINT64_C(1000000000)  /* how long another's sync is waited for */
+
+enum { ROUNDS = 16 };                   /* at most so many, before we insist to be the next to sync */
 
 struct range {
 	uint64_t from, to;
@@ -19,6 +23,8 @@ struct range {
 struct synced {
 	uint64_t seg;
 	struct range messages, names;
+	uint64_t round, to;             /* the sync that is under way, or was the last, and up to which message it went */
+	uint64_t sum;                   /* of all before: it is read while it is written */
 };
 
 _Static_assert(sizeof(struct synced) <= CTL_SYNCED, "it has its place in ctl");
@@ -56,9 +62,17 @@ synced_read(const struct mbox *m, struct synced *w)
 	*w = (struct synced){ 0 };
 	if (io_pread(m->ctl_fd, w, sizeof *w, (uint64_t)2 * CTL_COPY) == -1)
 		return -1;
-	if (w->seg != m->seg.h.first)
-		*w = (struct synced){ .seg = m->seg.h.first, .messages = { m->seg.since, m->seg.since } };
+	if (w->seg != m->seg.h.first || w->sum != hash_sum(w, offsetof(struct synced, sum)))
+		*w = (struct synced){ m->seg.h.first, { m->seg.since, m->seg.since }, { 0, 0 }, w->round, 0, 0 };
 	return 0;
+}
+
+/* synced_write -- write it, with the sync lock held.  Returns 0, or -1. */
+static int
+synced_write(const struct mbox *m, struct synced *w)
+{
+	w->sum = hash_sum(w, offsetof(struct synced, sum));
+	return io_pwrite(m->ctl_fd, w, sizeof *w, (uint64_t)2 * CTL_COPY);
 }
 
 /* covers_all -- whether the word has messages first to last, and, where that is asked for, their names. */
@@ -66,32 +80,6 @@ static bool
 covers_all(const struct synced *w, uint64_t first, uint64_t last, bool named)
 {
 	return covers(&w->messages, first, last) && (!named || covers(&w->names, first, last));
-}
-
-/* lead -- with the sync lock held: sync for all that are there, unless another has.  Returns 0, or -1. */
-static int
-lead(struct mbox *m, uint64_t first, uint64_t last, bool named)
-{
-	const uint64_t since = m->seg.since;
-	uint64_t to = last + 1;
-	struct synced w;
-	struct ctl now;
-
-	if (synced_read(m, &w) == -1)
-		return -1;
-	if (covers_all(&w, first, last, named))
-		return 0;
-	/* whatever ctl counts was written before; a copy that is being written tells nothing */
-	if (ctl_read(m->ctl_fd, &now) == 0 && now.last_seg == w.seg && now.next > to)
-		to = now.next;
-	/* the first to sync a segment sees to its files' own names */
-	named = named || w.names.to == 0;
-	if (sync_files(m, named) == -1)
-		return -1;
-	extend(&w.messages, since, to);
-	if (named)
-		extend(&w.names, since, to);
-	return io_pwrite(m->ctl_fd, &w, sizeof w, (uint64_t)2 * CTL_COPY);
 }
 
 /* release -- release a lock of m's.  Returns r, with its errno. */
@@ -105,42 +93,112 @@ release(const struct mbox *m, uint64_t byte, int r)
 	return r;
 }
 
+/* round_byte -- the lock of a round. */
+static uint64_t
+round_byte(uint64_t round)
+{
+	return MBOX_SYNCROUND + round % 4;
+}
+
+/* sync_all -- sync for all below w->to, and say so in w.  Returns 0, or -1. */
+static int
+sync_all(struct mbox *m, struct synced *w, bool named)
+{
+	const uint64_t since = m->seg.since;
+
+	/* the first to sync a segment sees to its files' own names */
+	named = named || w->names.to == 0;
+	if (sync_files(m, named) == -1)
+		return -1;
+	extend(&w->messages, since, w->to);
+	if (named)
+		extend(&w->names, since, w->to);
+	return synced_write(m, w);
+}
+
 /*
- * follow -- another process is the next to sync: wait until it has, and read the word.
- * Many do so at once, by read locks: a write lock that went from one to the other would wake all of them each time.
+ * begin_round -- with the sync lock held: say in w for which messages we are about to sync, unless messages first to last
+ * have been synced.  Returns 1, 0 they have, or -1.
  */
 static int
-follow(const struct mbox *m, struct synced *w, uint64_t deadline_ns)
+begin_round(const struct mbox *m, struct synced *w, uint64_t first, uint64_t last, bool named)
 {
-	if (reclock_share(m->lock_fd, MBOX_NEXTSYNC, deadline_ns) == -1)
+	struct ctl now;
+
+	if (synced_read(m, w) == -1)
 		return -1;
-	reclock_free(m->lock_fd, MBOX_NEXTSYNC);
-	if (reclock_share(m->lock_fd, MBOX_GROUPSYNC, deadline_ns) == -1)
+	if (covers_all(w, first, last, named))
+		return 0;
+	w->round++;
+	w->to = last + 1;
+	/* whatever ctl counts was written before; a copy that is being written tells nothing */
+	if (ctl_read(m->ctl_fd, &now) == 0 && now.last_seg == w->seg && now.next > w->to)
+		w->to = now.next;
+	return synced_write(m, w) == -1 ? -1 : 1;
+}
+
+/* lead -- we are the next to sync: wait for our turn, and sync for all that are there.  Returns 0, or -1. */
+static int
+lead(struct mbox *m, uint64_t first, uint64_t last, bool named, uint64_t deadline_ns)
+{
+	struct synced w;
+	uint64_t byte;
+	int r;
+
+	if (synced_read(m, &w) == -1)
+		return release(m, MBOX_NEXTSYNC, -1);
+	byte = round_byte(w.round + 1);
+	/* where it is not to be had, those that follow us do not wait for us */
+	(void)reclock_try(m->lock_fd, byte);
+	r = reclock_await(m->lock_fd, MBOX_GROUPSYNC, deadline_ns);
+	if (r == -1)
+		return release(m, MBOX_NEXTSYNC, release(m, byte, -1));
+	r = release(m, MBOX_NEXTSYNC, begin_round(m, &w, first, last, named));
+	if (r == 1)
+		r = sync_all(m, &w, named);
+	return release(m, MBOX_GROUPSYNC, release(m, byte, r));
+}
+
+/*
+ * follow -- another process is the next to sync: wait for the round that syncs messages first to last, the one that is
+ * under way or the next.
+ * Many do so at once, by read locks: a write lock that went from one to the other would wake all of them each time.
+ * Returns 1, 0 they are still to be synced, or -1.
+ */
+static int
+follow(const struct mbox *m, uint64_t first, uint64_t last, bool named, uint64_t deadline_ns)
+{
+	struct synced w;
+	uint64_t byte;
+
+	if (synced_read(m, &w) == -1)
 		return -1;
-	return release(m, MBOX_GROUPSYNC, synced_read(m, w));
+	if (covers_all(&w, first, last, named))
+		return 1;
+	byte = round_byte(last < w.to ? w.round : w.round + 1);
+	if (reclock_share(m->lock_fd, byte, deadline_ns) == -1 || release(m, byte, synced_read(m, &w)) == -1)
+		return -1;
+	return covers_all(&w, first, last, named);
 }
 
 int
 groupsync_wait(struct mbox *m, uint64_t first, uint64_t last, bool named)
 {
 	const uint64_t deadline_ns = clock_after(LEADER_NS);
-	struct synced w;
 	int r;
 
 	if (m->seg.idx_fd == -1 || m->seg.log_fd == -1)
 		return fail_with(EIO);  /* what we wrote by is closed: an error might not be reported to another descriptor */
-	r = reclock_try(m->lock_fd, MBOX_NEXTSYNC);
-	if (r == -1 && errno == EAGAIN) {
-		r = follow(m, &w, deadline_ns);
-		if (r == 0 && covers_all(&w, first, last, named))
+	for (int i = 0; (r = reclock_try(m->lock_fd, MBOX_NEXTSYNC)) == -1 && errno == EAGAIN && i < ROUNDS; i++) {
+		r = follow(m, first, last, named, deadline_ns);
+		if (r == 1)
 			return 0;
-		/* it came too late for that one, which may have failed */
-		if (r == 0)
-			r = reclock_await(m->lock_fd, MBOX_NEXTSYNC, deadline_ns);
+		if (r == -1)
+			break;
 	}
+	if (r == -1 && errno == EAGAIN)
+		r = reclock_await(m->lock_fd, MBOX_NEXTSYNC, deadline_ns);
 	if (r == 0)
-		r = release(m, MBOX_NEXTSYNC, reclock_await(m->lock_fd, MBOX_GROUPSYNC, deadline_ns));
-	if (r == -1)
-		return errno == EBUSY ? sync_files(m, true) : -1;
-	return release(m, MBOX_GROUPSYNC, lead(m, first, last, named));
+		r = lead(m, first, last, named, deadline_ns);
+	return r == -1 && errno == EBUSY ? sync_files(m, true) : r;
 }
