@@ -115,7 +115,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -W
 # Code and constants are one segment, and what a static program has no use for, data that the dynamic linker has written
 # to, makes no page of its own: each page touched at the start is a fault.  Nor is it compiled to be moved: tables of
 # pointers are constants then.  What a single message runs, and the small objects, stand together (src/hot.ld).
-HOT := $(if $(call try,-Wl$(comma)-T$(comma)src/hot.ld),-Wl$(comma)-T$(comma)src/hot.ld)
+HOT := $(if $(call try,$(LINK) $(LDFLAGS) -Wl$(comma)-T$(comma)src/hot.ld),-Wl$(comma)-T$(comma)src/hot.ld)
 SEGMENTS = -Wl,-z,noseparate-code $(if $(LINK),-Wl$(comma)-z$(comma)norelro,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 HARDEN := -fstack-protector-strong $(if $(call try,-fstack-clash-protection),-fstack-clash-protection)
 
@@ -227,7 +227,7 @@ $(LINK_DIR)/part/%.o: src/%.c $(BUILD)/flags
 
 $(LINK_DIR)/part.a: $(LINK_OBJECTS)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $(OBJECTS)
+	$(Q)$(AR) rcs $@ $^
 
 define adapter
 $(LINK_DIR)/link-$(1): $(patsubst %,$(LINK_DIR)/part/link/%.o,link-$(1) $(LINK_$(1))) $(LINK_DIR)/part.a

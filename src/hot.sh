@@ -3,6 +3,7 @@
 # make hot writes it anew: after a change of what a one-shot runs, or where tests/promises/guard.bats asks for it.
 set -eu
 PATH=$1:$PATH
+command -v valgrind nm >/dev/null || { echo "hot.sh: needs valgrind and nm" >&2; exit 1; }
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 MBOX_DIR=$dir
@@ -11,7 +12,10 @@ export MBOX_DIR
 # run TOOL ARGUMENT... -- the functions that it runs, by all their names.
 run()
 {
-	valgrind --tool=callgrind --show-below-main=yes --callgrind-out-file="$dir/out" --log-file="$dir/log" "$@" </dev/null >/dev/null || :
+	rm -f "$dir/out"
+	# mrecv -n of an empty mailbox is 1
+	valgrind --tool=callgrind --show-below-main=yes --callgrind-out-file="$dir/out" --log-file="$dir/log" \
+		"$@" </dev/null >/dev/null || [ $? -eq 1 ]
 	nm "$(command -v "$1")" | awk '
 		NR == FNR { if ($2 ~ /^[tTwW]$/) { sub(/\..*/, "", $3); names[$1] = names[$1] " " $3; at[$3] = $1 } next }
 		/^c?fn=\([0-9]+\) / { sub(/[.\047].*/, "", $2); print (($2 in at) ? names[at[$2]] : $2) }
@@ -23,7 +27,9 @@ for words in "msend box hello" "msend -t tag box some words" "msend box" "mrecv 
 	"mrecv -n box"; do
 	# shellcheck disable=SC2086  # a tool and its arguments
 	run $words
-echo _Exit; done | grep -E '^[A-Za-z_][A-Za-z0-9_]*$' | LC_ALL=C sort -u >"$dir/names"
+done >"$dir/all"
+echo _Exit >>"$dir/all"
+grep -E '^[A-Za-z_][A-Za-z0-9_]*$' "$dir/all" | LC_ALL=C sort -u >"$dir/names"
 
 cat <<'END'
 /*

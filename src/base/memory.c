@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-	AREA = 2 << 20,                 /* bytes: enough for a receiver with its run and two senders */
+	AREA = 5 << 19,                 /* bytes: enough for a receiver with its run and two senders */
 	PAGE = 4096,                    /* what is large begins on one: its small members, which stand first, share it */
 };
 

@@ -322,7 +322,7 @@ int receiver_open(struct receiver *r, const char *path);
 /* receiver_close -- wait no more, and close; the caller has settled what is in hand. */
 void receiver_close(struct receiver *r);
 
-/* How messages are settled.  Since when they are claimed is noted of each, of one, or of none where they are few bytes. */
+/* How messages are settled.  Since when they are claimed is noted of each, of some, or of none where they are few bytes. */
 enum run_end { RUN_APART, RUN_TOGETHER, RUN_PROMPT };
 
 /* What is asked of a mailbox. */

@@ -8,7 +8,7 @@ command -v shellcheck >/dev/null || { echo "shell: shellcheck is not installed";
 check() { shellcheck --external-sources --exclude=SC2016,SC2012 "$@"; }
 
 scripts='' sourced=''
-for file in .ci/run bin/* src/link/link-* src/packaging/* tests/*.sh tests/*/*.sh tests/*.bash completions/bash/*; do
+for file in .ci/run bin/* src/link/link-* src/packaging/* src/*.sh tests/*.sh tests/*/*.sh tests/*.bash completions/bash/*; do
 	[ -f "$file" ] || continue
 	first=$(head -c 80 "$file" | tr -d '\0' | head -n 1)
 	case $file:$first in

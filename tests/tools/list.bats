@@ -104,7 +104,27 @@ held_long()
 	mstat -Jm box >out
 	[ "$(grep -c '"state":"claimed"' out)" -gt 100 ]
 	[ "$(grep '"state":"claimed"' out | grep -vc '"held_for":[1-9]')" -eq 0 ]
+	# also where what stands before it is not looked at
+	mrecv -n -i 100 box 2>err || [ $? -eq 1 ]
+	grep -Eq 'message 100 is held by process [0-9]+ \(mrecv\), for [1-9]' err
 	exec 4>&-
+}
+
+@test "of messages that are held together by each of several, each says for how long" {
+	local i
+	mkmbox box
+	mkfifo full.a full.b
+	awk 'BEGIN { for (i = 1; i <= 3000; i++) printf "M1 200 %s s\n%0200d\n", i % 3 ? "a" : "b", i }' | msend -F box
+	exec 4<>full.a 5<>full.b
+	in_background mrecv -a -l -t a box >full.a 4>&- 5>&-
+	in_background mrecv -a -l -t b box >full.b 4>&- 5>&-
+	for i in a b; do until_true sh -c "mstat -Jm --tag=$i box | grep -q '\"held_for\":[1-9]'"; done
+	mstat -Jm box >out
+	[ "$(grep '"state":"claimed"' out | grep -vc '"held_for":[1-9]')" -eq 0 ]
+	mstat -Jm --tag=b box >out
+	[ "$(grep -c '"state":"claimed"' out)" -gt 10 ]
+	[ "$(grep '"state":"claimed"' out | grep -vc '"held_for":[1-9]')" -eq 0 ]
+	exec 4>&- 5>&-
 }
 
 @test "a holder that is stopped, or dead and not missed yet, is said to be" {

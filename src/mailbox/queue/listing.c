@@ -17,6 +17,7 @@ enum {
 	LINES = BACKLOG_BLOCK,                  /* in one piece, */
 	LOOKED = 4096,                          /* for which about so many messages are looked at */
 	AGAIN = 16,                             /* without the lock: looks at a message that changes each time, */
+	LOOKED_BACK = 64,                       /* messages at a time, for a note that stands before one */
 	LOOKS = 100,                            /* and at what makes no sense, */
 	LOOK_NAP_MS = 20,                       /* with at most such a pause */
 };
@@ -34,7 +35,8 @@ struct listing {
 	uint64_t from, below;                   /* the messages still to be given out */
 	uint64_t owner;                         /* looked up last; 0 none */
 	pid_t holder;                           /* it */
-	uint64_t noted_of, noted_ns;            /* who claimed the message noted last, and when */
+	uint64_t noted_of, noted_seg, noted_ns; /* who claimed a message, in which segment, at place noted_at, and when */
+	uint32_t noted_at;
 	uint32_t n;
 	struct snapshot_message line[LINES];
 	struct listed at[LINES];
@@ -52,15 +54,41 @@ holder_of(struct listing *l, uint64_t owner)
 	return l->holder;
 }
 
-/* claimed_since -- since when a message is claimed whose note may stand with one before it (settle.h); 0 not known. */
+/* note_before -- the note beside the nearest message before place pos that has one, all from there on being owner's; 0. */
 static uint64_t
-claimed_since(struct listing *l, uint64_t owner, uint64_t due, uint64_t now_ns)
+note_before(const struct seg *s, uint32_t pos, uint64_t owner)
 {
-	if (due & SEG_CLAIMED_NS) {
-		l->noted_of = owner;
-		l->noted_ns = due & ~SEG_CLAIMED_NS;
+	uint64_t states[LOOKED_BACK], notes[LOOKED_BACK];
+
+	for (uint32_t n, i = pos; pos - i < RUN_MESSAGES; ) {
+		n = i < LOOKED_BACK ? i : LOOKED_BACK;
+		if (n == 0 || seg_read(s, SEG_STATES, i - n, n, states) == -1 || seg_read(s, SEG_DUE, i - n, n, notes) == -1)
+			return 0;
+		for (i -= n; n-- > 0; ) {
+			if (state_status(states[n]) != STATE_CLAIMED || state_owner(states[n]) != owner)
+				return 0;
+			if (notes[n] & SEG_CLAIMED_NS)
+				return notes[n];
+		}
 	}
-	return l->noted_of == owner && l->noted_ns <= now_ns ? l->noted_ns : 0;
+	return 0;
+}
+
+/* claimed_since -- since when the message at this place is claimed: its own note says so, or one before it (settle.h). */
+static uint64_t
+claimed_since(struct listing *l, uint32_t pos, uint64_t owner, uint64_t due, uint64_t now_ns)
+{
+	const uint64_t seg = l->m->seg.h.first;
+
+	if (!(due & SEG_CLAIMED_NS))
+		due = l->noted_of == owner && l->noted_seg == seg && l->noted_at + 1 == pos ? l->noted_ns
+		    : note_before(&l->m->seg, pos, owner);
+	l->noted_of = owner;
+	l->noted_seg = seg;
+	l->noted_at = pos;
+	l->noted_ns = due;
+	due &= ~SEG_CLAIMED_NS;
+	return due <= now_ns ? due : 0;
 }
 
 /* judge -- have in line what a message's words say: its state, due time, or what stands in place of it, and expiry. */
@@ -81,7 +109,7 @@ judge(struct listing *l, struct snapshot_message *line, const struct listed *at,
 		line->state = SNAPSHOT_CLAIMED;
 		line->holder = holder_of(l, owner);
 		if (!offer)
-			line->since_ns = claimed_since(l, owner, due, line->now_ns);
+			line->since_ns = claimed_since(l, at->pos, owner, due, line->now_ns);
 	} else if (expiry <= line->now_us && (status != STATE_DELAYED || due <= line->now_us)) {
 		line->state = SNAPSHOT_EXPIRED;
 	} else if (offer) {

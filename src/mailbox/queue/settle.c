@@ -49,23 +49,23 @@ neighbours(const struct item *items, uint32_t n)
 	return i;
 }
 
-/* note_now -- note beside each item, for mstat, that it is claimed now.  Where there is no disk for it, it is not. */
+/* note_now -- note that n items are claimed now (settle_claim).  Where there is no disk for it, it is not. */
 static void
-note_now(struct mbox *m, const struct item *items, uint32_t n)
+note_now(struct mbox *m, const struct item *items, uint32_t n, bool each)
 {
 	uint64_t few[FEW], *note = n <= FEW ? few : words;
-	const uint64_t now = n > 0 ? SEG_CLAIMED_NS | clock_mono_ns() : 0;
+	const uint64_t now = SEG_CLAIMED_NS | clock_mono_ns();
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < (each ? n : 1); i++)
 		note[i] = now;
 	for (uint32_t i = 0, step; i < n; i += step) {
 		step = neighbours(items + i, n - i);
-		(void)seg_write(&m->seg, SEG_DUE, items[i].pos, step, note);
+		(void)seg_write(&m->seg, SEG_DUE, items[i].pos, each ? step : 1, note);
 	}
 }
 
 int
-settle_claim(struct mbox *m, const struct item *items, uint32_t n, uint32_t noted)
+settle_claim(struct mbox *m, const struct item *items, uint32_t n, enum claim_note note)
 {
 	struct ctl *c = &m->ctl;
 
@@ -79,8 +79,8 @@ settle_claim(struct mbox *m, const struct item *items, uint32_t n, uint32_t note
 	if (set_states(m, items, n, STATE_CLAIMED, 0, m->number) == -1)
 		return txn_fail(m);
 	/* of an offer there is no place for a note */
-	if (!(items[0].slot.flags & SLOT_OFFER))
-		note_now(m, items, noted);
+	if (note != NOTE_NONE && !(items[0].slot.flags & SLOT_OFFER))
+		note_now(m, items, n, note == NOTE_EACH);
 	return 0;
 }
 

@@ -12,6 +12,8 @@
 
 enum { SETTLE_MAX = RUN_MESSAGES };     /* items settled at a time */
 
+enum claim_note { NOTE_NONE, NOTE_FIRST, NOTE_EACH };
+
 /* A message that is claimed, or looked at. */
 struct item {
 	uint64_t id;
@@ -22,11 +24,11 @@ struct item {
 };
 
 /*
- * settle_claim -- n items that a search has found are claimed by this process.  noted: of how many, from the first on,
- * since when: all of them where each is settled by itself, one for what is settled together, 0 for what is at once.
- * Returns 0, or -1.
+ * settle_claim -- n items that a search has found are claimed by this process.  note: since when, for mstat: beside
+ * each, where each is settled by itself; or beside the first of those that stand side by side, for what is settled
+ * together; or nowhere, for what is at once.  Returns 0, or -1.
  */
-int settle_claim(struct mbox *m, const struct item *items, uint32_t n, uint32_t noted);
+int settle_claim(struct mbox *m, const struct item *items, uint32_t n, enum claim_note note);
 
 /*
  * settle_ours -- keep of n items those that this process has claimed, in their order: after a call that failed half-way

@@ -257,7 +257,7 @@ turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	const bool peek = c->receiver->peek;
 	/* a receiver that peeks changes nothing, and has begun no change to rewrite a segment in */
 	uint64_t left = run->n > 0 && !peek ? in->at.seg : 0;
-	uint32_t noted;
+	enum claim_note note;
 	bool dead;
 	int more;
 
@@ -284,9 +284,9 @@ turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 	if (ask->probe)
 		return 0;
 	/* where messages were put back, an older time may stand there */
-	noted = ask->ends == RUN_APART || m->ctl.requeues > 0 ? run->n
-	    : ask->ends == RUN_TOGETHER || in->log_len > PROMPT_BYTES;
-	if (!peek && (mbox_number(m) == -1 || txn_begin(m) == -1 || settle_claim(m, in->items, run->n, noted) == -1))
+	note = ask->ends == RUN_APART || m->ctl.requeues > 0 ? NOTE_EACH
+	    : ask->ends == RUN_TOGETHER || in->log_len > PROMPT_BYTES ? NOTE_FIRST : NOTE_NONE;
+	if (!peek && (mbox_number(m) == -1 || txn_begin(m) == -1 || settle_claim(m, in->items, run->n, note) == -1))
 		return -1;
 	if (in->offer_fd != -1 && wake_end(m, in->items[0].id, STATE_CLAIMED) == -1)
 		return -1;

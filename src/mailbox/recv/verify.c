@@ -44,7 +44,7 @@ verify_frame(const struct run *run, uint32_t i)
 }
 
 /* payload_sum -- the checksum of a file.  Returns 0, or -1. */
-static int
+static OUT_OF_LINE int
 payload_sum(int fd, uint64_t *sum)
 {
 	char piece[PIECE];
