@@ -29,8 +29,8 @@ one_rows()
 	compare one-send dearer 0.42 "msend box hello, a process" "/bin/true, dynamic" send_once start_true
 	compare one-receive dearer 0.42 "mrecv box, a process" "/bin/true, dynamic" receive_once start_true
 	compare one-empty dearer - "an empty program, linked as ours" "/bin/true, dynamic" start_empty start_true
-	compare one-send-empty dearer 1.25 "msend box hello, a process" "an empty program, linked as ours" send_once start_empty
-	compare one-receive-empty dearer 1.25 "mrecv box, a process" "an empty program, linked as ours" receive_once start_empty
+	compare one-send-empty dearer 1.25 "msend box hello, a process" "empty program, linked alike" send_once start_empty
+	compare one-receive-empty dearer 1.25 "mrecv box, a process" "empty program, linked alike" receive_once start_empty
 	wanted one-redis && start_redis
 	compare one-redis faster 10 "msend box hello, a process" "redis-cli LPUSH" send_once client_redis
 	wanted one-mosquitto && start_mosquitto
