@@ -3,7 +3,9 @@
 # make hot writes it anew: after a change of what a one-shot runs, or where tests/promises/guard.bats asks for it.
 set -eu
 PATH=$1:$PATH
-command -v valgrind nm >/dev/null || { echo "hot.sh: needs valgrind and nm" >&2; exit 1; }
+for tool in valgrind nm; do
+	command -v $tool >/dev/null || { echo "hot.sh: $tool is not installed" >&2; exit 1; }
+done
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 MBOX_DIR=$dir

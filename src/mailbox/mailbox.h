@@ -322,7 +322,8 @@ int receiver_open(struct receiver *r, const char *path);
 /* receiver_close -- wait no more, and close; the caller has settled what is in hand. */
 void receiver_close(struct receiver *r);
 
-/* How messages are settled.  Since when they are claimed is noted of each, of some, or of none where they are few bytes. */
+/* How what is received will be settled: message by message; all of it together; or that at once, where it is few bytes.
+ * So it is noted since when they are claimed: of each; of the first of those side by side; of none. */
 enum run_end { RUN_APART, RUN_TOGETHER, RUN_PROMPT };
 
 /* What is asked of a mailbox. */

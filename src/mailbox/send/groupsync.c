@@ -23,7 +23,7 @@ struct range {
 struct synced {
 	uint64_t seg;
 	struct range messages, names;
-	uint64_t round, to;             /* the sync that is under way, or was the last, and up to which message it went */
+	uint64_t round, to;             /* the sync under way, or the last: its number, and below which message it goes */
 	uint64_t sum;                   /* of all before: it is read while it is written */
 };
 

@@ -7,8 +7,9 @@
  * began.  Of those that come while it does, one holds MBOX_NEXTSYNC and syncs next; the others follow that one, and find
  * in a word behind the copies of ctl that their own messages are among the synced.
  *
- * Those that follow one wait for its round, which the word counts: a byte that it holds from when it is the next until its
- * sync has ended, one of four in turn.  So the one after it, which has the sync lock by then, keeps none of them.
+ * The word counts the syncs (rounds).  Each round has a byte of `lock`, one of four in turn: its leader holds that from
+ * when it is the next to sync until it has synced, and those that follow wait for it.  The sync lock would not do: the
+ * leader of the next round has it before they can look.
  *
  * The word says of a segment: the messages with these numbers are on the disk, and the names of these.  Each sender
  * syncs by descriptors that it had open before it appended, and vouches for no message that was appended before it had
