@@ -14,24 +14,33 @@ export MBOX_DIR
 # run TOOL ARGUMENT... -- the functions that it runs, by all their names.
 run()
 {
-	rm -f "$dir/out"
 	# mrecv -n of an empty mailbox is 1
-	valgrind --tool=callgrind --show-below-main=yes --callgrind-out-file="$dir/out" --log-file="$dir/log" \
-		"$@" </dev/null >/dev/null || [ $? -eq 1 ]
-	nm "$(command -v "$1")" | awk '
-		NR == FNR { if ($2 ~ /^[tTwW]$/) { sub(/\..*/, "", $3); names[$1] = names[$1] " " $3; at[$3] = $1 } next }
-		/^c?fn=\([0-9]+\) / { sub(/[.\047].*/, "", $2); print (($2 in at) ? names[at[$2]] : $2) }
-	' - "$dir/out" | tr ' ' '\n'
+	valgrind --tool=lackey --trace-mem=yes --log-file="$dir/log" "$@" </dev/null >/dev/null || [ $? -eq 1 ]
+	{
+		nm "$(command -v "$1")" | sed -n 's/^\([0-9a-f]*\) [tTwW] \([^.]*\).*/\1 a \2/p'
+		# as wide as those of nm
+		sed -n 's/^I *0*\([0-9a-f]*\),.*/000000000000000\1/p' "$dir/log" | sed 's/.*\(.\{16\}\)$/\1 b/' |
+			LC_ALL=C sort -u
+	} | LC_ALL=C sort | awk '
+		$2 == "a" && $1 != at { n = 0 }
+		$2 == "a" { at = $1; names[n++] = $3; next }
+		{ for (; n > 0; n--) print names[n - 1] }'
+}
+
+# names FILE WORDS... -- get in FILE the functions that these commands run, each name once.
+names()
+{
+	file=$dir/$1
+	shift
+	for words; do
+		# shellcheck disable=SC2086  # a tool and its arguments
+		run $words
+	done | LC_ALL=C sort -u >"$file"
 }
 
 mkmbox "$dir/box"
-for words in "msend box hello" "msend -t tag box some words" "msend box" "mrecv box" "mrecv box" "mrecv box" \
-	"mrecv -n box"; do
-	# shellcheck disable=SC2086  # a tool and its arguments
-	run $words
-done >"$dir/all"
-echo _Exit >>"$dir/all"
-grep -E '^[A-Za-z_][A-Za-z0-9_]*$' "$dir/all" | LC_ALL=C sort -u >"$dir/names"
+names sent "msend box hello" "msend -t tag box some words" "msend box"
+names received "mrecv box" "mrecv box" "mrecv box" "mrecv -n box"
 
 cat <<'END'
 /*
@@ -45,12 +54,24 @@ SECTIONS
 		*(.text.startup .text.startup.*)
 		*:mem*.*o(.text .text.*)
 		*:__set_thread_area.*o(.text .text.*)
+		*(.text._Exit .text._Exit.*)
+		KEEP(*(SORT_NONE(.fini)))
 END
-sed 's/.*/\t\t*(.text.& .text.&.*)/' "$dir/names"
+# what one of them alone runs has pages of its own
+{
+	LC_ALL=C comm -12 "$dir/sent" "$dir/received"
+	LC_ALL=C comm -13 "$dir/sent" "$dir/received"
+	LC_ALL=C comm -23 "$dir/sent" "$dir/received"
+} | sed 's/.*/\t\t*(.text.& .text.&.*)/'
 cat <<'END'
 	}
 }
 INSERT BEFORE .text;
+SECTIONS
+{
+	. = ALIGN(CONSTANT(MAXPAGESIZE));
+}
+INSERT BEFORE .init_array;
 SECTIONS
 {
 	.bss.large (NOLOAD) : {

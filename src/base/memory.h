@@ -21,10 +21,15 @@
 #define LARGE __attribute__((section(".bss.large")))
 #define COLD __attribute__((cold))
 
-/* memory_new -- n bytes, all zero.  Returns NULL with ENOMEM. */
+/*
+ * memory_new -- n bytes, all zero.  What a single message touches stands first in them, beside what was asked for before.
+ * memory_many -- the same for what only many messages touch: it stands apart.
+ * Return NULL with ENOMEM.
+ */
 void *memory_new(size_t n);
+void *memory_many(size_t n);
 
-/* memory_free -- free what memory_new returned, or NULL.  Memory of the area is not used again. */
+/* memory_free -- free what these returned, or NULL.  Memory of the area is not used again. */
 void memory_free(void *p);
 
 #endif

@@ -25,7 +25,7 @@ append_some(struct sender *s)
 
 	if (s->committed == NULL || in->batch.from == from || (r == -1 && s->sync))
 		return r;
-	if (s->committed(in->own_id[in->batch.from - 1]) == -1)
+	if (s->committed(in->many->own_id[in->batch.from - 1]) == -1)
 		return -1;
 	errno = err;
 	return r;
@@ -96,9 +96,9 @@ sending_gather(struct sender *s, const struct message *head, const char *data, s
 		batch_put(b, data, len);
 	}
 	if (s->committed != NULL)
-		s->in->own_id[b->n - 1] = s->own_id;
+		s->in->many->own_id[b->n - 1] = s->own_id;
 	if (s->scope != NULL)
-		b->once[b->n - 1] = s->once.id;
+		b->many->once[b->n - 1] = s->once.id;
 	return 0;
 }
 

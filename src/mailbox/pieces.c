@@ -61,7 +61,7 @@ sender_begin(struct sender *s, const struct message *head)
 	if (!in->handover.asked && sender_head(s, head) == -1)
 		return -1;
 	if (s->kind == SENDER_KEEPS) {
-		in->batch.once[0] = s->scope != NULL ? s->once.id : 0;
+		in->many->batch.once[0] = s->scope != NULL ? s->once.id : 0;
 		return spool(s);
 	}
 	s->last_id = 0;

@@ -41,7 +41,9 @@ receiver_open(struct receiver *r, const char *path)
 	if (dir_fd == -1 && err == ENOTDIR)
 		return -1;
 	r->in = c = memory_new(sizeof *c);
-	if (c == NULL) {
+	if (c == NULL || (c->many = memory_many(sizeof *c->many)) == NULL) {
+		memory_free(c);
+		r->in = NULL;
 		io_close(dir_fd);
 		return -1;
 	}
@@ -80,6 +82,7 @@ receiver_close(struct receiver *r)
 	take_free(c->take);
 	close_offer(c);
 	memory_free(r->reader);
+	memory_free(c->many);
 	memory_free(c);
 	r->reader = NULL;
 	r->in = NULL;
@@ -308,8 +311,8 @@ receiver_has(struct receiver *r, uint64_t id)
 	has = found != 0;
 	/* what is not wanted now never will be */
 	if (found == 1 && search_names(c) == 0)
-		has = filter_match(r->filter, names_get(&c->names, item.slot.tag),
-		    names_get(&c->names, item.slot.source)) && (!r->peek || shows(c, &item, status));
+		has = filter_match(r->filter, names_get(&c->many->names, item.slot.tag),
+		    names_get(&c->many->names, item.slot.source)) && (!r->peek || shows(c, &item, status));
 	txn_unlock(&c->m);
 	return has;
 }

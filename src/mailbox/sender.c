@@ -64,7 +64,9 @@ sender_open(struct sender *s, const char *path)
 	if (dir_fd == -1 && err == ENOTDIR)
 		return -1;
 	s->in = in = memory_new(sizeof *in);
-	if (in == NULL) {
+	if (in == NULL || (in->many = memory_many(sizeof *in->many)) == NULL) {
+		memory_free(in);
+		s->in = NULL;
 		io_close(dir_fd);
 		return -1;
 	}
@@ -72,11 +74,11 @@ sender_open(struct sender *s, const char *path)
 	in->m.dir_fd = dir_fd;
 	s->damage = &in->m.damage;
 	in->fd = -1;
-	append_init(&in->append, &in->m);
+	append_init(&in->append, &in->m, &in->many->names);
 	if (s->scope != NULL && (in->append.fresh = fresh_new(&in->m, s->scope)) == NULL)
 		return -1;
 	in->append.sync = s->sync;
-	batch_clear(&in->batch);
+	batch_init(&in->batch, &in->many->batch);
 	errno = err;
 	r = mbox_open_in(&in->m, dir_fd, false) == 0 ? open_kind(s) : errno == EACCES ? open_put(s, path) : -1;
 	if (r == -1 || s->kind == SENDER_KEEPS)
@@ -121,6 +123,7 @@ sender_close(struct sender *s)
 	s->damage = &s->at_close;
 	mbox_close(&in->m);
 	memory_free(in->writer);
+	memory_free(in->many);
 	memory_free(in);
 	s->dir_fd = -1;
 	s->in = NULL;

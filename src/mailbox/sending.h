@@ -18,12 +18,18 @@ struct sending {
 	uint64_t spooled;               /* bytes in it */
 	uint64_t begun_id;              /* own_id of the message begun */
 	struct hash sum;                /* of those */
+	struct mbox m;
+	struct append append;
+	struct sending_many *many;
+	struct batch batch;
 	struct handover handover;       /* SENDER_HANDS_OVER */
 	struct put put;                 /* SENDER_SENDS_ONLY */
 	struct writer *writer;          /* of these two */
-	struct mbox m;
-	struct append append;
-	struct batch batch;
+};
+
+struct sending_many {
+	struct batch_many batch;
+	struct names names;                     /* of append */
 	uint64_t own_id[BATCH_MESSAGES];        /* of the batch's messages, where `committed' is called */
 };
 

@@ -281,28 +281,55 @@ cli_print(const char *const *parts)
 	return CLI_OK;
 }
 
+/*
+ * path_parts -- the folder, perhaps an empty one, in front of a channel's name.
+ * Returns the bytes of its path, with '/' and NUL; 0 with errno of cli_path.
+ */
+static size_t
+path_parts(const char *name, struct slice *folder)
+{
+	const char *dir = getenv("MBOX_DIR");
+	size_t name_len = strlen(name);
+
+	*folder = slice_of("");
+	if (dir != NULL && strchr(name, '/') == NULL && strcmp(name, "-") != 0)
+		*folder = slice_of(dir);
+	errno = name_len == 0 ? ENOENT : ENAMETOOLONG;
+	return name_len > 0 && name_len < PATH_MAX && folder->len < PATH_MAX - 1 - name_len ? folder->len + name_len + 2 : 0;
+}
+
+/* path_put -- write it. */
+static void
+path_put(char *path, const char *name, struct slice folder)
+{
+	memcpy(path, folder.p, folder.len);
+	path += folder.len;
+	if (folder.len > 0)
+		*path++ = '/';
+	strcpy(path, name);
+}
+
 int
 cli_path(char *path, const char *name)
 {
-	const char *dir = getenv("MBOX_DIR");
-	size_t name_len = strlen(name), dir_len = 0;
+	struct slice folder;
 
-	if (name_len == 0) {
-		errno = ENOENT;
+	if (path_parts(name, &folder) == 0)
 		return -1;
-	}
-	if (strchr(name, '/') == NULL && strcmp(name, "-") != 0 && dir != NULL && dir[0] != '\0')
-		dir_len = strlen(dir);
-	if (dir_len >= PATH_MAX || name_len >= PATH_MAX || dir_len + 1 + name_len >= PATH_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (dir_len > 0) {
-		memcpy(path, dir, dir_len);
-		path[dir_len++] = '/';
-	}
-	memcpy(path + dir_len, name, name_len + 1);
+	path_put(path, name, folder);
 	return 0;
+}
+
+const char *
+cli_path_new(const char *name)
+{
+	struct slice folder;
+	size_t size = path_parts(name, &folder);
+	char *path = size > 0 ? memory_new(size) : NULL;
+
+	if (path != NULL)
+		path_put(path, name, folder);
+	return path;
 }
 
 /* plain -- get what path names, "-" the standard stream fd.  Returns whether it is a plain file. */

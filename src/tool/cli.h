@@ -105,8 +105,10 @@ int cli_print(const char *const *parts);
  * cli_path -- the path of the channel that the user calls name: $MBOX_DIR/NAME for a name without a slash, but for "-".
  * path: PATH_MAX bytes.
  * Returns 0, or -1 with ENAMETOOLONG, or ENOENT for an empty name.
+ * cli_path_new -- the same in new memory, which stays.  Returns NULL in place of -1, with ENOMEM, too.
  */
 int cli_path(char *path, const char *name);
+const char *cli_path_new(const char *name);
 
 /*
  * cli_feeds_itself -- report where the channels at these paths, "-" for standard input and standard output, are one
@@ -130,6 +132,6 @@ int cli_reader_gone(void);
 _Noreturn void cli_stopped(int signal);
 
 /* cli_damage -- report, once, the damaged messages found in mailbox name.  damage: may be NULL. */
-COLD void cli_damage(const char *name, struct damage *damage);
+void cli_damage(const char *name, struct damage *damage);
 
 #endif

@@ -21,6 +21,7 @@ enum { IN_FLIGHT = 1000 };              /* messages that may be unacknowledged, 
 void
 consume_check(struct receive *r)
 {
+	static LARGE char path[PATH_MAX];
 	struct mailbox_settings settings;
 	struct damage damage = { 0 };
 	int looked;
@@ -41,9 +42,9 @@ consume_check(struct receive *r)
 		cli_refuse("-%c does not go with -A", r->jobs.reply ? 'r' : 'b');
 	r->form = r->jobs.command == NULL ? 'F' : 0;
 	/* before it is opened to receive: a process opens a mailbox once */
-	if (r->sources.n != 1 || cli_path(r->path, r->channels[0]) == -1)
+	if (r->sources.n != 1 || cli_path(path, r->channels[0]) == -1)
 		return;
-	looked = mailbox_look(r->path, &settings, &damage);
+	looked = mailbox_look(path, &settings, &damage);
 	cli_damage(r->channels[0], &damage);
 	if (looked == 0 && settings.cap_messages == 0)
 		cli_refuse("-A: %s has capacity 0: its senders have its messages", r->channels[0]);

@@ -18,7 +18,7 @@ bool line_utf8(void);
 bool line_shows(const char *s);
 
 /* line_begin -- the lines are this tool's. */
-COLD void line_begin(const char *name);
+void line_begin(const char *name);
 
 /*
  * line_print -- write "TOOL: MESSAGE\n", bytes that are no text as \xHH, then tail as it is; format NULL: the

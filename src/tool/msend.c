@@ -41,10 +41,9 @@ static const struct tool tool = { "msend",
     "             [-t tag] [-u scope] [-w seconds] [-x seconds] channel [message...]",
     table, { "msend -t build jobs make all", "seq 10 | msend -l jobs" }, CLI_CARRIES };
 
-/* What is mostly short, or empty, comes first, beside the program's small objects: each page is a fault in a one-shot. */
+/* Small members stand first: each page is a fault in a one-shot. */
 struct send {
-	char path[PATH_MAX];
-	struct header header;
+	const char *path;
 	char form;                      /* 'l' lines, '0' records, 'F' frames; 0: one message */
 	bool now;                       /* -n */
 	bool sync;
@@ -83,6 +82,7 @@ scope(const struct args *a)
 static void
 options(struct send *s, struct args *a)
 {
+	static LARGE struct header header;
 	const struct args_flag flags[] = { { 'A', &s->acks }, { CLOSE, &s->closes }, { 'n', &s->now }, { 'S', &s->sync },
 		{ 0, NULL } };
 	int opt;
@@ -97,7 +97,8 @@ options(struct send *s, struct args *a)
 			delay(&s->input, a);
 			break;
 		case 'H':
-			header_add(&s->header, a, NULL);
+			header_add(&header, a, NULL);
+			s->input.head.extra = (struct slice){ header.text, header.len };
 			break;
 		case 's':
 			s->source = a->value;
@@ -133,7 +134,7 @@ check(const struct send *s, bool words)
 
 	if (words && s->form != 0)
 		cli_refuse("-%c reads standard input: it does not go with a message", s->form);
-	if (s->form == 'F' && (s->headed || s->header.len > 0 || s->source != NULL || in->lifetime_us > 0))
+	if (s->form == 'F' && (s->headed || in->head.extra.len > 0 || s->source != NULL || in->lifetime_us > 0))
 		cli_refuse("-F sends frames on as they are: -H, -s, -t and -x do not go with it");
 	if (in->lifetime_us > 0 && in->due != INPUT_DUE_ASIS && in->due_us >= since_us + in->lifetime_us)
 		cli_refuse("-x: the message would expire before it is delivered (-d)");
@@ -204,7 +205,6 @@ main(int argc, char **argv)
 	static LARGE struct send s;
 	struct args args;
 	const char *name;
-	bool named;
 	int status;
 
 	s.sink.timeout_ns = MAILBOX_FOREVER;
@@ -218,7 +218,6 @@ main(int argc, char **argv)
 	if (s.now)
 		s.sink.timeout_ns = MAILBOX_NOT_AT_ALL;
 	s.input.head.source = slice_of(cli_source(s.source_buf, s.source));
-	s.input.head.extra = (struct slice){ s.header.text, s.header.len };
 	progress_begin(TALLY_READ, TALLY_SENT, STDIN_FILENO);
 	if (s.input.sent != NULL)
 		progress_show(*args.next != NULL || !isatty(STDIN_FILENO), false);
@@ -226,12 +225,13 @@ main(int argc, char **argv)
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.soon = *args.next != NULL && s.input.due == INPUT_DUE_ASIS;
 	s.sink.sender.committed = s.acks ? report_ack : NULL;
-	named = cli_path(s.path, name) == 0;
-	if (named)
-		check_channel(&s, name);
-	if (named && *args.next == NULL && cli_feeds_itself(name, "-", s.path))
+	s.path = cli_path_new(name);
+	if (s.path == NULL)
+		return cli_fail("open", name);
+	check_channel(&s, name);
+	if (*args.next == NULL && cli_feeds_itself(name, "-", s.path))
 		return CLI_IO;
-	if (!named || sink_open(&s.sink, name, s.path, false, s.sink.timeout_ns) == -1)
+	if (sink_open(&s.sink, name, s.path, false, s.sink.timeout_ns) == -1)
 		return errno == EAGAIN || errno == ETIMEDOUT ? cli_status(errno) : cli_fail("open", name);
 	status = check_opened(&s, name);
 	if (status != CLI_OK)

@@ -56,17 +56,18 @@ open_channels(struct receive *r)
 	if (r->paths == NULL || r->sources.list == NULL)
 		cannot(r, "open", r->channels[0]);
 	/* look for all before any is opened: /dev/fd/4 must not be one of our own files */
-	for (uint32_t i = 0; i < n && n > 1; i++)
-		if (cli_path(r->paths[i], r->channels[i]) == -1 || open_kind(r->paths[i], &kind) == -1)
+	for (uint32_t i = 0; i < n; i++) {
+		r->paths[i] = cli_path_new(r->channels[i]);
+		if (r->paths[i] == NULL || (n > 1 && open_kind(r->paths[i], &kind) == -1))
 			cannot(r, "open", r->channels[i]);
+	}
 	for (uint32_t i = 0; i < n && r->jobs.command == NULL && r->output.file; i++)
-		if (cli_path(r->paths[i], r->channels[i]) == 0 && cli_feeds_itself(r->channels[i], r->paths[i], "-"))
+		if (cli_feeds_itself(r->channels[i], r->paths[i], "-"))
 			cli_exit(CLI_IO);
 	if (n > 1 || r->jobs.limit > 1)
 		nofile_need((uint64_t)n + r->jobs.limit);
 	for (uint32_t i = 0; i < n; i++) {
-		if (cli_path(r->paths[i], r->channels[i]) == 0
-		    && select_add(&r->sources, r->channels[i], r->paths[i]) == 0)
+		if (select_add(&r->sources, r->channels[i], r->paths[i]) == 0)
 			continue;
 		if (errno == EINVAL)
 			cli_refuse("-%c: %s is not a mailbox", r->sources.peek ? 'p' : 'i', r->channels[i]);

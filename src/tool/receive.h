@@ -26,7 +26,7 @@ struct receive {
 	const char *format;
 	const char *dead_name;
 	char **channels;                /* NULL-terminated, in place of the operands */
-	char (*paths)[PATH_MAX];        /* their paths */
+	const char **paths;             /* their paths */
 	bool has_room;                  /* the output is a pipe, which had room as we were started */
 	struct jobs jobs;
 	struct select sources;
@@ -34,8 +34,8 @@ struct receive {
 	struct inlet source;            /* memory for one channel */
 	struct ahead ahead;             /* of a single mailbox to a pipe */
 	struct deliver deliver;         /* small, as those before it */
+	const char *path;               /* of source */
 	struct output output;
-	char path[PATH_MAX];            /* of source */
 	char place[FRAME_HEADER_MAX];   /* of sources */
 };
 

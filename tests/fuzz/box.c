@@ -45,9 +45,12 @@ struct sent {
 
 static struct {
 	struct claim in;
+	struct claim_many many;
 	struct receiver receiver;
 	struct append append;
 	struct batch batch;
+	struct batch_many batch_many;
+	struct names names;
 	struct run run;
 	struct inflight hold;
 	bool open, patched, removed;
@@ -373,6 +376,7 @@ open_box(struct bytes *b)
 		MUST(filter_add(&f, 'T', "-") == 0 && filter_add(&f, 's', "f*") == 0);
 	memset(&box.append, 0, sizeof box.append);
 	memset(&box.in, 0, sizeof box.in);
+	box.in.many = &box.many;
 	MUST(run_make(&box.run) == 0);
 	box.in.offer_fd = -1;
 	box.receiver.in = &box.in;
@@ -382,7 +386,8 @@ open_box(struct bytes *b)
 	for (size_t i = 0; i < box.n; i++)
 		box.sent[i].held = false;       /* who had it has died */
 	box.open = did(mbox_open(&box.in.m, BOX));
-	box.append.m = &box.in.m;
+	append_init(&box.append, &box.in.m, &box.names);
+	batch_init(&box.batch, &box.batch_many);
 	if (!box.open)
 		return;
 	box.receiver.filter = &f;

@@ -124,11 +124,13 @@ server_kill()
 } 2>/dev/null
 
 # gone PID -- whether the process has ended; that its parent has not asked yet does not matter.
+# Its first thread may end before the others, which hold its ports until then.
 gone()
 {
-	local line
+	local line threads
+	threads=(/proc/"$1"/task/*)
 	read -r line <"/proc/$1/stat" || return 0
-	[[ ${line##*) } = Z* ]]
+	[[ ${line##*) } = Z* ]] && [ ${#threads[@]} -le 1 ]
 }
 
 server_end()

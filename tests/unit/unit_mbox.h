@@ -308,11 +308,13 @@ static int
 send_one(struct mbox *m)
 {
 	static struct batch b;
-	static struct append p;
+	static struct batch_many many;
+	static struct names names;
+	struct append p;
 	int r;
 
-	p = (struct append){ .m = m };
-	batch_clear(&b);
+	append_init(&p, m, &names);
+	batch_init(&b, &many);
 	if (batch_head(&b, &plain) != 1 || batch_put(&b, "x", 1) != 1 || append_batch(&p, &b, CLOCK_NEVER) == -1
 	    || txn_lock(m, CLOCK_NEVER) == -1)
 		return -1;

@@ -21,6 +21,13 @@ enum {
 };
 
 void
+batch_init(struct batch *b, struct batch_many *many)
+{
+	b->many = many;
+	batch_clear(b);
+}
+
+void
 batch_clear(struct batch *b)
 {
 	b->from = b->n = b->used = b->names = b->name_len = b->line_len = 0;
@@ -34,17 +41,17 @@ batch_clear(struct batch *b)
 static OUT_OF_LINE void
 grow(struct batch *b)
 {
-	memcpy(b->many_slots, b->few_slots, b->n * sizeof *b->slots);
-	memcpy(b->many_log, b->few_log, b->used);
-	b->slots = b->many_slots;
-	b->log = b->many_log;
+	memcpy(b->many->slots, b->few_slots, b->n * sizeof *b->slots);
+	memcpy(b->many->log, b->few_log, b->used);
+	b->slots = b->many->slots;
+	b->log = b->many->log;
 }
 
 /* number_name -- the number of a name in the batch, added if it is new.  Returns it, or -1: the batch is full. */
 static int
 number_name(struct batch *b, struct slice name)
 {
-	char *copy = (b->name_len + name.len <= BATCH_FEW_TEXT ? b->few_text : b->name_text) + b->name_len;
+	char *copy = (b->name_len + name.len <= BATCH_FEW_TEXT ? b->few_text : b->many->text) + b->name_len;
 
 	for (uint32_t i = 0; i < b->names; i++)
 		if (slice_eq(b->name[i], name))
@@ -187,7 +194,7 @@ batch_head(struct batch *b, const struct message *head)
 	if (b->headed && same_head(b, head))
 		return 1;
 	b->headed = false;
-	b->head = head_bound(head) <= BATCH_FEW_HEAD ? b->few_head : b->many_head;
+	b->head = head_bound(head) <= BATCH_FEW_HEAD ? b->few_head : b->many->head;
 	n = head->extra.len == 0 ? head_line(b->head, head, head->extra) : head_without_big(b->head, head);
 	if (n == 0) {
 		errno = EMSGSIZE;
@@ -211,12 +218,12 @@ put_slot(struct batch *b, uint32_t off, size_t head_len, uint64_t len, uint16_t 
 {
 	if (b->expiry_us != 0) {
 		flags |= SLOT_EXPIRES;
-		b->expiries[b->n] = b->expiry_us;
+		b->many->expiries[b->n] = b->expiry_us;
 	}
 	if (b->due_us != 0) {
 		flags |= SLOT_DUE;
 		b->has_due = true;
-		b->dues[b->n] = b->due_us;
+		b->many->dues[b->n] = b->due_us;
 	}
 	b->slots[b->n++] = (struct slot){ .len = len, .time_us = b->time_us, .off = off, .head_len = (uint16_t)head_len,
 		.flags = flags, .tag = b->tag, .source = b->source };

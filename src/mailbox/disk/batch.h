@@ -25,7 +25,17 @@ enum {
 
 _Static_assert(SEG_LOG_MAX + BATCH_LOG <= SEG_LOG_BOUND, "a log takes one more batch");
 
-/* What a single message touches is close together: each page is a fault in a one-shot. */
+/* Room for what a batch of few short messages does not need: each page is a fault in a one-shot. */
+struct batch_many {
+	char head[FRAME_HEADER_MAX];
+	char text[BATCH_NAMES * FRAME_NAME_MAX];
+	struct slot slots[BATCH_MESSAGES];
+	uint64_t expiries[BATCH_MESSAGES];      /* where the slot has SLOT_EXPIRES */
+	uint64_t dues[BATCH_MESSAGES];          /* where it has SLOT_DUE */
+	uint64_t once[BATCH_MESSAGES];          /* ids in the incarnation of messages that are to be taken once */
+	char log[BATCH_LOG];
+};
+
 struct batch {
 	uint32_t from, n;                       /* slots[from..n) are to be appended */
 	uint32_t used;                          /* bytes of log */
@@ -40,25 +50,20 @@ struct batch {
 	size_t line_of;                         /* LENGTH in line */
 	uint32_t line_len;                      /* bytes of the last header line; 0: of another head, or too long */
 	char line[BATCH_LINE];
-	struct slot *slots;                     /* few_slots, or many_slots */
-	char *log;                              /* few_log, or many_log */
-	char *head;                             /* "M1 0 TAG SOURCE EXTRA\n", in few_head or many_head */
+	struct batch_many *many;
+	struct slot *slots;                     /* few_slots, or many->slots */
+	char *log;                              /* few_log, or many->log */
+	char *head;                             /* "M1 0 TAG SOURCE EXTRA\n", in few_head or many->head */
 	struct slot few_slots[BATCH_FEW];
 	char few_log[BATCH_FEW_LOG];
 	char few_text[BATCH_FEW_TEXT];
 	char few_head[BATCH_FEW_HEAD];
-	struct slice name[BATCH_NAMES];         /* point into few_text and name_text */
-	char many_head[FRAME_HEADER_MAX];
-	char name_text[BATCH_NAMES * FRAME_NAME_MAX];
-	struct slot many_slots[BATCH_MESSAGES];
-	uint64_t expiries[BATCH_MESSAGES];      /* where the slot has SLOT_EXPIRES */
-	uint64_t dues[BATCH_MESSAGES];          /* where it has SLOT_DUE */
-	char many_log[BATCH_LOG];
-	unsigned char incarnation[MESSAGE_INCARNATION]; /* of the messages that are to be taken once, */
-	uint64_t once[BATCH_MESSAGES];          /* and their ids there */
+	unsigned char incarnation[MESSAGE_INCARNATION]; /* of the messages that are to be taken once */
+	struct slice name[BATCH_NAMES];         /* point into few_text and many->text */
 };
 
-/* batch_clear -- make it empty. */
+/* batch_init -- an empty batch, with room for many messages in *many.  batch_clear -- make it empty again. */
+void batch_init(struct batch *b, struct batch_many *many);
 void batch_clear(struct batch *b);
 
 /*

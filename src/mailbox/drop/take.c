@@ -41,7 +41,9 @@ struct take {
 	char extra[FRAME_HEADER_MAX], piece[PIECE];
 	struct reader reader;
 	struct batch batch;
+	struct batch_many many;
 	struct append append;
+	struct names names;
 };
 
 /* What becomes of one drop. */
@@ -55,7 +57,8 @@ take_new(struct mbox *m)
 	if (in == NULL)
 		return NULL;
 	in->m = in->queue.m = m;
-	append_init(&in->append, m);
+	append_init(&in->append, m, &in->names);
+	batch_init(&in->batch, &in->many);
 	return in;
 }
 

@@ -13,8 +13,8 @@ is_ours(struct claim *c, struct backlog *b)
 {
 	if (backlog_slot(b) == -1 || search_names(c) == -1)
 		return -1;
-	return b->slot.tag < c->ranked && b->slot.source < c->ranked && c->rank[b->slot.tag].tag != FILTER_NO_MATCH
-	    && c->rank[b->slot.source].source != FILTER_NO_MATCH;
+	return b->slot.tag < c->ranked && b->slot.source < c->ranked && c->many->rank[b->slot.tag].tag != FILTER_NO_MATCH
+	    && c->many->rank[b->slot.source].source != FILTER_NO_MATCH;
 }
 
 /*

@@ -29,7 +29,7 @@ known_slots(struct claim *c, uint32_t pos, uint32_t n)
 	if (known_from(c, pos) >= n)
 		return c->slots + (pos - c->slots_at);
 	c->slots_n = 0;
-	c->slots = n <= KNOWN_FEW ? c->few_slots : c->many_slots;
+	c->slots = n <= KNOWN_FEW ? c->few_slots : c->many->slots;
 	if (seg_read_slots(seg, pos, n, c->slots) == -1)
 		return NULL;
 	know_slots(c, pos, n);
@@ -42,7 +42,7 @@ known_states(struct claim *c, uint32_t pos, uint32_t n, char *scratch)
 	const struct seg *seg = &c->m.seg;
 	bool sound = true;
 
-	c->states = n <= KNOWN_FEW ? c->few_states : c->many_states;
+	c->states = n <= KNOWN_FEW ? c->few_states : c->many->states;
 	if (n > KNOWN_FEW || known_from(c, pos) >= n)
 		return seg_read(seg, SEG_STATES, pos, n, c->states);
 	c->slots = c->few_slots;

@@ -41,7 +41,15 @@ struct run_body {
 /* How soon a name is wanted (filter_rank_tag, filter_rank_source). */
 struct name_rank { uint32_t tag, source; };
 
-/* An open receiver: what it knows of the backlog.  Small things stand first: each page is a fault in a one-shot. */
+/* What a claim of any of few messages does not need. */
+struct claim_many {
+	struct name_rank rank[SEG_NAMES];       /* of a name, as a tag and as a source */
+	struct names names;
+	uint64_t states[KNOWN_MESSAGES], expiries[KNOWN_MESSAGES];
+	struct slot slots[KNOWN_MESSAGES];
+};
+
+/* An open receiver: what it knows of the backlog. */
 struct claim {
 	struct mbox m;
 	const struct receiver *receiver;        /* its settings */
@@ -67,14 +75,11 @@ struct claim {
 	uint64_t slots_of, slots_layout;        /* the segment that slots are of; a slot once written stays so */
 	uint32_t slots_at, slots_n;             /* slots[0] is the one at this place; how many there are */
 	uint32_t ranked;
-	uint64_t *states;                       /* few_, or many_, which would be a page fault of its own */
+	uint64_t *states;                       /* few_states, or many->states, which would be a page fault of its own */
 	struct slot *slots;                     /* the same */
 	uint64_t few_states[KNOWN_FEW];
 	struct slot few_slots[KNOWN_FEW];
-	struct name_rank rank[SEG_NAMES];       /* of a name, as a tag and as a source */
-	struct names names;
-	uint64_t many_states[KNOWN_MESSAGES], expiries[KNOWN_MESSAGES];
-	struct slot many_slots[KNOWN_MESSAGES];
+	struct claim_many *many;
 };
 
 /* claim_deadline -- when a wait for the lock that begins now must end, where nothing is to be settled. */

@@ -27,8 +27,8 @@ redeliver_wake(struct claim *c, const struct item *items, uint32_t n)
 	if (search_names(c) == -1)
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct slice two[] = { names_get(&c->names, items[i].slot.tag),
-			names_get(&c->names, items[i].slot.source) };
+		const struct slice two[] = { names_get(&c->many->names, items[i].slot.tag),
+			names_get(&c->many->names, items[i].slot.source) };
 
 		if (wake_receivers(&c->m, items[i].id, 1, &slot, two) == -1)
 			return -1;

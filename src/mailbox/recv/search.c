@@ -27,18 +27,18 @@ search_names(struct claim *c)
 
 	mbox_seg_names(m, &n, &len);
 	if (c->names_of != m->seg.h.first || c->names_layout != m->ctl.layout) {
-		c->names.n = c->names.len = c->ranked = 0;
+		c->many->names.n = c->many->names.len = c->ranked = 0;
 		memset(c->has_tag, 0, c->ranks / c->source_ranks);
 		memset(c->has_source, 0, c->source_ranks);
 		c->names_of = m->seg.h.first;
 		c->names_layout = m->ctl.layout;
 	}
-	if (names_read(&c->names, &m->seg, n, len) == -1)
+	if (names_read(&c->many->names, &m->seg, n, len) == -1)
 		return -1;
-	for (; c->ranked < c->names.n; c->ranked++) {
-		r = &c->rank[c->ranked];
-		r->tag = filter_rank_tag(c->receiver->filter, names_get(&c->names, c->ranked));
-		r->source = filter_rank_source(c->receiver->filter, names_get(&c->names, c->ranked));
+	for (; c->ranked < c->many->names.n; c->ranked++) {
+		r = &c->many->rank[c->ranked];
+		r->tag = filter_rank_tag(c->receiver->filter, names_get(&c->many->names, c->ranked));
+		r->source = filter_rank_source(c->receiver->filter, names_get(&c->many->names, c->ranked));
 		if (r->tag != FILTER_NO_MATCH)
 			c->has_tag[r->tag] = true;
 		if (r->source != FILTER_NO_MATCH)
@@ -83,8 +83,8 @@ slot_has_rank(const struct search *s, const struct slot *slot)
 {
 	const struct claim *c = s->c;
 
-	return wants_all(c) || (slot->tag < c->ranked && slot->source < c->ranked && c->rank[slot->tag].tag == s->rank.tag
-	    && c->rank[slot->source].source == s->rank.source);
+	return wants_all(c) || (slot->tag < c->ranked && slot->source < c->ranked && c->many->rank[slot->tag].tag == s->rank.tag
+	    && c->many->rank[slot->source].source == s->rank.source);
 }
 
 /*
@@ -129,12 +129,12 @@ has_expired(struct search *s, uint32_t pos, const struct slot *slot)
 	if (!(slot->flags & SLOT_EXPIRES))
 		return 0;
 	if (!s->known) {
-		if (seg_read(&c->m.seg, SEG_EXPIRY, s->at, s->n, c->expiries) == -1)
+		if (seg_read(&c->m.seg, SEG_EXPIRY, s->at, s->n, c->many->expiries) == -1)
 			return -1;
 		s->known = true;
 		s->now_us = clock_wall_us();
 	}
-	return c->expiries[i] <= s->now_us;
+	return c->many->expiries[i] <= s->now_us;
 }
 
 /* begin -- the run begins with the message of this slot. */

@@ -36,11 +36,12 @@ enum {
 static LARGE struct slot many[SLOTS];   /* where there are more: each page of a stack costs a one-shot a fault */
 
 void
-append_init(struct append *p, struct mbox *m)
+append_init(struct append *p, struct mbox *m, struct names *names)
 {
+	p->names = names;
 	p->m = m;
 	p->names_of = 0;
-	p->names.n = p->names.len = 0;
+	p->names->n = p->names->len = 0;
 	p->last_id = 0;
 	p->sync = false;
 	p->fresh = NULL;
@@ -67,7 +68,7 @@ may_send(const struct mbox *m, bool offer)
 	return is_offer(m) == offer ? 0 : fail_with(ESTALE);
 }
 
-/* newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names. */
+/* newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names-> */
 static int
 newest_segment(struct append *p)
 {
@@ -81,10 +82,10 @@ newest_segment(struct append *p)
 	if ((c->last_seg == 0 || mbox_seg_n(m) == SEG_MESSAGES || c->log_len >= SEG_LOG_MAX || c->names > SEG_NAMES - 2
 	    || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1)) && newest_begin(m) == -1)
 		return -1;
-	if (p->names_of != c->last_seg || p->names.n > c->names)
-		p->names.n = p->names.len = 0;
+	if (p->names_of != c->last_seg || p->names->n > c->names)
+		p->names->n = p->names->len = 0;
 	p->names_of = c->last_seg;
-	return names_read(&p->names, &m->seg, c->names, c->names_len);
+	return names_read(p->names, &m->seg, c->names, c->names_len);
 }
 
 /* number_name -- have the number of a batch's name in number.  Returns whether there is room for it. */
@@ -92,7 +93,7 @@ static bool
 number_name(struct append *p, const struct batch *b, uint16_t name, int32_t *number)
 {
 	if (number[name] == -1)
-		number[name] = (int32_t)names_add(&p->names, b->name[name]);
+		number[name] = (int32_t)names_add(p->names, b->name[name]);
 	return number[name] != -1;
 }
 
@@ -186,12 +187,12 @@ write_messages(struct append *p, const struct batch *b, uint32_t n, uint64_t *by
 
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
-	p->names.n = c->names;
-	p->names.len = c->names_len;
+	p->names->n = c->names;
+	p->names->len = c->names_len;
 	n = number_names(p, b, n, number);
 	if (mbox_seg_log(m) == -1
 	    || io_pwrite(m->seg.log_fd, b->log + b->slots[b->from].off, batch_frames_len(b, n), c->log_len) == -1
-	    || names_write(&p->names, &m->seg, c->names) == -1 || seg_reserve(&m->seg, pos, n) == -1
+	    || names_write(p->names, &m->seg, c->names) == -1 || seg_reserve(&m->seg, pos, n) == -1
 	    || write_slots(p, b, number, pos, n, bytes) == -1
 	    || (is_offer(m) && (p->offer_fd = offer_make(m, pos, c->next)) == -1))
 		return -1;
@@ -249,8 +250,8 @@ append(struct append *p, struct batch *b, uint32_t n)
 	c->live += n;
 	c->next += n;
 	c->log_len += batch_frames_len(b, n);
-	c->names = p->names.n;
-	c->names_len = p->names.len;
+	c->names = p->names->n;
+	c->names_len = p->names->len;
 	if (p->fresh != NULL)
 		fresh_count(p->fresh, n);
 	/* after loss of power the index tells how much of it counts: ctl is not synced */

@@ -16,7 +16,7 @@
 #include "mailbox/send/room.h"
 
 struct append {
-	struct names names;                     /* large, but for its end: what is small stands together behind it */
+	struct names *names;
 	struct mbox *m;
 	uint64_t names_of;                      /* the segment whose names are held; 0 none */
 	uint64_t last_id;                       /* of the message appended last */
@@ -27,8 +27,8 @@ struct append {
 	int offer_fd;                           /* of the offer made last: the writing end of its FIFO */
 };
 
-/* append_init -- begin to send to m. */
-void append_init(struct append *p, struct mbox *m);
+/* append_init -- begin to send to m.  names: memory for those of a segment. */
+void append_init(struct append *p, struct mbox *m, struct names *names);
 
 enum { APPEND_PIECE = 2 };                /* of append_drop: call again after the end of a piece (piece.h) */
 

@@ -296,7 +296,7 @@ fresh_skip(struct fresh *f, struct batch *b)
 		return -1;
 	w = f->window;
 	f->counted = 0;
-	for (; b->from < b->n && find(w, b->once[b->from], &at); b->from++)
+	for (; b->from < b->n && find(w, b->many->once[b->from], &at); b->from++)
 		f->unsure = f->unsure || at >= w->synced;
 	return 0;
 }
@@ -308,8 +308,8 @@ fresh_run(struct fresh *f, const struct batch *b, uint32_t n)
 	uint64_t at;
 	uint32_t i;
 
-	for (i = 0; i < n && !find(w, b->once[b->from + i], &at); i++)
-		add(w, b->once[b->from + i]);
+	for (i = 0; i < n && !find(w, b->many->once[b->from + i], &at); i++)
+		add(w, b->many->once[b->from + i]);
 	return i;
 }
 
@@ -398,8 +398,8 @@ fresh_write(struct fresh *f, const struct batch *b, uint32_t n)
 	if ((w->at == NOWHERE && begin(f) == -1) || (c->once_at != 0 && c->once_at != w->at + 1 && leave(f) == -1))
 		return -1;
 	for (uint32_t i = 0; i < n; i++)
-		f->entries[i] = (struct once_entry){ b->once[b->from + i], (uint32_t)(c->next + i),
-			once_bind(seg_bind(slot[i].sum, f->m->seg.h.salt, c->next + i), &w->head, b->once[b->from + i]) };
+		f->entries[i] = (struct once_entry){ b->many->once[b->from + i], (uint32_t)(c->next + i),
+			once_bind(seg_bind(slot[i].sum, f->m->seg.h.salt, c->next + i), &w->head, b->many->once[b->from + i]) };
 	return once_write(f->fd, w->at, w->taken, f->entries, n);
 }
 

@@ -21,12 +21,12 @@ later_times(struct mbox *m, const struct batch *b, uint32_t i, uint32_t pos, str
 {
 	if (slot->flags & SLOT_EXPIRES) {
 		m->ctl.expires = 1;
-		if (seg_write_one(&m->seg, SEG_EXPIRY, pos, b->expiries[i]) == -1)
+		if (seg_write_one(&m->seg, SEG_EXPIRY, pos, b->many->expiries[i]) == -1)
 			return -1;
 	}
 	if (!keeps_back(m))
 		slot->flags &= (uint16_t)~SLOT_DUE;
-	return slot->flags & SLOT_DUE ? seg_write_one(&m->seg, SEG_DUE, pos, b->dues[i]) : 0;
+	return slot->flags & SLOT_DUE ? seg_write_one(&m->seg, SEG_DUE, pos, b->many->dues[i]) : 0;
 }
 
 uint32_t
@@ -43,7 +43,7 @@ later_alike(const struct mbox *m, const struct batch *b, uint32_t n, bool *later
 		is = slots[i].flags & SLOT_DUE && keeps_back(m);
 		if (is && now == 0)
 			now = clock_wall_us();
-		is = is && b->dues[b->from + i] > now;
+		is = is && b->many->dues[b->from + i] > now;
 		if (i == 0)
 			*later = is;
 		if (is != *later || (is && i == TOGETHER))
@@ -66,7 +66,7 @@ later_keep(struct mbox *m, const struct batch *b, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++) {
 		states[i] = state_make(STATE_DELAYED, 0, 0);
-		if (delay_add(m, m->ctl.next + i, b->dues[b->from + i]) == -1)
+		if (delay_add(m, m->ctl.next + i, b->many->dues[b->from + i]) == -1)
 			return -1;
 	}
 	if (seg_write(&m->seg, SEG_STATES, mbox_seg_n(m), n, states) == -1)
