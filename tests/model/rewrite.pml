@@ -7,7 +7,8 @@
  * place, and the variant of the log that is its.  v[k]: the index of variant k; the name ID.idx leads to `named', ID.idx.new
  * to `new', and logs is the set of the names ID.k.log.  A file without a name lives on for who has it open.
  * NR receivers claim a message, or up to RUN, read its frame after the unlock, deliver and settle in their next section, as
- * turn() does; where at most half of the segment waits they may rewrite it then.  A peeker (PEEK) looks at what is ready,
+ * turn() does; where at most half of the segment waits they may rewrite it then (the code only where none of it is
+ * claimed: fewer of the same steps).  A peeker (PEEK) looks at what is ready,
  * reads the frames after the unlock and takes nothing.  KILL processes are killed at any step, in recount too; FAIL put back.
  * d: ctl on disk; c: in the memory of who holds the lock.
  *

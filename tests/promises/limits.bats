@@ -213,6 +213,24 @@ teardown()
 	[ "$(mrecv -a box)" = one ]
 }
 
+@test "what is left of a segment is rewritten once no process has any of it in hand" {
+	mkmbox -b inf box
+	seq 65000 | msend -l box
+	mrecv -c 64000 box >/dev/null
+	mkfifo acks
+	env mrecv -c 500 -A -j 500 box <acks | {
+		id=$(mrecv -c 500 -o '%i\n' - | tail -n 1)
+		seq 65001 66000 | msend -l box          # a new segment is begun
+		ls box >held
+		echo "$id+"
+		cat >/dev/null
+	} >acks
+	[[ $(<held) == *65537.idx* && $(<held) != *1.1.log* ]]
+	[ "$(mrecv box)" = 64501 ]
+	[ -e box/00000000000000000001.1.log ]
+	mrecv -a box | cmp - <(seq 64502 66000)
+}
+
 @test "a peek leaves the files as they are: where little waits, it is for the receivers to rewrite" {
 	mkmbox -b inf box
 	head -c 60000 /dev/zero | tr '\0' x >line

@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/safefile.h"
+#include "mailbox/box/txn.h"
 #include "mailbox/disk/batch.h"
 #include "mailbox/disk/names.h"
 #include "mailbox/mode.h"
@@ -45,24 +46,40 @@ set_link(const struct seg *of, uint64_t id, bool next, uint64_t value)
 	return r;
 }
 
-static int
-remove_spent(struct seg *s, struct ctl *c)
+/* remove_segment -- remove and close m->seg; its memory is given back at the unlock. */
+static void
+remove_segment(struct mbox *m)
 {
+	struct seg *s = &m->seg;
+
+	txn_removed(m, s->idx_fd);
+	txn_removed(m, s->log_fd);
+	s->idx_fd = s->log_fd = -1;
+	m->ctl.orphans |= seg_remove(s) == -1;
+}
+
+static int
+remove_spent(struct mbox *m)
+{
+	struct seg *s = &m->seg;
+	struct ctl *c = &m->ctl;
 	uint64_t prev = s->h.prev, next = s->h.next;
 
 	if (set_link(s, prev, true, next) == -1 || set_link(s, next, false, prev) == -1)
 		return -1;
 	if (prev == 0)
 		c->first_seg = next;
-	c->orphans |= seg_remove(s) == -1;
+	remove_segment(m);
 	c->layout++;
 	return 0;
 }
 
 void
-compact_newest(struct seg *s, struct ctl *c)
+compact_newest(struct mbox *m)
 {
-	c->orphans |= seg_remove(s) == -1;
+	struct ctl *c = &m->ctl;
+
+	remove_segment(m);
 	c->first_seg = c->last_seg = c->log_len = c->names = c->names_len = 0;
 	c->layout++;
 }
@@ -184,23 +201,48 @@ rewrite(struct seg *s, struct ctl *c)
 }
 
 int
-compact_spent(struct seg *s, struct ctl *c, uint64_t keep)
+compact_spent(struct mbox *m, uint64_t keep)
 {
-	if (s->h.first == c->last_seg) {
+	const struct ctl *c = &m->ctl;
+
+	if (m->seg.h.first == c->last_seg) {
 		if (c->live == 0 && c->log_len > keep)
-			compact_newest(s, c);
+			compact_newest(m);
 		return 0;
 	}
-	return s->h.done >= s->h.n ? remove_spent(s, c) : 0;
+	return m->seg.h.done >= m->seg.h.n ? remove_spent(m) : 0;
+}
+
+/* in_hand -- whether a message in s is claimed, or that is not known. */
+static bool
+in_hand(const struct seg *s, const struct ctl *c)
+{
+	uint64_t states[SEG_BLOCK];
+	uint32_t pos, n;
+
+	if (c->claimed == 0)
+		return false;
+	if (seg_find(s, s->h.n, c->first, &pos) == -1)
+		return true;
+	for (; pos < s->h.n; pos += n) {
+		n = s->h.n - pos < SEG_BLOCK ? s->h.n - pos : SEG_BLOCK;
+		if (seg_read(s, SEG_STATES, pos, n, states) == -1)
+			return true;
+		for (uint32_t i = 0; i < n; i++)
+			if (state_status(states[i]) == STATE_CLAIMED)
+				return true;
+	}
+	return false;
 }
 
 void
-compact_sparse(struct seg *s, struct ctl *c)
+compact_sparse(struct mbox *m, struct seg *s)
 {
 	uint32_t waiting = s->h.n - s->h.done;
 
-	if (s->h.first == 0 || s->h.first == c->last_seg)
+	if (s->h.first == 0 || s->h.first == m->ctl.last_seg)
 		return;
-	if ((s->h.n >= WORTH || s->h.log_len >= WORTH_BYTES) && waiting < (s->h.n + SPARSE - 1) / SPARSE)
-		rewrite(s, c);
+	if ((s->h.n >= WORTH || s->h.log_len >= WORTH_BYTES) && waiting < (s->h.n + SPARSE - 1) / SPARSE
+	    && !in_hand(s, &m->ctl))
+		rewrite(s, &m->ctl);
 }

@@ -17,7 +17,10 @@
 #include "mailbox/disk/seg.h"
 #include "mailbox/disk/want.h"
 
-enum { TXN_RINGS = 64 };                /* wake FIFOs that a change keeps open until the unlock */
+enum {
+	TXN_RINGS = 64,                 /* wake FIFOs that a change keeps open until the unlock, */
+	TXN_REMOVED = 4,                /* and files that it has removed */
+};
 
 /* The locked section, and the change in it (txn.h). */
 struct txn {
@@ -34,6 +37,8 @@ struct txn {
 	int failed;                     /* errno of a change that failed half-way since the lock, 0 */
 	int rings[TXN_RINGS];           /* wake FIFOs to close at the unlock */
 	unsigned ringing;
+	int removed[TXN_REMOVED];       /* files to close at the unlock */
+	unsigned removing;
 };
 
 /* What this process waits for here (wait.h). */

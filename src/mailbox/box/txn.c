@@ -309,6 +309,22 @@ txn_ring(struct mbox *m, int fd)
 }
 
 void
+txn_removed(struct mbox *m, int fd)
+{
+	if (m->txn.removing < TXN_REMOVED)
+		m->txn.removed[m->txn.removing++] = fd;
+	else
+		io_close(fd);
+}
+
+void
+txn_give_back(struct mbox *m)
+{
+	while (m->txn.removing > 0)
+		io_close(m->txn.removed[--m->txn.removing]);
+}
+
+void
 txn_unlock(struct mbox *m)
 {
 	int err = errno;
@@ -324,6 +340,7 @@ txn_unlock(struct mbox *m)
 		reclock_free(m->lock_fd, MBOX_LOCK);
 	while (m->txn.ringing > 0)
 		close(m->txn.rings[--m->txn.ringing]);
+	txn_give_back(m);
 	errno = err;
 }
 

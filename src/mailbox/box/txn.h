@@ -68,6 +68,13 @@ int txn_commit(struct mbox *m);
  */
 void txn_ring(struct mbox *m, int fd);
 
+/*
+ * txn_removed -- close fd, -1 or a file that was removed, at the unlock: to give back its pages takes long.
+ * txn_give_back -- close those now, for who needs their room.
+ */
+void txn_removed(struct mbox *m, int fd);
+void txn_give_back(struct mbox *m);
+
 /* txn_unlock -- unlock, then wake.  A change that is not committed is left to recovery.  errno stays. */
 void txn_unlock(struct mbox *m);
 

@@ -260,7 +260,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	m->seg.h.done += n;
 	if (c->live == 0)
 		c->first = c->head = c->next;
-	if (seg_write_done(&m->seg) == -1 || compact_spent(&m->seg, c, keep) == -1)
+	if (seg_write_done(&m->seg) == -1 || compact_spent(m, keep) == -1)
 		return txn_fail(m);
 	return wake_room(m);
 }
@@ -284,18 +284,36 @@ settle_find(struct mbox *m, uint64_t id, struct item *item, enum state_status *s
 	return *status < STATE_DONE;
 }
 
+/* find_places -- where the items stand in m->seg, mostly one behind another.  Returns 0, or -1. */
+static OUT_OF_LINE int
+find_places(struct mbox *m, struct item *items, uint32_t n)
+{
+	const uint32_t in_seg = mbox_seg_n(m);
+	uint64_t ids[SEG_BLOCK];        /* those from `from` on */
+	uint32_t from = 0, known = 0, pos = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (i > 0 && pos + 1 - from < known && ids[pos + 1 - from] == items[i].id) {
+			items[i].pos = ++pos;
+			continue;
+		}
+		if (seg_find(&m->seg, in_seg, items[i].id, &items[i].pos) == -1)
+			return -1;
+		from = pos = items[i].pos;
+		known = in_seg - from < n - i ? in_seg - from : n - i;
+		known = known < SEG_BLOCK ? known : SEG_BLOCK;
+		if (!m->seg.h.sparse)
+			known = 0;
+		else if (seg_read(&m->seg, SEG_IDS, from, known, ids) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 settle_places(struct mbox *m, uint64_t seg, uint64_t layout, struct item *items, uint32_t n)
 {
-	uint32_t in_seg;
-
 	if (mbox_seg(m, seg) == -1)
 		return -1;
-	if (layout == m->ctl.layout)
-		return 0;
-	in_seg = mbox_seg_n(m);
-	for (uint32_t i = 0; i < n; i++)
-		if (seg_find(&m->seg, in_seg, items[i].id, &items[i].pos) == -1)
-			return -1;
-	return 0;
+	return layout == m->ctl.layout ? 0 : find_places(m, items, n);
 }

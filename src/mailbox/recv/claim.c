@@ -119,7 +119,7 @@ claim_settle(struct claim *c, struct place *at, struct item *items, uint32_t *n,
 	if (ours > 0 && change(c, items, *n, end, delay_us, more ? KEEP_STREAM : KEEP_IDLE) == -1)
 		return -1;
 	if (end == RECEIVER_DONE && !more)
-		compact_sparse(&m->seg, &m->ctl);
+		compact_sparse(m, &m->seg);
 	at->sure = sure;
 	return 0;
 }
@@ -146,7 +146,7 @@ trim(struct mbox *m)
 		return 0;
 	if (txn_begin(m) == -1 || mbox_seg(m, m->ctl.last_seg) == -1)
 		return -1;
-	compact_newest(&m->seg, &m->ctl);
+	compact_newest(m);
 	return 0;
 }
 
@@ -205,7 +205,7 @@ leave_segment(struct mbox *m, struct run *run, uint64_t left)
 
 	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left, seg_access(m->ctl.mode)) == -1)
 		return;         /* the newest is never rewritten; a spent one is gone */
-	compact_sparse(&s, &m->ctl);
+	compact_sparse(m, &s);
 	seg_close(&s);
 	/* what was found has not moved, nor has its segment, which is open */
 	if (run->n > 0)

@@ -34,9 +34,10 @@ link_newest(struct mbox *m, const struct seg *fresh)
 	c->log_len = c->names = c->names_len = 0;
 	c->layout++;
 	/* the old one may go only once ctl knows the new one */
-	if (txn_note(m) == -1 || (m->seg.h.first != 0 && compact_spent(&m->seg, c, 0) == -1))
+	if (txn_note(m) == -1 || (m->seg.h.first != 0 && compact_spent(m, 0) == -1))
 		return -1;
-	compact_sparse(&m->seg, c);
+	compact_sparse(m, &m->seg);
+	txn_give_back(m);       /* room for what is sent now */
 	seg_close(&m->seg);
 	m->seg = *fresh;
 	m->layout = c->layout;
