@@ -39,8 +39,9 @@ names()
 }
 
 mkmbox "$dir/box"
+msend "$dir/box" the first one makes files
 names sent "msend box hello" "msend -t tag box some words" "msend box"
-names received "mrecv box" "mrecv box" "mrecv box" "mrecv -n box"
+names received "mrecv box" "mrecv box" "mrecv box" "mrecv box" "mrecv -n box"
 
 cat <<'END'
 /*

@@ -43,7 +43,7 @@ void io_catch_stop(void);
  * io_hold_stop -- for what is done at once: hold those signals back, by one system call in place of those of
  * io_catch_stop, which follows where anything is to be waited for after all: in a function here, or by a write that
  * would block.  io_hold_too: the same by a call of the caller's: they are added to what that blocks.
- * io_hold_for: what is written to this plain file waits for a disk at most.
+ * io_hold_for: what is written to this plain file, or /dev/null, waits for a disk at most.
  * io_let_stop: it is done, or takes longer than was thought, and one that came meanwhile has its effect.
  */
 void io_hold_stop(void);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -16,6 +17,7 @@
 enum {
 	PIPE_SIZE = 65536,              /* of a pipe whose size cannot be asked for */
 	CHUNK = OUTBUF_SIZE / 2,        /* of a message of unknown length */
+	MEMORY_DEVICES = 1,             /* major number of /dev/null */
 };
 
 int
@@ -29,7 +31,8 @@ output_init(struct output *o, int fd, enum output_form form, const char *format)
 	if (fstat(fd, &st) == -1)
 		st.st_mode = 0;
 	o->file = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
-	if (S_ISREG(st.st_mode))
+	o->prompt = o->file || (S_ISCHR(st.st_mode) && major(st.st_rdev) == MEMORY_DEVICES);
+	if (o->prompt && !S_ISBLK(st.st_mode))
 		io_hold_for(fd);
 	o->pipe = S_ISFIFO(st.st_mode);
 	o->socket = S_ISSOCK(st.st_mode);

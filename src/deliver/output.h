@@ -26,6 +26,7 @@ struct output {
 	const char *format;     /* for OUTPUT_FORMAT; checked by output_init */
 	bool screen;            /* fd is a terminal, and the form is a format */
 	bool file;              /* fd is a file or a disk, which keeps what was written */
+	bool prompt;            /* fd is one of those, or /dev/null: what is written is taken at once */
 	bool pipe;              /* fd is a pipe or FIFO, whose room can be known */
 	bool socket;            /* fd is a socket, whose peer may leave without a word */
 	struct outbuf to;

@@ -136,10 +136,9 @@ args_next(struct args *a)
 		cli_usage("unknown option: -%c", optopt);
 	for (index = 0; a->names[index].val != (opt == ':' ? optopt : opt); index++)
 		;
-	if (is_long)
-		snprintf(a->option, sizeof a->option, "--%s", a->names[index].name);
-	else
-		snprintf(a->option, sizeof a->option, "-%c", a->names[index].val);
+	/* without printf(3), which is a page fault of its own */
+	memcpy(a->option, is_long ? "--" : "-", 3 - !is_long);
+	strncat(a->option, is_long ? a->names[index].name : (char[]){ (char)a->names[index].val, '\0' }, sizeof a->option - 3);
 	if (opt == ':')
 		cli_usage("%s takes a value, and none follows", a->option);
 	if (opt == 'h')

@@ -259,7 +259,7 @@ wait_for_output(struct receive *r)
 	int events;
 
 	r->has_room = false;
-	r->sources.ends = r->output.file || r->output.pipe ? RUN_PROMPT : RUN_TOGETHER;
+	r->sources.ends = r->output.prompt || r->output.pipe ? RUN_PROMPT : RUN_TOGETHER;
 	if (!r->output.pipe && !r->output.socket)
 		return 0;
 	if (r->output.socket && io_taken(r->output.fd) == -1) {

@@ -363,16 +363,22 @@ seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, 
 }
 
 bool
-seg_read_near(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states, struct slot *slots, char *between)
+seg_read_near(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states, struct slot *slots, uint32_t room)
 {
-	uint32_t room;
-	const uint64_t at = extent_entry(SEG_STATES, pos, &room), to = extent_entry(SEG_SLOTS, pos, &room);
-	const size_t words = (size_t)n * EXTENT_WORD, gap = (size_t)(to - at) - words, rest = (size_t)n * EXTENT_SLOT;
-	const struct iovec v[] = { { states, words }, { between, gap }, { slots, rest } };
+	enum { PIECES = 8 };
+	uint32_t here;
+	const uint64_t at = extent_entry(SEG_STATES, pos, &here), to = extent_entry(SEG_SLOTS, pos, &here);
+	const size_t words = (size_t)n * EXTENT_WORD, rest = (size_t)n * EXTENT_SLOT, most = (size_t)room * EXTENT_SLOT;
+	struct iovec v[PIECES + 2] = { { states, words } };
+	int pieces = 1;
 
+	if (n > here || to < at + words || to - at - words > PIECES * most)
+		return false;
+	for (size_t gap = (size_t)(to - at) - words; gap > 0; gap -= v[pieces++].iov_len)
+		v[pieces] = (struct iovec){ slots, gap < most ? gap : most };
+	v[pieces++] = (struct iovec){ slots, rest };
 	/* what cannot be read, or comes short, is read again one by one, which tells why */
-	return n <= room && to >= at + words && gap <= SEG_BETWEEN
-	    && preadv(s->idx_fd, v, 3, (off_t)at) == (ssize_t)(words + gap + rest);
+	return preadv(s->idx_fd, v, pieces, (off_t)at) == (ssize_t)(to - at + rest);
 }
 
 int

@@ -200,11 +200,10 @@ int seg_read(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t
 
 /*
  * seg_read_near -- n states and n slots from place pos on by one call, where they stand near each other, as in short
- * segments.  between: SEG_BETWEEN bytes, for what stands there.
+ * segments.  room: of slots, into which what stands between is read first.
  * Returns whether they were read; the slots may be unsound (seg_slot_sound).
  */
-enum { SEG_BETWEEN = 2560 };
-bool seg_read_near(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states, struct slot *slots, char *between);
+bool seg_read_near(const struct seg *s, uint32_t pos, uint32_t n, uint64_t *states, struct slot *slots, uint32_t room);
 int seg_write(const struct seg *s, enum seg_region region, uint32_t pos, uint32_t n, const uint64_t *words);
 
 static inline int

@@ -37,7 +37,7 @@ known_slots(struct claim *c, uint32_t pos, uint32_t n)
 }
 
 int
-known_states(struct claim *c, uint32_t pos, uint32_t n, char *scratch)
+known_states(struct claim *c, uint32_t pos, uint32_t n)
 {
 	const struct seg *seg = &c->m.seg;
 	bool sound = true;
@@ -47,7 +47,7 @@ known_states(struct claim *c, uint32_t pos, uint32_t n, char *scratch)
 		return seg_read(seg, SEG_STATES, pos, n, c->states);
 	c->slots = c->few_slots;
 	c->slots_n = 0;
-	if (!seg_read_near(seg, pos, n, c->states, c->slots, scratch))
+	if (!seg_read_near(seg, pos, n, c->states, c->slots, KNOWN_FEW))
 		return seg_read(seg, SEG_STATES, pos, n, c->states);
 	for (uint32_t i = 0; i < n; i++)
 		sound &= seg_slot_sound(&c->slots[i]);

@@ -14,7 +14,8 @@
 
 enum {
 	KNOWN_MESSAGES = 4096,         /* states and slots read at a time */
-	KNOWN_FEW = 16,                /* that need no page of their own */
+	KNOWN_FEW = 16,                /* that need no page of their own, */
+	RUN_FEW_LOG = 512,             /* nor bytes of their frames */
 };
 
 /* Where claimed messages stand. */
@@ -33,7 +34,7 @@ struct run_body {
 	uint64_t log_at;                /* log[0] is this byte of the segment's log */
 	uint32_t log_len;
 	char *log;                      /* few_log, or many_log, which would be a page fault of its own */
-	char few_log[SEG_BETWEEN];
+	char few_log[RUN_FEW_LOG];
 	struct item items[RUN_MESSAGES];
 	char many_log[RUN_BYTES + MAILBOX_INLINE + FRAME_HEADER_MAX];
 };
@@ -97,9 +98,9 @@ const struct slot *known_slots(struct claim *c, uint32_t pos, uint32_t n);
 
 /*
  * known_states -- have the states of n messages from pos on in c->states; of few, their slots too, where that is no call
- * more.  scratch: SEG_BETWEEN bytes.  Returns 0, or -1.
+ * more.  Returns 0, or -1.
  */
-int known_states(struct claim *c, uint32_t pos, uint32_t n, char *scratch);
+int known_states(struct claim *c, uint32_t pos, uint32_t n);
 
 /*
  * known_ahead -- read the slots behind a run that was found, as far as they are known to exist, so that the next search

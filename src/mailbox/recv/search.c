@@ -294,8 +294,7 @@ search_block(struct search *s, uint32_t pos, uint32_t n)
 	uint32_t i;
 	int taken;
 
-	/* nothing of this run's frames has been read yet */
-	if (known_states(c, pos, n, s->run->in->few_log) == -1)
+	if (known_states(c, pos, n) == -1)
 		return -1;
 	states = c->states;
 	/* there may be very many that are delayed: their slots are not read */
