@@ -33,7 +33,9 @@ slice_eq(struct slice a, struct slice b)
 static inline bool
 slice_is(struct slice a, const char *s)
 {
-	return slice_eq(a, slice_of(s));
+	size_t len = strlen(s);         /* mostly of a constant, and so is what is compared without a call */
+
+	return a.len == len && (len == 0 || memcmp(a.p, s, len) == 0);
 }
 
 /* copy_short -- memcpy(3), without a call for up to 32 bytes. */

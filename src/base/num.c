@@ -15,13 +15,18 @@ num_parse(struct slice s, uint64_t *n)
 size_t
 num_decimal(char *out, uint64_t n)
 {
+	static const char pairs[] =
+	    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657"
+	    "58596061626364656667686970717273747576777879808182838485868788899091929394959697989900";
 	char digits[NUM_DECIMAL_MAX];
 	size_t at = sizeof digits;
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n != 0);
+	for (; n >= 100; n /= 100)
+		memcpy(digits + (at -= 2), pairs + 2 * (n % 100), 2);
+	if (n >= 10)
+		memcpy(digits + (at -= 2), pairs + 2 * n, 2);
+	else
+		digits[--at] = (char)('0' + n);
 	memcpy(out, digits + at, sizeof digits - at);
 	return sizeof digits - at;
 }
@@ -29,16 +34,18 @@ num_decimal(char *out, uint64_t n)
 char *
 num_hex(char *out, uint64_t n, unsigned digits)
 {
-	while (digits-- > 0)
-		*out++ = NUM_HEX[n >> (4 * digits) & 15];
-	return out;
+	for (unsigned i = digits; i-- > 0; n >>= 4)
+		out[i] = NUM_HEX[n & 15];
+	return out + digits;
 }
 
 char *
 num_hex_bytes(char *out, const unsigned char *bytes, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		out = num_hex(out, bytes[i], 2);
+	for (size_t i = 0; i < n; i++) {
+		*out++ = NUM_HEX[bytes[i] >> 4];
+		*out++ = NUM_HEX[bytes[i] & 15];
+	}
 	return out;
 }
 

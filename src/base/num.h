@@ -31,7 +31,7 @@ num_scan(const char **p, const char *end, uint64_t *number)
 		for (; s < end && *s >= '0' && *s <= '9'; s++) {
 			uint64_t d = (uint64_t)(*s - '0');
 
-			if (n > ((uint64_t)INT64_MAX - d) / 10) {
+			if (n >= (uint64_t)INT64_MAX / 10 && n > ((uint64_t)INT64_MAX - d) / 10) {
 				*p = s;
 				return false;
 			}

@@ -2,7 +2,7 @@
 /*
  * frame: see frame.h.
  *
- * One pass over the line with a table of byte classes: each byte is read once, except in the keys of several headers,
+ * One pass over the line with a table of byte classes, or a comparison of many: each byte is read once, except in the keys of several headers,
  * which are compared with each other.  A header line can be written in one way only; any other is refused at its first
  * wrong byte.
  */
@@ -93,16 +93,34 @@ parse_key(const char **p, const char *end)
 	return true;
 }
 
+/* plain_value -- the first byte from s on that is not of C_VALUE, or end. */
+static inline const char *
+plain_value(const char *s, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i low = _mm_set1_epi8(' '), high = _mm_set1_epi8(0x7f), percent = _mm_set1_epi8('%');
+
+	for (; end - s >= 16; s += 16) {
+		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)s);
+		/* bytes of 0x80 and above are negative */
+		const int in = _mm_movemask_epi8(_mm_andnot_si128(_mm_cmpeq_epi8(v, percent),
+		    _mm_and_si128(_mm_cmpgt_epi8(v, low), _mm_cmplt_epi8(v, high))));
+
+		if (in != 0xffff)
+			return s + __builtin_ctz(~(unsigned)in);
+	}
+#endif
+	while (s < end && (class(*s) & C_VALUE) != 0)
+		s++;
+	return s;
+}
+
 static bool
 parse_value(const char **p, const char *end)
 {
-	const char *s = *p;
+	const char *s = plain_value(*p, end);
 
-	for (; s < end; s++) {
-		if ((class(*s) & C_VALUE) != 0)
-			continue;
-		if (*s != '%')
-			break;
+	for (; s < end && *s == '%'; s = plain_value(s + 1, end)) {
 		for (int i = 0; i < 2; i++) {
 			if (++s == end || (class(*s) & C_HEX) == 0) {
 				*p = s;
@@ -213,7 +231,7 @@ frame_next_header(struct slice *rest, struct slice *key, struct slice *value)
 		p++;
 	*key = (struct slice){ rest->p, (size_t)(p - rest->p) };
 	p += p < end;
-	space = memchr(p, ' ', (size_t)(end - p));
+	space = find_byte(p, end, ' ');
 	*value = (struct slice){ p, (size_t)((space != NULL ? space : end) - p) };
 	p = space != NULL ? space + 1 : end;
 	*rest = (struct slice){ p, (size_t)(end - p) };

@@ -11,23 +11,65 @@
 #include "base/fail.h"
 #include "base/io.h"
 
+enum { DIGITS = 2 * MESSAGE_INCARNATION };
+
+/* The incarnation that was read or written last: those of one stream are mostly the same. */
+static struct {
+	bool known;
+	unsigned char bytes[MESSAGE_INCARNATION];
+	char digits[DIGITS];
+} last;
+
+/* hex_digit -- the value of a lower-case digit, or 16 and more. */
+static inline unsigned
+hex_digit(char c)
+{
+	unsigned digit = (unsigned char)c - (unsigned)'0', letter = (unsigned char)c - (unsigned)'a';
+
+	return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
+}
+
+/* take_incarnation -- have it in last.  Returns whether it is well formed. */
+static bool
+take_incarnation(const char *digits)
+{
+	unsigned high, low, wrong = 0;
+
+	if (last.known && memcmp(last.digits, digits, DIGITS) == 0)
+		return true;
+	for (int i = 0; i < MESSAGE_INCARNATION; i++) {
+		high = hex_digit(digits[2 * i]);
+		low = hex_digit(digits[2 * i + 1]);
+		wrong |= high | low;
+		last.bytes[i] = (unsigned char)(high << 4 | low);
+	}
+	memcpy(last.digits, digits, DIGITS);
+	return last.known = wrong < 16;
+}
+
+/* put_incarnation -- in hexadecimal. */
+static char *
+put_incarnation(char *out, const unsigned char *bytes)
+{
+	if (!last.known || memcmp(last.bytes, bytes, MESSAGE_INCARNATION) != 0) {
+		memcpy(last.bytes, bytes, MESSAGE_INCARNATION);
+		num_hex_bytes(last.digits, bytes, MESSAGE_INCARNATION);
+		last.known = true;
+	}
+	return mempcpy(out, last.digits, DIGITS);
+}
+
 /* take_once -- read INCARNATION/ID; what is not well formed is none. */
 static void
 take_once(struct once *once, struct slice value)
 {
-	enum { DIGITS = 2 * MESSAGE_INCARNATION };
 	uint64_t id;
-	char c;
 
 	if (value.len <= DIGITS + 1 || value.p[DIGITS] != '/'
-	    || num_parse((struct slice){ value.p + DIGITS + 1, value.len - DIGITS - 1 }, &id) == -1)
+	    || num_parse((struct slice){ value.p + DIGITS + 1, value.len - DIGITS - 1 }, &id) == -1
+	    || !take_incarnation(value.p))
 		return;
-	for (int i = 0; i < DIGITS; i++) {
-		c = value.p[i];
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-			return;
-		once->incarnation[i / 2] = (unsigned char)(once->incarnation[i / 2] << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
-	}
+	memcpy(once->incarnation, last.bytes, MESSAGE_INCARNATION);
 	once->id = id;
 }
 
@@ -130,7 +172,7 @@ put_fields(char *out, const struct message *m)
 		out = put_number(out, " uid=", (uint64_t)m->uid);
 	if (m->once.id != 0) {
 		memcpy(out, " once=", 6);
-		out = num_hex_bytes(out + 6, m->once.incarnation, MESSAGE_INCARNATION);
+		out = put_incarnation(out + 6, m->once.incarnation);
 		out = put_number(out, "/", m->once.id);
 	}
 	return out;

@@ -190,9 +190,9 @@ stray(const struct receiver *r, const struct run *run, uint32_t i)
 
 	if (slot->head_len + LINK_HEADERS > FRAME_HEADER_MAX)
 		return RUN_LONG;
-	/* mostly there is no need to take it apart */
-	if (memmem(line, slot->head_len, " via=", 5) == NULL || frame_parse(&f, line, slot->head_len, NULL) == -1
-	    || !frame_header(f.extra, "via", &via))
+	/* mostly there is no header, or not this one: no need to take it apart */
+	if (find_byte(line, line + slot->head_len, '=') == NULL || memmem(line, slot->head_len, " via=", 5) == NULL
+	    || frame_parse(&f, line, slot->head_len, NULL) == -1 || !frame_header(f.extra, "via", &via))
 		return RUN_ON_ITS_WAY;
 	num_hex(own, r->in->m.ctl.identity, sizeof own);
 	if (memmem(via.p, via.len, own, sizeof own) != NULL)

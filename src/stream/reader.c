@@ -493,5 +493,6 @@ reader_buffered(const struct reader *r)
 	bool cont = false;
 	uint64_t need;
 
-	return !r->in_message && at < r->end && sight_scan(r->buf, r->end, &at, &cont, &need) == SCAN_WHOLE;
+	return !r->in_message && at < r->end
+	    && (sight_whole(r->buf + at, r->end - at) || sight_scan(r->buf, r->end, &at, &cont, &need) == SCAN_WHOLE);
 }

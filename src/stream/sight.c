@@ -14,7 +14,7 @@ sight_look(struct sight *s, const char *line, size_t have, bool cont)
 {
 	size_t min = cont ? SIGHT_CONTINUATION_MIN : SIGHT_FRAME_MIN;
 	size_t max = have < FRAME_HEADER_MAX ? have : FRAME_HEADER_MAX;
-	const char *newline = memchr(line, '\n', max);
+	const char *newline = find_byte(line, line + max, '\n');
 
 	s->rest = false;
 	s->head_len = newline != NULL ? (size_t)(newline - line) + 1 : max;
@@ -31,6 +31,21 @@ sight_look(struct sight *s, const char *line, size_t have, bool cont)
 	else
 		s->need = have < min ? min - have : 1;
 	return LOOK_PART;
+}
+
+bool
+sight_whole(const char *p, size_t n)
+{
+	const char *end = p + n, *newline;
+	uint64_t len;
+
+	if (n < SIGHT_FRAME_MIN || memcmp(p, "M1 ", 3) != 0)
+		return false;
+	p += 3;
+	if (!num_scan(&p, end, &len) || p == end || *p != ' ')
+		return false;
+	newline = find_byte(p, end, '\n');
+	return newline != NULL && len < (uint64_t)(end - newline) - 1;
 }
 
 bool

@@ -29,6 +29,12 @@ struct sight {
 /* sight_look -- look at the `have' bytes at line.  cont: a continuation, or the header of the next message. */
 enum look sight_look(struct sight *s, const char *line, size_t have, bool cont);
 
+/*
+ * sight_whole -- whether n bytes at p have the whole of a message of one chunk, if its header is well formed: quicker than
+ * sight_scan.
+ */
+bool sight_whole(const char *p, size_t n);
+
 /* sight_rest -- whether the n bytes at p begin with a continuation, in place of a message. */
 bool sight_rest(const char *p, size_t n);
 

@@ -81,16 +81,20 @@ same_head(const struct batch *b, const struct message *head)
 	return p + 1 == end;
 }
 
-/* time_in -- the header key=SECONDS.MICROSECONDS in microseconds; 0 for none, or one that is no time. */
-static uint64_t
-time_in(const struct message *head, const char *key)
+/* take_times -- the headers expire and due, in microseconds; 0 for none, or one that is no time. */
+static void
+take_times(struct slice extra, uint64_t *expiry_us, uint64_t *due_us)
 {
-	struct slice value;
+	struct slice key, value;
 	uint64_t us;
 
-	if (head->extra.len == 0 || !frame_header(head->extra, key, &value) || frame_parse_time(value, &us) == -1)
-		return 0;
-	return us;
+	*expiry_us = *due_us = 0;
+	while (frame_next_header(&extra, &key, &value)) {
+		if (slice_is(key, "expire") && frame_parse_time(value, &us) == 0)
+			*expiry_us = us;
+		else if (slice_is(key, "due") && frame_parse_time(value, &us) == 0)
+			*due_us = us;
+	}
 }
 
 /*
@@ -115,10 +119,11 @@ int
 batch_due(const struct seg *s, const struct slot *slot, uint64_t *due_us)
 {
 	char line[FRAME_HEADER_MAX];
-	struct message head;
+	struct message head = { .fd = -1 };
+	uint64_t expiry_us;
 	int r = read_head(s, slot, line, &head);
 
-	*due_us = r == 1 ? time_in(&head, "due") : 0;
+	take_times(head.extra, &expiry_us, due_us);
 	return r == -1 ? -1 : 0;
 }
 
@@ -189,8 +194,7 @@ batch_head(struct batch *b, const struct message *head)
 	int tag, source;
 
 	b->time_us = head->time_us;
-	b->expiry_us = time_in(head, "expire");
-	b->due_us = time_in(head, "due");
+	take_times(head->extra, &b->expiry_us, &b->due_us);
 	if (b->headed && same_head(b, head))
 		return 1;
 	b->headed = false;
