@@ -2,9 +2,9 @@
 /*
  * frame: see frame.h.
  *
- * One pass over the line with a table of byte classes, or a comparison of many: each byte is read once, except in the keys of several headers,
- * which are compared with each other.  A header line can be written in one way only; any other is refused at its first
- * wrong byte.
+ * One pass over the line with a table of byte classes, or a comparison of many bytes: each is read once, except in the
+ * keys of several headers, which are compared with each other.  A header line can be written in one way only; any other
+ * is refused at its first wrong byte.
  */
 #include "frame/frame.h"
 

@@ -13,6 +13,7 @@
 #include "base/safefile.h"
 #include "base/users.h"
 #include "frame/frame.h"
+#include "mailbox/box/compact.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/names.h"
 #include "mailbox/drop/take.h"
@@ -276,6 +277,8 @@ receiver_settle(struct receiver *r, struct run *run, uint32_t from, enum receive
 		if (claim_lock(c, CLAIM_STOPS) == -1)
 			return -1;
 		done = claim_settle(c, &run->in->at, run->in->items + from, &left, end, delay_us, false);
+		if (done == 0)
+			compact_sparse(&c->m, &c->m.seg);
 		run->n = from + (done == -1 ? left : 0);
 		done = txn_end(&c->m, done);
 	} else if (left > 0) {

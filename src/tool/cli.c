@@ -294,8 +294,10 @@ path_parts(const char *name, struct slice *folder)
 	*folder = slice_of("");
 	if (dir != NULL && strchr(name, '/') == NULL && strcmp(name, "-") != 0)
 		*folder = slice_of(dir);
+	if (name_len > 0 && name_len < PATH_MAX && folder->len < PATH_MAX - 1 - name_len)
+		return folder->len + name_len + 2;
 	errno = name_len == 0 ? ENOENT : ENAMETOOLONG;
-	return name_len > 0 && name_len < PATH_MAX && folder->len < PATH_MAX - 1 - name_len ? folder->len + name_len + 2 : 0;
+	return 0;
 }
 
 /* path_put -- write it. */

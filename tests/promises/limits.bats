@@ -231,6 +231,50 @@ teardown()
 	mrecv -a box | cmp - <(seq 64502 66000)
 }
 
+# two_left -- of a segment that has room for one more message there wait one that stays, and one tagged x.
+two_left()
+{
+	mkmbox -b inf box
+	msend -t stays box one
+	seq 65534 | msend -t x -l box
+	mrecv -a -c 65533 -t x box >/dev/null
+}
+
+@test "it is rewritten, too, when one at a time was acknowledged" {
+	two_left
+	mkfifo acks
+	env mrecv -c 3 -A -j 1 -t x box <acks | {
+		id=$(mrecv -o %i -)
+		seq 2 | msend -t x -l box               # the second begins a new segment
+		for _ in 1 2; do
+			echo "$id"
+			id=$(mrecv -o %i -)
+		done
+		echo "$id"
+		cat >/dev/null
+	} >acks
+	[ -e box/00000000000000000001.1.log ]
+	[ "$(mrecv -a box)" = one ]
+}
+
+@test "it is rewritten, too, when the last that was in hand has become a dead letter, or its receiver was killed" {
+	# shellcheck disable=SC2016  # for the inner shell to expand
+	for end in 'exit 1' 'kill -KILL $PPID'; do
+		rm -rf box dead go
+		two_left
+		mkmbox dead
+		mkfifo go
+		in_background mrecv -k 1 -d dead -t x box -- sh -c "cat go >/dev/null; $end"
+		until_true sh -c "mstat -J box | grep -q '\"claimed\":1,'"
+		seq 3 | msend -t x -l box
+		: >go
+		status_of "$child"
+		mrecv -n -t none box || :               # it finds the dead
+		[ -e box/00000000000000000001.1.log ] || { echo "$end"; return 1; }
+		[ "$(mrecv -a -T x box)" = one ]
+	done
+}
+
 @test "a peek leaves the files as they are: where little waits, it is for the receivers to rewrite" {
 	mkmbox -b inf box
 	head -c 60000 /dev/zero | tr '\0' x >line

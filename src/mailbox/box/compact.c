@@ -213,20 +213,23 @@ compact_spent(struct mbox *m, uint64_t keep)
 	return m->seg.h.done >= m->seg.h.n ? remove_spent(m) : 0;
 }
 
-/* in_hand -- whether a message in s is claimed, or that is not known. */
+/*
+ * in_hand -- whether a message in s is claimed, or that is not known.  From the end on: where it is drained in order, what
+ * stands behind those that are claimed is what waits, and that is little.
+ */
 static bool
 in_hand(const struct seg *s, const struct ctl *c)
 {
 	uint64_t states[SEG_BLOCK];
-	uint32_t pos, n;
+	uint32_t first, n;
 
 	if (c->claimed == 0)
 		return false;
-	if (seg_find(s, s->h.n, c->first, &pos) == -1)
+	if (seg_find(s, s->h.n, c->first, &first) == -1)
 		return true;
-	for (; pos < s->h.n; pos += n) {
-		n = s->h.n - pos < SEG_BLOCK ? s->h.n - pos : SEG_BLOCK;
-		if (seg_read(s, SEG_STATES, pos, n, states) == -1)
+	for (uint32_t to = s->h.n; to > first; to -= n) {
+		n = to - first < SEG_BLOCK ? to - first : SEG_BLOCK;
+		if (seg_read(s, SEG_STATES, to - n, n, states) == -1)
 			return true;
 		for (uint32_t i = 0; i < n; i++)
 			if (state_status(states[i]) == STATE_CLAIMED)

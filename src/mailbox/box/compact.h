@@ -24,7 +24,7 @@ void compact_newest(struct mbox *m);
 /*
  * compact_sparse -- rewrite and close s if little of it waits.  A failure leaves it as it is, to be tried again.
  * Called when a sender or a receiver is done with s: for one that drains it in order, an earlier copy would be wasted.
- * So it is where messages in it are claimed: what becomes of them comes here again.
+ * So it would be where messages in it are claimed: when they are settled, or put back from the dead, this is called again.
  */
 void compact_sparse(struct mbox *m, struct seg *s);
 

@@ -118,8 +118,6 @@ claim_settle(struct claim *c, struct place *at, struct item *items, uint32_t *n,
 	*n = (uint32_t)ours;
 	if (ours > 0 && change(c, items, *n, end, delay_us, more ? KEEP_STREAM : KEEP_IDLE) == -1)
 		return -1;
-	if (end == RECEIVER_DONE && !more)
-		compact_sparse(m, &m->seg);
 	at->sure = sure;
 	return 0;
 }
@@ -240,9 +238,12 @@ static int
 settle_before(struct claim *c, struct run *runs, uint32_t n, uint64_t left)
 {
 	for (uint32_t i = 0; i < n; i++) {
+		if (runs[i].n == 0)
+			continue;
 		if (claim_settle(c, &runs[i].in->at, runs[i].in->items, &runs[i].n, RECEIVER_DONE, 0,
 		        runs[i].in->at.seg == left) == -1)
 			return -1;
+		compact_sparse(&c->m, &c->m.seg);
 		runs[i].n = 0;
 	}
 	return 0;

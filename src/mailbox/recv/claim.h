@@ -37,7 +37,8 @@ int claim_turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 
 /*
  * claim_settle -- settle *n items that stand at one place, of a run or in flight.  With the lock held; the caller
- * commits.  more: the receiver goes on in that segment, which then keeps a longer log, and is not rewritten.
+ * commits, and sees whether that segment is worth rewriting (compact_sparse), unless it claims in the same section.
+ * more: the receiver goes on in that segment, which then keeps a longer log.
  * Returns 0, or -1: *n becomes how many of the items, the first, may still be claimed by this process.
  */
 int claim_settle(struct claim *c, struct place *at, struct item *items, uint32_t *n, enum receiver_end end,

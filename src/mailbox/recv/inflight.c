@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/io.h"
+#include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/recv/claim.h"
@@ -127,9 +128,11 @@ settle(struct claim *c, const struct piece *p, enum receiver_end end, uint64_t d
 	struct place at;
 	uint32_t i = 0, n;
 
-	while ((n = gather(p, &i, items, &at)) > 0)
+	while ((n = gather(p, &i, items, &at)) > 0) {
 		if (claim_settle(c, &at, items, &n, end, delay_us, at.seg == p->newest) == -1)
 			return -1;
+		compact_sparse(&c->m, &c->m.seg);
+	}
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/names.h"
@@ -111,7 +112,7 @@ redeliver_dead(struct claim *c)
 	struct mbox *m = &c->m;
 	struct owners known = { .n = 0 };
 	uint64_t left = m->ctl.claimed, at, next;
-	uint32_t n, pos, step, requeued = 0;
+	uint32_t n, pos, step, requeued = 0, before;
 
 	for (at = m->ctl.first_seg; at != 0 && left > 0; at = next) {
 		if (mbox_seg(m, at) == -1)
@@ -120,6 +121,7 @@ redeliver_dead(struct claim *c)
 		n = mbox_seg_n(m);
 		if (seg_find(&m->seg, n, m->ctl.first, &pos) == -1)
 			return -1;
+		before = requeued;
 		for (; pos < n && left > 0 && m->seg.h.first == at; pos += step) {
 			/* all of them before anything is received: what was sent later comes after them */
 			if (requeued >= PIECE_LOOKS)
@@ -128,6 +130,8 @@ redeliver_dead(struct claim *c)
 			if (look_at_block(c, &known, pos, step, &left, &requeued) == -1)
 				return -1;
 		}
+		if (requeued > before)
+			compact_sparse(m, &m->seg);
 	}
 	c->asked = true;
 	m->ctl.checked_ns = clock_mono_ns();

@@ -68,7 +68,7 @@ may_send(const struct mbox *m, bool offer)
 	return is_offer(m) == offer ? 0 : fail_with(ESTALE);
 }
 
-/* newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names-> */
+/* newest_segment -- have m->seg be a segment that takes more messages, and its names in p->names. */
 static int
 newest_segment(struct append *p)
 {
