@@ -37,7 +37,7 @@ take_incarnation(const char *digits)
 
 	if (last.known && memcmp(last.digits, digits, DIGITS) == 0)
 		return true;
-	for (int i = 0; i < MESSAGE_INCARNATION; i++) {
+	for (size_t i = 0; i < MESSAGE_INCARNATION; i++) {
 		high = hex_digit(digits[2 * i]);
 		low = hex_digit(digits[2 * i + 1]);
 		wrong |= high | low;

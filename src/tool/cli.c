@@ -308,7 +308,7 @@ path_put(char *path, const char *name, struct slice folder)
 	path += folder.len;
 	if (folder.len > 0)
 		*path++ = '/';
-	strcpy(path, name);
+	memcpy(path, name, strlen(name) + 1);
 }
 
 int
