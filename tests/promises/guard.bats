@@ -91,11 +91,11 @@ faults_of()
 	mkmbox box
 	faults_of "$BUILD/bench/empty"
 	local empty=$faults
-	# 4 and 4: what it runs and its small objects stand together (src/hot.ld; make hot), and of large ones those in use
+	# 4 and 3: what it runs and its small objects stand together (src/hot.ld; make hot), and of large ones those in use
 	faults_of "$(type -P msend)" box hello
 	at_most 5 $((faults - empty)) "msend, besides the $empty of an empty program"
 	faults_of "$(type -P mrecv)" box
-	at_most 6 $((faults - empty)) "mrecv, besides the $empty of an empty program"
+	at_most 5 $((faults - empty)) "mrecv, besides the $empty of an empty program"
 }
 
 # bats test_tags=no-valgrind, no-sanitize
