@@ -352,6 +352,24 @@ instructions()
 	at_most 340 $(((received[1] - received[0]) / 16384)) "mrecv -l, a line of 16 bytes"
 }
 
+# bats test_tags=no-valgrind, no-sanitize
+@test "a frame that is to be taken once: so many instructions" {
+	local n sent=() received=()
+	for n in 8192 24576; do
+		mkmbox -b inf "box.$n" "to.$n"
+		seq 1000000000000001 $((1000000000000000 + n)) | msend -l "box.$n"
+		mrecv -p -a -F -u "box.$n" >frames
+		instructions "$(type -P mrecv)" -a -F -u "box.$n"
+		received+=("$instructions")
+		instructions "$(type -P msend)" -F -u s "to.$n" <frames
+		sent+=("$instructions")
+	done
+	# 2052
+	at_most 2400 $(((received[1] - received[0]) / 16384)) "mrecv -F -u, 16 bytes"
+	# 3240, and 4018 where each is taken apart twice
+	at_most 3700 $(((sent[1] - sent[0]) / 16384)) "msend -F -u, 16 bytes"
+}
+
 # both COMMAND... -- so many system calls and instructions it takes; it must change nothing that matters to the next.
 both()
 {
