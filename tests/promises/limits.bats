@@ -213,6 +213,23 @@ teardown()
 	[ "$(mrecv -a box)" = one ]
 }
 
+@test "what others have received counts, too, for a receiver that was asleep: else a segment would never be spent" {
+	mkmbox box
+	in_background mrecv -f -l box >out
+	msend box one
+	until_true grep -qx one out
+	until_waiting box
+	kill -STOP "$child"
+	msend box two
+	[ "$(mrecv -n box)" = two ]
+	msend box three
+	kill -CONT "$child"
+	until_true grep -qx three out
+	until_waiting box
+	# done, in the header of its index: letterbox(5)
+	[ "$(od -An -tu4 -j 32 -N 4 box/00000000000000000001.idx | tr -d ' ')" -eq 3 ]
+}
+
 @test "what is left of a segment is rewritten once no process has any of it in hand" {
 	mkmbox -b inf box
 	seq 65000 | msend -l box

@@ -241,10 +241,11 @@ in_hand(const struct seg *s, const struct ctl *c)
 void
 compact_sparse(struct mbox *m, struct seg *s)
 {
-	uint32_t waiting = s->h.n - s->h.done;
+	uint32_t waiting;
 
-	if (s->h.first == 0 || s->h.first == m->ctl.last_seg)
+	if (s->h.first == 0 || s->h.first == m->ctl.last_seg || seg_read_links(s) == -1)
 		return;
+	waiting = s->h.n - s->h.done;
 	if ((s->h.n >= WORTH || s->h.log_len >= WORTH_BYTES) && waiting < (s->h.n + SPARSE - 1) / SPARSE
 	    && !in_hand(s, &m->ctl))
 		rewrite(s, &m->ctl);

@@ -29,7 +29,6 @@ struct txn {
 	bool read;                      /* and m->ctl is as of now, of a mailbox opened now */
 	bool asks;                      /* the caller of the next txn_lock asks itself whether the mailbox was removed */
 	bool there;                     /* the mailbox was there when the section began, or was opened just before */
-	bool alone;                     /* no other process has changed anything since our last section */
 	uint64_t left;                  /* the generation of ctl that we wrote, or read, last; 0: not known */
 	bool proven;                    /* found whole in this boot of the machine, and no copy */
 	bool changing;                  /* we have marked ctl busy */

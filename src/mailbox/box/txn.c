@@ -178,7 +178,8 @@ enter(struct mbox *m, bool asks)
 		errno = EIDRM;
 		return -1;
 	}
-	m->txn.alone = m->ctl.generation == m->txn.left && !m->ctl.busy;
+	/* no other process has changed anything since our last section */
+	m->seg.current &= m->ctl.generation == m->txn.left && !m->ctl.busy;
 	m->txn.left = m->ctl.generation;
 	m->drops = mode_drops(m->ctl.mode);
 	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)

@@ -132,6 +132,7 @@ seg_create(struct seg *s, int dir_fd, uint64_t first, uint64_t prev, unsigned mo
 	s->h.prev = prev;
 	memcpy(s->h.incarnation, incarnation, sizeof s->h.incarnation);
 	s->access = seg_access(mode);
+	s->current = true;
 	if (getrandom(&s->h.salt, sizeof s->h.salt, 0) == -1)
 		return -1;
 	s->log_fd = make_file(s, "log", mode);
@@ -197,6 +198,7 @@ seg_open_index(struct seg *s, int dir_fd, uint64_t first, enum seg_access access
 		return -1;
 	}
 	s->early_len = (uint32_t)got;
+	s->current = true;
 	return 0;
 }
 
@@ -256,10 +258,13 @@ seg_read_links(struct seg *s)
 {
 	struct seg_header h;
 
+	if (s->current)
+		return 0;
 	if (read_header(s->idx_fd, s->h.first, &h, s->early, 0) == -1)
 		return -1;
 	s->h.prev = h.prev;
 	s->h.done = h.done;
+	s->current = true;
 	return 0;
 }
 

@@ -141,9 +141,10 @@ struct seg {
 	uint32_t early_len;                     /* so many bytes of its names were read with the header: */
 	char early[SEG_EARLY];
 	uint64_t since;                         /* for groupsync.h; 0 once it is opened */
+	bool current;                           /* h.prev and h.done are as they are now; else as of an earlier section */
 };
 
-#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, "", 0 }
+#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, "", 0, false }
 
 /* seg_slot_sound -- whether any log could hold the slot's frame. */
 bool seg_slot_sound(const struct slot *s);
@@ -182,7 +183,7 @@ void seg_close(struct seg *s);
 /* seg_remove -- remove the segment's files and close it; errno stays.  Returns 0, or -1: a file is still there. */
 int seg_remove(struct seg *s);
 
-/* seg_read_links -- read prev and done again, which other processes change. */
+/* seg_read_links -- read prev and done again, which other processes change, unless they are current.  Returns 0, or -1. */
 int seg_read_links(struct seg *s);
 
 /* seg_write_header, seg_write_done, seg_write_extent -- write the header; only done; only what is in use (n to sum). */

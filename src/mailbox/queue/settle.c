@@ -237,7 +237,7 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 	/* a drop is not counted by what is there: ctl names it first, for recovery to count where we are killed before */
 	if (now == STATE_DROPPED)
 		c->leaving = items[0].id;
-	if ((!m->txn.alone && seg_read_links(&m->seg) == -1) || (now == STATE_DROPPED && txn_note(m) == -1))
+	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && txn_note(m) == -1))
 		return txn_fail(m);
 	/* before the state is written: after a kill, recovery may remove the segment, and so the one record of the outcome */
 	for (uint32_t i = 0; i < n; i++)
