@@ -121,7 +121,7 @@ faults_of()
 	# 155 to 203: a read and 11 calls for each 4,096 messages, a write for each 1,024 slots, and the room of 512 states
 	calls "$(type -P msend)" -l box <lines
 	at_most 320 "$calls" "msend -l of 40,000 lines"
-	# 313: 14 calls for each 2,048 messages
+	# 232: 14 calls for each 4,096 messages, and writes of 128 KiB
 	calls "$(type -P mrecv)" -a box
 	at_most 260 "$calls" "mrecv -a of them"
 	[ "$(mrecv -n box; echo $?)" -eq 1 ]

@@ -293,18 +293,18 @@ find_places(struct mbox *m, struct item *items, uint32_t n)
 	uint32_t from = 0, known = 0, pos = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (i > 0 && pos + 1 - from < known && ids[pos + 1 - from] == items[i].id) {
+		if (pos + 1 - from < known && ids[pos + 1 - from] == items[i].id) {
 			items[i].pos = ++pos;
 			continue;
 		}
 		if (seg_find(&m->seg, in_seg, items[i].id, &items[i].pos) == -1)
 			return -1;
 		from = pos = items[i].pos;
+		if (!m->seg.h.sparse)
+			continue;
 		known = in_seg - from < n - i ? in_seg - from : n - i;
 		known = known < SEG_BLOCK ? known : SEG_BLOCK;
-		if (!m->seg.h.sparse)
-			known = 0;
-		else if (seg_read(&m->seg, SEG_IDS, from, known, ids) == -1)
+		if (seg_read(&m->seg, SEG_IDS, from, known, ids) == -1)
 			return -1;
 	}
 	return 0;
