@@ -279,6 +279,16 @@ find_rare()
 	msend -t rare "$MEM/deep" found
 }
 
+# last_value N -- N tags, each of which has its last value already, get new ones in turns.
+last_value()
+{
+	local n=$((320000 / SCALE)) at=$MEM/last
+	[ -e "$at.$1" ] || awk -v n="$n" -v tags="$1" 'BEGIN { for (i = 0; i < n; i++) printf "M1 1 t%d s\nx\n", i % tags }' >"$at.$1"
+	fresh "$at" -o latest -b inf && head -n $((2 * $1)) "$at.$1" | msend -F "$at" && echo "$(wall_of sh -c "msend -F $at <$at.$1") $n"
+}
+last_value_many() { last_value 16000; }
+last_value_few() { last_value 10; }
+
 # workers N -- messages one after another, each sent once the one before has been received, with N workers asleep.
 workers()
 {
@@ -310,6 +320,7 @@ crowd_rows()
 	for row in deep-send deep-receive deep-rare; do
 		! wanted $row || { make_deep; break; }
 	done
+	compare last-value dearer 1.3 "-o latest, msend -F, 16000 tags" "10 tags" last_value_many last_value_few
 	compare deep-send dearer 1.2 "msend, $DEEP messages waiting" "10 waiting" send_deep send_flat
 	compare deep-receive dearer 1.2 "mrecv, $DEEP messages waiting" "few waiting" receive_deep receive_flat
 	amount deep-rare 10 "ms of CPU" "mrecv -t of the newest of $DEEP" find_rare
