@@ -318,6 +318,8 @@ keepers()
 		until_waiting "$box"
 		[ "$asks" = 0 ] && as=() || as=(as "$asks")
 		[ "$(timeout "$LIMIT" "${as[@]}" mcall -w 10 "$box" who)" = $OWNER ]
+		status_of "$child"
+		[ "$status" -eq 0 ]
 		[ -z "$(files_of "$box")" ]
 	done
 }
