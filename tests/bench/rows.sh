@@ -279,14 +279,19 @@ find_rare()
 	msend -t rare "$MEM/deep" found
 }
 
-# last_value N -- N tags, each of which has its last value already, get new ones in turns.
+# last_value N [random] -- N tags, each of which has its last value already, get new ones, in turns or at random.
 last_value()
 {
-	local n=$((320000 / SCALE)) at=$MEM/last
-	[ -e "$at.$1" ] || awk -v n="$n" -v tags="$1" 'BEGIN { for (i = 0; i < n; i++) printf "M1 1 t%d s\nx\n", i % tags }' >"$at.$1"
-	fresh "$at" -o latest -b inf && head -n $((2 * $1)) "$at.$1" | msend -F "$at" && echo "$(wall_of sh -c "msend -F $at <$at.$1") $n"
+	local n=$((320000 / SCALE)) at=$MEM/last of=$MEM/last.$1${2:-}
+	[ -e "$of" ] || awk -v n="$n" -v tags="$1" -v random="${2:-}" 'BEGIN {
+		for (i = 0; i < n; i++)
+			printf "M1 1 t%d s\nx\n", random ? int(rand() * tags) : i % tags
+	}' >"$of"
+	fresh "$at" -o latest -b inf && seq 0 $(($1 - 1)) | sed 's/.*/M1 1 t& s\nx/' | msend -F "$at" &&
+		echo "$(wall_of sh -c "msend -F $at <$of") $n"
 }
 last_value_many() { last_value 16000; }
+last_value_any() { last_value 16000 random; }
 last_value_few() { last_value 10; }
 
 # workers N -- messages one after another, each sent once the one before has been received, with N workers asleep.
@@ -320,7 +325,8 @@ crowd_rows()
 	for row in deep-send deep-receive deep-rare; do
 		! wanted $row || { make_deep; break; }
 	done
-	compare last-value dearer 1.3 "-o latest, msend -F, 16000 tags" "10 tags" last_value_many last_value_few
+	compare last-value dearer 1.3 "-o latest, msend -F, 16000 tags in turns" "10 tags" last_value_many last_value_few
+	compare last-random dearer 1.3 "-o latest, msend -F, 16000 tags at random" "10 tags" last_value_any last_value_few
 	compare deep-send dearer 1.2 "msend, $DEEP messages waiting" "10 waiting" send_deep send_flat
 	compare deep-receive dearer 1.2 "mrecv, $DEEP messages waiting" "few waiting" receive_deep receive_flat
 	amount deep-rare 10 "ms of CPU" "mrecv -t of the newest of $DEEP" find_rare

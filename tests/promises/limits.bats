@@ -292,6 +292,40 @@ two_left()
 	done
 }
 
+# of_tags N HEADERS -- N frames of 60,000 bytes; every 250th has a tag of its own, the others share 100, and have HEADERS.
+of_tags()
+{
+	awk -v n="$1" -v headers="$2" 'BEGIN {
+		while (length(x) < 60000)
+			x = x "xxxxxxxxxx"
+		for (i = 0; i < n; i++)
+			printf "M1 60000 %s\n%s\n", i % 250 ? "t" i % 100 " s" headers : "own" i " s", x
+	}'
+}
+
+@test "with -o latest a value that stays does not keep the disk of those that went" {
+	mkmbox -o latest box
+	of_tags 2500 '' | msend -F box
+	[ "$(mrecv -p -a -o '%l\n' box | sort | uniq -c | xargs)" = "110 60000" ]
+	# 6 MB of values, and what was begun last
+	[ "$(du -sk box | cut -f1)" -le 60000 ]
+	[ "$(mrecv -a -o '%t\n' box | sort -u | wc -l)" -eq 110 ]
+}
+
+@test "a message that stays does not keep the disk of those that expired" {
+	mkmbox -b 62M full
+	mkmbox -b inf box
+	of_tags 1000 " expire=$(date +%s.000000)" | mtee full box >/dev/null
+	# a sender drops them where they are in its way
+	pattern 64000000 | msend -n full
+	[ "$(du -sk full | cut -f1)" -le 80000 ]
+	[ "$(mrecv -a -o '%t\n' full | wc -l)" -eq 5 ]
+	# and a receiver those that it wants
+	run -1 mrecv -n -t 't*' box
+	[ "$(du -sk box | cut -f1)" -le 20000 ]
+	[ "$(mrecv -a -o '%t\n' box | wc -l)" -eq 4 ]
+}
+
 @test "a peek leaves the files as they are: where little waits, it is for the receivers to rewrite" {
 	mkmbox -b inf box
 	head -c 60000 /dev/zero | tr '\0' x >line

@@ -384,7 +384,7 @@ audit_segment(struct audit *a, uint64_t id)
 		return 0;
 	}
 	a->log_at = a->log_have = 0;
-	a->names.n = a->names.len = 0;
+	names_none(&a->names);
 	if (seg_extend(&a->s, n) == -1)
 		return -1;
 	if (names_read(&a->names, &a->s, a->s.h.names, a->s.h.names_len) == 0)

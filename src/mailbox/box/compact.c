@@ -154,7 +154,9 @@ copy_messages(struct seg *s, struct seg *t)
 
 	w.s = s;
 	w.t = t;
-	w.from.n = w.from.len = w.to.n = w.to.len = w.n = w.at.next = 0;
+	names_none(&w.from);
+	names_none(&w.to);
+	w.n = w.at.next = 0;
 	w.used = 0;
 	w.at.n = s->h.n;
 	w.at.raw = false;
@@ -249,4 +251,23 @@ compact_sparse(struct mbox *m, struct seg *s)
 	if ((s->h.n >= WORTH || s->h.log_len >= WORTH_BYTES) && waiting < (s->h.n + SPARSE - 1) / SPARSE
 	    && !in_hand(s, &m->ctl))
 		rewrite(s, &m->ctl);
+}
+
+void
+compact_left(struct mbox *m, uint64_t first)
+{
+	const bool now = m->layout == m->ctl.layout;
+	struct seg s;
+
+	if (m->seg.h.first == first) {
+		compact_sparse(m, &m->seg);
+		return;
+	}
+	/* the newest is never rewritten; a spent one is gone */
+	if (first == 0 || first == m->ctl.last_seg || seg_open(&s, m->dir_fd, first, seg_access(m->ctl.mode)) == -1)
+		return;
+	compact_sparse(m, &s);
+	seg_close(&s);
+	if (now)
+		m->layout = m->ctl.layout;      /* m->seg is as it was */
 }

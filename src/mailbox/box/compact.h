@@ -28,4 +28,7 @@ void compact_newest(struct mbox *m);
  */
 void compact_sparse(struct mbox *m, struct seg *s);
 
+/* compact_left -- compact_sparse of the segment named first, m->seg or another, or none (0); m->seg stays if another. */
+void compact_left(struct mbox *m, uint64_t first);
+
 #endif

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
+#include "mailbox/box/kept.h"
 #include "mailbox/disk/dropdir.h"
 #include "mailbox/mode.h"
 
@@ -128,6 +129,7 @@ mbox_close(struct mbox *m)
 			break;
 		}
 	seg_close(&m->seg);
+	kept_close(m);
 	io_close(m->due_fd);
 	io_close(m->drop_fd);
 	io_close(m->listen.bell_fd);
@@ -274,8 +276,13 @@ mbox_seg(struct mbox *m, uint64_t first)
 
 	if (m->seg.h.first == first && m->layout == m->ctl.layout)
 		return 0;
-	seg_close(&m->seg);
+	if (m->keeps && m->seg.idx_fd != -1 && m->layout == m->ctl.layout)
+		kept_put(m);
+	else
+		seg_close(&m->seg);
 	m->layout = m->ctl.layout;
+	if (m->keeps && kept_take(m, first))
+		return 0;
 	/* what ctl or a neighbour names must be there */
 	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1)
 		return not_opened(m);

@@ -79,6 +79,7 @@ struct mbox {
 	struct ctl ctl;                 /* as of the last lock */
 	struct seg seg;                 /* the segment used last (mbox_seg), */
 	uint64_t layout;                /* and the layout of the mailbox when it was opened */
+	bool keeps;                     /* others stay open as well (kept.h) */
 
 	bool drops;                     /* some users may only send, to drop/ */
 	bool unjudged;                  /* something in drop/ stays: its sender has no number here (users.h) */

@@ -15,6 +15,7 @@
 #include "base/safefile.h"
 #include "base/waiting.h"
 #include "mailbox/box/audit.h"
+#include "mailbox/box/kept.h"
 #include "mailbox/box/recover.h"
 #include "mailbox/box/rights.h"
 #include "mailbox/disk/dropdir.h"
@@ -178,8 +179,11 @@ enter(struct mbox *m, bool asks)
 		errno = EIDRM;
 		return -1;
 	}
-	/* no other process has changed anything since our last section */
-	m->seg.current &= m->ctl.generation == m->txn.left && !m->ctl.busy;
+	/* whether another process has changed anything since our last section */
+	if (m->ctl.generation != m->txn.left || m->ctl.busy) {
+		m->seg.current = false;
+		kept_stale(m);
+	}
 	m->txn.left = m->ctl.generation;
 	m->drops = mode_drops(m->ctl.mode);
 	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
@@ -335,6 +339,7 @@ txn_unlock(struct mbox *m)
 	m->txn.locked = m->txn.taken = m->txn.read = false;
 	if (m->txn.changing) {
 		seg_close(&m->seg);
+		kept_close(m);
 		m->txn.changing = false;
 	}
 	if (!m->look)

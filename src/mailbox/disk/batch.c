@@ -53,14 +53,18 @@ number_name(struct batch *b, struct slice name)
 {
 	char *copy = (b->name_len + name.len <= BATCH_FEW_TEXT ? b->few_text : b->many->text) + b->name_len;
 
-	for (uint32_t i = 0; i < b->names; i++)
-		if (slice_eq(b->name[i], name))
-			return (int)i;
+	const int mark = (unsigned char)hash_sum(name.p, name.len);
+	const unsigned char *at = b->marks, *end = at + b->names;
+
+	for (; (at = memchr(at, mark, (size_t)(end - at))) != NULL; at++)
+		if (slice_eq(b->name[at - b->marks], name))
+			return (int)(at - b->marks);
 	if (b->names == BATCH_NAMES)
 		return -1;
 	memcpy(copy, name.p, name.len);
 	b->name_len += (uint32_t)name.len;
 	b->name[b->names] = (struct slice){ copy, name.len };
+	b->marks[b->names] = (unsigned char)mark;
 	return (int)b->names++;
 }
 

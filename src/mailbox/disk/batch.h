@@ -59,6 +59,7 @@ struct batch {
 	char few_text[BATCH_FEW_TEXT];
 	char few_head[BATCH_FEW_HEAD];
 	unsigned char incarnation[MESSAGE_INCARNATION]; /* of the messages that are to be taken once */
+	unsigned char marks[BATCH_NAMES];       /* a byte of a hash of each name, by which it is looked for */
 	struct slice name[BATCH_NAMES];         /* point into few_text and many->text */
 };
 

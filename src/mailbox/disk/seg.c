@@ -19,6 +19,7 @@
 
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/num.h"
 #include "base/safefile.h"
 #include "frame/frame.h"
@@ -433,24 +434,35 @@ seg_id(const struct seg *s, uint32_t pos)
 	return seg_read(s, SEG_IDS, pos, 1, &id) == 0 ? id : 0;
 }
 
-int
-seg_find(const struct seg *s, uint32_t n, uint64_t id, uint32_t *pos)
+/* find_sparse -- seg_find by the ids in the index; pos has the last place where it may be, or n. */
+static OUT_OF_LINE int
+find_sparse(const struct seg *s, uint64_t id, uint32_t *pos)
 {
-	uint32_t low = 0, high = n, mid;
-	uint64_t at;
+	uint64_t ids[SEG_BLOCK];
+	uint32_t low = 0, high = *pos, mid;
 
-	if (!s->h.sparse)
-		low = id <= s->h.first ? 0 : id - s->h.first < n ? (uint32_t)(id - s->h.first) : n;
-	while (s->h.sparse && low < high) {
+	while (high - low > SEG_BLOCK) {
 		mid = low + (high - low) / 2;
-		at = seg_id(s, mid);
-		if (at == 0)
+		if (seg_read(s, SEG_IDS, mid, 1, ids) == -1)
 			return -1;
-		if (at < id)
+		if (ids[0] < id)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	*pos = low;
+	if (seg_read(s, SEG_IDS, low, high - low, ids) == -1)
+		return -1;
+	mid = low;
+	while (mid < high && ids[mid - low] < id)
+		mid++;
+	*pos = mid;
 	return 0;
+}
+
+int
+seg_find(const struct seg *s, uint32_t n, uint64_t id, uint32_t *pos)
+{
+	/* ids grow from the first on, by one where none is gone */
+	*pos = id <= s->h.first ? 0 : id - s->h.first < n ? (uint32_t)(id - s->h.first) : n;
+	return s->h.sparse ? find_sparse(s, id, pos) : 0;
 }

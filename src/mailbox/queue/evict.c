@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "mailbox/box/compact.h"
 #include "mailbox/box/piece.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/disk/names.h"
@@ -12,15 +13,18 @@
 
 enum { KEEP = 256 * 1024 };             /* bytes of log that stay when it was the last message */
 
-/* drop -- drop the message at the cursor.  Returns 0, or -1. */
+/* drop -- drop the message at the cursor.  left: the segment of the one before, or 0; gets its own.  Returns 0, or -1. */
 static int
-drop(struct backlog *c)
+drop(struct backlog *c, uint64_t *left)
 {
 	struct item item = { .id = backlog_id(c), .slot = c->slot, .pos = c->pos,
 		.tries = (uint16_t)state_tries(c->state) };
 
-	if (item.id == 0 || txn_begin(c->m) == -1)
+	if (item.id == 0)
 		return -1;
+	if (*left != c->first)
+		compact_left(c->m, *left);
+	*left = c->first;
 	return settle_gone(c->m, &item, 1, state_status(c->state), STATE_DROPPED, KEEP);
 }
 
@@ -33,26 +37,28 @@ drop_for(struct mbox *m, const struct slice *tag, uint64_t cost, uint64_t most)
 {
 	struct names names;
 	struct backlog c;
-	int r;
+	uint64_t left = 0;
+	int r = 0;
 
 	/* the head has passed over those that are delayed */
 	backlog_begin(&c, m, m->ctl.delayed > 0 ? m->ctl.first : m->ctl.head, UINT64_MAX,
 	    BACKLOG_READY | BACKLOG_RETRY | BACKLOG_DELAYED);
-	while (tag != NULL || !mbox_fits(&m->ctl, cost)) {
-		if (most == 0)
-			return 1;
-		r = backlog_next(&c);
-		if (r != 1)
-			return r;
-		if (backlog_slot(&c) == -1 || (tag != NULL && backlog_names(&c, &names) == -1))
+	for (; tag != NULL || !mbox_fits(&m->ctl, cost); r = 0) {
+		r = most == 0 ? 1 : backlog_next(&c);
+		if (most == 0 || r == 0)
+			break;
+		if (r == -1 || backlog_slot(&c) == -1 || (tag != NULL && backlog_names(&c, &names) == -1))
 			return -1;
 		if (tag != NULL && !slice_eq(names_get(&names, c.slot.tag), *tag))
 			continue;
-		if (drop(&c) == -1)
+		if (drop(&c, &left) == -1)
 			return -1;
 		most--;
 	}
-	return 0;
+	/* of the oldest the rest of its segment goes soon */
+	if (tag != NULL)
+		compact_left(m, left);
+	return r;
 }
 
 /* drop_known -- drop_for, for a process that knows where each tag is. */
@@ -60,14 +66,15 @@ static OUT_OF_LINE int
 drop_known(struct mbox *m, struct latest *l, struct slice tag, uint64_t most)
 {
 	struct backlog c;
+	uint64_t left = 0;
 	int r;
 
-	while ((r = latest_next(l, m, tag, &c)) == 1) {
-		if (most-- == 0)
-			return 1;
-		if (backlog_slot(&c) == -1 || drop(&c) == -1)
+	for (; (r = most == 0 ? 1 : latest_next(l, m, tag, &c)) == 1 && most > 0; most--)
+		if (backlog_slot(&c) == -1 || drop(&c, &left) == -1) {
+			l->off = true;
 			return -1;
-	}
+		}
+	compact_left(m, left);
 	return r;
 }
 
@@ -100,6 +107,7 @@ drop_expired(struct mbox *m, struct expiring *e)
 	enum state_status status;
 	uint32_t drops = 0;
 	struct backlog c;
+	uint64_t left = 0;
 	int r;
 
 	/* below head as well: what is claimed there may be put back, and expire then */
@@ -107,19 +115,20 @@ drop_expired(struct mbox *m, struct expiring *e)
 	while ((r = backlog_next(&c)) == 1) {
 		e->from = backlog_id(&c);
 		if (drops == PIECE_DROPS || c.looked > PIECE_LOOKS)
-			return 1;
+			break;
 		if (backlog_slot(&c) == -1 || backlog_expiry(&c, &expiry_us) == -1)
 			return -1;
 		status = state_status(c.state);
 		if (expiry_us <= now_us && status != STATE_CLAIMED && status != STATE_DELAYED) {
-			if (drop(&c) == -1)
+			if (drop(&c, &left) == -1)
 				return -1;
 			drops++;
 		} else if (expiry_us != UINT64_MAX) {
 			e->left = true;
 		}
 	}
-	if (r == -1 || e->left)
+	compact_left(m, left);
+	if (r != 0 || e->left)
 		return r;
 	m->ctl.expires = 0;
 	return txn_begin(m);

@@ -131,6 +131,7 @@ latest_known(struct latest *l, struct mbox *m)
 {
 	if (!l->begun || l->off)
 		return 0;
+	m->keeps = true;
 	return l->upto == m->ctl.next ? 1 : learn(l, m);
 }
 
@@ -148,10 +149,11 @@ latest_next(struct latest *l, struct mbox *m, struct slice tag, struct backlog *
 		r = backlog_next(c);
 		if (r == -1)
 			return -1;
-		if (r == 0)
-			p->id = 0;
-		else if (state_status(c->state) != STATE_CLAIMED)
-			return 1;       /* the next look will find that it is gone */
+		if (r == 1 && state_status(c->state) == STATE_CLAIMED)
+			continue;
+		p->id = 0;
+		if (r == 1)
+			return 1;
 	}
 	return 0;
 }

@@ -28,7 +28,8 @@ void latest_sent(struct latest *l, struct slice tag, uint64_t id);
 int latest_known(struct latest *l, struct mbox *m);
 
 /*
- * latest_next -- after latest_known: a message with this tag that is not claimed, for the caller to drop.
+ * latest_next -- after latest_known: a message with this tag that is not claimed, for the caller to drop, and forgotten:
+ * where that fails, l->off is to be set.
  * c: stands there.  Returns 1, 0 where there is none, or -1 as backlog_next.
  */
 int latest_next(struct latest *l, struct mbox *m, struct slice tag, struct backlog *c);

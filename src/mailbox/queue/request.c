@@ -90,7 +90,7 @@ find(struct mbox *m, uint64_t id, struct item *item, enum state_status *status, 
 static int
 drop(struct mbox *m, const struct item *item, enum state_status was)
 {
-	return txn_begin(m) == -1 ? -1 : settle_gone(m, item, 1, was, STATE_DROPPED, 0);
+	return settle_gone(m, item, 1, was, STATE_DROPPED, 0);
 }
 
 /* look -- request_find, with the lock held; the caller commits. */

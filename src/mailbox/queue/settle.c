@@ -191,7 +191,7 @@ tell_receivers(struct mbox *m, const struct item *items, uint32_t n)
 
 	if (m->ctl.wants == 0)
 		return 0;
-	names.n = names.len = 0;
+	names_none(&names);
 	mbox_seg_names(m, &used, &len);
 	if (names_read(&names, &m->seg, used, len) == -1)
 		return -1;
@@ -229,15 +229,18 @@ settle_gone(struct mbox *m, const struct item *items, uint32_t n, enum state_sta
 {
 	struct ctl *c = &m->ctl;
 
+	/* a drop is not counted by what is there: ctl names it first, for recovery to count where we are killed before */
+	if (now == STATE_DROPPED) {
+		c->leaving = items[0].id;
+		if ((m->txn.changing ? txn_note(m) : txn_begin(m)) == -1)
+			return txn_fail(m);
+	}
 	if (n > c->live || (was == STATE_CLAIMED && n > c->claimed) || (was == STATE_RETRY && n > c->retrying)
 	    || (was == STATE_DELAYED && n > c->delayed)) {
 		errno = EBADMSG;        /* the counts cannot be right */
 		return txn_fail(m);
 	}
-	/* a drop is not counted by what is there: ctl names it first, for recovery to count where we are killed before */
-	if (now == STATE_DROPPED)
-		c->leaving = items[0].id;
-	if (seg_read_links(&m->seg) == -1 || (now == STATE_DROPPED && txn_note(m) == -1))
+	if (seg_read_links(&m->seg) == -1)
 		return txn_fail(m);
 	/* before the state is written: after a kill, recovery may remove the segment, and so the one record of the outcome */
 	for (uint32_t i = 0; i < n; i++)

@@ -49,7 +49,7 @@ int settle_due(struct mbox *m, const struct item *item);
 
 /*
  * settle_gone -- n items have left the mailbox, by STATE_DONE; or one, by STATE_DROPPED, which counts as m->ctl.leaves_as
- * says: dropped, unless the caller has set that.
+ * says: dropped, unless the caller has set that.  Such a change it begins itself, unless it has begun.
  * was: their status until now.  keep: as of compact_spent.
  * Wakes the senders that wait for room, or for the end of one of them.  Returns 0, or -1.
  */

@@ -148,22 +148,24 @@ trim(struct mbox *m)
 	return 0;
 }
 
-/* drop_found -- drop the one message that was found. */
+/* drop_found -- drop the one message that was found.  left: the segment that the receiver was in; gets that message's. */
 static int
-drop_found(struct mbox *m, const struct run *run)
+drop_found(struct mbox *m, const struct run *run, uint64_t *left)
 {
 	const struct item *item = &run->in->items[0];
 
-	return txn_begin(m) == -1 ? -1
-	    : settle_gone(m, item, 1, (enum state_status)item->status, STATE_DROPPED, KEEP_STREAM);
+	if (*left != run->in->at.seg)
+		compact_left(m, *left);
+	*left = run->in->at.seg;
+	return settle_gone(m, item, 1, (enum state_status)item->status, STATE_DROPPED, KEEP_STREAM);
 }
 
 /*
- * search -- search_backlog; expired messages are dropped on the way, and offers of dead senders.
+ * search -- search_backlog; expired messages are dropped on the way, and offers of dead senders.  left: as of drop_found.
  * Returns 0; 1 where more is to be dropped first, after the end of a piece; or -1.
  */
 static int
-search(struct claim *c, struct run *run, const struct receiver_ask *ask)
+search(struct claim *c, struct run *run, const struct receiver_ask *ask, uint64_t *left)
 {
 	bool offer;
 	int taken;
@@ -174,7 +176,7 @@ search(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		offer = run->n == 1 && !c->receiver->peek && !ask->probe && (run->in->items[0].slot.flags & SLOT_OFFER);
 		if (!offer && (!run->expired || c->receiver->take_expired))
 			return 0;       /* an offer that has expired has no payload to keep */
-		taken = !offer ? drop_found(&c->m, run)
+		taken = !offer ? drop_found(&c->m, run, left)
 		    : offer_take(&c->m, &run->in->items[0], run->expired, &run->in->offer_fd);
 		if (taken != 0)
 			return taken == 1 ? 0 : -1;
@@ -185,29 +187,13 @@ search(struct claim *c, struct run *run, const struct receiver_ask *ask)
 
 /* find -- search; first make ready what has fallen due, and, dead: what the dead had claimed.  Returns as search. */
 static int
-find(struct claim *c, struct run *run, const struct receiver_ask *ask, bool dead)
+find(struct claim *c, struct run *run, const struct receiver_ask *ask, bool dead, uint64_t *left)
 {
 	int more = c->m.look ? 0 : fall_due(&c->m);
 
 	if (more == 0 && dead)
 		more = redeliver_dead(c);
-
-	return more == 0 ? search(c, run, ask) : more;
-}
-
-/* leave_segment -- the receiver goes on in another segment than left: see whether that is worth rewriting. */
-static void
-leave_segment(struct mbox *m, struct run *run, uint64_t left)
-{
-	struct seg s;
-
-	if (left == m->ctl.last_seg || seg_open(&s, m->dir_fd, left, seg_access(m->ctl.mode)) == -1)
-		return;         /* the newest is never rewritten; a spent one is gone */
-	compact_sparse(m, &s);
-	seg_close(&s);
-	/* what was found has not moved, nor has its segment, which is open */
-	if (run->n > 0)
-		run->in->at.layout = m->layout = m->ctl.layout;
+	return more == 0 ? search(c, run, ask, left) : more;
 }
 
 /* nothing -- the end of a turn that found nothing.  Returns as turn. */
@@ -271,13 +257,15 @@ turn(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		return -1;
 	run->n = 0;
 	dead = !m->look && redeliver_due(c);
-	more = find(c, run, ask, dead);
+	more = find(c, run, ask, dead, &left);
 	if (more == 0 && run->n == 0 && !dead && !m->look && m->ctl.claimed > 0)
-		more = find(c, run, ask, true);
+		more = find(c, run, ask, true, &left);
 	if (more == -1)
 		return -1;
-	if (left != 0 && (run->n == 0 || in->at.seg != left))
-		leave_segment(m, run, left);
+	if (left != 0 && (run->n == 0 || in->at.seg != left)) {
+		compact_left(m, left);
+		in->at.layout = m->layout;      /* what was found has not moved */
+	}
 	if (run->n == 0)
 		return more == 1 ? 1 : nothing(c, ask);
 	if (mbox_seg_log(m) == -1)

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "mailbox/box/delay.h"
+#include "mailbox/box/kept.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/recv/known.h"
 
@@ -13,9 +14,9 @@ enum { BLOCK_FIRST = 8 };               /* messages looked at first where few ar
 static uint64_t
 first_segment(const struct mbox *m, uint64_t id)
 {
-	bool open = m->seg.h.first != 0 && m->layout == m->ctl.layout && m->seg.h.first <= id;
+	const uint64_t open = kept_before(m, id);
 
-	return m->ctl.last_seg <= id ? m->ctl.last_seg : open ? m->seg.h.first : m->ctl.first_seg;
+	return m->ctl.last_seg <= id ? m->ctl.last_seg : open != 0 ? open : m->ctl.first_seg;
 }
 
 int
@@ -27,7 +28,8 @@ search_names(struct claim *c)
 
 	mbox_seg_names(m, &n, &len);
 	if (c->names_of != m->seg.h.first || c->names_layout != m->ctl.layout) {
-		c->many->names.n = c->many->names.len = c->ranked = 0;
+		names_none(&c->many->names);
+		c->ranked = 0;
 		memset(c->has_tag, 0, c->ranks / c->source_ranks);
 		memset(c->has_source, 0, c->source_ranks);
 		c->names_of = m->seg.h.first;

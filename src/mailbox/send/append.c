@@ -41,7 +41,7 @@ append_init(struct append *p, struct mbox *m, struct names *names)
 	p->names = names;
 	p->m = m;
 	p->names_of = 0;
-	p->names->n = p->names->len = 0;
+	names_none(p->names);
 	p->last_id = 0;
 	p->sync = false;
 	p->fresh = NULL;
@@ -83,7 +83,7 @@ newest_segment(struct append *p)
 	    || c->names_len > SEG_NAMES_BYTES - 2 * (FRAME_NAME_MAX + 1)) && newest_begin(m) == -1)
 		return -1;
 	if (p->names_of != c->last_seg || p->names->n > c->names)
-		p->names->n = p->names->len = 0;
+		names_none(p->names);
 	p->names_of = c->last_seg;
 	return names_read(p->names, &m->seg, c->names, c->names_len);
 }
@@ -187,8 +187,7 @@ write_messages(struct append *p, const struct batch *b, uint32_t n, uint64_t *by
 
 	if (n > SEG_MESSAGES - pos)
 		n = SEG_MESSAGES - pos;
-	p->names->n = c->names;
-	p->names->len = c->names_len;
+	names_cut(p->names, c->names, c->names_len);
 	n = number_names(p, b, n, number);
 	if (mbox_seg_log(m) == -1
 	    || io_pwrite(m->seg.log_fd, b->log + b->slots[b->from].off, batch_frames_len(b, n), c->log_len) == -1

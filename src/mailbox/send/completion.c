@@ -60,7 +60,7 @@ completion_withdraw(struct mbox *m, uint64_t id)
 
 	if (state != COMPLETION_WAITS && state != COMPLETION_BACK && state != COMPLETION_LOST)
 		return state == -1 ? -1 : 0;
-	if (settle_find(m, id, &item, &status) != 1 || txn_begin(m) == -1)
+	if (settle_find(m, id, &item, &status) != 1)
 		return -1;
 	return settle_gone(m, &item, 1, status, STATE_DROPPED, KEEP);
 }

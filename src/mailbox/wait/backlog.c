@@ -2,18 +2,20 @@
 /* backlog: see backlog.h.  It only reads, so a crash in it leaves nothing. */
 #include "mailbox/wait/backlog.h"
 
+#include "mailbox/box/kept.h"
+
 void
 backlog_begin(struct backlog *c, struct mbox *m, uint64_t from, uint64_t below, unsigned wanted)
 {
-	bool held = m->seg.idx_fd != -1 && m->layout == m->ctl.layout && m->seg.h.first <= from;
+	const uint64_t open = kept_before(m, from);
 
 	c->m = m;
 	c->from = from;
 	c->below = below;
 	c->wanted = wanted;
 	c->keep_fd = -1;
-	/* mostly it stands in the segment that is open */
-	c->next = held ? m->seg.h.first : m->ctl.first_seg;
+	/* mostly it stands in a segment that is open */
+	c->next = open != 0 ? open : m->ctl.first_seg;
 	c->first = c->names_of = c->looked = 0;
 	c->block = c->n = c->i = c->end = 0;
 }
@@ -121,7 +123,7 @@ backlog_names(struct backlog *c, struct names *t)
 
 	if (c->names_of == c->first)
 		return 0;
-	t->n = t->len = 0;
+	names_none(t);
 	mbox_seg_names(c->m, &n, &len);
 	if (names_read(t, &c->m->seg, n, len) == -1)
 		return -1;
