@@ -14,8 +14,8 @@
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
-#include "mailbox/box/kept.h"
 #include "mailbox/disk/dropdir.h"
+#include "mailbox/disk/kept.h"
 #include "mailbox/mode.h"
 
 enum { LOOK_NAP_MS = 20 };
@@ -128,8 +128,7 @@ mbox_close(struct mbox *m)
 			*o = m->next;
 			break;
 		}
-	seg_close(&m->seg);
-	kept_close(m);
+	mbox_seg_close(m);
 	io_close(m->due_fd);
 	io_close(m->drop_fd);
 	io_close(m->listen.bell_fd);
@@ -277,11 +276,10 @@ mbox_seg(struct mbox *m, uint64_t first)
 	if (m->seg.h.first == first && m->layout == m->ctl.layout)
 		return 0;
 	if (m->keeps && m->seg.idx_fd != -1 && m->layout == m->ctl.layout)
-		kept_put(m);
-	else
-		seg_close(&m->seg);
+		kept_put(m, m->layout, &m->seg);
+	seg_close(&m->seg);
 	m->layout = m->ctl.layout;
-	if (m->keeps && kept_take(m, first))
+	if (m->keeps && kept_take(m, m->layout, first, &m->seg))
 		return 0;
 	/* what ctl or a neighbour names must be there */
 	if (seg_open(&m->seg, m->dir_fd, first, m->look ? SEG_LOOK : seg_access(m->ctl.mode)) == -1)
@@ -295,6 +293,31 @@ mbox_seg(struct mbox *m, uint64_t first)
 	seg_close(&m->seg);
 	errno = EBADMSG;                        /* the links end before the newest */
 	return -1;
+}
+
+void
+mbox_seg_close(struct mbox *m)
+{
+	seg_close(&m->seg);
+	if (m->keeps)
+		kept_close(m);
+}
+
+void
+mbox_seg_stale(struct mbox *m)
+{
+	m->seg.current = false;
+	if (m->keeps)
+		kept_stale(m);
+}
+
+uint64_t
+mbox_seg_before(const struct mbox *m, uint64_t id)
+{
+	const bool open = m->seg.idx_fd != -1 && m->layout == m->ctl.layout && m->seg.h.first <= id;
+	const uint64_t here = open ? m->seg.h.first : 0, kept = m->keeps ? kept_before(m, m->ctl.layout, id) : 0;
+
+	return here > kept ? here : kept;
 }
 
 int

@@ -156,6 +156,13 @@ int mbox_moved(struct mbox *m, uint64_t generation);
 /* mbox_seg -- make m->seg the segment named first; it is opened only if it is not already. */
 int mbox_seg(struct mbox *m, uint64_t first);
 
+/* mbox_seg_stale -- another process has changed what stands in it.  mbox_seg_close -- close it, and those that are kept. */
+void mbox_seg_stale(struct mbox *m);
+void mbox_seg_close(struct mbox *m);
+
+/* mbox_seg_before -- the name of the segment that begins last, of those that are open, at id or before; 0: none does. */
+uint64_t mbox_seg_before(const struct mbox *m, uint64_t id);
+
 /* mbox_seg_log -- have m->seg.log_fd open.  mbox_wants -- have m->want_fd open, the table of wants. */
 int mbox_seg_log(struct mbox *m);
 int mbox_wants(struct mbox *m);

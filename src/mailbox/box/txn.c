@@ -15,7 +15,6 @@
 #include "base/safefile.h"
 #include "base/waiting.h"
 #include "mailbox/box/audit.h"
-#include "mailbox/box/kept.h"
 #include "mailbox/box/recover.h"
 #include "mailbox/box/rights.h"
 #include "mailbox/disk/dropdir.h"
@@ -180,10 +179,8 @@ enter(struct mbox *m, bool asks)
 		return -1;
 	}
 	/* whether another process has changed anything since our last section */
-	if (m->ctl.generation != m->txn.left || m->ctl.busy) {
-		m->seg.current = false;
-		kept_stale(m);
-	}
+	if (m->ctl.generation != m->txn.left || m->ctl.busy)
+		mbox_seg_stale(m);
 	m->txn.left = m->ctl.generation;
 	m->drops = mode_drops(m->ctl.mode);
 	if (!m->txn.proven && !(m->txn.proven = bootid_marked(m->ctl_fd)) && prove(m) == -1)
@@ -338,8 +335,7 @@ txn_unlock(struct mbox *m)
 		return;
 	m->txn.locked = m->txn.taken = m->txn.read = false;
 	if (m->txn.changing) {
-		seg_close(&m->seg);
-		kept_close(m);
+		mbox_seg_close(m);
 		m->txn.changing = false;
 	}
 	if (!m->look)

@@ -4,7 +4,6 @@
 
 #include "base/io.h"
 #include "mailbox/box/delay.h"
-#include "mailbox/box/kept.h"
 #include "mailbox/box/txn.h"
 #include "mailbox/recv/known.h"
 
@@ -14,7 +13,7 @@ enum { BLOCK_FIRST = 8 };               /* messages looked at first where few ar
 static uint64_t
 first_segment(const struct mbox *m, uint64_t id)
 {
-	const uint64_t open = kept_before(m, id);
+	const uint64_t open = mbox_seg_before(m, id);
 
 	return m->ctl.last_seg <= id ? m->ctl.last_seg : open != 0 ? open : m->ctl.first_seg;
 }

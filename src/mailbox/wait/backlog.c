@@ -2,12 +2,10 @@
 /* backlog: see backlog.h.  It only reads, so a crash in it leaves nothing. */
 #include "mailbox/wait/backlog.h"
 
-#include "mailbox/box/kept.h"
-
 void
 backlog_begin(struct backlog *c, struct mbox *m, uint64_t from, uint64_t below, unsigned wanted)
 {
-	const uint64_t open = kept_before(m, from);
+	const uint64_t open = mbox_seg_before(m, from);
 
 	c->m = m;
 	c->from = from;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* kept: see kept.h. */
-#include "mailbox/box/kept.h"
+#include "mailbox/disk/kept.h"
 
 #include <sys/resource.h>
 
@@ -12,9 +12,9 @@ enum {
 };
 
 struct kept {
-	const struct mbox *of;          /* NULL: free */
-	uint64_t layout;                /* the mailbox's, of which the segment is, */
-	uint64_t first;                 /* and the segment's name */
+	const void *of;                 /* NULL: free */
+	uint64_t layout;
+	uint64_t first;                 /* the segment's name */
 };
 
 static LARGE struct kept table[KEPT];
@@ -26,13 +26,6 @@ drop(struct kept *k)
 {
 	seg_close(&segs[k - table]);
 	k->of = NULL;
-}
-
-/* is_of -- whether k is m's, and still a segment of it as it is. */
-static bool
-is_of(const struct kept *k, const struct mbox *m)
-{
-	return k->of == m && k->layout == m->ctl.layout;
 }
 
 /* places -- how many are kept at most. */
@@ -48,13 +41,13 @@ places(void)
 }
 
 void
-kept_put(struct mbox *m)
+kept_put(const void *of, uint64_t layout, struct seg *s)
 {
 	const unsigned most = places();
 	struct kept *k = NULL;
 
 	for (struct kept *i = table; i < table + most; i++) {
-		if (i->of == m && !is_of(i, m))
+		if (i->of == of && i->layout != layout)
 			drop(i);
 		if (i->of == NULL && k == NULL)
 			k = i;
@@ -63,17 +56,17 @@ kept_put(struct mbox *m)
 		k = &table[turn++ % most];
 		drop(k);
 	}
-	*k = (struct kept){ m, m->ctl.layout, m->seg.h.first };
-	segs[k - table] = m->seg;
-	m->seg = (struct seg)SEG_CLOSED;
+	*k = (struct kept){ of, layout, s->h.first };
+	segs[k - table] = *s;
+	*s = (struct seg)SEG_CLOSED;
 }
 
 bool
-kept_take(struct mbox *m, uint64_t first)
+kept_take(const void *of, uint64_t layout, uint64_t first, struct seg *s)
 {
 	for (struct kept *k = table; k < table + KEPT; k++)
-		if (k->first == first && is_of(k, m)) {
-			m->seg = segs[k - table];
+		if (k->first == first && k->of == of && k->layout == layout) {
+			*s = segs[k - table];
 			k->of = NULL;
 			return true;
 		}
@@ -81,28 +74,28 @@ kept_take(struct mbox *m, uint64_t first)
 }
 
 uint64_t
-kept_before(const struct mbox *m, uint64_t id)
+kept_before(const void *of, uint64_t layout, uint64_t id)
 {
-	const bool open = m->seg.idx_fd != -1 && m->layout == m->ctl.layout && m->seg.h.first <= id;
-	uint64_t last = open ? m->seg.h.first : 0;
+	uint64_t last = 0;
 
-	for (const struct kept *k = table; k < table + KEPT && m->keeps; k++)
-		if (k->first <= id && k->first > last && is_of(k, m))
+	for (const struct kept *k = table; k < table + KEPT; k++)
+		if (k->first <= id && k->first > last && k->of == of && k->layout == layout)
 			last = k->first;
 	return last;
 }
 
 void
-kept_stale(const struct mbox *m)
+kept_stale(const void *of)
 {
-	for (struct kept *k = table; k < table + KEPT && m->keeps; k++)
-		segs[k - table].current &= k->of != m;
+	for (struct kept *k = table; k < table + KEPT; k++)
+		if (k->of == of)
+			segs[k - table].current = false;
 }
 
 void
-kept_close(const struct mbox *m)
+kept_close(const void *of)
 {
-	for (struct kept *k = table; k < table + KEPT && m->keeps; k++)
-		if (k->of == m)
+	for (struct kept *k = table; k < table + KEPT; k++)
+		if (k->of == of)
 			drop(k);
 }
