@@ -22,7 +22,7 @@
 
 #define FIRST_NS UINT64_C(200000000)            /* the pause after the first failure, doubled from there on, */
 #define MOST_NS UINT64_C(60000000000)           /* up to this; and where something must be set right first */
-#define STEADY_NS UINT64_C(5000000000)           /* a link that has lasted for this and the last pause is a good one */
+#define STEADY_NS UINT64_C(5000000000)           /* a link that has lasted for this is a good one */
 #define GONE_NS UINT64_C(1000000000)            /* between two looks for a mailbox that is gone */
 #define ENDS_NS UINT64_C(50000000)              /* between two looks whether an earlier link has ended */
 
@@ -148,7 +148,7 @@ pause_now(struct linkkeep *k)
 	uint64_t pause_ns;
 	uint32_t chance = 0;
 
-	if (k->linked_ns != 0 && clock_mono_ns() - k->linked_ns > STEADY_NS + k->pause_ns)
+	if (k->linked_ns != 0 && clock_mono_ns() - k->linked_ns > STEADY_NS)
 		k->failures = 0;
 	else if (k->linked_ns != 0 && !k->was_linked && k->failures > SOON)
 		k->failures = SOON;

@@ -81,6 +81,24 @@ no_process()
 	awk '{ most = 0.2 * 2 ^ (NR - 1); if ($1 > most + 0.05 || $1 < most / 2 - 0.05) bad = 1 } END { exit bad }' pauses
 }
 
+@test "a link that was there for more than 5 seconds is tried again at once, however long the pause before it was" {
+	mkmbox jobs
+	cat >links/link-test <<-'END'
+		#!/bin/sh
+		[ "$1" != form ] || { echo stream; exit; }
+		echo linked >&2
+		echo "$$" >>"${0%/*}/../runs"
+		runs=$(wc -l <"${0%/*}/../runs")
+		[ "$runs" -le 4 ] || exec sleep 5.2
+		echo "link-test: reason $runs" >&2
+		exit 75
+	END
+	linking jobs test://host/q
+	until_true sh -c '[ "$(grep -c "again in" said)" -ge 5 ]'
+	grep 'again in' said | sed -n '5s/.*again in \([0-9.]*\) s/\1/p' >pause
+	[ "$(awk '$1 <= 0.25' pause | wc -l)" -eq 1 ]
+}
+
 @test "the pauses get longer too where the link is there each time, and breaks at once: a message in a circle, without -d" {
 	mkmbox here there
 	linking here there
