@@ -24,6 +24,7 @@ enum {
 	SPARSE = 8,             /* a segment is rewritten when less than 1/SPARSE of it waits, */
 	WORTH = 512,            /* and it had at least this many messages, */
 	WORTH_BYTES = 1 << 20,  /* or this many bytes of log */
+	NEAR = 4096,            /* short frames are read as many at a time as stand in so many bytes */
 };
 
 /* set_link -- set a link of the neighbour named id, if there is one. */
@@ -94,6 +95,9 @@ struct rewriting {
 	uint64_t states[SEG_BLOCK], ids[SEG_BLOCK];
 	size_t used;                    /* bytes of their frames in log */
 	char log[BATCH_LOG];
+	uint64_t near_at;               /* of the log of s, from here on, */
+	size_t near_len;                /* so many bytes are in near */
+	char near[NEAR];
 };
 
 /* flush -- write what was gathered to t. */
@@ -112,6 +116,25 @@ flush(struct rewriting *w)
 	return 0;
 }
 
+/* read_frame -- read a frame of len bytes into out.  Returns 0, or -1. */
+static int
+read_frame(struct rewriting *w, uint64_t at, size_t len, char *out)
+{
+	ssize_t got;
+
+	if (len > NEAR)
+		return io_pread(w->s->log_fd, out, len, at) == (ssize_t)len ? 0 : -1;
+	if (at < w->near_at || at + len > w->near_at + w->near_len) {
+		got = io_pread(w->s->log_fd, w->near, NEAR, at);
+		if (got < (ssize_t)len)
+			return -1;
+		w->near_at = at;
+		w->near_len = (size_t)got;
+	}
+	memcpy(out, w->near + (at - w->near_at), len);
+	return 0;
+}
+
 /* keep_message -- the message at hand goes to t. */
 static int
 keep_message(struct rewriting *w)
@@ -122,7 +145,7 @@ keep_message(struct rewriting *w)
 	uint64_t due, expiry;
 
 	if (len > sizeof w->log || ((w->n == SEG_BLOCK || w->used + len > sizeof w->log) && flush(w) == -1)
-	    || io_pread(seg_log(w->s), w->log + w->used, len, slot->off) != (ssize_t)len)
+	    || read_frame(w, slot->off, len, w->log + w->used) == -1)
 		return -1;
 	to = w->t->h.n + w->n;
 	if ((state_status(w->at.state) != STATE_READY || (slot->flags & SLOT_OFFER))
@@ -157,10 +180,10 @@ copy_messages(struct seg *s, struct seg *t)
 	names_none(&w.from);
 	names_none(&w.to);
 	w.n = w.at.next = 0;
-	w.used = 0;
+	w.used = w.near_at = w.near_len = 0;
 	w.at.n = s->h.n;
 	w.at.raw = false;
-	if (names_read(&w.from, s, s->h.names, s->h.names_len) == -1)
+	if (seg_log(s) == -1 || names_read(&w.from, s, s->h.names, s->h.names_len) == -1)
 		return -1;
 	while ((r = seg_next(s, &w.at)) == 1)
 		if (state_status(w.at.state) < STATE_DONE && keep_message(&w) == -1)
