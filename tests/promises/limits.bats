@@ -326,6 +326,30 @@ of_tags()
 	[ "$(mrecv -a -o '%t\n' box | wc -l)" -eq 4 ]
 }
 
+# tagged FROM TO -- frames nFROM to nTO, each with a tag of its own, of which 4,094 fill a segment.
+tagged()
+{
+	seq "$1" "$2" | awk '{ print "M1 " length + 1, "t" $0 " s"; print "n" $0 }'
+}
+
+@test "what is left of a segment is rewritten, too, when a single message drops what makes it little" {
+	mkmbox -o latest -b inf last
+	{ tagged 1 4094 && tagged 1 3582; } | msend -F last
+	[ ! -e last/00000000000000000001.1.log ]
+	msend -t t3583 last new
+	[ -e last/00000000000000000001.1.log ]
+	[ "$(mrecv -a last | wc -l)" -eq 4094 ]
+	mkmbox box
+	{ tagged 1 3582 && printf 'M1 1 x s expire=1\n%s\n' x y z && tagged 3586 4200; } | msend -F box
+	mrecv -c 3582 -T x box >/dev/null
+	chmbox -c 618 box
+	[ ! -e box/00000000000000000001.1.log ]
+	msend -n box new
+	[ -e box/00000000000000000001.1.log ]
+	{ tagged 3586 4200 | mrecv -a -l - && echo new; } >expected
+	mrecv -a -l box | same - expected
+}
+
 @test "a peek leaves the files as they are: where little waits, it is for the receivers to rewrite" {
 	mkmbox -b inf box
 	head -c 60000 /dev/zero | tr '\0' x >line

@@ -269,6 +269,31 @@ use_msend_latest() {
 	judge=judge_displace
 }
 
+# of a segment of 4,094 tags an eighth has still its value: the first that is replaced has it rewritten
+use_msend_latest_rewrites() {
+	mkmbox -o latest -b inf box
+	many box 1 4094
+	many box 1 3582
+	seq 3583 3585 | awk '{ print "M1 5 t" $0 " s"; print "new" NR "." }' >frames
+	cmd=(msend -F box)
+	input=frames
+	displaces=1
+	judge=judge_latest_rewrites
+}
+
+# judge_latest_rewrites -- the values before went one by one, each just before its new one came.
+judge_latest_rewrites() {
+	local n first
+	n=$(grep -c new ../left.box)
+	first=$(head -n 1 ../left.box)
+	first=${first#n}
+	[ "$acked" -eq 0 ] || [ "$n" -eq 3 ] || bad "success, and $((3 - n)) of what was sent is not there"
+	[ "$first" -eq $((3583 + n)) ] || { [ "$n" -lt 3 ] && [ "$first" -eq $((3584 + n)) ]; } ||
+		bad "$n new ones, and n$first"
+	{ lines -r n "$first" 4094 && lines -r n 1 3582 && lines -r new 1 "$n"; } | cmp -s - ../left.box ||
+		bad "left are $(tr '\n' ' ' <../left.box | cut -c 1-300)"
+}
+
 # a segment that is full, of which little is left
 nearly_spent() {
 	mkmbox box
@@ -461,6 +486,20 @@ use_mrecv_expired() {
 	cmd=(mrecv -l box)
 	lines b1 >../had
 	lines b1 >../due
+	hides=1
+	judge=judge_receive
+}
+
+# of a segment of 4,094 messages an eighth waits: the first that is dropped, for it has expired, has it rewritten
+use_mrecv_expired_rewrites() {
+	mkmbox box
+	many box 1 3581
+	seq 3582 3584 | awk '{ print "M1 6 x s expire=1"; print "n" $0 "." }' | msend -F box
+	many box 3585 4200
+	mrecv -c 3581 -T x box >/dev/null
+	cmd=(mrecv -l box)
+	lines -r n 3585 4200 >../had
+	lines n3585 >../due
 	hides=1
 	judge=judge_receive
 }

@@ -26,6 +26,35 @@ outside()
 	as owner mstat -J "$1" | sed -n 's/.*"outside":\([0-9]*\).*/\1/p'
 }
 
+none_outside()
+{
+	[ "$(outside "$1")" = 0 ]
+}
+
+@test "a segment that a receiver has kept open for last values, and looks into for another, is there once" {
+	tags() { seq "$1" "$2" | sed 's/.*/M1 1 t& s\nx/'; }
+	as owner mkmbox -o latest -b inf -m 0622 own/last
+	in_background as owner mrecv -f -l -t 'x*' own/last >out
+	until_waiting own/last
+	read -r tool <"/proc/$child/task/$child/children" || :
+	[ "$(<"/proc/$tool/comm")" = mrecv ]
+	for round in 1 2; do
+		for tag in y1 y2 y3; do
+			as other msend -t $tag own/last "$round"
+			until_true none_outside own/last
+			until_waiting own/last
+		done
+		[ $round -eq 1 ] || break
+		kill -STOP "$tool"
+		{ printf 'M1 1 x s\n1\n' && tags 1 6000 && printf 'M1 1 %s s\n2\n' x y1 y2 y3 && tags 6001 14000; } |
+			as owner msend -F own/last
+		kill -CONT "$tool"
+		until_true grep -qx 2 out
+		until_waiting own/last
+	done
+	as owner "$BUILD/inspect" own/last
+}
+
 @test "what is left comes with its headers, and with the sender's uid as the kernel knows it" {
 	as other msend -t tag -s source -H key=value own/box payload
 	[ "$(outside own/box)" = 1 ]

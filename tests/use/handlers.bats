@@ -631,6 +631,19 @@ stop_twice()
 	done
 }
 
+@test "a message that has expired is dropped, and not what stands in the batch before it, where it would make that too long" {
+	mkmbox dead
+	for dead in '' '-d dead'; do
+		msend box 123456
+		msend -F box <<<$'M1 26 - s expire=1\naaaaaaaaaaaaaaaaaaaaaaaaaa\nM1 2 - s\nzz'
+		# shellcheck disable=SC2086
+		timeout "$LIMIT" mrecv -n -a $dead -b 100:10 box -- sh -c 'mrecv -a -l -' >got
+		same - got <<<$'123456\nzz'
+		[ "$(mstat -J box | grep -o '"messages":[0-9]*,')" = '"messages":0,' ]
+	done
+	[ "$(mrecv -n dead)" = aaaaaaaaaaaaaaaaaaaaaaaaaa ]
+}
+
 @test "a batch waits for its first message" {
 	in_background timeout "$LIMIT" mrecv -b 100 box -- sh -c 'echo $MBOX_COUNT >got'
 	until_waiting box

@@ -194,6 +194,25 @@ values_are()
 	[ "$(values)" = "$(lines "$@")" ]
 }
 
+@test "latest: a sender counts with what others have received of the segments that it has kept open" {
+	tags() { seq "$1" "$2" | sed 's/.*/M1 1 t& s\nx/'; }
+	mkmbox -o latest -b inf box
+	mkfifo door
+	in_background sh -c 'exec msend -F box <door'
+	exec 5>door
+	# in two segments; one message of each is replaced
+	{ tags 1 6000 && tags 1 1 && tags 5000 5000; } >&5
+	until_true sh -c "mstat -J box | grep -q '\"sent\":6002,'"
+	[ "$(mrecv -a -l -t 't20*' box | wc -l)" -eq 111 ]
+	tags 2 19 >&5
+	until_true sh -c "mstat -J box | grep -q '\"sent\":6020,'"
+	exec 5>&-
+	status_of "$child"
+	[ "$status" -eq 0 ]
+	"$BUILD/inspect" box
+	[ "$(mrecv -a -l box | wc -l)" -eq 5889 ]
+}
+
 @test "latest: senders that go on replace what others sent, and what was put back meanwhile" {
 	local sends=0
 	mkmbox -o latest box

@@ -10,6 +10,7 @@
 
 #include "base/bootid.h"
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "base/reclock.h"
 #include "base/safefile.h"
@@ -277,7 +278,7 @@ txn_begin(struct mbox *m)
 int
 txn_note(struct mbox *m)
 {
-	return write_ctl(m);
+	return m->txn.failed != 0 ? fail_with(m->txn.failed) : write_ctl(m);
 }
 
 int

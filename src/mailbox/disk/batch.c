@@ -52,7 +52,6 @@ static int
 number_name(struct batch *b, struct slice name)
 {
 	char *copy = (b->name_len + name.len <= BATCH_FEW_TEXT ? b->few_text : b->many->text) + b->name_len;
-
 	const int mark = (unsigned char)hash_sum(name.p, name.len);
 	const unsigned char *at = b->marks, *end = at + b->names;
 

@@ -8,7 +8,7 @@
 
 enum {
 	KEPT = 64,                      /* of all mailboxes of this process, */
-	SHARE = 8,                      /* and no more than this part of the descriptors that it may have */
+	SHARE = 16,                     /* and for as many descriptors as it may have one; the newest segment has two */
 };
 
 struct kept {
@@ -28,16 +28,17 @@ drop(struct kept *k)
 	k->of = NULL;
 }
 
-/* places -- how many are kept at most. */
+/* places -- how many are kept at most: none where there are few descriptors. */
 static unsigned
 places(void)
 {
-	static unsigned most;
+	static unsigned most = KEPT + 1;
 	struct rlimit limit;
 
-	if (most == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0)
-		most = limit.rlim_cur / SHARE < KEPT ? (unsigned)(limit.rlim_cur / SHARE) + 1 : KEPT;
-	return most > 0 ? most : 1;
+	if (most > KEPT)
+		most = getrlimit(RLIMIT_NOFILE, &limit) == -1 ? 0 : limit.rlim_cur / SHARE < KEPT
+		    ? (unsigned)(limit.rlim_cur / SHARE) : KEPT;
+	return most;
 }
 
 void
@@ -51,6 +52,10 @@ kept_put(const void *of, uint64_t layout, struct seg *s)
 			drop(i);
 		if (i->of == NULL && k == NULL)
 			k = i;
+	}
+	if (most == 0) {
+		seg_close(s);
+		return;
 	}
 	if (k == NULL) {
 		k = &table[turn++ % most];

@@ -11,7 +11,10 @@
 #include "mailbox/queue/settle.h"
 #include "mailbox/wait/backlog.h"
 
-enum { KEEP = 256 * 1024 };             /* bytes of log that stay when it was the last message */
+enum {
+	KEEP = 256 * 1024,              /* bytes of log that stay when it was the last message */
+	LOOK_EACH = 64,                 /* messages of a segment that are gone, from one look at what is in hand to the next */
+};
 
 /* drop -- drop the message at the cursor.  left: the segment of the one before, or 0; gets its own.  Returns 0, or -1. */
 static int
@@ -38,25 +41,23 @@ drop_for(struct mbox *m, const struct slice *tag, uint64_t cost, uint64_t most)
 	struct names names;
 	struct backlog c;
 	uint64_t left = 0;
-	int r = 0;
+	int r = tag != NULL || !mbox_fits(&m->ctl, cost);
 
 	/* the head has passed over those that are delayed */
 	backlog_begin(&c, m, m->ctl.delayed > 0 ? m->ctl.first : m->ctl.head, UINT64_MAX,
 	    BACKLOG_READY | BACKLOG_RETRY | BACKLOG_DELAYED);
-	for (; tag != NULL || !mbox_fits(&m->ctl, cost); r = 0) {
-		r = most == 0 ? 1 : backlog_next(&c);
-		if (most == 0 || r == 0)
-			break;
-		if (r == -1 || backlog_slot(&c) == -1 || (tag != NULL && backlog_names(&c, &names) == -1))
+	while (r == 1 && most > 0 && (r = backlog_next(&c)) == 1) {
+		if (backlog_slot(&c) == -1 || (tag != NULL && backlog_names(&c, &names) == -1))
 			return -1;
 		if (tag != NULL && !slice_eq(names_get(&names, c.slot.tag), *tag))
 			continue;
 		if (drop(&c, &left) == -1)
 			return -1;
 		most--;
+		r = tag != NULL || !mbox_fits(&m->ctl, cost);
 	}
 	/* of the oldest the rest of its segment goes soon */
-	if (tag != NULL)
+	if (tag != NULL && r != -1)
 		compact_left(m, left);
 	return r;
 }
@@ -67,14 +68,16 @@ drop_known(struct mbox *m, struct latest *l, struct slice tag, uint64_t most)
 {
 	struct backlog c;
 	uint64_t left = 0;
-	int r;
+	int r = 1;
 
-	for (; (r = most == 0 ? 1 : latest_next(l, m, tag, &c)) == 1 && most > 0; most--)
+	for (; most > 0 && (r = latest_next(l, m, tag, &c)) == 1; most--)
 		if (backlog_slot(&c) == -1 || drop(&c, &left) == -1) {
-			l->off = true;
+			latest_free(l);         /* it is to be learned anew */
 			return -1;
 		}
-	compact_left(m, left);
+	/* while messages are claimed, perhaps of this segment, it would be looked through for them each time */
+	if (r != -1 && (m->ctl.claimed == 0 || m->seg.h.done % LOOK_EACH == 0))
+		compact_left(m, left);
 	return r;
 }
 
@@ -127,7 +130,8 @@ drop_expired(struct mbox *m, struct expiring *e)
 			e->left = true;
 		}
 	}
-	compact_left(m, left);
+	if (r != -1)
+		compact_left(m, left);
 	if (r != 0 || e->left)
 		return r;
 	m->ctl.expires = 0;

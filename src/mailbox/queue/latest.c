@@ -87,7 +87,9 @@ rebuild(struct latest *l)
 			(void)put(l, tag_at(&old, &old.place[i]), old.place[i].id);
 	free(old.place);
 	free(old.text);
-	return !l->off;
+	if (l->off)
+		latest_free(l);
+	return l->places != 0;
 }
 
 /* remember -- put, with a table that grows. */

@@ -3,7 +3,7 @@
  * latest: which messages have which tag, as remembered by a process that sends many to a mailbox with -o latest.
  *
  * Without it each of them would cost a look at all messages.  What is remembered of a message may be out of date: it has
- * gone, or was claimed and put back; so its state is looked at before it is dropped.  Nothing is forgotten that is there.
+ * gone, or was claimed and put back; so its state is looked at before it is dropped.  No other that is there is forgotten.
  */
 #ifndef MAILBOX_QUEUE_LATEST_H
 #define MAILBOX_QUEUE_LATEST_H
@@ -28,8 +28,8 @@ void latest_sent(struct latest *l, struct slice tag, uint64_t id);
 int latest_known(struct latest *l, struct mbox *m);
 
 /*
- * latest_next -- after latest_known: a message with this tag that is not claimed, for the caller to drop, and forgotten:
- * where that fails, l->off is to be set.
+ * latest_next -- after latest_known: a message with this tag that is not claimed, for the caller to drop, and forgotten
+ * here: where that fails, all is to be (latest_free).
  * c: stands there.  Returns 1, 0 where there is none, or -1 as backlog_next.
  */
 int latest_next(struct latest *l, struct mbox *m, struct slice tag, struct backlog *c);

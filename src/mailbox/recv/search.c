@@ -226,7 +226,10 @@ take_plain(struct search *s, uint32_t pos, uint64_t id, uint32_t n)
 	return i;
 }
 
-/* take_alone -- an expired message, or an offer, stands alone in its run.  Returns whether it was taken. */
+/*
+ * take_alone -- an expired message, or an offer, stands alone in its run.  What is to be dropped need not fit.
+ * Returns whether it was taken.
+ */
 static bool
 take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot, uint64_t state, bool expired)
 {
@@ -235,8 +238,10 @@ take_alone(struct search *s, uint32_t pos, uint64_t id, const struct slot *slot,
 	if (expired && s->c->receiver->peek)
 		return false;
 	if (s->run->n == 0) {
+		if (expired && !s->c->receiver->take_expired)
+			s->had = 0;
 		taken = take(s, pos, id, slot, state);
-		s->run->expired = expired;
+		s->run->expired = taken && expired;
 	}
 	s->full = true;
 	return taken;

@@ -136,7 +136,9 @@ backlog_first(struct backlog *c, struct names *names, struct mbox *m, uint64_t f
 	struct slot last = { .len = 0 };        /* that did not match: mostly there are long runs of one tag and source */
 	struct seg held = m->seg;
 	uint64_t seg = 0, layout = m->layout, id = 0;
+	const bool keeps = m->keeps;
 
+	m->keeps = false;       /* else a segment that is held and opened anew would be there twice */
 	if (layout != m->ctl.layout)
 		m->seg = (struct seg)SEG_CLOSED;
 	backlog_begin(c, m, from, below, BACKLOG_READY);
@@ -157,5 +159,6 @@ backlog_first(struct backlog *c, struct names *names, struct mbox *m, uint64_t f
 		m->seg = held;
 		m->layout = layout;
 	}
+	m->keeps = keeps;
 	return id;
 }
