@@ -71,9 +71,9 @@ offer_take(struct mbox *m, const struct item *item, bool expired, int *fd)
 		return *fd != -1 ? 1 : -1;
 	if (!lives)
 		return settle_gone(m, item, 1, STATE_READY, STATE_DROPPED, KEEP);
-	/* a receiver was killed between these two calls: its sender makes a new one */
+	/* a receiver was killed between these two calls, which was a try: its sender makes a new one */
 	m->ctl.claimed++;
-	return to_sender(m, item, sender, false);
+	return to_sender(m, item, sender, true);
 }
 
 /*
