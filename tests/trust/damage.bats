@@ -65,6 +65,20 @@ damaged()
 
 ALL=('1 one 2' '2 one 2' '3 one 2' '4 one 2' '5 one 2' '6 two 100000' '7 three 5')
 
+@test "an id that is damaged, in a segment that was rewritten, is told once: a peek does not begin again" {
+	rm -r box
+	mkmbox -b inf box
+	seq 5000 | sed 's/.*/M1 1 t& s\nx/' | msend -F box
+	mrecv -c 4084 box >/dev/null
+	[ -e box/00000000000000000001.1.log ]
+	# the last of its ids: letterbox(5)
+	[ "$(od -An -tu8 -j 5192 -N 16 box/00000000000000000001.idx | xargs)" = '4094 4095' ]
+	printf '\001\0\0\0\0\0\0\0' | put_bytes box/00000000000000000001.idx 5200
+	timeout "$LIMIT" mrecv -p -a -o '%i\n' box >out 2>err || :
+	seq 4085 5000 | grep -vx 4095 | same - out
+	[ "$(grep -c 'message 1 is damaged' err)" -eq 1 ]
+}
+
 @test "a copy has the messages that the mailbox had, and is a mailbox of its own" {
 	cp -a box copy
 	receives "${ALL[@]}"

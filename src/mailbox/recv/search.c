@@ -416,6 +416,9 @@ search_rank(struct claim *c, struct run *run, const struct receiver_ask *ask)
 		last = s.full ? from : m->ctl.next;
 	else
 		last = ask->probe ? run->in->items[0].id : run->in->items[run->n - 1].id + 1;
+	/* ids grow, but one in a rewritten index may be damaged */
+	if (!ask->probe && last < from + run->n)
+		last = from + run->n;
 	/* what is shown stays where it is: going back for what was delayed before it would show it again */
 	shown = run->n > 0 && c->receiver->peek && !ask->probe;
 	*cursor = s.cursor != 0 && s.cursor < last && !shown ? s.cursor : last;
