@@ -732,6 +732,8 @@ damaged()
 	needs_strace
 	local call
 	for signal in TERM HUP INT ALRM; do
+		# a shell has it ignored by what it starts in the background: make check &
+		[ $signal != INT ] || ((!(0x$(awk '/^SigIgn/ { print $2 }' /proc/self/status) & 2))) || continue
 		for call in pwritev2 write; do
 			# a pipe is written by the one, and by the other where that cannot be
 			msend box m
