@@ -191,7 +191,7 @@ signals_of()
 	need env --block-signal true
 	local how
 	for how in "" --block-signal --block-signal=TERM,ALRM,CHLD --ignore-signal=PIPE,XFSZ --ignore-signal=ALRM,HUP; do
-		env ${how:+"$how"} cat /proc/self/status >expected
+		timeout "$LIMIT" env ${how:+"$how"} cat /proc/self/status >expected
 		msend box one
 		timeout "$LIMIT" env ${how:+"$how"} mrecv box -- cat /proc/self/status >got
 		echo "$how"
