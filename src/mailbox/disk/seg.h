@@ -138,13 +138,13 @@ struct seg {
 	int dir_fd;
 	int idx_fd, log_fd;                     /* -1: not open */
 	struct seg_header h;
-	uint32_t early_len;                     /* so many bytes of its names were read with the header: */
-	char early[SEG_EARLY];
 	uint64_t since;                         /* for groupsync.h; 0 once it is opened */
+	uint32_t early_len;                     /* so many bytes of its names were read with the header, in early */
 	bool current;                           /* h.prev and h.done are as they are now; else as of an earlier section */
+	char early[SEG_EARLY];
 };
 
-#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, "", 0, false }
+#define SEG_CLOSED { SEG_ALONE, -1, -1, -1, { .first = 0 }, 0, 0, false, "" }
 
 /* seg_slot_sound -- whether any log could hold the slot's frame. */
 bool seg_slot_sound(const struct slot *s);
