@@ -226,6 +226,9 @@ make_argv(const struct way *way, const char **argv)
 		argv[n++] = "-d";
 		argv[n++] = set.dead;
 	}
+	/* nothing is kept back for longer than the others wait */
+	if (way->command != NULL)
+		argv[n++] = "-B0.2:1";
 	argv[n++] = set.box;
 	if (way->command != NULL) {
 		snprintf(seed, sizeof seed, "%llu", (unsigned long long)set.seed);
