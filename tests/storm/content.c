@@ -66,25 +66,30 @@ length_of(unsigned sender, unsigned seq)
 	return more % 1000;
 }
 
+/* tag_number -- three eighths each are a0 to a3 and b0 to b3, an eighth has none, and an eighth one of many. */
+unsigned
+tag_number(unsigned sender, unsigned seq)
+{
+	uint64_t h = mix(key_of(sender, seq) + 1);
+	unsigned kind = h % 8, more = (unsigned)(h >> 8);
+
+	if (kind < 6)
+		return kind / 3 * 4 + more % 4;
+	return kind == 6 ? 8 : 9 + more % (TAGS - 9);
+}
+
 const char *
 tag_of(unsigned sender, unsigned seq)
 {
 	static char tag[32];
-	uint64_t h = mix(key_of(sender, seq) + 1);
+	unsigned n = tag_number(sender, seq);
 
-	switch (h % 8) {
-	case 0: case 1: case 2:
-		snprintf(tag, sizeof tag, "a%u", (unsigned)(h >> 8) % 4);
-		break;
-	case 3: case 4: case 5:
-		snprintf(tag, sizeof tag, "b%u", (unsigned)(h >> 8) % 4);
-		break;
-	case 6:
+	if (n < 8)
+		snprintf(tag, sizeof tag, "%c%u", n < 4 ? 'a' : 'b', n % 4);
+	else if (n == 8)
 		snprintf(tag, sizeof tag, "-");
-		break;
-	default:
-		snprintf(tag, sizeof tag, "t%u", (unsigned)(h >> 8) % 6000);
-	}
+	else
+		snprintf(tag, sizeof tag, "t%u", n - 9);
 	return tag;
 }
 

@@ -21,7 +21,15 @@ struct book {
 	size_t backs;
 	uint32_t *first;                /* of a driver's instances */
 	size_t instances;
+	uint64_t *came, *acked;         /* the id with which a message came, and was acknowledged, by message_place; or 0 */
+	uint64_t newest[TAGS];          /* the highest id that came, of each tag */
 };
+
+static size_t
+message_place(const struct note *n)
+{
+	return (size_t)n->sender * (set.messages / set.senders) + n->seq;
+}
 
 static int
 by_message(const void *a, const void *b)
@@ -149,47 +157,93 @@ judge_twice(const struct book *b, size_t from, size_t to, uint32_t *lost_by)
 	return (unsigned)(to - from - 1);
 }
 
+/* is_kept -- whether a message came, or was replaced by one of its tag. */
+static bool
+is_kept(const struct book *b, const struct note *n)
+{
+	uint64_t acked = b->acked[message_place(n)];
+
+	return b->came[message_place(n)] != 0
+	    || (set.latest && acked != 0 && acked < b->newest[tag_number(n->sender, n->seq)]);
+}
+
 /* judge_run -- what became of a run of messages that one msend was given. */
 static void
-judge_run(const struct note *run, const uint64_t *id_of)
+judge_run(const struct book *b, const struct note *run)
 {
-	const uint64_t *ids = id_of + (size_t)run->sender * (set.messages / set.senders) + run->seq;
-	uint32_t got = run->n;
+	struct note n = *run;
+	bool whole = true;
 
-	if (run->killed)
-		for (got = 0; got < run->n && ids[got] != 0; got++)
-			continue;
-	for (uint32_t i = 0; i < run->n; i++) {
-		if (i < got && ids[i] == 0)
-			wrong(LOST, "LOST: message %u of sender %u, acknowledged by exit status 0", run->seq + i, run->sender);
-		if (i >= got && ids[i] != 0)
-			wrong(DISORDER, "message %u of sender %u came, and %u before it did not", run->seq + i, run->sender,
-			    run->seq + got);
+	for (; n.seq < run->seq + run->n; n.seq++) {
+		bool kept = is_kept(b, &n);
+
+		if (!kept && !run->killed)
+			wrong(LOST, "LOST: message %u of sender %u, acknowledged by exit status 0", n.seq, n.sender);
+		/* of those that a killed sender did not tell, the first may have been replaced */
+		if (kept && !whole && !set.latest)
+			wrong(DISORDER, "message %u of sender %u came, and one before it did not", n.seq, n.sender);
+		whole &= kept;
 	}
 }
 
+/* read_acks -- with which ids messages were acknowledged: those with which they came. */
 static void
-judge_acks(const struct book *b, uint64_t *ids, size_t n)
+read_acks(struct book *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct note *n = &b->list[i];
+		uint64_t came;
+
+		if (n->kind != NOTE_ACK)
+			continue;
+		b->acked[message_place(n)] = n->id;
+		came = b->came[message_place(n)];
+		if (came != 0 && came != n->id)
+			wrong(FAULTS_OTHER, "message %u of sender %u was acknowledged with the id %llu, and came with %llu", n->seq,
+			    n->sender, (unsigned long long)n->id, (unsigned long long)came);
+	}
+}
+
+/* judge_acks -- what was acknowledged is there.  Returns how many were replaced by later ones of their tags. */
+static size_t
+judge_acks(const struct book *b)
+{
+	size_t replaced = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct note *n = &b->list[i];
+
+		if (n->kind == NOTE_RUN)
+			judge_run(b, n);
+		if (n->kind != NOTE_ACK)
+			continue;
+		if (!is_kept(b, n))
+			wrong(LOST, "LOST: message %llu, acknowledged by -v", (unsigned long long)n->id);
+		replaced += b->came[message_place(n)] == 0;
+	}
+	return replaced;
+}
+
+/* judge_ids -- no two messages have the same. */
+static void
+judge_ids(uint64_t *ids, size_t n)
 {
 	qsort(ids, n, sizeof *ids, by_number);
 	for (size_t i = 1; i < n; i++)
 		if (ids[i] == ids[i - 1])
 			wrong(FAULTS_OTHER, "two messages have the id %llu", (unsigned long long)ids[i]);
-	for (size_t i = 0; i < b->n; i++)
-		if (b->list[i].kind == NOTE_ACK && bsearch(&b->list[i].id, ids, n, sizeof *ids, by_number) == NULL)
-			wrong(LOST, "LOST: message %llu, acknowledged by -v", (unsigned long long)b->list[i].id);
 }
 
 /* judge_messages -- how often each message came, and in which order.  ids: gets those that came.  Returns how many. */
 static size_t
-judge_messages(const struct book *b, uint64_t *id_of, uint64_t *ids, uint32_t *lost_by, unsigned *twice)
+judge_messages(struct book *b, uint64_t *ids, uint32_t *lost_by, unsigned *twice)
 {
-	unsigned share = set.messages / set.senders;
 	uint64_t last = 0;
 	size_t n = 0, to;
 
 	for (size_t i = 0; i < b->n; i = to) {
 		const struct note *m = &b->list[i];
+		uint64_t *newest;
 
 		to = i + 1;
 		if (m->kind != NOTE_RECEIVED)
@@ -201,7 +255,10 @@ judge_messages(const struct book *b, uint64_t *id_of, uint64_t *ids, uint32_t *l
 		if (n > 0 && m->sender == b->list[i - 1].sender && m->id <= last)
 			wrong(DISORDER, "messages of sender %u are out of order: %u has id %llu, one before it %llu", m->sender,
 			    m->seq, (unsigned long long)m->id, (unsigned long long)last);
-		id_of[(size_t)m->sender * share + m->seq] = ids[n++] = last = m->id;
+		b->came[message_place(m)] = ids[n++] = last = m->id;
+		newest = &b->newest[tag_number(m->sender, m->seq)];
+		if (m->id > *newest)
+			*newest = m->id;
 	}
 	return n;
 }
@@ -209,29 +266,31 @@ judge_messages(const struct book *b, uint64_t *id_of, uint64_t *ids, uint32_t *l
 void
 judge(void)
 {
-	struct book b = { .back = calloc(1, sizeof *b.back) };
+	static struct book b;
 	unsigned share = set.messages / set.senders, twice = 0, final = set.senders + set.receivers + set.callers + set.servers;
-	uint64_t *id_of = calloc((size_t)share * set.senders + 1, sizeof *id_of), *ids;
+	uint64_t *ids;
 	uint32_t *lost_by;
-	size_t n;
+	size_t n, replaced;
 
+	b.back = calloc(1, sizeof *b.back);
+	b.came = calloc((size_t)share * set.senders + 1, sizeof *b.came);
+	b.acked = calloc((size_t)share * set.senders + 1, sizeof *b.acked);
 	read_notes(&b);
 	read_backs(&b);
 	judge_order(&b);
 	ids = calloc(b.n + 1, sizeof *ids);
 	lost_by = calloc(b.instances + 1, sizeof *lost_by);
 	qsort(b.list, b.n, sizeof *b.list, by_message);
-	n = judge_messages(&b, id_of, ids, lost_by, &twice);
+	n = judge_messages(&b, ids, lost_by, &twice);
 	for (size_t i = 0; i < b.first[final]; i++)
 		if (lost_by[i] > RUN_MAX)
 			wrong(REPEATED, "%u messages of one killed receiver came again, more than it can have had in hand",
 			    lost_by[i]);
-	for (size_t i = 0; i < b.n; i++)
-		if (b.list[i].kind == NOTE_RUN)
-			judge_run(&b.list[i], id_of);
-	judge_acks(&b, ids, n);
-	printf("storm: %zu messages received of %u, %zu receivers ran, %u tools killed, %u stopped\n", n, share * set.senders,
-	    b.instances, shared->kills, shared->stops);
+	judge_ids(ids, n);
+	read_acks(&b);
+	replaced = judge_acks(&b);
+	printf("storm: %zu messages received of %u, %zu replaced, %zu receivers ran, %u tools killed, %u stopped\n", n,
+	    share * set.senders, replaced, b.instances, shared->kills, shared->stops);
 	printf("storm: %u lost, %u torn, %u out of order, %u repeated without a kill, %u by one\n", shared->faults[LOST],
 	    shared->faults[TORN], shared->faults[DISORDER], shared->faults[REPEATED], twice - shared->faults[REPEATED]);
 }

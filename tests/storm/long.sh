@@ -50,6 +50,8 @@ part "the same, with kills" -n 300000 -S 8 -R 8 -m 400 -H 3 -k 60
 at_least messages 200000 'messages received'
 part "a quarter is sent for later, and the mailbox is closed in the end" -n 300000 -S 8 -R 10 -m 200 -k 60 -d 900 -e
 at_least messages 200000 'messages received'
+part "the last value of each tag" -n 300000 -S 8 -R 10 -m 200 -k 60 -- -o latest
+at_least messages 50000 'replaced'
 part "nobody is killed" -n 300000 -S 12 -R 20 -C 4 -V 4 -r 1000 -m 40 -H 2
 part "capacity 0" -n 100000 -C 4 -V 4 -r 1000 -k 30 -m 20 -- -c 0
 part "the same, closed in the end" -n 50000 -k 30 -m 20 -e -- -c 0

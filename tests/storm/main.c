@@ -185,8 +185,10 @@ options(int argc, char **argv)
 	}
 	set.dir = argv[optind];
 	set.mkmbox = argv + optind + 1;
-	for (char **p = set.mkmbox; *p != NULL && p[1] != NULL; p++)
+	for (char **p = set.mkmbox; *p != NULL && p[1] != NULL; p++) {
 		set.zero |= strcmp(*p, "-c") == 0 && strcmp(p[1], "0") == 0;
+		set.latest |= strcmp(*p, "-o") == 0 && strcmp(p[1], "latest") == 0;
+	}
 }
 
 /* make_box -- make a mailbox, as the command line says or as any.  Returns its name. */

@@ -89,9 +89,9 @@ put_frame(struct out *o, unsigned seq)
 	put_text(o, "\n");
 }
 
-/* note_acks -- the ids that msend -v printed. */
+/* note_acks -- the ids that msend -v printed, of messages from seq on. */
 static void
-note_acks(int fd, uint32_t instance)
+note_acks(int fd, uint32_t instance, unsigned seq)
 {
 	FILE *f = fdopen(fd, "r");
 	char line[64];
@@ -99,7 +99,8 @@ note_acks(int fd, uint32_t instance)
 	rewind(f);
 	while (fgets(line, sizeof line, f) != NULL)
 		if (strchr(line, '\n') != NULL)
-			note((struct note){ .kind = NOTE_ACK, .instance = instance, .id = strtoull(line, NULL, 10) });
+			note((struct note){ .kind = NOTE_ACK, .instance = instance, .sender = driver, .seq = seq++,
+			    .id = strtoull(line, NULL, 10) });
 	fclose(f);
 }
 
@@ -153,7 +154,7 @@ send_run(unsigned seq, unsigned n, bool frames, uint32_t instance)
 		wrong(FAULTS_OTHER, "msend of %u messages from %u on: status %d", n, seq, status);
 	note((struct note){ .kind = NOTE_RUN, .killed = status != 0, .instance = instance, .sender = driver, .seq = seq,
 	    .n = n });
-	note_acks(out, instance);
+	note_acks(out, instance, seq);
 }
 
 void

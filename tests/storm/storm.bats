@@ -74,6 +74,14 @@ sent()
 	storm -n 600 -m 1 -d 400 -e full -c 100 -b 256K
 }
 
+@test "the last value of each tag: none is lost but to a later one of its tag, also where tools are killed" {
+	run -0 storm -n 2000 -m 1 here -o latest
+	echo "$output"
+	[[ $output =~ [1-9][0-9]*" replaced" ]]
+	mkdir killed
+	storm -n 2000 -m 1 -k 50 -e killed -o latest
+}
+
 @test "where nothing is stored every message is handed over once, whole and in order" {
 	storm -n 600 -m 1 here -c 0
 }
@@ -104,6 +112,8 @@ sent()
 	mkdir later ended ended_zero
 	storm -n 6000 -m 2 -d 900 later -c 100 -b 256K
 	storm -n 10000 -m 2 -k 50 -d 900 -e ended
+	mkdir latest
+	storm -n 20000 -m 10 -k 50 latest -o latest
 	storm -n 3000 -m 2 -k 60 -e ended_zero -c 0
 }
 

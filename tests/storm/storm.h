@@ -9,7 +9,8 @@
  *     -m N   of 2 to 6 MB     -H N  of 50 MB         -C N  callers          -V N  servers        -r N  calls each
  *     -k MS  kill each tool with SIGKILL after a random time, this long on average (now and then it is stopped for a
  *            while instead)
- *     -d MS  a quarter of the messages is sent for later, up to so long (below 1000); not where the clock is set
+ *     -d MS  a quarter of the messages is sent for later, up to so long (below 1000); not where the clock is set,
+ *            nor with mkmbox -o latest, which delays nothing
  *     -e     the mailbox is closed once all is sent, and every receiver goes on until it is told the end
  *     -l S   the limit for all, after which it has failed
  *
@@ -22,6 +23,7 @@
  *     so many are received, and none behind those;
  *   - each message is received once.  Where a receiver was killed, others may get again what it got last;
  *   - no payload and no frame is torn; the ids of a sender's messages stand in the order in which it sent them;
+ *   - with mkmbox -o latest a message that was acknowledged may be missing where a later one of its tag came;
  *   - a receiver without preferences gets messages in the order of their ids, unless they had been put back or delayed;
  *   - no delayed message comes before its time;
  *   - where the mailbox is closed, no receiver ends before that, each ends with 0 (mrecv -f) or 1, and nothing is left;
@@ -53,6 +55,7 @@ struct settings {
 	char *self;
 	char **mkmbox;
 	bool zero;                      /* the mailbox has capacity 0 */
+	bool latest;                    /* it keeps the last value of each tag */
 	bool closes;                    /* it is closed in the end */
 };
 
@@ -74,7 +77,7 @@ struct note {
 	uint8_t killed;                 /* NOTE_RUN, NOTE_RECEIVER */
 	uint16_t driver;
 	uint32_t instance;              /* of the driver's tools, the how manieth */
-	uint32_t sender, seq;           /* NOTE_RUN: its first message */
+	uint32_t sender, seq;           /* NOTE_RUN: its first message; not with NOTE_RECEIVER */
 	uint32_t n;                     /* NOTE_RUN: messages given; NOTE_RECEIVED: which try */
 	uint32_t ordered;               /* NOTE_RECEIVER */
 	uint64_t id;
@@ -90,6 +93,8 @@ void seed_dice(uint64_t seed);
 unsigned roll(unsigned below);
 uint64_t key_of(unsigned sender, unsigned seq);
 uint64_t length_of(unsigned sender, unsigned seq);
+enum { TAGS = 9 + 6000 };
+unsigned tag_number(unsigned sender, unsigned seq);     /* below TAGS */
 const char *tag_of(unsigned sender, unsigned seq);
 unsigned delay_of(unsigned sender, unsigned seq);       /* milliseconds, 0 none */
 void fill(char *out, size_t n, uint64_t at, uint64_t key);      /* n bytes of a payload, from at on */
