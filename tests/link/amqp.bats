@@ -168,7 +168,7 @@ queued()
 	grep -qx -- -501 acks
 	grep -q 'larger than configured max size' said
 	in_to box
-	until_true queued 0
+	until_true has box 1000
 	kill "$child"
 	ended_with 0 "$child"
 	mrecv -a -F box >got
@@ -365,10 +365,10 @@ heard()
 	# an adapter by itself does not try again
 	until_true amqp count "$queue"
 	in_to box
-	until_true queued 0 || { cat said; return 1; }
+	# the broker may have stored more, which it did not come to acknowledge
+	mrecv -F -c "$acknowledged" box >got || { cat said; return 1; }
 	kill "$child"
 	ended_with 0 "$child"
-	mrecv -a -F box >got
 	journey check 9 "$acknowledged" <got
 }
 
