@@ -84,6 +84,16 @@ queued()
 	[ "$(amqp count "$queue")" -eq "$1" ]
 }
 
+# drained -- whether an adapter that is stopped once it has been given all has given nothing of that back.
+drained()
+{
+	in_to box
+	until_true queued 0
+	kill "$child"
+	ended_with 0 "$child"
+	queued 0
+}
+
 @test "a message comes out of a queue as it went in, and both ends acknowledge each" {
 	amqp make "$queue"
 	frames 3 500 >sent
@@ -167,10 +177,7 @@ queued()
 	[ "$(grep -c '^-' acks)" -eq 1 ]
 	grep -qx -- -501 acks
 	grep -q 'larger than configured max size' said
-	in_to box
-	until_true has box 1000
-	kill "$child"
-	ended_with 0 "$child"
+	until_true drained
 	mrecv -a -F box >got
 	run journey check 5 1000 <got
 	[[ $output = *'0 lost, '*' 0 changed' ]]
