@@ -125,6 +125,7 @@ int
 adapter_run(const struct adapter *a, int argc, char **argv)
 {
 	static struct url u;
+	int status;
 
 	name = a->name;
 	if (io_fill_streams() == -1)
@@ -138,5 +139,8 @@ adapter_run(const struct adapter *a, int argc, char **argv)
 	if (argc < 4 || strcmp(argv[1], "in") != 0)
 		return usage();
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	return read_url(a, &u, argv[2]) == -1 ? ADAPTER_URL : a->in(&u, argv + 3);
+	if (read_url(a, &u, argv[2]) == -1)
+		return ADAPTER_URL;
+	status = a->in(&u, argv + 3);
+	return status == ADAPTER_OK && io_stop ? 128 + io_stop : status;
 }

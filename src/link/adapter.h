@@ -36,7 +36,8 @@ struct adapter {
 };
 
 /*
- * adapter_run -- all of main: read the command line and do it.  Returns the exit status.
+ * adapter_run -- all of main: read the command line and do it.  Returns the exit status; 0 of `in', where a signal has
+ * ended it, is 128 and that signal, as a shell has it: for mlink(1) 0 is the end of all.
  * SIGPIPE and SIGXFSZ are ignored.  `in' ends by SIGTERM when its parent dies (prctl(2), PR_SET_PDEATHSIG).
  */
 int adapter_run(const struct adapter *a, int argc, char **argv);

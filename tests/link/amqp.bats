@@ -90,7 +90,7 @@ drained()
 	in_to box
 	until_true queued 0
 	kill "$child"
-	ended_with 0 "$child"
+	ended_with 143 "$child"
 	queued 0
 }
 
@@ -103,7 +103,7 @@ drained()
 	in_to box
 	until_true has box 500
 	kill "$child"
-	ended_with 0 "$child"
+	ended_with 143 "$child"
 	mrecv -a -F box | journey check 3 500
 	queued 0
 }
@@ -318,10 +318,23 @@ heard()
 	in_background "$link" in "$url" msend -F -u link -A other 2>next
 	until_true grep -qx linked next
 	kill -TERM "$first"
-	ended_with 0 "$first"
+	ended_with 143 "$first"
 	[ "$(mrecv -a small)" = "$(seq 5)" ]
 	until_true has other 95
 	[ "$(mrecv -a other)" = "$(seq 6 100)" ]
+}
+
+@test "an adapter that is stopped by itself is not the end of its link" {
+	amqp make "$queue"
+	in_background mlink "$url" box 2>said
+	until_true grep -q ': linked$' said
+	kill -TERM "$(pgrep -P "$child")"
+	until_true grep -q ': lost (.* 143)' said
+	frames 3 20 >sent
+	"$link" out "$url" <sent >acks 2>out.said
+	until_true has box 20
+	kill -TERM "$child"
+	ended_with 0 "$child"
 }
 
 @test "in: killed, it leaves no command behind" {
@@ -350,7 +363,7 @@ heard()
 	printf 'M1 1 a b id=2\nx\n' >&8
 	rabbitmq_ctl rabbit set_vm_memory_high_watermark absolute 400MB
 	exec 8>&-
-	ended_with 0 "$child"
+	ended_with 143 "$child"
 	[ "$(tail -n 1 acks)" = 2+ ]
 	[ "$(grep -cx linked said)" -eq 2 ]
 }
@@ -375,7 +388,7 @@ heard()
 	# the broker may have stored more, which it did not come to acknowledge
 	mrecv -F -c "$acknowledged" box >got || { cat said; return 1; }
 	kill "$child"
-	ended_with 0 "$child"
+	ended_with 143 "$child"
 	journey check 9 "$acknowledged" <got
 }
 

@@ -80,7 +80,7 @@ in_until()
 	in_background link-nats in "$url" msend -F -u link -A "$1"
 	until_true is_in "$1" "$2"
 	kill -TERM "$child"
-	ended_with 0 "$child"
+	ended_with 143 "$child"
 }
 
 # raw BYTES -- to the server, as printf(1) knows them, by a client that knows nothing of us.
@@ -272,7 +272,7 @@ raw()
 	idle_links "$url"
 }
 
-@test "SIGTERM: a link in ends with 0, and what it had not stored comes again at once, in its order" {
+@test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
 	stream
 	seq 100 | msend -l jobs
 	out
@@ -280,7 +280,7 @@ raw()
 	in_background link-nats in "$url" msend -F -u link -A small
 	until_true is_in small 5
 	kill -TERM "$child"
-	ended_with 0 "$child"
+	ended_with 143 "$child"
 	[ "$(mrecv -a small)" = "$(seq 5)" ]
 	in_until back 95
 	[ "$(mrecv -a back)" = "$(seq 6 100)" ]
