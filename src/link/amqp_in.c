@@ -246,7 +246,8 @@ turn(struct in *in)
 static int
 carry(struct in *in, bool *ended)
 {
-	int status = 0, told;
+	/* what came with the broker's last answer is in the library by now: no poll(2) tells of it */
+	int status = hear_all(in), told;
 
 	while (status == 0) {
 		status = turn(in);

@@ -23,7 +23,7 @@
 #include "link/intake.h"
 #include "link/pending.h"
 
-enum { END_S = 10 };                    /* how long the last confirmations are waited for */
+enum { END_S = 10 };                    /* at the end: how long the next confirmation is waited for */
 
 #define MAX_BYTES (UINT64_C(128) << 20) /* of one payload: as RabbitMQ has it by default */
 
@@ -38,6 +38,8 @@ struct out {
 	bool careful;                   /* one at a time: one of them is refused */
 	bool alone;                     /* the one on its way is alone */
 	bool blocked;                   /* the broker takes nothing at present */
+	bool last;                      /* all that is still to come stands in the pipe */
+	uint64_t end_ns;                /* deadline for what is not confirmed by then; 0: more may come */
 };
 
 /* acknowledge -- print what is settled with all before it, and forget it.  Returns 0, or the exit status. */
@@ -49,6 +51,8 @@ acknowledge(struct out *o)
 	if (settled == -1)
 		return ADAPTER_LATER;
 	o->sent -= (unsigned)settled < o->sent ? (unsigned)settled : o->sent;
+	if (settled > 0)
+		o->end_ns = 0;
 	return 0;
 }
 
@@ -171,6 +175,7 @@ blocked(struct out *o, const amqp_connection_blocked_t *m)
 	bool before = o->blocked;
 
 	o->blocked = m != NULL;
+	o->end_ns = 0;
 	if (m != NULL && !before)
 		adapter_say("the broker takes no messages: %.*s", (int)m->reason.len, (const char *)m->reason.bytes);
 	else if (m == NULL && before)
@@ -246,25 +251,28 @@ takes(const struct out *o)
 
 /* rest -- until there is something to do.  Returns 0, or the exit status. */
 static int
-rest(struct out *o, bool more, uint64_t *end_ns)
+rest(struct out *o, bool more)
 {
+	/* where nothing is taken its hang-up is heard all the same */
 	struct pollfd p[] = {
 		{ .fd = o->link.fd, .events = POLLIN },
-		{ .fd = !more && takes(o) ? STDIN_FILENO : -1, .events = POLLIN },
+		{ .fd = more || (!takes(o) && o->last) ? -1 : STDIN_FILENO, .events = takes(o) ? POLLIN : 0 },
 		{ .fd = STDOUT_FILENO },        /* gone: POLLERR */
 	};
 	int ms = amqp_link_wait_ms(&o->link);
 
-	if (o->in.ended) {
-		if (*end_ns == 0)
-			*end_ns = clock_after((uint64_t)END_S * 1000000000);
-		ms = clock_left_ms(*end_ns, ms >= 0 ? ms : END_S * 1000);
+	o->last |= o->in.ended;
+	if (o->last) {
+		if (o->end_ns == 0)
+			o->end_ns = clock_after((uint64_t)END_S * 1000000000);
+		ms = clock_left_ms(o->end_ns, ms >= 0 ? ms : END_S * 1000);
 		if (ms == 0) {
-			adapter_say("%u messages were not confirmed in %d seconds", o->pending.count, END_S);
+			adapter_say("%u messages are not confirmed, none of them in %d seconds", o->pending.count, END_S);
 			return ADAPTER_LATER;
 		}
 	}
 	(void)poll(p, 3, more && takes(o) ? 0 : ms);
+	o->last |= (p[1].revents & POLLHUP) != 0;
 	if ((p[2].revents & (POLLERR | POLLHUP)) == 0)
 		return 0;
 	adapter_say("standard output: nobody reads it");
@@ -275,7 +283,6 @@ rest(struct out *o, bool more, uint64_t *end_ns)
 static int
 carry(struct out *o)
 {
-	uint64_t end_ns = 0;
 	bool more = false;
 	int status = 0;
 
@@ -292,7 +299,7 @@ carry(struct out *o)
 		if (status == 0 && o->in.ended && o->pending.count == 0)
 			return 0;
 		if (status == 0)
-			status = rest(o, more, &end_ns);
+			status = rest(o, more);
 	}
 	return status;
 }

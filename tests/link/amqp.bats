@@ -351,6 +351,32 @@ heard()
 	until_true gone "$(<pid)"
 }
 
+@test "in: what is in the queue when the link begins does not wait for a heartbeat" {
+	amqp make "$queue"
+	frames 3 1 >sent
+	out "$url" <sent >acks
+	in_to box '?heartbeat=3600'
+	until_true has box 1
+	kill "$child"
+	ended_with 143 "$child"
+}
+
+@test "a link that ends does not wait for a broker that is short of memory" {
+	amqp make "$queue"
+	mkfifo pipe
+	exec 8<>pipe
+	in_background "$link" out "$url" <pipe >acks 2>said 8>&-
+	until_true linked
+	rabbitmq_ctl rabbit set_vm_memory_high_watermark absolute 1000
+	printf 'M1 1 a b id=1\nx\n' >&8
+	until_true grep -q 'takes no messages: low on memory' said
+	exec 8>&-
+	ended_with 75 "$child"
+	grep -q 'are not confirmed' said
+	[ ! -s acks ]
+	rabbitmq_ctl rabbit set_vm_memory_high_watermark absolute 400MB
+}
+
 @test "a broker that is short of memory is waited for" {
 	amqp make "$queue"
 	mkfifo pipe
@@ -363,7 +389,7 @@ heard()
 	printf 'M1 1 a b id=2\nx\n' >&8
 	rabbitmq_ctl rabbit set_vm_memory_high_watermark absolute 400MB
 	exec 8>&-
-	ended_with 143 "$child"
+	ended_with 0 "$child"
 	[ "$(tail -n 1 acks)" = 2+ ]
 	[ "$(grep -cx linked said)" -eq 2 ]
 }
