@@ -275,7 +275,7 @@ rabbitmq_made()
 	cp -p "$SERVERS/cookie" "$at/.erlang.cookie"
 	echo '[].' >"$at/plugins"
 	lines "listeners.tcp.1 = 127.0.0.1:${ports[0]}" 'vm_memory_high_watermark.absolute = 400MB' 'disk_free_limit.absolute = 50MB' \
-		'loopback_users = none' 'log.console = false' "${@:2}" >"$at/rabbitmq.conf"
+		'loopback_users = none' 'heartbeat = 3600' 'log.console = false' "${@:2}" >"$at/rabbitmq.conf"
 	lines "export HOME=$at RABBITMQ_NODENAME=$name@localhost RABBITMQ_NODE_PORT=${ports[0]}" \
 		"export RABBITMQ_DIST_PORT=${ports[1]} RABBITMQ_CONFIG_FILE=$at/rabbitmq RABBITMQ_MNESIA_BASE=$at/data" \
 		"export RABBITMQ_LOG_BASE=$at RABBITMQ_PID_FILE=$at/node.pid RABBITMQ_ENABLED_PLUGINS_FILE=$at/plugins" \
