@@ -38,6 +38,7 @@ struct out {
 	bool careful;                   /* one at a time: one of them is refused */
 	bool alone;                     /* the one on its way is alone */
 	bool blocked;                   /* the broker takes nothing at present */
+	bool full;                      /* the queue has refused one: it may have room later */
 	bool last;                      /* all that is still to come stands in the pipe */
 	uint64_t end_ns;                /* deadline for what is not confirmed by then; 0: more may come */
 };
@@ -82,7 +83,7 @@ publish(struct out *o, struct entry *e)
 static int
 advance(struct out *o)
 {
-	while (!o->blocked && o->sent < o->pending.count) {
+	while (!o->blocked && !o->full && o->sent < o->pending.count) {
 		struct entry *e = pending_entry(&o->pending, o->sent);
 		bool alone = o->careful || e->len >= o->too_big;
 		int status;
@@ -103,9 +104,9 @@ advance(struct out *o)
 	return 0;
 }
 
-/* confirm -- the broker has one message, or all up to it. */
+/* answered -- what became of one message, or of all up to it. */
 static void
-confirm(struct out *o, const amqp_basic_ack_t *m)
+answered(struct out *o, uint64_t tag, bool multiple, enum entry_state state)
 {
 	unsigned low = 0, high = o->sent;
 
@@ -113,16 +114,16 @@ confirm(struct out *o, const amqp_basic_ack_t *m)
 	while (low < high) {
 		unsigned middle = low + (high - low) / 2;
 
-		if (pending_entry(&o->pending, middle)->tag < m->delivery_tag)
+		if (pending_entry(&o->pending, middle)->tag < tag)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (unsigned i = m->multiple ? 0 : low; i <= low && i < o->sent; i++) {
+	for (unsigned i = multiple ? 0 : low; i <= low && i < o->sent; i++) {
 		struct entry *e = pending_entry(&o->pending, i);
 
-		if (e->state == ENTRY_SENT && e->tag <= m->delivery_tag) {
-			e->state = ENTRY_STORED;
+		if (e->state == ENTRY_SENT && e->tag <= tag) {
+			e->state = state;
 			o->unconfirmed--;
 		}
 	}
@@ -199,16 +200,21 @@ static int
 hear(struct out *o, const amqp_frame_t *f)
 {
 	const amqp_channel_close_t *m;
+	const amqp_basic_ack_t *ack;
+	const amqp_basic_nack_t *nack;
 
 	if (f->frame_type != AMQP_FRAME_METHOD)
 		return 0;
 	switch (f->payload.method.id) {
 	case AMQP_BASIC_ACK_METHOD:
-		confirm(o, f->payload.method.decoded);
+		ack = f->payload.method.decoded;
+		answered(o, ack->delivery_tag, ack->multiple != 0, ENTRY_STORED);
 		return 0;
 	case AMQP_BASIC_NACK_METHOD:
-		adapter_say("queue %s takes no more", o->link.queue);
-		return ADAPTER_LATER;
+		nack = f->payload.method.decoded;
+		answered(o, nack->delivery_tag, nack->multiple != 0, ENTRY_WAITS);
+		o->full = true;
+		return 0;
 	case AMQP_BASIC_RETURN_METHOD:
 		return returned(o);
 	case AMQP_CONNECTION_BLOCKED_METHOD:
@@ -246,7 +252,7 @@ hear_all(struct out *o)
 static bool
 takes(const struct out *o)
 {
-	return !o->in.ended && !o->blocked && !pending_full(&o->pending);
+	return !o->in.ended && !o->blocked && !o->full && !pending_full(&o->pending);
 }
 
 /* rest -- until there is something to do.  Returns 0, or the exit status. */
@@ -261,7 +267,7 @@ rest(struct out *o, bool more)
 	};
 	int ms = amqp_link_wait_ms(&o->link);
 
-	o->last |= o->in.ended;
+	o->last |= o->in.ended || o->full;
 	if (o->last) {
 		if (o->end_ns == 0)
 			o->end_ns = clock_after((uint64_t)END_S * 1000000000);
@@ -298,6 +304,11 @@ carry(struct out *o)
 			return ADAPTER_LATER;
 		if (status == 0 && o->in.ended && o->pending.count == 0)
 			return 0;
+		/* it may refuse one before it confirms those that it has */
+		if (status == 0 && o->full && o->unconfirmed == 0) {
+			adapter_say("queue %s takes no more", o->link.queue);
+			return ADAPTER_LATER;
+		}
 		if (status == 0)
 			status = rest(o, more);
 	}

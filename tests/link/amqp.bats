@@ -337,6 +337,26 @@ heard()
 	ended_with 0 "$child"
 }
 
+@test "in: a stream keeps no place for a link: that is said, and nothing is taken" {
+	amqp make "$queue" x-queue-type=stream
+	frames 3 20 >sent
+	out "$url" <sent >acks
+	[ "$(tail -n 1 acks)" = 20+ ]
+	in_to box
+	ended_with 69 "$child"
+	grep -q 'is a stream' said
+	has box 0
+}
+
+@test "a queue that refuses what is too much: what it has is acknowledged, and the rest comes once it has room" {
+	amqp make "$queue" x-max-length=3 x-overflow=reject-publish
+	frames 3 10 >sent
+	run -75 out "$url" <sent
+	[ "$(tail -n 1 <<<"$output")" = 3+ ]
+	grep -q 'takes no more' said
+	until_true queued 3
+}
+
 @test "in: killed, it leaves no command behind" {
 	amqp make "$queue"
 	in_background "$link" in "$url" sh -c 'echo $$ >pid; exec sleep 1000' 2>said
