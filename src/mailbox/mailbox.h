@@ -136,6 +136,7 @@ struct sender {
 	 * the last of them, in the order in which they were put.  Returns 0, or -1 with errno to fail the call; may be NULL.
 	 */
 	int (*committed)(uint64_t own_id);
+	int told_fd;                    /* where that writes: once nobody reads it, a wait for room ends with EPIPE; 0 none */
 	uint64_t own_id;                /* the caller's number of the message that is put, or begun, next */
 	/*
 	 * Each message is sent once for this scope, SENDER_SCOPE bytes at most: one whose name `once' is remembered there

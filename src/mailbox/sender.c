@@ -81,6 +81,7 @@ sender_open(struct sender *s, const char *path)
 	batch_init(&in->batch, &in->many->batch);
 	errno = err;
 	r = mbox_open_in(&in->m, dir_fd, false) == 0 ? open_kind(s) : errno == EACCES ? open_put(s, path) : -1;
+	in->m.waiter.told_fd = s->told_fd > 0 ? s->told_fd : -1;
 	if (r == -1 || s->kind == SENDER_KEEPS)
 		return r;
 	in->writer = memory_new(sizeof *in->writer);

@@ -224,7 +224,7 @@ main(int argc, char **argv)
 	s.sink.turn = true;
 	s.sink.sender.sync = s.sync;
 	s.sink.sender.soon = *args.next != NULL && s.input.due == INPUT_DUE_ASIS;
-	s.sink.sender.committed = s.acks ? report_ack : NULL;
+	report_acks(&s.sink.sender, s.acks);
 	s.path = cli_path_new(name);
 	if (s.path == NULL)
 		return cli_fail("open", name);

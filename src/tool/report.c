@@ -30,8 +30,9 @@ report_ids(uint64_t first, uint64_t last)
 	return failed ? -1 : 0;
 }
 
-int
-report_ack(uint64_t own_id)
+/* acknowledge -- what was sent up to own_id (sender.committed).  Returns 0, or -1. */
+static int
+acknowledge(uint64_t own_id)
 {
 	char line[NUM_DECIMAL_MAX + 2];
 	size_t n = num_decimal(line, own_id);
@@ -39,6 +40,13 @@ report_ack(uint64_t own_id)
 	memcpy(line + n, "+\n", 2);
 	ack_failed = io_write(STDOUT_FILENO, line, n + 2) == -1;
 	return ack_failed ? -1 : 0;
+}
+
+void
+report_acks(struct sender *s, bool wanted)
+{
+	s->committed = wanted ? acknowledge : NULL;
+	s->told_fd = wanted ? STDOUT_FILENO : 0;
 }
 
 /* object -- the channel, and how many messages it has got, where that is not known otherwise (-A, -v). */
@@ -59,7 +67,8 @@ report_failure(const struct input *in, bool now)
 {
 	const struct reader *r = &in->reader;
 
-	if (ack_failed && !(errno == EINTR && io_stop))
+	if ((ack_failed && !(errno == EINTR && io_stop))
+	    || (errno == EPIPE && in->sink->sender.told_fd > 0 && !sink_hands_over(in->sink)))
 		return cli_fail("write to", "standard output");
 	/* no room is an answer, not an error; but that the first messages got in is told */
 	if (errno == EAGAIN || errno == ETIMEDOUT) {

@@ -472,6 +472,15 @@ carried()
 
 # ---- the command line
 
+@test "msend -F -A that waits for room ends once nobody reads its acknowledgements" {
+	mkmbox -c 1 full
+	msend full there
+	printf 'M1 1 a b id=7\nx\n' >frame
+	{ msend -F -A full <frame 2>err || echo "$?" >ended; } | true
+	[ "$(<ended)" -eq 74 ]
+	grep -q 'cannot write to standard output' err
+}
+
 @test "what does not go with -A is refused" {
 	mkmbox -c 0 meet
 	mkfifo fifo

@@ -43,6 +43,7 @@ struct txn {
 /* What this process waits for here (wait.h). */
 struct waiter {
 	int fifo_fd;                    /* our wake FIFO, -1 */
+	int told_fd;                    /* once nobody reads it, waiting is of no use; -1 */
 	bool behind;                    /* we wait behind another sender, whose death changes no byte */
 	bool kinds_known;               /* crowd.kinds is of this locked section */
 	bool cleared;                   /* we have looked for wants of the dead */
@@ -101,7 +102,7 @@ enum { MBOX_LOCK = 0, MBOX_GROUPSYNC, MBOX_LISTEN, MBOX_NUMBERS };
 #define MBOX_SYNCROUND (MBOX_NEXTSYNC + 1)
 
 #define MBOX_CLOSED { .dir_fd = -1, .lock_fd = -1, .ctl_fd = -1, .want_fd = -1, .seg = SEG_CLOSED, \
-	.due_fd = -1, .drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .fifo_fd = -1 } }
+	.due_fd = -1, .drop_fd = -1, .listen = { .bell_fd = -1, .own_fd = -1 }, .waiter = { .fifo_fd = -1, .told_fd = -1 } }
 
 /*
  * mbox_open -- open the mailbox at path.

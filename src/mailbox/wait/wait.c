@@ -189,7 +189,7 @@ wait_leave(struct mbox *m)
 int
 wait_sleep(struct mbox *m, uint64_t deadline_ns)
 {
-	struct pollfd pfd = { .fd = m->waiter.fifo_fd, .events = POLLIN };
+	struct pollfd pfd[2] = { { .fd = m->waiter.fifo_fd, .events = POLLIN }, { .fd = m->waiter.told_fd } };
 	uint64_t generation = m->ctl.generation;
 	int r, ms;
 
@@ -201,9 +201,9 @@ wait_sleep(struct mbox *m, uint64_t deadline_ns)
 		ms = clock_left_ms(deadline_ns, (int)(WAKE_LOOK_NS / 1000000));
 		if (ms == 0)
 			return 0;
-		r = poll(&pfd, 1, ms);
-		if (r == 1)
-			return 1;
+		r = poll(pfd, 2, ms);
+		if (r > 0)
+			return pfd[1].revents != 0 ? fail_with(EPIPE) : 1;
 		if (r == -1 && errno != EINTR)
 			return -1;
 		if (r == 0)

@@ -34,7 +34,8 @@ void wait_leave(struct mbox *m);
 
 /*
  * wait_sleep -- sleep until we are woken, until it is time to look, or until the deadline.
- * Without the lock.  Returns 1 look, 0 deadline passed, -1: EINTR (io_stop), EIDRM.
+ * Without the lock.  Returns 1 look, 0 deadline passed, -1: EINTR (io_stop), EIDRM, EPIPE nobody reads
+ * told_fd any more.
  */
 int wait_sleep(struct mbox *m, uint64_t deadline_ns);
 
