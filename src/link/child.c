@@ -67,18 +67,27 @@ ended(pid_t pid, int ms, int *waited)
 }
 
 int
-child_end(struct child *c, bool now, int ms)
+child_wait(pid_t pid, int ms)
 {
 	static const int signals[] = { SIGTERM, SIGKILL };
-	int waited, status;
+	int waited = SIGKILL, status;
+
+	for (unsigned i = 0; !ended(pid, ms, &waited) && i < 2; i++)
+		kill(pid, signals[i]);
+	(void)command_ended(waited, &status);
+	return status;
+}
+
+int
+child_end(struct child *c, bool now, int ms)
+{
+	int status;
 
 	if (now)
 		kill(c->pid, SIGTERM);
 	backlog_close(&c->backlog);
-	for (unsigned i = 0; !ended(c->pid, ms, &waited) && i < 2; i++)
-		kill(c->pid, signals[i]);
+	status = child_wait(c->pid, ms);
 	io_close(c->from);
 	c->from = -1;
-	(void)command_ended(waited, &status);
 	return status;
 }

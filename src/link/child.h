@@ -29,10 +29,12 @@ int child_start(struct child *c, char *const *argv);
 int child_turn(struct child *c, bool readable);
 
 /*
- * child_end -- close the pipes and wait for its end, ms milliseconds at most, then as long after SIGTERM, and SIGKILL.
- * now: send it SIGTERM first, where it has been given part of a message only.
- * Returns its exit status, as a shell has it (128+N for signal N).
+ * child_wait -- wait for the end of a process, ms milliseconds at most, then as long after SIGTERM, and SIGKILL.
+ * child_end -- close the pipes and wait for it so.  now: send it SIGTERM first, where it has been given part of a message
+ * only.
+ * Return its exit status, as a shell has it (128+N for signal N).
  */
+int child_wait(pid_t pid, int ms);
 int child_end(struct child *c, bool now, int ms);
 
 #endif

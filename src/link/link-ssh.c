@@ -12,11 +12,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -24,6 +24,7 @@
 #include "base/io.h"
 #include "deliver/command.h"
 #include "link/adapter.h"
+#include "link/child.h"
 
 #define MARK "letterbox-link"
 
@@ -31,7 +32,9 @@ enum {
 	REMOTE_MAX = 4 * URL_MAX + 256, /* bytes of the command for the other side */
 	LINE_MAX_KEPT = 1024,           /* bytes of a line that ssh or the other side says, in one piece */
 	WAIT_S = 600,                   /* how long a pulled message may stay unacknowledged */
-	END_MS = 5000,                  /* for ssh to end once it has nothing to do */
+	START_S = 30,                   /* for the mark to come */
+	END_MS = 5000,                  /* for ssh to end once it has nothing to do, */
+	STUCK_MS = 500,                 /* and where it had nothing to do with a link */
 	STATUS_MISSING = 127, STATUS_SSH = 255,
 };
 
@@ -39,12 +42,14 @@ struct run {
 	pid_t ssh;
 	int out_fd, err_fd;             /* of ssh; -1 at its end */
 	int to;                         /* where what it prints goes; -1 nowhere */
+	bool in;                        /* those are messages, not acknowledgements */
 	bool linked;                    /* the mark has come */
 	bool set_up;                    /* what ssh said has nothing to do with the network */
 	bool refused;                   /* who gets what it prints reads no more */
-	size_t line_used, used;
+	size_t line_used, used, given;
 	char line[LINE_MAX_KEPT];       /* of its standard error, so far */
-	char buf[64 * 1024];            /* of its standard output: before the mark the line so far */
+	char before[LINE_MAX_KEPT];     /* the last line of its standard output before the mark */
+	char buf[64 * 1024];            /* of its standard output: before the mark the line so far; else [given, used) waits */
 };
 
 /* ---- the command for the other side ---- */
@@ -200,6 +205,8 @@ pass_mark(struct run *r)
 	while (!r->linked && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
 		*newline = '\0';
 		r->linked = strcmp(p, MARK) == 0;
+		if (!r->linked && *p != '\0')
+			snprintf(r->before, sizeof r->before, "%.*s", LINE_MAX_KEPT - 1, p);
 		p = newline + 1;
 	}
 	if (r->linked)
@@ -210,7 +217,7 @@ pass_mark(struct run *r)
 	memmove(r->buf, p, r->used);
 }
 
-/* take_output -- what the other side prints. */
+/* take_output -- what the other side prints, where nothing of that waits. */
 static void
 take_output(struct run *r)
 {
@@ -224,57 +231,62 @@ take_output(struct run *r)
 	r->used += (size_t)n;
 	if (!r->linked)
 		pass_mark(r);
-	if (!r->linked || r->used == 0)
-		return;
-	r->refused = r->to != -1 && io_write(r->to, r->buf, r->used) == -1;
-	r->used = 0;
+	if (r->to == -1)
+		r->used = 0;
+}
+
+/* give -- pass some of what waits on: as much as a pipe takes at once that has room. */
+static void
+give(struct run *r)
+{
+	size_t n = r->used - r->given;
+
+	n = n < PIPE_BUF ? n : PIPE_BUF;
+	r->refused = io_write(r->to, r->buf + r->given, n) == -1;
+	r->given += n;
+	if (r->given == r->used)
+		r->given = r->used = 0;
 }
 
 /*
- * relay -- until ssh has ended, nobody takes what it prints, or the deadline.  watched: a descriptor whose hang-up ends it
- * too, or -1.
+ * relay -- until ssh has ended, nobody takes what it prints, or the deadline, which comes sooner where the mark does not.
+ * Messages that wait when the other side ends are dropped: it has them again.
  */
 static void
-relay(struct run *r, int watched, uint64_t deadline_ns)
+relay(struct run *r, uint64_t deadline_ns)
 {
-	struct pollfd polled[3];
+	const uint64_t start_ns = clock_after(START_S * UINT64_C(1000000000));
 
-	while (!r->refused && clock_left_ms(deadline_ns, 1) > 0 && (r->out_fd != -1 || r->err_fd != -1)) {
-		polled[0] = (struct pollfd){ .fd = r->out_fd, .events = POLLIN };
-		polled[1] = (struct pollfd){ .fd = r->err_fd, .events = POLLIN };
-		polled[2] = (struct pollfd){ .fd = watched };
-		if (poll(polled, 3, deadline_ns == CLOCK_NEVER ? -1 : clock_left_ms(deadline_ns, END_MS)) == -1)
+	while (!r->refused && (r->out_fd != -1 || r->err_fd != -1)) {
+		const bool waits = r->linked && r->used > 0;
+		const uint64_t until_ns = r->linked || deadline_ns < start_ns ? deadline_ns : start_ns;
+		struct pollfd polled[] = {
+			{ .fd = waits && !r->in ? -1 : r->out_fd, .events = waits ? 0 : POLLIN },
+			{ .fd = r->err_fd, .events = POLLIN },
+			{ .fd = r->to, .events = waits ? POLLOUT : 0 },
+		};
+		int n = poll(polled, 3, until_ns == CLOCK_NEVER ? -1 : clock_left_ms(until_ns, START_S * 1000));
+
+		if (n == 0 && !r->linked && until_ns == start_ns)
+			adapter_say("nothing printed the line " MARK " in %d seconds", START_S);
+		if (n == 0)
+			return;
+		if (n == -1)
 			continue;
 		if (polled[1].revents != 0)
 			take_errors(r);
-		if (polled[0].revents != 0)
+		if ((polled[0].revents & POLLHUP) != 0 && r->in && r->linked) {
+			close(r->out_fd);
+			r->out_fd = -1;
+			r->given = r->used = 0;
+		} else if (polled[0].revents != 0) {
 			take_output(r);
-		if (polled[2].revents != 0)
-			return;
+		}
+		if (waits && (polled[2].revents & POLLOUT) != 0 && r->used > 0)
+			give(r);
+		else if ((polled[2].revents & (POLLERR | POLLHUP)) != 0)
+			r->refused = true;
 	}
-}
-
-/* end_of -- the exit status of a child, as a shell has it; it gets ms milliseconds, then SIGTERM, then SIGKILL. */
-static int
-end_of(pid_t pid, int ms)
-{
-	static const int by[] = { 0, SIGTERM, SIGKILL };
-	int waited, status, nap;
-
-	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
-		uint64_t deadline_ns = clock_after((uint64_t)ms * 1000000);
-
-		if (by[i] != 0)
-			kill(pid, by[i]);
-		nap = 1;
-		do
-			if (waitpid(pid, &waited, WNOHANG) == pid) {
-				(void)command_ended(waited, &status);
-				return status;
-			}
-		while (io_nap(deadline_ns, &nap, 50) == 0);
-	}
-	return 128 + SIGKILL;
 }
 
 /* verdict -- our exit status for that of ssh, which is the other side's. */
@@ -283,8 +295,8 @@ verdict(const struct run *r, int status)
 {
 	if (status == STATUS_SSH)
 		return r->set_up ? ADAPTER_SETUP : ADAPTER_LATER;
-	if (status == 0 && !r->linked) {
-		adapter_say("the other side ran no command: nothing printed the line " MARK);
+	if (!r->linked && status < 128) {
+		adapter_say("the other side ran no command%s%s", r->before[0] != '\0' ? ": " : "", r->before);
 		return ADAPTER_SETUP;
 	}
 	/* 64: tools there that are older; the mailbox is closed, is none, is another's; there is no letterbox */
@@ -306,17 +318,18 @@ push(const struct url *u)
 		status = start(&r, u, text, STDIN_FILENO);
 	if (status != 0)
 		return status;
-	relay(&r, -1, CLOCK_NEVER);
-	return verdict(&r, end_of(r.ssh, END_MS));
+	relay(&r, CLOCK_NEVER);
+	return verdict(&r, child_wait(r.ssh, r.linked ? END_MS : STUCK_MS));
 }
 
 static int
 in(const struct url *u, char *const *argv)
 {
-	static struct run r;
+	static struct run r = { .in = true };
 	static char text[REMOTE_MAX];
-	int frames[2], acks[2], stored, status = remote(text, u, true);
+	int frames[2], acks[2], stored, its = -1, status = remote(text, u, true);
 	pid_t command;
+	bool lost;
 
 	if (status != 0)
 		return status;
@@ -331,19 +344,27 @@ in(const struct url *u, char *const *argv)
 	r.to = frames[1];
 	status = start(&r, u, text, acks[0]);
 	if (status == 0)
-		relay(&r, frames[1], CLOCK_NEVER);
+		relay(&r, CLOCK_NEVER);
+	/* where the connection was lost the other side has again by now what is not stored here yet */
+	if (status == 0 && r.out_fd == -1)
+		its = child_wait(r.ssh, END_MS);
+	lost = its > 0;
+	if (lost)
+		kill(command, SIGTERM);
 	close(frames[1]);
-	/* what it has got is stored, and acknowledged there if that is still possible; then ssh has nothing to do */
-	stored = end_of(command, END_MS);
+	/* else what has come is stored, and acknowledged there if that is still possible; then ssh has nothing to do */
+	stored = child_wait(command, END_MS);
 	close(acks[0]);
 	if (status != 0)
 		return status;
 	r.refused = false;
 	r.to = -1;
-	relay(&r, -1, clock_after((uint64_t)END_MS * 1000000));
-	status = end_of(r.ssh, END_MS);
-	if (stored == 0 || status == STATUS_SSH)
-		return verdict(&r, status);
+	if (its == -1) {
+		relay(&r, clock_after((uint64_t)END_MS * 1000000));
+		its = child_wait(r.ssh, r.linked ? END_MS : STUCK_MS);
+	}
+	if (stored == 0 || lost || its == STATUS_SSH || !r.linked)
+		return verdict(&r, its);
 	return stored == ADAPTER_SETUP || stored == 66 || stored == 77 ? ADAPTER_SETUP : ADAPTER_LATER;
 }
 

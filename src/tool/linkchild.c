@@ -25,6 +25,7 @@ enum {
 	SLEEP_MS = 60000,               /* a signal interrupts it (io_catch_stop); this is for where no timer can be had */
 };
 
+#define APART_NS UINT64_C(50000000)     /* between two signals to the child, or it may get them as one */
 #define GRACE_NS UINT64_C(3000000000)   /* for what is left of it to end by itself, and again after SIGTERM */
 
 static int event_fd = -1;                               /* can be read when a child has ended, or we were stopped */
@@ -170,14 +171,27 @@ has_ended(pid_t child)
 	return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == -1 ? errno != EINTR : info.si_pid != 0;
 }
 
-/* be_suspended -- stop with the child, as the terminal asks, and go on with it. */
+/* be_suspended -- stop with the child, as the terminal asks, and go on with it.  child: 0 there is none. */
 static void
 be_suspended(pid_t child)
 {
 	suspend = 0;
-	kill(-child, SIGSTOP);
+	if (child > 0)
+		kill(-child, SIGSTOP);
 	(void)raise(SIGSTOP);
-	kill(-child, SIGCONT);
+	if (child > 0)
+		kill(-child, SIGCONT);
+}
+
+void
+linkchild_pause(uint64_t ns)
+{
+	uint64_t deadline_ns = clock_after(ns);
+	int ms = 1000;
+
+	while (io_nap(deadline_ns, &ms, 1000) == 0)
+		if (suspend)
+			be_suspended(0);
 }
 
 /* end_rest -- have what the child has started end, which it has not seen to. */
@@ -205,23 +219,25 @@ linkchild_run(const struct linkchild *c, int *status)
 {
 	static struct lines l;
 	sig_atomic_t stops = 0;
+	uint64_t next_ns = 0;
 	bool over = false;
 	pid_t child;
 
 	l.c = c;
 	l.used = 0;
-	l.some = false;
+	l.some = true;          /* a second without a word is the first thing that it says */
 	child = start(c, &l.fd);
 	if (child == -1)
 		return -1;
 	while (!has_ended(child)) {
-		if (stops != io_stops) {
-			stops = io_stops;
+		if (stops != io_stops && clock_left_ms(next_ns, 1) == 0) {
+			stops++;
 			kill(child, SIGTERM);
+			next_ns = clock_after(APART_NS);
 		}
 		if (suspend)
 			be_suspended(child);
-		look(&l, CLOCK_NEVER);
+		look(&l, stops == io_stops ? CLOCK_NEVER : next_ns);
 		if (!over && c->over != NULL && c->over(c->arg)) {
 			over = true;
 			kill(child, SIGTERM);

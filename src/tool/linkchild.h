@@ -9,12 +9,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct linkchild {
 	char *const *argv;
 	int death;                      /* the signal that it gets where we die */
 	void (*line)(void *arg, const char *line, size_t len);  /* given each line that it writes on standard error */
-	void (*quiet)(void *arg);       /* called when none has come for a second after one */
+	void (*quiet)(void *arg);       /* called when none has come for a second after one, or after the start */
 	bool (*over)(void *arg);        /* asked every five seconds: whether it is to end; may be NULL */
 	void *arg;
 };
@@ -27,5 +28,8 @@ int linkchild_init(void);
  * status: gets what waitpid(2) says.  Returns 0, or -1 with errno: it could not be started.
  */
 int linkchild_run(const struct linkchild *c, int *status);
+
+/* linkchild_pause -- sleep without a child; a signal that asks us to stop ends it, and the terminal may stop it. */
+void linkchild_pause(uint64_t ns);
 
 #endif

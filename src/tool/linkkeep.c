@@ -57,17 +57,6 @@ kept_already(const struct linkkeep *k)
 	return CLI_CANNOT_CREATE;
 }
 
-/* sleep_for -- a pause, which a signal that asks us to stop ends. */
-static void
-sleep_for(uint64_t ns)
-{
-	uint64_t deadline_ns = clock_after(ns);
-	int ms = 1000;
-
-	while (io_nap(deadline_ns, &ms, 1000) == 0)
-		;
-}
-
 /* begin -- say there that the link starts, once nothing runs of one that was killed.  Returns 0, or -1. */
 static int
 begin(struct linkkeep *k)
@@ -78,7 +67,7 @@ begin(struct linkkeep *k)
 	while ((r = post(k, LINK_STARTS)) == -1 && errno == ECHILD && !io_stop) {
 		if (clock_left_ms(quiet_ns, 1) == 0)
 			linktell_state(&k->tell, LINK_WAITS, "what an earlier mlink has started for it still runs", 0);
-		sleep_for(ENDS_NS);
+		linkchild_pause(ENDS_NS);
 	}
 	return r;
 }
@@ -129,7 +118,7 @@ on_quiet(void *arg)
 {
 	struct linkkeep *k = arg;
 
-	linktell_flush(&k->tell);
+	linktell_lasts(&k->tell);
 }
 
 /* box_gone -- whether the mailbox was removed: a program that brings messages learns of it by the next one only. */
@@ -176,6 +165,13 @@ why(struct linkkeep *k, int waited)
 	return text;
 }
 
+/* keep_anew -- where the mailbox is not the one that it was: the link is to be kept there.  Returns GOES_ON, or the exit status. */
+static int
+keep_anew(struct linkkeep *k)
+{
+	return k->post.in == NULL && begin(k) == -1 && errno == EEXIST ? kept_already(k) : GOES_ON;
+}
+
 /* wait_for_boxes -- sleep until the mailboxes are there.  Returns GOES_ON, or the exit status. */
 static int
 wait_for_boxes(struct linkkeep *k, const char *name)
@@ -185,12 +181,10 @@ wait_for_boxes(struct linkkeep *k, const char *name)
 	snprintf(reason, sizeof reason, "%.*s is not there", LINKTELL_LINE - 32, name);
 	linktell_state(&k->tell, LINK_WAITS, reason, 0);
 	while (!io_stop && name != NULL) {
-		sleep_for(GONE_NS);
+		linkchild_pause(GONE_NS);
 		name = missing(k);
 	}
-	if (k->post.in == NULL && begin(k) == -1 && errno == EEXIST)
-		return kept_already(k);
-	return GOES_ON;
+	return keep_anew(k);
 }
 
 /* after -- the child has ended.  Returns GOES_ON once it is time to start it again, or the exit status. */
@@ -200,10 +194,11 @@ after(struct linkkeep *k, int waited)
 	const int status = WIFEXITED(waited) ? WEXITSTATUS(waited) : 128 + WTERMSIG(waited);
 	const char *name, *reason;
 	bool set_up;
+	int anew;
 
 	name = missing(k);
 	if (name == NULL && status == CLI_OK && (k->post.inward || k->post.closed) && !io_stop) {
-		linktell_flush(&k->tell);
+		linktell_lasts(&k->tell);
 		linktell_end(&k->tell, "closed and drained");
 		return CLI_OK;
 	}
@@ -216,6 +211,9 @@ after(struct linkkeep *k, int waited)
 		return CLI_OK;
 	if (name != NULL)
 		return wait_for_boxes(k, name);
+	anew = keep_anew(k);
+	if (anew != GOES_ON)
+		return anew;
 	set_up = status == CLI_REMOVED || status == CLI_NO_CHANNEL || status == CLI_PERMISSION
 	    || status == CLI_CANNOT_EXECUTE || status == CLI_NOT_FOUND;
 	if (set_up) {
@@ -225,7 +223,7 @@ after(struct linkkeep *k, int waited)
 		linktell_state(&k->tell, LINK_LOST, reason, pause_now(k));
 	}
 	(void)post(k, set_up ? LINK_WAITS : LINK_LOST);
-	sleep_for(k->pause_ns);
+	linkchild_pause(k->pause_ns);
 	return GOES_ON;
 }
 

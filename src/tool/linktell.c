@@ -28,6 +28,7 @@ linktell_state(struct linktell *t, enum link_state state, const char *reason, ui
 	const char *word = state == LINK_LINKED ? "linked" : state == LINK_WAITS ? "waits" : t->was_linked ? "lost" : "not linked";
 	char again[48] = "";
 
+	t->near = false;
 	reason = reason == NULL ? "" : reason;
 	if (state == t->state && strcmp(reason, t->reason) == 0)
 		return;
@@ -37,10 +38,8 @@ linktell_state(struct linktell *t, enum link_state state, const char *reason, ui
 		line_warn("%s -> %s: linked", t->from, t->to);
 	else if (state != LINK_STARTS)
 		line_warn(state == LINK_WAITS ? "%s -> %s: %s: %s%s" : "%s -> %s: %s (%s)%s", t->from, t->to, word, reason, again);
-	if (state == LINK_LINKED) {
+	if (state == LINK_LINKED)
 		memset(t->said, 0, sizeof t->said);
-		t->was_linked = true;
-	}
 	t->state = state;
 	snprintf(t->reason, sizeof t->reason, "%s", reason);
 }
@@ -52,7 +51,7 @@ linktell_line(struct linktell *t, const char *line, size_t len)
 
 	if (slice_is((struct slice){ line, len }, "linked")) {
 		/* what came before may yet be why it ends: the far side's errors come by another way than its mark */
-		linktell_state(t, LINK_LINKED, NULL, 0);
+		t->was_linked = t->near = true;
 		return true;
 	}
 	/* how a child is used is not for the user to know; our own tools say at last that the adapter has ended, which it has told better */
@@ -62,6 +61,14 @@ linktell_line(struct linktell *t, const char *line, size_t len)
 	snprintf(t->held, sizeof t->held, "%.*s", (int)len, line);
 	t->held_own = own;
 	return false;
+}
+
+void
+linktell_lasts(struct linktell *t)
+{
+	if (t->near)
+		linktell_state(t, LINK_LINKED, NULL, 0);
+	linktell_flush(t);
 }
 
 void

@@ -20,7 +20,8 @@ enum {
 struct linktell {
 	const char *from, *to;          /* as the user typed them */
 	enum link_state state;
-	bool was_linked;                /* since the child was started */
+	bool was_linked;                /* since the child was started, */
+	bool near;                      /* and it is to be told once it has lasted a moment */
 	char reason[LINKTELL_LINE];     /* of this state, as it was told */
 	char held[LINKTELL_LINE];       /* the child's last line, which may be the reason of its end; empty: none */
 	bool held_own;                  /* it is one of our own tools', an adapter's would say more */
@@ -37,7 +38,10 @@ void linktell_state(struct linktell *t, enum link_state state, const char *reaso
  */
 bool linktell_line(struct linktell *t, const char *line, size_t len);
 
-/* linktell_flush -- say what is held back: the child goes on.  linktell_reason -- take it back: why the child ended. */
+/* linktell_lasts -- a moment has gone by, and the child goes on: say what is held back. */
+void linktell_lasts(struct linktell *t);
+
+/* linktell_flush -- say what is held back of the child's lines.  linktell_reason -- take it back: why the child ended. */
 void linktell_flush(struct linktell *t);
 const char *linktell_reason(struct linktell *t);
 

@@ -2,7 +2,7 @@
 # mlink with adapters that stand in for engines: what it says, when it tries again, and that nothing is left of it.
 #
 # The adapter link-test does as the files beside it say: `up' is there while the engine is; `reason' and `code' are what
-# it says and exits with where it is not; its `in' gives the frames in `frames' to the command, then waits.
+# it says and exits with where it is not; `deaf' is there where it acknowledges nothing; its `in' gives the frames in `frames' to the command, then waits.
 
 load ../helpers
 load linking
@@ -26,6 +26,7 @@ setup()
 			{ cat "$dir/frames"; cat "$dir/door"; } | exec "$@" >>"$dir/acks"
 			exit
 		fi
+		[ ! -e "$dir/deaf" ] || exec sleep 1000
 		tee -a "$dir/got" | sed -un 's/^M1 .* id=\([0-9]*\).*/\1/p'
 	END
 	chmod +x links/link-test
@@ -105,8 +106,54 @@ no_process()
 	linking there here
 	msend here round
 	until_true says 'here -> there: lost'
-	until_true grep -q 'again in [2-9]' said
+	until_true sh -c 'mlink -l here | grep -Eq "lost +[2-9]s "'
+	# the same each time, and told once
+	[ "$(grep -c '^here -> there: ' said)" -le 2 ]
 	[ "$(mrecv -p here)" = round ]
+}
+
+@test "two signals are two, even where they come at once: the second gives up what is on its way" {
+	mkmbox jobs
+	: >up
+	: >deaf
+	msend jobs x
+	linking jobs test://host/q
+	until_true says ': linked'
+	kill -STOP "$link"
+	kill -TERM "$link"
+	kill -HUP "$link"
+	kill -CONT "$link"
+	until_true ended "$link"
+	[ "$(mrecv -p jobs)" = x ]
+}
+
+@test "the terminal stops a link that waits, too" {
+	mkmbox jobs
+	echo 'no such queue' >reason
+	echo 69 >code
+	linking jobs test://host/q
+	until_true says 'waits: link-test: no such queue'
+	kill -TSTP "$link"
+	until_true grep -q '^State:.T' "/proc/$link/status"
+	kill -CONT "$link"
+	kill -TERM "$link"
+	ended_with 0 "$link"
+}
+
+@test "where a mailbox is made again and another process keeps the link there, the first one ends" {
+	mkmbox jobs
+	: >up
+	linking jobs test://host/q
+	first=$link
+	until_true says ': linked'
+	kill -STOP "$first"
+	rmmbox jobs
+	mkmbox jobs
+	linking jobs test://host/q
+	until_true sh -c 'mlink -l jobs | grep -q linked'
+	kill -CONT "$first"
+	ended_with 73 "$first"
+	says "process $link keeps this link already"
 }
 
 @test "what must be set right first is told once, and not tried again at once" {
@@ -304,7 +351,7 @@ no_process()
 	until_true says 'waits: jobs is not there'
 	mkmbox jobs
 	until_true sh -c 'mlink -l jobs | grep -q linked'
-	[ "$(told ': linked')" -eq 2 ]
+	until_true sh -c '[ "$(grep -c ": linked" said)" -eq 2 ]'
 }
 
 @test "only what the patterns choose is carried" {
@@ -429,5 +476,5 @@ empty()
 	: >up
 	until_true empty jobs
 	cmp lots <(seq 20)
-	says ': linked'
+	until_true says ': linked'
 }

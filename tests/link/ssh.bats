@@ -31,6 +31,7 @@ setup()
 
 teardown()
 {
+	[ ! -e keys ] || cp keys "$SERVERS/sshd/authorized_keys"
 	common_teardown
 }
 
@@ -88,7 +89,6 @@ reader()
 	mkmbox -c inf here there
 	seq "$count" | msend -l here
 	linking -j 5 here "$far/there"
-	until_true exists said
 	while [ "$hits" -lt 3 ]; do
 		[ $((tries++)) -lt 100 ]
 		until_true reader
@@ -110,6 +110,49 @@ reader()
 	chmbox --close here
 	ended_with 0 "$link"
 	mrecv -a -l there | cmp - <(seq "$count")
+}
+
+@test "pull: what is on its way when the connection is lost, and not stored, is there again and comes nowhere else" {
+	mkmbox there
+	mkmbox -c 3 here
+	seq 100 | msend -l --close there
+	linking "$far/there" here
+	until_true holds here 3
+	family=() && family "$link"
+	kill -KILL "$(pgrep -x ssh | grep -xF "$(lines "${family[@]}")")"
+	mrecv -f there >elsewhere
+	in_background mrecv -f here >came
+	ended_with 0 "$link"
+	chmbox --close here
+	ended_with 0 "$child"
+	sort -n elsewhere came | cmp - <(seq 100)
+	[ "$(wc -l <came)" -ge 3 ]
+}
+
+# holds BOX N -- whether it has so many messages.
+holds()
+{
+	[ "$(held "$1")" = "$2" ]
+}
+
+@test "push: where the other mailbox is full and the connection is lost, nothing waits on there" {
+	mkmbox here
+	mkmbox -c 1 there
+	msend there full
+	seq 3 | msend -l here
+	linking here "$far/there"
+	until_true waits_at there
+	family=() && family "$link"
+	kill -STOP "$link"
+	kill -KILL "$(pgrep -x ssh | grep -xF "$(lines "${family[@]}")")"
+	until_true nobody_at there
+	kill -KILL "$link"
+}
+
+# waits_at BOX -- whether somebody waits for room there.
+waits_at()
+{
+	[[ $(mstat -J "$1") = *'"for":"room"'* ]]
 }
 
 # ended_process PID -- whether there is no such process, or nothing left of it to run.
@@ -155,17 +198,48 @@ nobody_at()
 	mrecv -a -l there | cmp - <(seq 20)
 }
 
-@test "a forced command sets mailbox and scope, whatever is asked for" {
-	mkmbox here jobs other
+# forced COMMAND -- what runs there whatever is asked for, up to the end of the test.
+forced()
+{
 	keys=$SERVERS/sshd/authorized_keys
 	cp "$keys" keys
-	sed "s|^|restrict,command=\"cd $PWD; echo; echo letterbox-link; exec msend -F -u fixed -A jobs\" |" keys >"$keys"
+	sed "s|^|restrict,command=\"$1\" |" keys >"$keys"
+}
+
+@test "a forced command sets mailbox and scope, whatever is asked for" {
+	mkmbox here jobs other
+	forced "cd $PWD; echo; echo letterbox-link; exec msend -F -u fixed -A jobs"
 	seq 5 | msend -l --close here
-	status=0
-	mlink here "$far/other" 2>said || status=$?
-	cp keys "$keys"
-	[ "$status" -eq 0 ]
+	mlink here "$far/other" 2>said
 	mrecv -a -l jobs | cmp - <(seq 5)
+}
+
+@test "a login that runs no command is told, with what it says, and waits" {
+	mkmbox here
+	forced 'echo; echo This account is not available.; exit 1'
+	linking here "$far/there"
+	until_true says 'waits: link-ssh: the other side ran no command: This account is not available.'
+	linking "$far/there" here
+	until_true says 'here: waits: link-ssh: the other side ran no command: This account is not available.'
+}
+
+@test "a login that prints and prints, or says nothing, is given up" {
+	LIMIT=90
+	export MBOX_LINK_SCOPE=test
+	forced 'exec sleep 1000'
+	mkfifo open
+	exec 8<>open
+	in_background "$BUILD/link/link-ssh" out "$far/there" <open 2>silent 8>&-
+	silent=$child
+	until_true sh -c "pgrep -P $child ssh"
+	cp keys "$keys"
+	forced 'exec yes'
+	in_background "$BUILD/link/link-ssh" in "$far/there" cat 2>prints
+	ended_with 75 "$child"
+	ended_with 75 "$silent"
+	exec 8>&-
+	grep -q 'nothing printed the line letterbox-link' silent
+	grep -q 'nothing printed the line letterbox-link' prints
 }
 
 @test "tags and mailboxes that a shell would take for more are only names" {
