@@ -115,6 +115,29 @@ has()
 	[ "$wrong" -eq 0 ]
 }
 
+@test "what the server could not store is not remembered: it is stored the next time, and what was before it is not doubled" {
+	printf 'M1 1 t s once=00112233445566778899aabbccddeeff/%d\n%d\n' 1 1 2 2 >frames
+	# a right is missing
+	local right
+	for right in xadd zadd; do
+		redis acl setuser partly on nopass '~*' +@all "-$right" >/dev/null
+		REDISCLI_AUTH=any refuses 69 '*user*' "$adapter" out "redis://partly@127.0.0.1:$port/$stream" <frames
+		[ "$(redis exists "$stream" "{$stream}:once")" = 0 ]
+	done
+	# the numbers of a stream end, before the first of them and between them
+	local last
+	for last in 18446744073709551615 18446744073709551614; do
+		redis del "$stream" "{$stream}:once"
+		redis xadd "$stream" "18446744073709551615-$last" last one
+		refuses 69 '*last possible ID*' "$adapter" out "$url" <frames
+		redis rename "$stream" "$stream.full"
+		"$adapter" out "$url" <frames
+		redis xrange "$stream.full" - + >entries
+		redis xrange "$stream" - + >>entries
+		[ "$(grep -A 3 mbox entries | grep -A 1 payload | grep -x '[12]' | xargs)" = '1 2' ]
+	done
+}
+
 @test "tag, source, headers and payload come out as they went in; other programs' entries get what is known of them" {
 	mkmbox -b inf in
 	pattern 5000000 >big
