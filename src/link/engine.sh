@@ -78,24 +78,24 @@ name_of() {
 		END { print substr(s, 1, 255) }'
 }
 
-# give COMMAND... -- the frames of file 6 to the command; then those of $ids that are stored are acknowledged.
+# give COMMAND... -- the frames of file 6 to the command; those of $ids of which it says that they are stored are
+# acknowledged.  Its exit status says nothing about them: what it was given may have been cut short.
 give() {
 	exec 3<&6 9>&2
 	nameless
 	exec 7>&9
 	run "$@"
 	outcome=$?
-	acks=$(sed -n 's/+$//p' <&6 | tail -n 1)
+	acks=$(sed -n 's/^\([0-9]\{1,9\}\)+$/\1/p' <&6 | tail -n 1)
 	n=0 stored=
 	for id in $ids; do
-		n=$((n + 1))
-		[ "$outcome" -eq 0 ] || [ "$n" -le "${acks:-0}" ] || break
-		stored="$stored $id"
+		[ "$n" -lt "${acks:-0}" ] || break
+		n=$((n + 1)) stored="$stored $id"
 	done
 	# shellcheck disable=SC2086  # numbers
 	[ -z "$stored" ] || acknowledge $stored
 	case $outcome in
-	0) return ;;
+	0) [ "$stored" = " $ids" ] || fail 75 "$1 has not acknowledged all that it was given" ;;
 	64 | 66 | 69 | 77) exit 69 ;;
 	*) exit 75 ;;
 	esac

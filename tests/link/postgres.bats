@@ -147,6 +147,17 @@ takes_in()
 	[ "$(mrecv -n -a -o %p in)" = left ]
 }
 
+@test "what the command does not say that it has stored comes again, whatever its exit status" {
+	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', n::text::bytea FROM generate_series(1, 3) AS n"
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given'
+	[ "$(rows)" = 3 ]
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given; echo 2+; echo 3'
+	[ "$(rows)" = 1 ]
+	mkmbox in
+	takes_in 1 in
+	[ "$(mrecv in)" = 3 ]
+}
+
 @test "a table that is written anew is the same one; one whose numbers begin anew is another" {
 	mkmbox in
 	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', '1')"

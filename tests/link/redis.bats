@@ -177,6 +177,17 @@ has()
 	takes_in 1 in
 }
 
+@test "what the command does not say that it has stored comes again, whatever its exit status" {
+	for i in 1 2 3; do redis xadd "$stream" '*' payload "$i"; done
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given'
+	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 3 ]
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given; echo 2+; echo 3'
+	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 1 ]
+	mkmbox in
+	takes_in 1 in
+	[ "$(mrecv in)" = 3 ]
+}
+
 @test "TLS: a server whose certificate is of a CA that is not trusted gets nothing" {
 	needs_server openssl
 	certificates
