@@ -188,6 +188,43 @@ has()
 	[ "$(mrecv in)" = 3 ]
 }
 
+# leaves CONSUMER N [MS] -- it reads N more entries and acknowledges none; MS: as if that were so long ago.
+leaves()
+{
+	redis xgroup create "$stream" letterbox 0 mkstream 2>/dev/null || :
+	redis eval 'for _, entry in ipairs(redis.call("XREADGROUP", "GROUP", "letterbox", ARGV[1], "COUNT", ARGV[2],
+			"STREAMS", KEYS[1], ">")[1][2]) do
+			redis.call("XCLAIM", KEYS[1], "letterbox", ARGV[1], 0, entry[1], "IDLE", ARGV[3], "JUSTID")
+		end' 1 "$stream" "$1" "$2" "${3:-0}"
+}
+
+@test "what a consumer has left comes, however many entries others have, and what was deleted meanwhile goes" {
+	redis eval 'for i = 1, 60000 do redis.call("XADD", KEYS[1], i .. "-1", "payload", i) end' 1 "$stream"
+	leaves alive 59990
+	leaves dead 5 3600000
+	redis xdel "$stream" 59991-1 59995-1
+	mkmbox in
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true taken_but 8 in 59990
+	[ "$(mrecv -n -a -o '%p ' in)" = '59992 59993 59994 59996 59997 59998 59999 60000 ' ]
+	# its own that were deleted go, too, and hold up nothing
+	kill -TERM "$child"
+	status_of "$child"
+	redis xadd "$stream" 60001-1 payload deleted
+	redis xadd "$stream" 60002-1 payload stays
+	leaves "$(uname -n)" 2 3600000
+	redis xdel "$stream" 60001-1
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true taken_but 1 in 59990
+	[ "$(mrecv in)" = stays ]
+}
+
+# taken_but N BOX PENDING -- the mailbox has N messages, and so many entries are not acknowledged.
+taken_but()
+{
+	has "$2" "$1" && [ "$(redis xpending "$stream" letterbox | head -n 1)" = "$3" ]
+}
+
 @test "TLS: a server whose certificate is of a CA that is not trusted gets nothing" {
 	needs_server openssl
 	certificates
