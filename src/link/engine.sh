@@ -55,20 +55,42 @@ nameless() {
 	rm -r "$folder"
 }
 
-# parts URL PORT SECRET -- what stands in it goes to $user, $host, $port and $path; SECRET says where a password belongs.
-parts() {
-	rest=${1#*://}
-	host=${rest%%/*} path='' user='' port=$2
-	case $rest in */*) path=${rest#*/} ;; esac
-	case $host in *@*) user=${host%@*} host=${host##*@} ;; esac
-	case $user in *:*) fail 64 "a password does not belong into a URL: $3" ;; esac
-	case $host in
-	\[*\]:*) port=${host##*:} host=${host%:*} ;;
-	\[*\]) ;;
-	*:*) port=${host##*:} host=${host%:*} ;;
+# decode TEXT -- %XX in it decoded, to $decoded.
+decode() {
+	decoded='' rest=$1
+	case $rest in
+	*%00* | *%[!0-9A-Fa-f]* | *%?[!0-9A-Fa-f]* | *% | *%?)
+		fail 64 "$shown: a % in it is not followed by two hexadecimal digits of a byte that is not 0" ;;
 	esac
-	host=${host#\[} host=${host%\]}
-	case $host:$port in :* | *:*[!0-9]* | *:) fail 64 "$1 names no host, or no port" ;; esac
+	while [ "$rest" != "${rest#*%}" ]; do
+		decoded=$decoded${rest%%\%*} rest=${rest#*%}
+		# shellcheck disable=SC2059  # a format; the x keeps a newline
+		byte=$(printf "\\$(printf %o "0x${rest%"${rest#??}"}")x")
+		decoded=$decoded${byte%x} rest=${rest#??}
+	done
+	decoded=$decoded$rest
+}
+
+# parts URL PORT SECRET -- what stands in it goes to $user, $host, $port and $path, which is not decoded yet, and the URL
+# for messages to $shown.  SECRET says where a password belongs.
+parts() {
+	rest=${1#*://} path='' user='' port=$2
+	host=${rest%%[/?]*}
+	shown=${1%"$rest"}${rest#"${host%@*}@"}
+	case $host in *@*) user=${host%@*} host=${host##*@} ;; esac
+	case $user in *[:@]*) fail 64 "$shown: a password does not belong into a URL: $3" ;; esac
+	case $rest in *\?*) fail 64 "$shown: there are no options: a ? in a name is written as %3F" ;; esac
+	case $rest in */*) path=${rest#*/} ;; esac
+	decode "$user"
+	user=$decoded
+	case $host in
+	\[*\]) host=${host#\[} host=${host%\]} ;;
+	\[*\]:*) port=${host##*\]:} host=${host#\[} host=${host%\]:*} ;;
+	*:*) port=${host#*:} host=${host%%:*} ;;
+	esac
+	case $port in '' | *[!0-9]* | ??????*) port=0 ;; esac
+	case $host in '' | *[][]*) port=0 ;; esac
+	if [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then fail 64 "$shown: no host, or no port from 1 to 65535"; fi
 }
 
 # name_of BYTES -- as a tag: what may not be in one becomes %XX.

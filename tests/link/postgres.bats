@@ -109,6 +109,34 @@ takes_in()
 	refuses 64 '*usage*' "$adapter" out
 }
 
+@test "a URL: an address of IPv6, %XX in names, and what is wrong with one" {
+	printf 'M1 1 t s\nx\n' >frame
+	local wrong
+	free_ports
+	refuses 75 '*' "$adapter" out "postgres://[::1]:${ports[0]}/d/q" <frame
+	for wrong in '[::1/d/q' '[]/d/q' h:0/d/q h:65536/d/q u@:p@h/d/q; do
+		refuses 64 'link-postgres: *' "$adapter" out "postgres://$wrong" <frame
+	done
+	for wrong in d%4/q d/q% d/q%00 d%00/q; do
+		refuses 64 "*: a % in it *" "$adapter" out "postgres://127.0.0.1:$port/$wrong" <frame
+	done
+	for wrong in '?a=b' '?' 'x?sslmode=require'; do
+		refuses 64 "*: * no options*%3F*" "$adapter" out "$url$wrong" <frame
+	done
+	createdb -h 127.0.0.1 -p "$port" "an 'odd'/one"
+	"$adapter" schema | psql -q -h 127.0.0.1 -p "$port" -d "an 'odd'/one"
+	"$adapter" out "postgres://127.0.0.1:$port/an%20%27odd%27%2Fone/%c3%a9%20'/%3f" <frame
+	[ "$(psql -X -At -h 127.0.0.1 -p "$port" -d "an 'odd'/one" -c 'SELECT queue FROM letterbox')" = $'\303\251 \'/?' ]
+	# names are in UTF-8, whatever the environment says
+	refuses 69 '*multibyte*' "$adapter" out "postgres://127.0.0.1:$port/$(id -un)/%e9" <frame
+	PGCLIENTENCODING=LATIN1 refuses 69 '*multibyte*' "$adapter" in "postgres://127.0.0.1:$port/$(id -un)/%e9" cat
+	mkmbox in
+	queue+=' a' url+=%20a
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', 'x')"
+	takes_in 1 in
+	[ "$(mrecv -o %t in)" = "${queue/ /%20}" ]
+}
+
 @test "tag, source, headers and payload come out as they went in; other programs' rows get what is known of them" {
 	mkmbox -b inf in
 	pattern 5000000 >big

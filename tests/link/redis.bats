@@ -115,6 +115,38 @@ has()
 	[ "$wrong" -eq 0 ]
 }
 
+@test "a URL: an address of IPv6, %XX in names, and what is wrong with one" {
+	printf 'M1 1 t s\nx\n' >frame
+	local wrong
+	free_ports
+	refuses 75 '*' "$adapter" out "redis://[::1]:${ports[0]}/s" <frame
+	for wrong in '[::1/s' '[]/s' '[]:1/s' '[::1]x:1/s' '::1/s' h:0/s h:65536/s h:/s h:1:2/s u@:p@h/s; do
+		refuses 64 'link-redis: *' "$adapter" out "redis://$wrong" <frame
+	done
+	for wrong in s% s%4 s%4g s%g4 s%%41 s%00 %; do
+		refuses 64 "*: a % in it *" "$adapter" out "$url/$wrong" <frame
+		refuses 64 "*: a % in it *" "$adapter" out "redis://$wrong@127.0.0.1:$port/s" <frame
+	done
+	for wrong in '?a=b' '?' 'x?a=%zz' '/?'; do
+		refuses 64 "*: * no options*%3F*" "$adapter" out "$url$wrong" <frame
+	done
+	# what may be a password is not shown
+	for wrong in other://me:secret@h/s redis://me:secret@h redis://me:secret@h:x/s; do
+		refuses 64 '*' "$adapter" out "$wrong" <frame
+		run ! grep -q secret err
+	done
+	"$adapter" out "$url/%c3%A9%20%41%3f%25%5C%0a" <frame
+	[ "$(redis xlen "$stream"$'/\303\251 A?%\\\n')" = 1 ]
+	redis acl setuser 'per:cent%' on nopass '~*' +@all >/dev/null
+	REDISCLI_AUTH=any "$adapter" out "redis://per%3Acent%25@127.0.0.1:$port/$stream" <frame
+	[ "$(redis xlen "$stream")" = 1 ]
+	mkmbox in
+	redis xadd "$stream a" '*' payload x
+	stream+=' a' url+=%20a
+	takes_in 1 in
+	[ "$(mrecv -o %t in)" = "${stream/ /%20}" ]
+}
+
 @test "what the server could not store is not remembered: it is stored the next time, and what was before it is not doubled" {
 	printf 'M1 1 t s once=00112233445566778899aabbccddeeff/%d\n%d\n' 1 1 2 2 >frames
 	# a right is missing
