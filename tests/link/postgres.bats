@@ -157,6 +157,44 @@ takes_in()
 	[ "$(mrecv -n -a -o '%t %s %p|' in)" = "$queue postgres hello|$queue postgres hostile|$queue postgres worse|" ]
 }
 
+# psql_is LINE... -- psql, for the adapter, is a script that has $psql to run.
+psql_is()
+{
+	mkdir -p bin
+	lines '#!/bin/sh' "psql=$(type -P psql)" "$@" >bin/psql
+	chmod +x bin/psql
+}
+
+@test "a script that is cut short stores nothing, deletes nothing, and is no success" {
+	printf 'M1 1 t s once=00112233445566778899aabbccddeeff/1\nx\n' >frame
+	local cut
+	psql_is 'head -n "$CUT" | "$psql" "$@"'
+	for ((cut = 1; cut < 100; cut++)); do
+		status=0
+		PATH=$PWD/bin:$PATH CUT=$cut "$adapter" out "$url" <frame 2>err || status=$?
+		[ "$status" -ne 0 ] || break
+	done
+	echo "after $cut lines: $status"
+	[ "$(rows)" = 1 ]
+	# no room for it
+	printf 'M1 1 t s\ny\n' >frame
+	lines '#!/bin/sh' 'echo >>calls' '[ "$(grep -c "" calls)" -ne "$CUT" ] || exit 1' "exec $(type -P cat) \"\$@\"" >bin/cat
+	chmod +x bin/cat
+	rm bin/psql
+	for cut in 1 2; do
+		: >calls
+		PATH=$PWD/bin:$PATH CUT=$cut refuses 75 '*no room*' "$adapter" out "$url" <frame
+		[ "$(rows)" = 1 ]
+	done
+	rm bin/cat
+	# half of a statement is one, too
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue.other', 'stays')"
+	psql_is 'script=$(cat)' 'case $script in' '*"DELETE FROM letterbox "*) script=${script%% WHERE*} ;;' 'esac' \
+		'printf "%s\n" "$script" | "$psql" "$@"'
+	PATH=$PWD/bin:$PATH refuses 75 '*script*' "$adapter" in "$url" sh -c 'cat >given; echo 1+'
+	[ "$(sql "SELECT count(*) FROM letterbox WHERE queue LIKE '$queue%'")" = 2 ]
+}
+
 @test "what was given, and not deleted, comes again after a kill, and is not doubled" {
 	mkmbox in
 	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', n::text::bytea FROM generate_series(1, 3) AS n"
