@@ -6,6 +6,7 @@
 load ../helpers
 load servers
 load journey
+load linking
 
 setup_file()
 {
@@ -193,6 +194,22 @@ psql_is()
 		'printf "%s\n" "$script" | "$psql" "$@"'
 	PATH=$PWD/bin:$PATH refuses 75 '*script*' "$adapter" in "$url" sh -c 'cat >given; echo 1+'
 	[ "$(sql "SELECT count(*) FROM letterbox WHERE queue LIKE '$queue%'")" = 2 ]
+}
+
+@test "whatever a row of another program has, those behind it come" {
+	local i hostile
+	hostile
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', 'first'), ('$queue', 'second')"
+	sql "INSERT INTO letterbox (queue, mbox, payload) VALUES ('$queue', '\\x4d310035', 'third'),
+		('$queue', convert_to(repeat('x', 20000000), 'UTF8'), 'fourth')"
+	for i in "${!hostile[@]}"; do
+		echo "INSERT INTO letterbox (queue, mbox, payload)
+			VALUES ('$queue', '\\x$(printf %s "${hostile[i]}" | od -An -v -tx1 | tr -d ' \n')', '$i');"
+	done | psql -X -q -h 127.0.0.1 -p "$port" -d "$(id -un)"
+	mkmbox -b inf in
+	takes_in $((4 + ${#hostile[@]})) in
+	[ "$(mrecv -c 4 -o '%p|' in)" = 'first|second|third|fourth|' ]
+	hostile_came in
 }
 
 @test "what was given, and not deleted, comes again after a kill, and is not doubled" {

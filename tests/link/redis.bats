@@ -6,6 +6,7 @@
 load ../helpers
 load servers
 load journey
+load linking
 
 setup_file()
 {
@@ -191,6 +192,20 @@ has()
 	[ "$(mrecv -n -a -o '%t %s %p|' in)" = "$stream redis hello|$stream redis world|$stream redis $(lines a=1 b=2)
 |$stream redis hostile|" ]
 	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 0 ]
+}
+
+@test "whatever an entry of another program has, those behind it come" {
+	local i hostile
+	hostile
+	redis xadd "$stream" 0-1 payload first
+	redis xadd "$stream" 1-123456789012345678 payload second
+	redis xadd "$stream" 1-18446744073709551615 payload third
+	redis xadd "$stream" 2-1 mbox 'M1 5 t s'
+	for i in "${!hostile[@]}"; do redis xadd "$stream" '*' mbox "${hostile[i]}" payload "$i"; done >/dev/null
+	mkmbox -b inf in
+	takes_in $((4 + ${#hostile[@]})) in
+	[ "$(mrecv -c 4 -o '%p|' in)" = 'first|second|third||' ]
+	hostile_came in
 }
 
 @test "what was given, and not acknowledged, comes again after a kill, and is not doubled" {
