@@ -199,7 +199,8 @@ psql_is()
 @test "whatever a row of another program has, those behind it come" {
 	local i hostile
 	hostile
-	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', 'first'), ('$queue', 'second')"
+	sql "INSERT INTO letterbox (id, queue, at, payload) OVERRIDING SYSTEM VALUE VALUES
+		(-9223372036854775808, '$queue', 'infinity', 'first'), (0, '$queue', '-infinity', 'second')"
 	sql "INSERT INTO letterbox (queue, mbox, payload) VALUES ('$queue', '\\x4d310035', 'third'),
 		('$queue', convert_to(repeat('x', 20000000), 'UTF8'), 'fourth')"
 	for i in "${!hostile[@]}"; do
@@ -210,6 +211,15 @@ psql_is()
 	takes_in $((4 + ${#hostile[@]})) in
 	[ "$(mrecv -c 4 -o '%p|' in)" = 'first|second|third|fourth|' ]
 	hostile_came in
+}
+
+@test "a row that has the number of another one, as after a database was restored, comes" {
+	mkmbox in
+	sql "INSERT INTO letterbox (id, queue, payload) OVERRIDING SYSTEM VALUE VALUES (1000000, '$queue', '1')"
+	takes_in 1 in
+	sql "INSERT INTO letterbox (id, queue, payload) OVERRIDING SYSTEM VALUE VALUES (1000000, '$queue', '2')"
+	takes_in 2 in
+	[ "$(mrecv -n -a -o %p in)" = 12 ]
 }
 
 @test "what was given, and not deleted, comes again after a kill, and is not doubled" {
