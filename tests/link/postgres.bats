@@ -213,6 +213,21 @@ psql_is()
 	hostile_came in
 }
 
+@test "a row that is larger than what can come stays there, and those behind it come" {
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', repeat('x', 1001)::bytea), ('$queue', repeat('y', 1000)::bytea)"
+	mkmbox in
+	export LINK_POSTGRES_MAX=1000
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true has in 1
+	until_true one_row
+	[[ $(mrecv in) = yyy* ]]
+}
+
+one_row()
+{
+	[ "$(rows)" = 1 ]
+}
+
 @test "a row that has the number of another one, as after a database was restored, comes" {
 	mkmbox in
 	sql "INSERT INTO letterbox (id, queue, payload) OVERRIDING SYSTEM VALUE VALUES (1000000, '$queue', '1')"
