@@ -237,6 +237,13 @@ one_row()
 	[ "$(mrecv -n -a -o %p in)" = 12 ]
 }
 
+@test "what is said of an error has no payload in it" {
+	printf 'M1 6 t s\nsecret\n' >frame
+	psql_is 'sed "s/(a text)/(a text CHECK (length(a) = 0))/" | "$psql" "$@"'
+	PATH=$PWD/bin:$PATH refuses 65 '*23514*violates check constraint*' "$adapter" out "$url" <frame
+	run ! grep -E 'secret|736563726574|CONTEXT|DETAIL' err
+}
+
 @test "what was given, and not deleted, comes again after a kill, and is not doubled" {
 	mkmbox in
 	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', n::text::bytea FROM generate_series(1, 3) AS n"

@@ -272,6 +272,15 @@ taken_but()
 	has "$2" "$1" && [ "$(redis xpending "$stream" letterbox | head -n 1)" = "$3" ]
 }
 
+@test "what is said of an error has no payload in it" {
+	redis xadd "$stream" '*' payload secret
+	mkdir bin
+	lines '#!/bin/sh' "$(type -P redis-cli) \"\$@\"" 'case $* in *XAUTOCLAIM*) kill -ALRM $$ ;; esac' >bin/redis-cli
+	chmod +x bin/redis-cli
+	PATH=$PWD/bin:$PATH refuses 75 '*' "$adapter" in "$url" cat
+	run ! grep secret err
+}
+
 @test "TLS: a server whose certificate is of a CA that is not trusted gets nothing" {
 	needs_server openssl
 	certificates
