@@ -67,8 +67,9 @@ ADAPTERS = $(foreach name,$(LINKS),link/link-$(name).c $(LINK_$(name):%=link/%))
 
 # Those that need none, and what belongs to them, are built and installed with the tools.
 OWN_ADAPTERS = link-ssh batches
-# ... and those that are scripts of sh(1).
+# ... and those that are scripts of sh(1), with what they share.
 SHELL_ADAPTERS = link-redis link-postgres
+SHELL_SHARED = engine.sh
 
 # Shell tools kept in bin/ as they are (tracked by git; .gitignore names them too).
 SCRIPTS =
@@ -131,7 +132,7 @@ OBJECTS = $(patsubst %,$(BUILD)/%.o,$(patsubst %.c,%,$(filter-out %.h,$(MODULES)
 PROGRAMS = $(TOOLS:%=$(BIN)/%)
 LIBRARY = $(BUILD)/letterbox.a
 
-all: $(PROGRAMS) $(OWN_ADAPTERS:%=$(BUILD)/link/%) $(SHELL_ADAPTERS:%=$(BUILD)/link/%)
+all: $(PROGRAMS) $(patsubst %,$(BUILD)/link/%,$(OWN_ADAPTERS) $(SHELL_ADAPTERS) $(SHELL_SHARED))
 
 $(BIN)/%: $(BUILD)/tool/%.o $(LIBRARY)
 	@mkdir -p $(@D)
@@ -142,9 +143,9 @@ $(OWN_ADAPTERS:%=$(BUILD)/link/%): $(BUILD)/link/%: $(BUILD)/link/%.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(LINKING) -o $@ $^
 
-$(SHELL_ADAPTERS:%=$(BUILD)/link/%): $(BUILD)/link/%: src/link/%
+$(patsubst %,$(BUILD)/link/%,$(SHELL_ADAPTERS) $(SHELL_SHARED)): $(BUILD)/link/%: src/link/%
 	@mkdir -p $(@D)
-	$(Q)install -m 755 $< $@
+	$(Q)install -m $(if $(filter %.sh,$@),644,755) $< $@
 
 $(BUILD)/unit/unit: $(BUILD)/unit/unit.o $(LIBRARY)
 	@echo "  link  $@"
@@ -386,6 +387,7 @@ install: all
 	install -m 755 $(PROGRAMS) $(SCRIPTS:%=bin/%) $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(OWN_ADAPTERS:%=$(BUILD)/link/%) $(SHELL_ADAPTERS:%=$(BUILD)/link/%) $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 $(SHELL_SHARED:%=$(BUILD)/link/%) $(DESTDIR)$(LIBEXECDIR)
 	$(STRIP) $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(OWN_ADAPTERS:%=$(DESTDIR)$(LIBEXECDIR)/%)
 	$(call each,man/*.[1-8],$(call put_naming,$(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/}))
 	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
@@ -408,7 +410,7 @@ uninstall:
 	$(call each,completions/zsh/*,rm -f "$(DESTDIR)$(ZSHDIR)/$${f##*/}")
 	$(call each,completions/fish/*,rm -f "$(DESTDIR)$(FISHDIR)/$${f##*/}")
 	$(call each,man/examples/*,rm -f "$(DESTDIR)$(EXAMPLEDIR)/$${f##*/}")
-	rm -f $(OWN_ADAPTERS:%=$(DESTDIR)$(LIBEXECDIR)/%) $(SHELL_ADAPTERS:%=$(DESTDIR)$(LIBEXECDIR)/%) $(LINKS:%=$(DESTDIR)$(LIBEXECDIR)/link-%)
+	rm -f $(patsubst %,$(DESTDIR)$(LIBEXECDIR)/%,$(OWN_ADAPTERS) $(SHELL_ADAPTERS) $(SHELL_SHARED)) $(LINKS:%=$(DESTDIR)$(LIBEXECDIR)/link-%)
 
 # letterbox, and a package for each adapter whose library is here
 deb:

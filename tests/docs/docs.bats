@@ -334,7 +334,7 @@ letters()
 }
 
 @test "src/README.md has a line for each module, in its room, and for nothing else" {
-	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES) $(ADAPTERS) $(SHELL_ADAPTERS:%=link/%) $(TOOLS:%=tool/%)' docs-list |
+	listed=$(make -C "$ROOT" -s --no-print-directory --eval 'docs-list: ; @echo $(MODULES) $(ADAPTERS) $(SHELL_ADAPTERS:%=link/%) $(SHELL_SHARED:%=link/%) $(TOOLS:%=tool/%)' docs-list |
 	    tr ' ' '\n' | sed 's/\.[ch]$//' | sort)
 	told=$(sed -n '/^### Modules/,/^## /p' "$ROOT/src/README.md" | awk -F '`' '
 		/^\| `[a-z\/]*\/` \| \|$/ { room = $2; next }

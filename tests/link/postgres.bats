@@ -6,6 +6,7 @@
 load ../helpers
 load servers
 load journey
+load linking
 
 setup_file()
 {
@@ -109,6 +110,34 @@ takes_in()
 	refuses 64 '*usage*' "$adapter" out
 }
 
+@test "a URL: an address of IPv6, %XX in names, and what is wrong with one" {
+	printf 'M1 1 t s\nx\n' >frame
+	local wrong
+	free_ports
+	refuses 75 '*' "$adapter" out "postgres://[::1]:${ports[0]}/d/q" <frame
+	for wrong in '[::1/d/q' '[]/d/q' h:0/d/q h:65536/d/q u@:p@h/d/q; do
+		refuses 64 'link-postgres: *' "$adapter" out "postgres://$wrong" <frame
+	done
+	for wrong in d%4/q d/q% d/q%00 d%00/q; do
+		refuses 64 "*: a % in it *" "$adapter" out "postgres://127.0.0.1:$port/$wrong" <frame
+	done
+	for wrong in '?a=b' '?' 'x?sslmode=require'; do
+		refuses 64 "*: * no options*%3F*" "$adapter" out "$url$wrong" <frame
+	done
+	createdb -h 127.0.0.1 -p "$port" "an 'odd'/one"
+	"$adapter" schema | psql -q -h 127.0.0.1 -p "$port" -d "an 'odd'/one"
+	"$adapter" out "postgres://127.0.0.1:$port/an%20%27odd%27%2Fone/%c3%a9%20'/%3f" <frame
+	[ "$(psql -X -At -h 127.0.0.1 -p "$port" -d "an 'odd'/one" -c 'SELECT queue FROM letterbox')" = $'\303\251 \'/?' ]
+	# names are in UTF-8, whatever the environment says
+	refuses 69 '*multibyte*' "$adapter" out "postgres://127.0.0.1:$port/$(id -un)/%e9" <frame
+	PGCLIENTENCODING=LATIN1 refuses 69 '*multibyte*' "$adapter" in "postgres://127.0.0.1:$port/$(id -un)/%e9" cat
+	mkmbox in
+	queue+=' a' url+=%20a
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', 'x')"
+	takes_in 1 in
+	[ "$(mrecv -o %t in)" = "${queue/ /%20}" ]
+}
+
 @test "tag, source, headers and payload come out as they went in; other programs' rows get what is known of them" {
 	mkmbox -b inf in
 	pattern 5000000 >big
@@ -129,6 +158,92 @@ takes_in()
 	[ "$(mrecv -n -a -o '%t %s %p|' in)" = "$queue postgres hello|$queue postgres hostile|$queue postgres worse|" ]
 }
 
+# psql_is LINE... -- psql, for the adapter, is a script that has $psql to run.
+psql_is()
+{
+	mkdir -p bin
+	lines '#!/bin/sh' "psql=$(type -P psql)" "$@" >bin/psql
+	chmod +x bin/psql
+}
+
+@test "a script that is cut short stores nothing, deletes nothing, and is no success" {
+	printf 'M1 1 t s once=00112233445566778899aabbccddeeff/1\nx\n' >frame
+	local cut
+	psql_is 'head -n "$CUT" | "$psql" "$@"'
+	for ((cut = 1; cut < 100; cut++)); do
+		status=0
+		PATH=$PWD/bin:$PATH CUT=$cut "$adapter" out "$url" <frame 2>err || status=$?
+		[ "$status" -ne 0 ] || break
+	done
+	echo "after $cut lines: $status"
+	[ "$(rows)" = 1 ]
+	# no room for it
+	printf 'M1 1 t s\ny\n' >frame
+	lines '#!/bin/sh' 'echo >>calls' '[ "$(grep -c "" calls)" -ne "$CUT" ] || exit 1' "exec $(type -P cat) \"\$@\"" >bin/cat
+	chmod +x bin/cat
+	rm bin/psql
+	for cut in 1 2; do
+		: >calls
+		PATH=$PWD/bin:$PATH CUT=$cut refuses 75 '*no room*' "$adapter" out "$url" <frame
+		[ "$(rows)" = 1 ]
+	done
+	rm bin/cat
+	# half of a statement is one, too
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue.other', 'stays')"
+	psql_is 'script=$(cat)' 'case $script in' '*"DELETE FROM letterbox "*) script=${script%% WHERE*} ;;' 'esac' \
+		'printf "%s\n" "$script" | "$psql" "$@"'
+	PATH=$PWD/bin:$PATH refuses 75 '*script*' "$adapter" in "$url" sh -c 'cat >given; echo 1+'
+	[ "$(sql "SELECT count(*) FROM letterbox WHERE queue LIKE '$queue%'")" = 2 ]
+}
+
+@test "whatever a row of another program has, those behind it come" {
+	local i hostile
+	hostile
+	sql "INSERT INTO letterbox (id, queue, at, payload) OVERRIDING SYSTEM VALUE VALUES
+		(-9223372036854775808, '$queue', 'infinity', 'first'), (0, '$queue', '-infinity', 'second')"
+	sql "INSERT INTO letterbox (queue, mbox, payload) VALUES ('$queue', '\\x4d310035', 'third'),
+		('$queue', convert_to(repeat('x', 20000000), 'UTF8'), 'fourth')"
+	for i in "${!hostile[@]}"; do
+		echo "INSERT INTO letterbox (queue, mbox, payload)
+			VALUES ('$queue', '\\x$(printf %s "${hostile[i]}" | od -An -v -tx1 | tr -d ' \n')', '$i');"
+	done | psql -X -q -h 127.0.0.1 -p "$port" -d "$(id -un)"
+	mkmbox -b inf in
+	takes_in $((4 + ${#hostile[@]})) in
+	[ "$(mrecv -c 4 -o '%p|' in)" = 'first|second|third|fourth|' ]
+	hostile_came in
+}
+
+@test "a row that is larger than what can come stays there, and those behind it come" {
+	sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', repeat('x', 1001)::bytea), ('$queue', repeat('y', 1000)::bytea)"
+	mkmbox in
+	export LINK_POSTGRES_MAX=1000
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true has in 1
+	until_true one_row
+	[[ $(mrecv in) = yyy* ]]
+}
+
+one_row()
+{
+	[ "$(rows)" = 1 ]
+}
+
+@test "a row that has the number of another one, as after a database was restored, comes" {
+	mkmbox in
+	sql "INSERT INTO letterbox (id, queue, payload) OVERRIDING SYSTEM VALUE VALUES (1000000, '$queue', '1')"
+	takes_in 1 in
+	sql "INSERT INTO letterbox (id, queue, payload) OVERRIDING SYSTEM VALUE VALUES (1000000, '$queue', '2')"
+	takes_in 2 in
+	[ "$(mrecv -n -a -o %p in)" = 12 ]
+}
+
+@test "what is said of an error has no payload in it" {
+	printf 'M1 6 t s\nsecret\n' >frame
+	psql_is 'sed "s/(a text)/(a text CHECK (length(a) = 0))/" | "$psql" "$@"'
+	PATH=$PWD/bin:$PATH refuses 65 '*23514*violates check constraint*' "$adapter" out "$url" <frame
+	run ! grep -E 'secret|736563726574|CONTEXT|DETAIL' err
+}
+
 @test "what was given, and not deleted, comes again after a kill, and is not doubled" {
 	mkmbox in
 	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', n::text::bytea FROM generate_series(1, 3) AS n"
@@ -145,6 +260,17 @@ takes_in()
 	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
 	until_true has in 1
 	[ "$(mrecv -n -a -o %p in)" = left ]
+}
+
+@test "what the command does not say that it has stored comes again, whatever its exit status" {
+	sql "INSERT INTO letterbox (queue, payload) SELECT '$queue', n::text::bytea FROM generate_series(1, 3) AS n"
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given'
+	[ "$(rows)" = 3 ]
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given; echo 2+; echo 3'
+	[ "$(rows)" = 1 ]
+	mkmbox in
+	takes_in 1 in
+	[ "$(mrecv in)" = 3 ]
 }
 
 @test "a table that is written anew is the same one; one whose numbers begin anew is another" {

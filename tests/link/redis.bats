@@ -6,6 +6,7 @@
 load ../helpers
 load servers
 load journey
+load linking
 
 setup_file()
 {
@@ -115,6 +116,61 @@ has()
 	[ "$wrong" -eq 0 ]
 }
 
+@test "a URL: an address of IPv6, %XX in names, and what is wrong with one" {
+	printf 'M1 1 t s\nx\n' >frame
+	local wrong
+	free_ports
+	refuses 75 '*' "$adapter" out "redis://[::1]:${ports[0]}/s" <frame
+	for wrong in '[::1/s' '[]/s' '[]:1/s' '[::1]x:1/s' '::1/s' h:0/s h:65536/s h:/s h:1:2/s u@:p@h/s; do
+		refuses 64 'link-redis: *' "$adapter" out "redis://$wrong" <frame
+	done
+	for wrong in s% s%4 s%4g s%g4 s%%41 s%00 %; do
+		refuses 64 "*: a % in it *" "$adapter" out "$url/$wrong" <frame
+		refuses 64 "*: a % in it *" "$adapter" out "redis://$wrong@127.0.0.1:$port/s" <frame
+	done
+	for wrong in '?a=b' '?' 'x?a=%zz' '/?'; do
+		refuses 64 "*: * no options*%3F*" "$adapter" out "$url$wrong" <frame
+	done
+	# what may be a password is not shown
+	for wrong in other://me:secret@h/s redis://me:secret@h redis://me:secret@h:x/s; do
+		refuses 64 '*' "$adapter" out "$wrong" <frame
+		run ! grep -q secret err
+	done
+	"$adapter" out "$url/%c3%A9%20%41%3f%25%5C%0a" <frame
+	[ "$(redis xlen "$stream"$'/\303\251 A?%\\\n')" = 1 ]
+	redis acl setuser 'per:cent%' on nopass '~*' +@all >/dev/null
+	REDISCLI_AUTH=any "$adapter" out "redis://per%3Acent%25@127.0.0.1:$port/$stream" <frame
+	[ "$(redis xlen "$stream")" = 1 ]
+	mkmbox in
+	redis xadd "$stream a" '*' payload x
+	stream+=' a' url+=%20a
+	takes_in 1 in
+	[ "$(mrecv -o %t in)" = "${stream/ /%20}" ]
+}
+
+@test "what the server could not store is not remembered: it is stored the next time, and what was before it is not doubled" {
+	printf 'M1 1 t s once=00112233445566778899aabbccddeeff/%d\n%d\n' 1 1 2 2 >frames
+	# a right is missing
+	local right
+	for right in xadd zadd; do
+		redis acl setuser partly on nopass '~*' +@all "-$right" >/dev/null
+		REDISCLI_AUTH=any refuses 69 '*user*' "$adapter" out "redis://partly@127.0.0.1:$port/$stream" <frames
+		[ "$(redis exists "$stream" "{$stream}:once")" = 0 ]
+	done
+	# the numbers of a stream end, before the first of them and between them
+	local last
+	for last in 18446744073709551615 18446744073709551614; do
+		redis del "$stream" "{$stream}:once"
+		redis xadd "$stream" "18446744073709551615-$last" last one
+		refuses 69 '*last possible ID*' "$adapter" out "$url" <frames
+		redis rename "$stream" "$stream.full"
+		"$adapter" out "$url" <frames
+		redis xrange "$stream.full" - + >entries
+		redis xrange "$stream" - + >>entries
+		[ "$(grep -A 3 mbox entries | grep -A 1 payload | grep -x '[12]' | xargs)" = '1 2' ]
+	done
+}
+
 @test "tag, source, headers and payload come out as they went in; other programs' entries get what is known of them" {
 	mkmbox -b inf in
 	pattern 5000000 >big
@@ -138,6 +194,20 @@ has()
 	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 0 ]
 }
 
+@test "whatever an entry of another program has, those behind it come" {
+	local i hostile
+	hostile
+	redis xadd "$stream" 0-1 payload first
+	redis xadd "$stream" 1-123456789012345678 payload second
+	redis xadd "$stream" 1-18446744073709551615 payload third
+	redis xadd "$stream" 2-1 mbox 'M1 5 t s'
+	for i in "${!hostile[@]}"; do redis xadd "$stream" '*' mbox "${hostile[i]}" payload "$i"; done >/dev/null
+	mkmbox -b inf in
+	takes_in $((4 + ${#hostile[@]})) in
+	[ "$(mrecv -c 4 -o '%p|' in)" = 'first|second|third||' ]
+	hostile_came in
+}
+
 @test "what was given, and not acknowledged, comes again after a kill, and is not doubled" {
 	mkmbox in
 	for i in 1 2 3; do redis xadd "$stream" '*' payload "$i"; done
@@ -152,6 +222,63 @@ has()
 	redis del "$stream"
 	redis xadd "$stream" '*' payload 5
 	takes_in 1 in
+}
+
+@test "what the command does not say that it has stored comes again, whatever its exit status" {
+	for i in 1 2 3; do redis xadd "$stream" '*' payload "$i"; done
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given'
+	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 3 ]
+	refuses 75 '*has not acknowledged*' "$adapter" in "$url" sh -c 'cat >given; echo 2+; echo 3'
+	[ "$(redis xpending "$stream" letterbox | head -n 1)" = 1 ]
+	mkmbox in
+	takes_in 1 in
+	[ "$(mrecv in)" = 3 ]
+}
+
+# leaves CONSUMER N [MS] -- it reads N more entries and acknowledges none; MS: as if that were so long ago.
+leaves()
+{
+	redis xgroup create "$stream" letterbox 0 mkstream 2>/dev/null || :
+	redis eval 'for _, entry in ipairs(redis.call("XREADGROUP", "GROUP", "letterbox", ARGV[1], "COUNT", ARGV[2],
+			"STREAMS", KEYS[1], ">")[1][2]) do
+			redis.call("XCLAIM", KEYS[1], "letterbox", ARGV[1], 0, entry[1], "IDLE", ARGV[3], "JUSTID")
+		end' 1 "$stream" "$1" "$2" "${3:-0}"
+}
+
+@test "what a consumer has left comes, however many entries others have, and what was deleted meanwhile goes" {
+	redis eval 'for i = 1, 60000 do redis.call("XADD", KEYS[1], i .. "-1", "payload", i) end' 1 "$stream"
+	leaves alive 59990
+	leaves dead 5 3600000
+	redis xdel "$stream" 59991-1 59995-1
+	mkmbox in
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true taken_but 8 in 59990
+	[ "$(mrecv -n -a -o '%p ' in)" = '59992 59993 59994 59996 59997 59998 59999 60000 ' ]
+	# its own that were deleted go, too, and hold up nothing
+	kill -TERM "$child"
+	status_of "$child"
+	redis xadd "$stream" 60001-1 payload deleted
+	redis xadd "$stream" 60002-1 payload stays
+	leaves "$(uname -n)" 2 3600000
+	redis xdel "$stream" 60001-1
+	in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true taken_but 1 in 59990
+	[ "$(mrecv in)" = stays ]
+}
+
+# taken_but N BOX PENDING -- the mailbox has N messages, and so many entries are not acknowledged.
+taken_but()
+{
+	has "$2" "$1" && [ "$(redis xpending "$stream" letterbox | head -n 1)" = "$3" ]
+}
+
+@test "what is said of an error has no payload in it" {
+	redis xadd "$stream" '*' payload secret
+	mkdir bin
+	lines '#!/bin/sh' "$(type -P redis-cli) \"\$@\"" 'case $* in *XAUTOCLAIM*) kill -ALRM $$ ;; esac' >bin/redis-cli
+	chmod +x bin/redis-cli
+	PATH=$PWD/bin:$PATH refuses 75 '*' "$adapter" in "$url" cat
+	run ! grep secret err
 }
 
 @test "TLS: a server whose certificate is of a CA that is not trusted gets nothing" {

@@ -8,11 +8,11 @@ command -v shellcheck >/dev/null || { echo "shell: shellcheck is not installed";
 check() { shellcheck --external-sources --exclude=SC2016,SC2012 "$@"; }
 
 scripts='' sourced=''
-for file in .ci/run bin/* src/link/link-* src/packaging/* src/*.sh tests/*.sh tests/*/*.sh tests/*.bash completions/bash/*; do
+for file in .ci/run bin/* src/link/link-* src/link/*.sh src/packaging/* src/*.sh tests/*.sh tests/*/*.sh tests/*.bash completions/bash/*; do
 	[ -f "$file" ] || continue
 	first=$(head -c 80 "$file" | tr -d '\0' | head -n 1)
 	case $file:$first in
-	*:'#!'*sh) scripts="$scripts $file" ;;
+	*:'#!'*sh | src/link/*.sh:*) scripts="$scripts $file" ;;
 	bin/* | src/link/*) ;;          # a program
 	*) sourced="$sourced $file" ;;
 	esac

@@ -55,6 +55,7 @@ bare_debian()
 		[ -s "$root/usr/share/fish/vendor_completions.d/${program##*/}.fish" ]
 	done
 	[ -x "$root/usr/libexec/letterbox/link-ssh" ]
+	[ "$("$root/usr/libexec/letterbox/link-redis" form) $("$root/usr/libexec/letterbox/link-postgres" form)" = 'batch batch' ]
 	# they name the folders in which things are now
 	grep -q '^ExecStart=/usr/bin/mlink ' "$root/usr/share/letterbox/examples/letterbox-link@.service"
 	grep -q '^cd /usr/share/letterbox/examples' "$root/usr/share/man/man1/mlink.1"
