@@ -248,23 +248,13 @@ nats_link_suffix(const struct nats_link *l, natsMsg *m)
 }
 
 unsigned
-nats_link_error(natsMsg *m, char *text, size_t n)
+nats_link_status(natsMsg *m)
 {
-	const char *status = NULL, *p;
-	char json[1024];
-	int len = natsMsg_GetDataLength(m);
+	const char *status = NULL;
 
-	if (len == 0 && natsMsgHeader_Get(m, "Status", &status) == NATS_OK) {
-		snprintf(text, n, "nobody answers");
-		return (unsigned)strtoul(status, NULL, 10);
-	}
-	snprintf(json, sizeof json, "%.*s", len, natsMsg_GetData(m));
-	if (strstr(json, "\"error\":") == NULL)
+	if (natsMsg_GetDataLength(m) > 0 || natsMsgHeader_Get(m, "Status", &status) != NATS_OK)
 		return 0;
-	p = strstr(json, "\"description\":\"");
-	snprintf(text, n, "%.*s", p == NULL ? 5 : (int)strcspn(p + 15, "\""), p == NULL ? "error" : p + 15);
-	p = strstr(json, "\"err_code\":");
-	return p == NULL ? 500 : (unsigned)strtoul(p + 11, NULL, 10);
+	return (unsigned)strtoul(status, NULL, 10);
 }
 
 int

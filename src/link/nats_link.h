@@ -47,11 +47,8 @@ int nats_link_next(struct nats_link *l, natsMsg **m);
 /* nats_link_suffix -- what follows the inbox in the subject of what has come. */
 const char *nats_link_suffix(const struct nats_link *l, natsMsg *m);
 
-/*
- * nats_link_error -- the code in an answer of JetStream: 0 it is none of an error; 503 nobody answers; an err_code.
- * text: gets what the server says, of at most n - 1 bytes.
- */
-unsigned nats_link_error(natsMsg *m, char *text, size_t n);
+/* nats_link_status -- the code of a message without a payload that the server itself has sent, as 503: nobody answers.  0: none. */
+unsigned nats_link_status(natsMsg *m);
 
 /* nats_link_lost -- say that the connection is lost.  Returns ADAPTER_LATER. */
 int nats_link_lost(const struct nats_link *l);

@@ -2,6 +2,9 @@
 /*
  * nats_out: see nats_out.h.
  *
+ * A message is stored when the stream says so, by its name.  Programs that have subscribed to the subject get it, too,
+ * and what they reply is ignored.
+ *
  * Each message has its `once' as Nats-Msg-Id: the server stores it once, within the stream's duplicate_window.  It also
  * says which one must be the last in the stream (Nats-Expected-Last-Msg-Id): so none is stored when the one before it got
  * lost, as may happen while a cluster chooses a new leader, and all goes again in its order.  Others who publish to the
@@ -19,6 +22,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "link/intake.h"
+#include "link/nats_answer.h"
 #include "link/nats_link.h"
 #include "link/pending.h"
 
@@ -141,29 +145,41 @@ again(struct out *o, unsigned n)
 	o->before[0] = '\0';
 }
 
-/* refused -- the server did not store the n-th pending message, in this turn.  Returns 0, or the exit status. */
+/* silent -- the stream does not answer: it may be gone.  Returns the exit status. */
 static int
-refused(struct out *o, unsigned n, unsigned code, const char *text)
+silent(struct out *o, const char *how)
 {
-	struct entry *e = pending_entry(&o->pending, n);
+	char before[NATS_LINK_STREAM_MAX];
 	int status;
 
-	switch (code) {
+	memcpy(before, o->link.stream, sizeof before);
+	o->link.stream[0] = '\0';
+	status = nats_link_stream(&o->link, o->url);
+	if (status != 0)
+		return status;
+	if (strcmp(before, o->link.stream) == 0)
+		adapter_say("stream %s: %s", before, how);
+	else
+		adapter_say("stream %s has no subject %s any more, stream %s has it", before, o->link.subject, o->link.stream);
+	return ADAPTER_LATER;
+}
+
+/* refused -- the server did not store the n-th pending message, in this turn.  Returns 0, or the exit status. */
+static int
+refused(struct out *o, unsigned n, const struct nats_answer *a)
+{
+	struct entry *e = pending_entry(&o->pending, n);
+
+	switch (a->code) {
 	case JSStreamWrongLastMsgIDErr:
 		again(o, n);
 		return 0;
 	case JSStreamMessageExceedsMaximumErr:
-		adapter_say("message %llu: %s", (unsigned long long)e->id, text);
+		adapter_say("message %llu: %s", (unsigned long long)e->id, a->text);
 		e->state = ENTRY_REFUSED;
 		return 0;
-	case 503:
-		o->link.stream[0] = '\0';
-		status = nats_link_stream(&o->link, o->url);
-		if (status == 0)
-			adapter_say("stream %s: nobody answers", o->link.stream);
-		return status != 0 ? status : ADAPTER_LATER;
 	default:
-		adapter_say("stream %s: %s", o->link.stream, text);
+		adapter_say("stream %s: %s", o->link.stream, a->text);
 		return ADAPTER_LATER;
 	}
 }
@@ -172,21 +188,25 @@ refused(struct out *o, unsigned n, unsigned code, const char *text)
 static int
 hear(struct out *o, natsMsg *m)
 {
-	const char *suffix = nats_link_suffix(&o->link, m);
-	char *rest, text[256];
-	uint64_t turn = strtoull(suffix, &rest, 10);
-	uint64_t number = *rest == '.' ? strtoull(rest + 1, NULL, 10) : 0;
+	char *rest;
+	const uint64_t turn = strtoull(nats_link_suffix(&o->link, m), &rest, 10);
+	const uint64_t number = *rest == '.' ? strtoull(rest + 1, NULL, 10) : 0;
 	const unsigned n = (unsigned)(number - o->pending.first);
-	unsigned code = nats_link_error(m, text, sizeof text);
+	struct nats_answer a;
 	struct entry *e;
+	bool waits;
 
-	o->breaks += code == 0 && number == o->missed && turn == o->missed_in && turn != o->turn;
+	nats_answer(&a, (struct slice){ natsMsg_GetData(m), (size_t)natsMsg_GetDataLength(m) }, o->link.stream);
+	o->breaks += a.says == NATS_SAYS_STORED && number == o->missed && turn == o->missed_in && turn != o->turn;
 	if (number < o->pending.first || number - o->pending.first >= o->pending.count)
 		return 0;
 	e = pending_entry(&o->pending, n);
-	if (code == 0 && e->state != ENTRY_REFUSED)
+	waits = turn == o->turn && e->state == ENTRY_SENT;
+	if (a.says == NATS_SAYS_STORED && e->state != ENTRY_REFUSED)
 		e->state = ENTRY_STORED;
-	return code == 0 || turn != o->turn || e->state != ENTRY_SENT ? 0 : refused(o, n, code, text);
+	if (waits && nats_link_status(m) == 503)
+		return silent(o, "nobody answers");
+	return waits && a.says == NATS_SAYS_REFUSED ? refused(o, n, &a) : 0;
 }
 
 /* listen_to -- all that the server has said; then acknowledge.  Returns 0, or the exit status. */
@@ -219,6 +239,7 @@ wait_for(struct out *o, bool more)
 		{ .fd = !more && !o->in.ended && !pending_full(&o->pending) ? STDIN_FILENO : -1, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },        /* gone: POLLERR */
 	};
+	char how[64];
 	int ms;
 
 	if (o->deadline_ns == 0)
@@ -226,8 +247,8 @@ wait_for(struct out *o, bool more)
 	ms = o->pending.count > 0 ? clock_left_ms(o->deadline_ns, ANSWER_S * 1000) : -1;
 
 	if (ms == 0) {
-		adapter_say("stream %s: no answer in %d seconds", o->link.stream, ANSWER_S);
-		return ADAPTER_LATER;
+		snprintf(how, sizeof how, "no answer in %d seconds", ANSWER_S);
+		return silent(o, how);
 	}
 	(void)poll(p, 3, more && !pending_full(&o->pending) ? 0 : ms);
 	if ((p[2].revents & (POLLERR | POLLHUP)) == 0)

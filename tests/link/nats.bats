@@ -89,6 +89,31 @@ raw()
 	greets "$(port_of nats)" "CONNECT {\"verbose\":false}\r\n$1PING\r\n" 'INFO*'
 }
 
+# subscriber REPLY... -- a program that answers all that is sent to the subject, with these in turn, once it is there.
+subscriber()
+{
+	in_background replies "$@"
+	until_true exists subscribed
+}
+
+replies()
+{
+	local line reply n=0
+	exec 9<>"/dev/tcp/127.0.0.1/$(port_of nats)" || return
+	printf 'CONNECT {"verbose":false}\r\nSUB jobs 1\r\nPING\r\n' >&9
+	while IFS= read -r line <&9; do
+		case $line in
+		PONG*) echo >subscribed ;;
+		PING*) printf 'PONG\r\n' >&9 ;;
+		MSG*)
+			reply=${line#MSG * * }
+			line=${*:$((n++ % $# + 1)):1}
+			printf 'PUB %s %d\r\n%s\r\n' "${reply% *}" ${#line} "$line" >&9
+			;;
+		esac
+	done
+}
+
 @test "it says that it takes a stream of frames" {
 	[ "$(link-nats form)" = stream ]
 }
@@ -270,6 +295,33 @@ raw()
 @test "idle links sleep" {
 	stream
 	idle_links "$url"
+}
+
+@test "only the stream's own answer says that a message is stored, and what other programs answer disturbs nothing" {
+	stream
+	subscriber ok '{"stream":"other","seq":7}' '{"seq":7}' '{"stream":"jobs","seq":0}' '{"stream":"jobs","seq":7' \
+		'{"of":{"stream":"jobs","seq":7}}' '{"error":"no"}' '{"error":{"code":500,"err_code":10077},"stream":"other"}'
+	seq 100 | msend -l jobs
+	out
+	has 100
+	in_background mrecv -f -A -u jobs -- link-nats out "$url"
+	msend jobs one
+	until_true is_in jobs 0
+	nats_js nats STREAM.DELETE.jobs
+	seq 1000 | msend -l jobs
+	ended_with 69 "$child"
+	is_in jobs 1000
+}
+
+@test "the stream's answer counts however it is spelled" {
+	stream
+	subscriber '{ "duplicate" :true,"more":[{"seq":0},"}"],"seq" : 12, "domain":"hub", "str\u0065am":"\u006aobs" }'
+	in_background mrecv -f -A -u jobs -- link-nats out "$url"
+	msend jobs one
+	until_true is_in jobs 0
+	nats_js nats STREAM.DELETE.jobs
+	seq 10 | msend -l jobs
+	until_true is_in jobs 0
 }
 
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
