@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "link/carry.h"
 #include "link/intake.h"
 #include "link/nats_answer.h"
 #include "link/nats_link.h"
@@ -30,6 +31,7 @@ enum {
 	ANSWER_S = 10,                  /* the server has this long to store the first of those that are on their way */
 	BREAKS = 5,                     /* of the chain, by others who publish as well */
 	ONCE_MAX = 64,                  /* bytes of a message's once, with a NUL; a longer one is none */
+	LARGER = 512,                   /* a payload so much larger than a refused one is refused as well, whatever its headers */
 };
 
 struct out {
@@ -39,7 +41,9 @@ struct out {
 	struct pending pending;
 	unsigned sent;                  /* of the pending ones, the first are on their way, or settled */
 	uint64_t turn;                  /* answers to what was sent in an earlier one say only what was stored */
-	char before[ONCE_MAX];          /* the once of the message sent last in this turn; "" none */
+	char before[ONCE_MAX];          /* the once of the message sent last in this turn, that is to be stored; "" none */
+	uint64_t before_number;         /* and its number */
+	size_t too_large;               /* bytes of a payload that the stream is expected to refuse */
 	unsigned breaks;                /* messages of others that came between ours */
 	uint64_t missed, missed_in;     /* the message behind which one was not stored, and the turn in which it was sent */
 	uint64_t deadline_ns;           /* for the first of the pending ones; 0: there is none */
@@ -73,7 +77,7 @@ headers(struct out *o, natsMsg *m, const struct entry *e, const char *once)
 
 	memcpy(line, e->text, e->line_len);
 	line[e->line_len] = '\0';
-	s = natsMsgHeader_Set(m, "mbox", line);
+	s = natsMsgHeader_Set(m, CARRY_FIELD, line);
 	if (s == NATS_OK && once[0] != '\0')
 		s = natsMsgHeader_Set(m, "Nats-Msg-Id", once);
 	if (s == NATS_OK && o->before[0] != '\0' && o->breaks < BREAKS)
@@ -108,7 +112,11 @@ publish(struct out *o, unsigned i)
 	if (s != NATS_OK)
 		return nats_link_failed("publish", s, 0);
 	e->state = ENTRY_SENT;
-	memcpy(o->before, once, sizeof once);
+	e->tag = o->before[0] != '\0' ? o->before_number + 1 : 0;
+	if (e->len < o->too_large) {
+		memcpy(o->before, once, sizeof once);
+		o->before_number = n;
+	}
 	return 0;
 }
 
@@ -127,15 +135,17 @@ advance(struct out *o)
 /*
  * again -- the n-th pending message was not stored because the one before it is not the last of the stream: send all
  * anew.  Where that one is there somebody else has published in between, which its answer may only tell later; else it
- * got lost.
+ * got lost, or was refused.
  */
 static void
 again(struct out *o, unsigned n)
 {
-	while (n > 0 && pending_entry(&o->pending, n - 1)->state == ENTRY_REFUSED)
-		n--;
-	o->breaks += n == 0 || pending_entry(&o->pending, n - 1)->state == ENTRY_STORED;
-	o->missed = o->pending.first + n - 1;
+	const uint64_t tag = pending_entry(&o->pending, n)->tag, number = tag - 1;
+
+	if (tag != 0 && (number < o->pending.first
+	    || pending_entry(&o->pending, (unsigned)(number - o->pending.first))->state == ENTRY_STORED))
+		o->breaks++;
+	o->missed = tag != 0 ? number : UINT64_MAX;
 	o->missed_in = o->turn;
 	for (unsigned i = 0; i < o->sent; i++)
 		if (pending_entry(&o->pending, i)->state == ENTRY_SENT)
@@ -143,6 +153,24 @@ again(struct out *o, unsigned n)
 	o->sent = 0;
 	o->turn++;
 	o->before[0] = '\0';
+}
+
+/* too_large -- the stream refuses the n-th pending message: the one sent behind it will find another one last. */
+static void
+too_large(struct out *o, unsigned n, const char *text)
+{
+	struct entry *e = pending_entry(&o->pending, n);
+	const uint64_t number = o->pending.first + n;
+
+	adapter_say("message %llu: %s", (unsigned long long)e->id, text);
+	e->state = ENTRY_REFUSED;
+	if (e->len + LARGER < o->too_large)
+		o->too_large = e->len + LARGER;
+	if (o->before_number == number)
+		o->before[0] = '\0';
+	for (unsigned i = n + 1; i < o->sent; i++)
+		if (pending_entry(&o->pending, i)->tag == number + 1)
+			pending_entry(&o->pending, i)->tag = 0;
 }
 
 /* silent -- the stream does not answer: it may be gone.  Returns the exit status. */
@@ -168,15 +196,12 @@ silent(struct out *o, const char *how)
 static int
 refused(struct out *o, unsigned n, const struct nats_answer *a)
 {
-	struct entry *e = pending_entry(&o->pending, n);
-
 	switch (a->code) {
 	case JSStreamWrongLastMsgIDErr:
 		again(o, n);
 		return 0;
 	case JSStreamMessageExceedsMaximumErr:
-		adapter_say("message %llu: %s", (unsigned long long)e->id, a->text);
-		e->state = ENTRY_REFUSED;
+		too_large(o, n, a->text);
 		return 0;
 	default:
 		adapter_say("stream %s: %s", o->link.stream, a->text);
@@ -202,8 +227,11 @@ hear(struct out *o, natsMsg *m)
 		return 0;
 	e = pending_entry(&o->pending, n);
 	waits = turn == o->turn && e->state == ENTRY_SENT;
-	if (a.says == NATS_SAYS_STORED && e->state != ENTRY_REFUSED)
+	if (a.says == NATS_SAYS_STORED && e->state != ENTRY_REFUSED) {
 		e->state = ENTRY_STORED;
+		if (e->len >= o->too_large)
+			o->too_large = SIZE_MAX;        /* it is allowed more by now */
+	}
 	if (waits && nats_link_status(m) == 503)
 		return silent(o, "nobody answers");
 	return waits && a.says == NATS_SAYS_REFUSED ? refused(o, n, &a) : 0;
@@ -285,6 +313,7 @@ nats_out(const struct url *u)
 
 	signals_ignore(SIGINT);         /* the end of standard input is the end: whoever writes it gets the signal too */
 	o.url = u;
+	o.too_large = SIZE_MAX;
 	pending_init(&o.pending, STDOUT_FILENO);
 	status = nats_link_open(&o.link, u);
 	if (status == 0) {

@@ -114,6 +114,12 @@ replies()
 	done
 }
 
+# headers N -- those of a message in the stream.
+headers()
+{
+	nats_js nats STREAM.MSG.GET.jobs '{"seq":'"$1"'}' | jq -r .message.hdrs | base64 -d
+}
+
 @test "it says that it takes a stream of frames" {
 	[ "$(link-nats form)" = stream ]
 }
@@ -322,6 +328,24 @@ replies()
 	nats_js nats STREAM.DELETE.jobs
 	seq 10 | msend -l jobs
 	until_true is_in jobs 0
+}
+
+@test "messages that are refused do not end the guard of the order" {
+	stream '"max_msg_size":3000'
+	mkmbox dead
+	for ((i = 0; i < 7; i++)); do
+		for n in 5 4000 5; do printf 'M1 %d t s\n%s\n' "$n" "$(head -c "$n" /dev/zero | tr '\0' x)"; done
+	done | msend -F jobs
+	in_background mrecv -f -k 1 -d dead -A -u jobs -- link-nats out "$url"
+	until_true is_in dead 7
+	until_true has 14
+	for ((i = 15; i <= 20; i++)); do
+		msend jobs later
+		until_true has $i
+	done
+	for ((i = 15; i <= 20; i++)); do
+		headers $i | grep Nats-Expected-Last-Msg-Id
+	done
 }
 
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
