@@ -73,20 +73,30 @@ identity(struct in *in)
 
 /* ---- messages */
 
-/* sequence -- the message's number in the stream, of $JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.TRY.SEQUENCE...; 0 none. */
+/*
+ * number -- a message's number: made of its sequence in the stream and the time at which it was stored, which are in
+ * $JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.TRY.SEQUENCE.SEQUENCE.TIME.PENDING[.TOKEN].  The sequence alone would not do:
+ * a server that was restored from a backup, or has lost its last messages, gives it to others.
+ */
 static uint64_t
-sequence(const char *reply)
+number(const char *reply)
 {
-	unsigned fields = 1, wanted;
+	unsigned fields = 1;
+	uint64_t sequence = 0, time_ns = 0, h;
 
 	for (const char *p = reply; *p != '\0'; p++)
 		fields += *p == '.';
-	wanted = fields == 9 ? 5 : 7;
-	for (; wanted > 0 && reply != NULL; wanted--) {
+	for (unsigned i = fields == 9 ? 5 : 7, n = 0; reply != NULL; n++) {
+		if (n == i)
+			sequence = strtoull(reply, NULL, 10);
+		if (n == i + 2)
+			time_ns = strtoull(reply, NULL, 10);
 		reply = strchr(reply, '.');
 		reply = reply == NULL ? NULL : reply + 1;
 	}
-	return reply == NULL ? 0 : strtoull(reply, NULL, 10);
+	/* times that are near must be far apart before the sequence comes to them */
+	h = hash_fold(hash_fold(hash_fold(hash_fold(1, time_ns), 0), sequence), 0) >> 1;
+	return h != 0 ? h : 1;
 }
 
 static int
@@ -125,7 +135,7 @@ give(struct in *in, natsMsg *m)
 
 	memcpy(once, in->incarnation, INCARNATION);
 	once[INCARNATION] = '/';
-	c.once.len += num_decimal(once + c.once.len, sequence(reply));
+	c.once.len += num_decimal(once + c.once.len, number(reply));
 	if (natsMsgHeader_Get(m, CARRY_FIELD, &line) == NATS_OK)
 		c.line = (struct slice){ line, strlen(line) };
 	if (backlog_put(&in->child.backlog, out, carry_head(out, &c)) == -1

@@ -348,6 +348,25 @@ headers()
 	done
 }
 
+@test "a server that was restored from a backup: what comes after it is new, whatever its number" {
+	stream
+	publish() { local all='' i; for ((i = 0; i < 10; i++)); do all+="PUB jobs 2\r\n$1$i\r\n"; done; raw "$all"; }
+	publish a
+	in_until back 10
+	server_kill nats
+	cp -a "$SERVERS/nats/data" copy
+	server_again nats
+	publish b
+	in_until back 20
+	server_kill nats
+	rm -r "$SERVERS/nats/data"
+	mv copy "$SERVERS/nats/data"
+	server_again nats
+	publish c
+	in_until back 30
+	[ "$(mrecv -a back)" = "$(printf '%s\n' {a,b,c}{0..9})" ]
+}
+
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
 	stream
 	seq 100 | msend -l jobs
