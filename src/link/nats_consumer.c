@@ -20,9 +20,11 @@ enum {
 	RECOVER_MORE = 4,               /* so many times what it takes to ask for it */
 	RECOVER_MAX = 65536,            /* messages that are looked at for it */
 	ALONE_MS = 250, ALONE_TRIES = 8,
+	EXPIRES_MIN_MS = 100,           /* of a request: an idle link asks so often */
 };
 
-#define NS INT64_C(1000000000)
+#define MS INT64_C(1000000)
+#define NS (1000 * MS)
 
 static void
 here(natsConnection *nc, natsSubscription *sub, natsMsg *m, void *closure)
@@ -79,22 +81,42 @@ recover(const struct nats_consumer *c, const jsConsumerInfo *info)
 	(void)io_nap(CLOCK_NEVER, &nap, nap);
 }
 
-/* fits -- whether a consumer that was there is one for us.  Returns 0, or the exit status. */
-static int
-fits(const struct nats_consumer *c, const jsConsumerConfig *config)
+/* wrong -- what makes a consumer that was there none for us; NULL: nothing. */
+static const char *
+wrong(const struct nats_consumer *c, const jsConsumerConfig *config)
 {
-	const char *wrong = NULL, *filter = config->FilterSubject;
+	const char *filter = config->FilterSubject;
 
 	if (config->DeliverSubject != NULL && config->DeliverSubject[0] != '\0')
-		wrong = "is no pull consumer";
-	else if (config->AckPolicy != js_AckExplicit)
-		wrong = "has no explicit acknowledgements";
-	else if (filter != NULL && filter[0] != '\0' && strcmp(filter, c->link->subject) != 0)
-		wrong = "is for another subject";
-	if (wrong == NULL)
-		return 0;
-	adapter_say("stream %s: consumer %s %s", c->link->stream, c->durable, wrong);
-	return ADAPTER_SETUP;
+		return "is no pull consumer";
+	if (config->AckPolicy != js_AckExplicit)
+		return "has no explicit acknowledgements";
+	if (filter != NULL && filter[0] != '\0' && strcmp(filter, c->link->subject) != 0)
+		return "is for another subject";
+	if (config->MaxDeliver > 0)
+		return "gives a message up after some deliveries: its max_deliver must be -1";
+	if (config->HeadersOnly)
+		return "leaves the messages' content out (headers_only)";
+	if (config->MaxRequestExpires > 0 && config->MaxRequestExpires < EXPIRES_MIN_MS * MS)
+		return "lets no request wait: its max_expires must be a tenth of a second or more";
+	return NULL;
+}
+
+/* fits -- whether a consumer is one for us; note what it is like.  Returns 0, or the exit status. */
+static int
+fits(struct nats_consumer *c, const jsConsumerConfig *config)
+{
+	const char *what = wrong(c, config);
+
+	if (what != NULL) {
+		adapter_say("stream %s: consumer %s %s", c->link->stream, c->durable, what);
+		return ADAPTER_SETUP;
+	}
+	c->ack_wait_ns = (uint64_t)config->AckWait;
+	c->max_batch = config->MaxRequestBatch > 0 ? (uint64_t)config->MaxRequestBatch : UINT64_MAX;
+	c->max_expires_ns = config->MaxRequestExpires > 0 ? (uint64_t)config->MaxRequestExpires : UINT64_MAX;
+	c->max_bytes = config->MaxRequestMaxBytes > 0 ? (uint64_t)config->MaxRequestMaxBytes : UINT64_MAX;
+	return 0;
 }
 
 int
@@ -124,7 +146,6 @@ nats_consumer_open(struct nats_consumer *c, struct nats_link *l, const char *dur
 	status = fits(c, info->Config);
 	if (status == 0 && only)
 		recover(c, info);
-	c->ack_wait_ns = (uint64_t)info->Config->AckWait;
 	jsConsumerInfo_Destroy(info);
 	return status;
 }

@@ -15,6 +15,7 @@ struct nats_consumer {
 	const char *durable;            /* its name */
 	natsSubscription *presence;     /* to the questions of other links at it */
 	uint64_t ack_wait_ns;
+	uint64_t max_batch, max_expires_ns, max_bytes;  /* what a request may ask for, and how long; UINT64_MAX: all */
 };
 
 /*

@@ -31,7 +31,7 @@ enum {
 };
 
 #define NS UINT64_C(1000000000)
-#define BYTES (64 << 20)                /* of the messages of a batch; more than a server's max_payload can be */
+#define BYTES (65 << 20)                /* of the messages of a batch; more than a server's max_payload can be */
 
 struct in {
 	struct nats_link link;
@@ -41,7 +41,7 @@ struct in {
 	char *reply[WINDOW];            /* where the message's acknowledgement goes; NULL: it is done */
 	uint64_t delivered;             /* number of the last message that went to the command */
 	uint64_t acknowledged;          /* all up to this one are */
-	unsigned asked;                 /* messages that the server owes us */
+	unsigned asked, batch;          /* messages that the server owes us, of how many in this request */
 	uint64_t asked_ns;              /* until when */
 	uint64_t work_ns;               /* when to say that we are still at work */
 	bool stopping;                  /* no more is asked for */
@@ -147,20 +147,37 @@ give(struct in *in, natsMsg *m)
 	return keep(in, reply);
 }
 
+/*
+ * is_over -- whether a request has come to its end as requests do, and another one may follow.  One that gets nothing
+ * because the next message has more bytes than it may ask for would get nothing again.
+ */
+static bool
+is_over(const struct in *in, unsigned status, const char *text)
+{
+	if (status == 408)
+		return true;            /* no more has come in time */
+	if (status != 409)
+		return false;
+	return strcmp(text, "Batch Completed") == 0 || strcmp(text, "Leadership Change") == 0
+	    || (strcmp(text, "Message Size Exceeds MaxBytes") == 0 && in->asked < in->batch);
+}
+
 /* told -- the server ends a request: there is no more now, or never.  Returns 0, or the exit status. */
 static int
 told(struct in *in, natsMsg *m)
 {
-	const char *status = "", *text = "";
+	const unsigned status = nats_link_status(m);
+	const char *text = "nobody answers";
 
-	if (natsMsgHeader_Get(m, "Status", &status) != NATS_OK)
+	if (status < 400)
 		return 0;
 	(void)natsMsgHeader_Get(m, "Description", &text);
-	in->asked = 0;
-	if (strcmp(status, "503") != 0 && (strcmp(status, "409") != 0 || strstr(text, "Deleted") == NULL))
+	if (is_over(in, status, text)) {
+		in->asked = 0;
 		return 0;
-	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->consumer.durable, text[0] != '\0' ? text : "nobody answers");
-	return strcmp(status, "503") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
+	}
+	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->consumer.durable, text);
+	return status == 503 || strcmp(text, "Server Shutdown") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
 }
 
 /* hear_all -- all that the server has sent by now.  Returns 0, or the exit status. */
@@ -185,27 +202,36 @@ hear_all(struct in *in)
 	return r == -1 ? nats_link_lost(&in->link) : status;
 }
 
-/* ask -- for more messages, when half of the window is free.  Returns 0, or the exit status. */
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ask -- for more messages, when half of the window is free, as many as a request may be for.  Returns 0, or the exit status. */
 static int
 ask(struct in *in)
 {
-	unsigned held = (unsigned)(in->delivered - in->acknowledged), batch = WINDOW - held;
+	const struct nats_consumer *c = &in->consumer;
+	const unsigned held = (unsigned)(in->delivered - in->acknowledged);
+	const uint64_t expires_ns = least(ASK_S * NS, c->max_expires_ns);
 	char subject[2 * NATS_LINK_STREAM_MAX + 64], reply[NATS_LINK_REPLY_MAX], text[128];
 	natsStatus s;
 
 	if (in->asked > 0 && clock_left_ms(in->asked_ns, 1) == 0)
 		in->asked = 0;
-	if (in->stopping || in->asked > 0 || batch < WINDOW / 2)
+	if (in->stopping || in->asked > 0 || held > WINDOW / 2)
 		return 0;
-	snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", in->link.stream, in->consumer.durable);
+	in->batch = (unsigned)least(WINDOW - held, c->max_batch);
+	snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", in->link.stream, c->durable);
 	snprintf(reply, sizeof reply, "%snext", in->link.inbox);
-	snprintf(text, sizeof text, "{\"batch\":%u,\"expires\":%llu,\"max_bytes\":%d}", batch,
-	    (unsigned long long)(ASK_S * NS), BYTES);
+	snprintf(text, sizeof text, "{\"batch\":%u,\"expires\":%llu,\"max_bytes\":%llu}", in->batch,
+	    (unsigned long long)expires_ns, (unsigned long long)least(BYTES, c->max_bytes));
 	s = natsConnection_PublishRequestString(in->link.connection, subject, reply, text);
 	if (s != NATS_OK)
 		return nats_link_failed("ask for messages", s, 0);
-	in->asked = batch;
-	in->asked_ns = clock_after((ASK_S + LATE_S) * NS);
+	in->asked = in->batch;
+	in->asked_ns = clock_after(expires_ns + LATE_S * NS);
 	return 0;
 }
 

@@ -114,6 +114,22 @@ replies()
 	done
 }
 
+# ends STATUS WORDS COMMAND... -- it exits with STATUS and says WORDS last.
+ends()
+{
+	status=0
+	timeout "$LIMIT" "${@:3}" 2>said </dev/null || status=$?
+	cat said
+	[ "$status" -eq "$1" ] && [[ $(tail -n 1 said) = "link-nats: "*"$2"* ]]
+}
+
+# consumer MEMBERS -- make the consumer, before a link does.
+consumer()
+{
+	nats_js nats CONSUMER.DURABLE.CREATE.jobs.letterbox '{"stream_name":"jobs","config":{"durable_name":"letterbox",
+		"ack_policy":"explicit",'"$1"'}}' >/dev/null
+}
+
 # headers N -- those of a message in the stream.
 headers()
 {
@@ -365,6 +381,40 @@ headers()
 	publish c
 	in_until back 30
 	[ "$(mrecv -a back)" = "$(printf '%s\n' {a,b,c}{0..9})" ]
+}
+
+@test "of a consumer that allows small requests only, no more is asked" {
+	stream
+	consumer '"max_batch":100,"max_expires":1000000000,"max_bytes":100000'
+	seq 300 | msend -l jobs
+	out
+	in_until back 300
+	[ "$(mrecv -a back)" = "$(seq 300)" ]
+}
+
+@test "a consumer that never gives what the stream has: 69 with the reason" {
+	stream
+	consumer '"max_bytes":1000'
+	head -c 5000 /dev/zero | msend jobs
+	out
+	ends 69 'stream jobs, consumer letterbox: Message Size Exceeds MaxBytes' link-nats in "$url" msend -F -u link -A back
+	nats_js nats CONSUMER.DELETE.jobs.letterbox
+	consumer '"max_waiting":1'
+	in_background link-nats in "$url" msend -F -u link -A back
+	until_true is_in back 1
+	asks() { [[ $(nats_js nats CONSUMER.INFO.jobs.letterbox) = *'"num_waiting":1'* ]]; }
+	until_true asks
+	ends 69 'stream jobs, consumer letterbox: Exceeded MaxWaiting' link-nats in "$url" msend -F -u link -A back
+}
+
+@test "a consumer that gives messages up, or leaves out what is in them, is refused" {
+	stream
+	for members in '"max_deliver":3' '"headers_only":true' '"max_expires":1000000'; do
+		consumer "$members"
+		fails 69 link-nats in "$url" true
+		[[ $error = 'link-nats: stream jobs: consumer letterbox '* ]]
+		nats_js nats CONSUMER.DELETE.jobs.letterbox
+	done
 }
 
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
