@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -21,6 +22,7 @@ enum {
 	CONNECT_MS = 5000,
 	PING_MS = 10000, PINGS = 2,             /* a server that answers neither of them is gone */
 	WRITE_MS = 20000,                       /* one that takes nothing for so long, too */
+	DESCRIPTORS = 1024,                     /* among those below the socket is looked for */
 };
 
 /* came -- in a thread of the library: hand a message, or NULL for the end, to the loop. */
@@ -128,6 +130,22 @@ settings(natsOptions *o, struct nats_link *l, const struct url *u, unsigned i, c
 	return NATS_OK;
 }
 
+/*
+ * not_inherited -- the library's socket is not to stay open in commands that are started, or the server would not see
+ * that we are gone.  It does not tell which one that is.
+ */
+static void
+not_inherited(void)
+{
+	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS; fd++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof peer;
+
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && (peer.ss_family == AF_INET || peer.ss_family == AF_INET6))
+			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+}
+
 /* connect_to -- connect to one host. */
 static int
 connect_to(struct nats_link *l, const struct url *u, unsigned i)
@@ -145,7 +163,10 @@ connect_to(struct nats_link *l, const struct url *u, unsigned i)
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&l->connection, o);
 	natsOptions_Destroy(o);
-	return s == NATS_OK ? 0 : nats_link_failed(u->hosts[i].name, s, 0);
+	if (s != NATS_OK)
+		return nats_link_failed(u->hosts[i].name, s, 0);
+	not_inherited();
+	return 0;
 }
 
 /* inbox -- subscribe to all that is for us. */

@@ -417,6 +417,15 @@ headers()
 	done
 }
 
+@test "the command inherits no connection" {
+	stream
+	in_background link-nats in "$url" sh -c 'ls -l "/proc/$$/fd" >fds; exec msend -F -u link -A back'
+	msend jobs one
+	out
+	until_true is_in back 1
+	run ! grep socket: fds
+}
+
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
 	stream
 	seq 100 | msend -l jobs
