@@ -44,7 +44,7 @@ alone(struct nats_consumer *c)
 	natsMsg *heard = NULL;
 	natsStatus s = NATS_TIMEOUT;
 
-	snprintf(subject, sizeof subject, "letterbox.link.%s.%s", c->link->stream, c->durable);
+	snprintf(subject, sizeof subject, NATS_LINK_PRESENCE "%s.%s", c->link->stream, c->durable);
 	/* the server may not have seen yet that a link has just been killed */
 	for (int i = 0; i < ALONE_TRIES && s == NATS_TIMEOUT; i++)
 		s = natsConnection_RequestString(&heard, c->link->connection, subject, "", ALONE_MS);
@@ -142,7 +142,7 @@ nats_consumer_open(struct nats_consumer *c, struct nats_link *l, const char *dur
 		s = js_AddConsumer(&info, l->js, l->stream, &config, NULL, &code);
 	}
 	if (s != NATS_OK)
-		return nats_link_failed("consumer", s, code);
+		return nats_link_failed(l, "consumer", s, code);
 	status = fits(c, info->Config);
 	if (status == 0 && only)
 		recover(c, info);

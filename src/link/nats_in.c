@@ -229,7 +229,7 @@ ask(struct in *in)
 	    (unsigned long long)expires_ns, (unsigned long long)least(BYTES, c->max_bytes));
 	s = natsConnection_PublishRequestString(in->link.connection, subject, reply, text);
 	if (s != NATS_OK)
-		return nats_link_failed("ask for messages", s, 0);
+		return nats_link_failed(&in->link, "ask for messages", s, 0);
 	in->asked = in->batch;
 	in->asked_ns = clock_after(expires_ns + LATE_S * NS);
 	return 0;

@@ -43,14 +43,28 @@ closed(natsConnection *nc, void *closure)
 	came(nc, NULL, NULL, closure);
 }
 
-/* ignored -- the library would print what it finds wrong on standard error: it closes the connection for it as well. */
-static void
-ignored(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
+/* is_presence -- whether it is only that links must not hear of each other, by a question or its answer: they do without. */
+static bool
+is_presence(const char *text)
 {
-	(void)nc;
-	(void)sub;
-	(void)s;
-	(void)closure;
+	return strstr(text, NATS_LINK_PRESENCE) != NULL || strstr(text, "Publish to \"_INBOX.") != NULL;
+}
+
+/*
+ * wrong -- in a thread of the library, which would print on standard error what it finds wrong.  It closes the connection
+ * for it, but for what the server does not permit: nothing else would tell of that, as nothing comes.
+ */
+static void
+wrong(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
+{
+	struct nats_link *l = (struct nats_link *)closure;
+	const char *text = nats_GetLastError(NULL);
+
+	if (s != NATS_NOT_PERMITTED || l->denied || (text != NULL && is_presence(text)))
+		return;
+	snprintf(l->denial, sizeof l->denial, "%s", text != NULL ? text : natsStatus_GetText(s));
+	l->denied = true;
+	came(nc, sub, NULL, closure);
 }
 
 static const char *
@@ -65,9 +79,19 @@ reason(natsStatus s)
 	return text[0] == '(' && words != NULL ? words + 3 : text;
 }
 
-int
-nats_link_failed(const char *doing, natsStatus s, jsErrCode code)
+/* denied -- say what is not permitted.  Returns the exit status. */
+static int
+denied(const struct nats_link *l)
 {
+	adapter_say("%s", l->denial);
+	return ADAPTER_SETUP;
+}
+
+int
+nats_link_failed(const struct nats_link *l, const char *doing, natsStatus s, jsErrCode code)
+{
+	if (l->denied)
+		return denied(l);
 	adapter_say("%s: %s", doing, reason(s));
 	switch (s) {
 	case NATS_CONNECTION_AUTH_FAILED: case NATS_NOT_PERMITTED: case NATS_SSL_ERROR: case NATS_INVALID_ARG:
@@ -116,7 +140,7 @@ settings(natsOptions *o, struct nats_link *l, const struct url *u, unsigned i, c
 		natsOptions_SetName(o, "letterbox"),
 		natsOptions_SetNoEcho(o, true),
 		natsOptions_SetClosedCB(o, closed, l),
-		natsOptions_SetErrorHandler(o, ignored, NULL),
+		natsOptions_SetErrorHandler(o, wrong, l),
 		n != NULL ? login_as(o, n) : NATS_OK,
 		secure(o, u, host),
 		NATS_OK,
@@ -164,7 +188,7 @@ connect_to(struct nats_link *l, const struct url *u, unsigned i)
 		s = natsConnection_Connect(&l->connection, o);
 	natsOptions_Destroy(o);
 	if (s != NATS_OK)
-		return nats_link_failed(u->hosts[i].name, s, 0);
+		return nats_link_failed(l, u->hosts[i].name, s, 0);
 	not_inherited();
 	return 0;
 }
@@ -200,7 +224,7 @@ nats_link_stream(struct nats_link *l, const struct url *u)
 	if (s == NATS_OK)
 		s = js_Streams(&list, l->js, &o, &code);
 	if (s != NATS_OK && s != NATS_NOT_FOUND)
-		return nats_link_failed("JetStream", s, code);
+		return nats_link_failed(l, "JetStream", s, code);
 	for (int i = 0; s == NATS_OK && i < list->Count; i++) {
 		const jsStreamInfo *info = list->List[i];
 
@@ -245,7 +269,7 @@ nats_link_open(struct nats_link *l, const struct url *u)
 	s = natsConnection_JetStream(&l->js, l->connection, NULL);
 	if (s == NATS_OK)
 		s = inbox(l);
-	return s == NATS_OK ? nats_link_stream(l, u) : nats_link_failed("subscribe", s, 0);
+	return s == NATS_OK ? nats_link_stream(l, u) : nats_link_failed(l, "subscribe", s, 0);
 }
 
 int
@@ -283,6 +307,8 @@ nats_link_lost(const struct nats_link *l)
 {
 	const char *text = NULL;
 
+	if (l->denied)
+		return denied(l);
 	(void)natsConnection_GetLastError(l->connection, &text);
 	adapter_say("the connection is lost%s%s", text != NULL && text[0] != '\0' ? ": " : "", text != NULL ? text : "");
 	return ADAPTER_LATER;

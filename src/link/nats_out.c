@@ -110,7 +110,7 @@ publish(struct out *o, unsigned i)
 		return 0;
 	}
 	if (s != NATS_OK)
-		return nats_link_failed("publish", s, 0);
+		return nats_link_failed(&o->link, "publish", s, 0);
 	e->state = ENTRY_SENT;
 	e->tag = o->before[0] != '\0' ? o->before_number + 1 : 0;
 	if (e->len < o->too_large) {

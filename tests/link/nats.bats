@@ -426,6 +426,39 @@ headers()
 	run ! grep socket: fds
 }
 
+@test "what the server does not permit: 69, in its words" {
+	permitted() { echo "{ user: $1, password: x, permissions: { $2 } }"; }
+	nats_start strict 'authorization { users: [ { user: all, password: x },' \
+		"$(permitted mute 'publish: { deny: jobs }'), $(permitted deaf 'subscribe: { deny: "_INBOX.>" }')," \
+		"$(permitted ackless 'publish: { deny: "$JS.ACK.>" }'), $(permitted askless 'publish: { deny: "$JS.API.CONSUMER.MSG.>" }')," \
+		"$(permitted alone 'publish: { deny: "letterbox.>" }, subscribe: { deny: "letterbox.>" }')," \
+		"$(permitted quiet 'publish: { deny: "_INBOX.>" }')" \
+		'] }' 'no_auth_user: all'
+	server=strict
+	stream
+	login() { (umask 077; echo "machine 127.0.0.1 login $1 password x" >.netrc); }
+	denied() { login "$1"; ends 69 "Permissions Violation for $2" "${@:3}"; }
+	printf 'M1 1 t s id=1\nx\n' >frame
+	denied mute 'Publish to "jobs"' sh -c 'link-nats out "$1" <frame' - "$url"
+	denied deaf 'Subscription to "_INBOX.' link-nats out "$url"
+	denied deaf 'Subscription to "_INBOX.' link-nats in "$url" cat
+	denied askless 'Publish to "$JS.API.CONSUMER.MSG.' link-nats in "$url" cat
+	login all
+	link-nats out "$url" <frame
+	denied ackless 'Publish to "$JS.ACK.' link-nats in "$url" msend -F -u link -A back
+	# that is of use only where several links are at one consumer
+	login alone
+	printf 'M1 1 t s id=2\ny\n' | link-nats out "$url"
+	in_until back 2
+	login quiet
+	in_background link-nats in "$url" msend -F -u link -A back
+	asks() { [[ $(nats_js strict CONSUMER.INFO.jobs.letterbox) = *"\"num_waiting\":$1"* ]]; }
+	until_true asks 1
+	in_background link-nats in "$url" msend -F -u link -A back
+	until_true asks 2
+	server_end strict
+}
+
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
 	stream
 	seq 100 | msend -l jobs
