@@ -210,6 +210,19 @@ inbox(struct nats_link *l)
 	return s == NATS_OK ? natsSubscription_SetPendingLimits(l->answers, -1, -1) : s;
 }
 
+/* keeps_none -- why a stream keeps no message, or does not tell; NULL: it does. */
+static const char *
+keeps_none(const jsStreamInfo *info)
+{
+	if (info->Config->Sealed)
+		return "is sealed";
+	if (info->Config->NoAck)
+		return "acknowledges nothing (no_ack)";
+	if (info->Config->Retention == js_InterestPolicy && info->State.Consumers == 0)
+		return "keeps nothing as long as it has no consumer (retention interest)";
+	return NULL;
+}
+
 int
 nats_link_stream(struct nats_link *l, const struct url *u)
 {
@@ -232,6 +245,7 @@ nats_link_stream(struct nats_link *l, const struct url *u)
 			continue;
 		snprintf(l->stream, sizeof l->stream, "%s", info->Config->Name);
 		l->created_ns = info->Created;
+		l->keeps_none = keeps_none(info);
 		break;
 	}
 	if (l->stream[0] == '\0') {

@@ -30,6 +30,7 @@ struct nats_link {
 	const char *subject;
 	char stream[NATS_LINK_STREAM_MAX];
 	int64_t created_ns;                     /* when the stream was made */
+	const char *keeps_none;                 /* why the stream keeps no message, or does not tell; NULL: it does */
 	atomic_bool denied;                     /* the server does not permit something that we need: */
 	char denial[256];                       /* its words */
 };

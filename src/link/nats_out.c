@@ -203,6 +203,9 @@ refused(struct out *o, unsigned n, const struct nats_answer *a)
 	case JSStreamMessageExceedsMaximumErr:
 		too_large(o, n, a->text);
 		return 0;
+	case JSStreamSealedErr:
+		adapter_say("stream %s: %s", o->link.stream, a->text);
+		return ADAPTER_SETUP;
 	default:
 		adapter_say("stream %s: %s", o->link.stream, a->text);
 		return ADAPTER_LATER;
@@ -316,6 +319,10 @@ nats_out(const struct url *u)
 	o.too_large = SIZE_MAX;
 	pending_init(&o.pending, STDOUT_FILENO);
 	status = nats_link_open(&o.link, u);
+	if (status == 0 && o.link.keeps_none != NULL) {
+		adapter_say("stream %s %s", o.link.stream, o.link.keeps_none);
+		status = ADAPTER_SETUP;
+	}
 	if (status == 0) {
 		intake_init(&o.in, STDIN_FILENO, (uint64_t)natsConnection_GetMaxPayload(o.link.connection));
 		adapter_linked();

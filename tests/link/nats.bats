@@ -225,6 +225,28 @@ headers()
 	[ "$(mrecv -a jobs)" = "$(for ((i = 10; i < 30; i++)); do echo $i; done)" ]
 }
 
+@test "a stream that keeps nothing, or tells nothing of it: 69, and what it would lose stays" {
+	for members in '"no_ack":true' '"retention":"interest"' '"sealed":true'; do
+		case $members in
+		*sealed*)
+			stream
+			nats_js nats STREAM.UPDATE.jobs '{"name":"jobs","subjects":["jobs"],"storage":"file","sealed":true}'
+			;;
+		*) stream "$members" ;;
+		esac
+		msend jobs one
+		ends 69 'stream jobs ' mrecv -a -A -u jobs -- link-nats out "$url"
+		is_in jobs 1
+		mrecv jobs
+		nats_js nats STREAM.DELETE.jobs
+	done
+	stream '"retention":"interest"'
+	consumer '"deliver_policy":"all"'
+	msend jobs one
+	out
+	in_until back 1
+}
+
 @test "a message of another program comes with the subject as its tag and the stream as its source, and once" {
 	stream
 	raw 'PUB jobs 5\r\nh\0llo\r\n'
