@@ -59,7 +59,7 @@ TOOLS = msend mrecv mcall mkmbox chmbox rmmbox mtee mstat mlink
 # programs of their own, linked dynamically: "make links" builds those whose library is here.
 LINKS = amqp nats
 LINK_amqp = amqp_link amqp_out amqp_in
-LINK_nats = nats_in nats_link nats_out
+LINK_nats = nats_answer nats_consumer nats_in nats_link nats_out
 PACKAGE_amqp = librabbitmq
 PACKAGE_nats = libnats
 ADAPTERS = $(foreach name,$(LINKS),link/link-$(name).c $(LINK_$(name):%=link/%)) \

@@ -4,9 +4,6 @@
  *
  * Messages are asked for a batch at a time (a pull consumer), so that no more than WINDOW of them are anywhere between
  * the stream and the mailbox.  While the mailbox is full the server is told that we are still at work on them.
- *
- * What a link that was killed has not acknowledged would come again only when the consumer's ack_wait is over, behind
- * newer messages.  So a link that starts, and is the only one at its consumer, has all that is unacknowledged come first.
  */
 #include "link/nats_in.h"
 
@@ -22,37 +19,31 @@
 #include "base/io.h"
 #include "link/carry.h"
 #include "link/child.h"
-#include "link/nats_link.h"
+#include "link/nats_consumer.h"
 
 enum {
-	WINDOW = 512,                   /* messages that the command has not acknowledged */
+	WINDOW = NATS_CONSUMER_WINDOW,  /* messages that the command has not acknowledged */
 	ASK_S = 10,                     /* the server answers a request within this time, with messages or without */
 	LATE_S = 2,                     /* and some more, before it is taken for lost */
-	ACK_WAIT_S = 30,                /* of a consumer that we make */
-	RECOVER_MS = 300,               /* how long it takes the server to see what is to come again: 10 ms and its load */
-	RECOVER_MORE = 4,               /* so many times what it takes to ask for it */
-	RECOVER_MAX = 65536,            /* messages that are looked at for it */
-	ALONE_MS = 250, ALONE_TRIES = 8,
 	STOP_S = 5,                     /* after a signal: how long the command may finish what it has */
 	CHILD_MS = 2000,                /* how long it may take to end */
 	INCARNATION = 32,               /* hexadecimal digits */
 };
 
 #define NS UINT64_C(1000000000)
-#define BYTES (64 << 20)                /* of the messages of a batch; more than a server's max_payload can be */
+#define BYTES (65 << 20)                /* of the messages of a batch; more than a server's max_payload can be */
 
 struct in {
 	struct nats_link link;
+	struct nats_consumer consumer;
 	struct child child;
-	const char *durable;
 	char incarnation[INCARNATION];  /* of the stream */
-	natsSubscription *presence;
 	char *reply[WINDOW];            /* where the message's acknowledgement goes; NULL: it is done */
 	uint64_t delivered;             /* number of the last message that went to the command */
 	uint64_t acknowledged;          /* all up to this one are */
-	unsigned asked;                 /* messages that the server owes us */
+	unsigned asked, batch;          /* messages that the server owes us, of how many in this request */
 	uint64_t asked_ns;              /* until when */
-	uint64_t work_ns, work_after_ns;        /* when to say that we are still at work, and how long after the last time */
+	uint64_t work_ns;               /* when to say that we are still at work */
 	bool stopping;                  /* no more is asked for */
 	bool deaf;                      /* the command reads no more: it is about to end */
 	uint64_t stop_ns;               /* deadline for the command */
@@ -64,8 +55,6 @@ answer(struct in *in, const char *reply, const char *text)
 {
 	(void)natsConnection_PublishString(in->link.connection, reply, text);
 }
-
-/* ---- at the start */
 
 /* identity -- the stream's incarnation: another one when it is made anew. */
 static void
@@ -82,125 +71,32 @@ identity(struct in *in)
 	}
 }
 
-static void
-here(natsConnection *nc, natsSubscription *sub, natsMsg *m, void *closure)
-{
-	(void)sub;
-	(void)closure;
-	if (natsMsg_GetReply(m) != NULL)
-		(void)natsConnection_PublishString(nc, natsMsg_GetReply(m), "here");
-	natsMsg_Destroy(m);
-}
-
-/* alone -- whether no other link is at this consumer; from now on those that ask hear of us. */
-static bool
-alone(struct in *in)
-{
-	char subject[2 * NATS_LINK_STREAM_MAX + 32];
-	natsMsg *heard = NULL;
-	natsStatus s = NATS_TIMEOUT;
-
-	snprintf(subject, sizeof subject, "letterbox.link.%s.%s", in->link.stream, in->durable);
-	/* the server may not have seen yet that a link has just been killed */
-	for (int i = 0; i < ALONE_TRIES && s == NATS_TIMEOUT; i++)
-		s = natsConnection_RequestString(&heard, in->link.connection, subject, "", ALONE_MS);
-	natsMsg_Destroy(heard);
-	return natsConnection_Subscribe(&in->presence, in->link.connection, subject, here, NULL) == NATS_OK
-	    && s == NATS_NO_RESPONDERS;
-}
-
-/*
- * recover -- have all that was given out and not acknowledged come again, first, in its order.
- * Each is put back with a delay: so the server takes it off its list of those to come again, where the order may be
- * another one, and puts it there anew.  What is not given out the server ignores; what it says it has delivered may lag behind.
- */
-static void
-recover(struct in *in, const jsConsumerInfo *info)
-{
-	uint64_t first = info->AckFloor.Stream + 1, last = info->Delivered.Stream + WINDOW;
-	char subject[2 * NATS_LINK_STREAM_MAX + 128];
-	const uint64_t began_ns = clock_mono_ns();
-	int nap;
-
-	if (info->NumAckPending == 0)
-		return;
-	if (last - first >= RECOVER_MAX)
-		last = first + RECOVER_MAX;
-	for (uint64_t n = first; n <= last; n++) {
-		snprintf(subject, sizeof subject, "$JS.ACK.%s.%s.1.%llu.%llu.0.0", in->link.stream, in->durable,
-		    (unsigned long long)n, (unsigned long long)info->Delivered.Consumer);
-		answer(in, subject, "-NAK 1ms");
-	}
-	(void)natsConnection_FlushTimeout(in->link.connection, INT64_C(1000) * ASK_S);
-	/* a server that answers late is late with the rest, too */
-	nap = RECOVER_MS + RECOVER_MORE * (int)((clock_mono_ns() - began_ns) / 1000000);
-	(void)io_nap(CLOCK_NEVER, &nap, nap);
-}
-
-/* fits -- whether a consumer that was there is one for us.  Returns 0, or the exit status. */
-static int
-fits(const struct in *in, const jsConsumerConfig *c)
-{
-	const char *wrong = NULL;
-
-	if (c->DeliverSubject != NULL && c->DeliverSubject[0] != '\0')
-		wrong = "is no pull consumer";
-	else if (c->AckPolicy != js_AckExplicit)
-		wrong = "has no explicit acknowledgements";
-	else if (c->FilterSubject != NULL && c->FilterSubject[0] != '\0' && strcmp(c->FilterSubject, in->link.subject) != 0)
-		wrong = "is for another subject";
-	if (wrong == NULL)
-		return 0;
-	adapter_say("stream %s: consumer %s %s", in->link.stream, in->durable, wrong);
-	return ADAPTER_SETUP;
-}
-
-/* consumer -- find the consumer, or make it.  Returns 0, or the exit status. */
-static int
-consumer(struct in *in)
-{
-	bool only = alone(in);                  /* first: what the server gives to a dead link it gives before this */
-	jsConsumerInfo *info = NULL;
-	jsErrCode code = 0;
-	natsStatus s = js_GetConsumerInfo(&info, in->link.js, in->link.stream, in->durable, NULL, &code);
-	int status;
-
-	if (s == NATS_NOT_FOUND) {
-		jsConsumerConfig c;
-
-		(void)jsConsumerConfig_Init(&c);
-		c.Durable = in->durable;
-		c.FilterSubject = in->link.subject;
-		c.AckPolicy = js_AckExplicit;
-		c.AckWait = ACK_WAIT_S * (int64_t)NS;
-		s = js_AddConsumer(&info, in->link.js, in->link.stream, &c, NULL, &code);
-	}
-	if (s != NATS_OK)
-		return nats_link_failed("consumer", s, code);
-	status = fits(in, info->Config);
-	if (status == 0 && only)
-		recover(in, info);
-	in->work_after_ns = (uint64_t)info->Config->AckWait / 3;
-	jsConsumerInfo_Destroy(info);
-	return status;
-}
-
 /* ---- messages */
 
-/* sequence -- the message's number in the stream, of $JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.TRY.SEQUENCE...; 0 none. */
+/*
+ * number -- a message's number: made of its sequence in the stream and the time at which it was stored, which are in
+ * $JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.TRY.SEQUENCE.SEQUENCE.TIME.PENDING[.TOKEN].  The sequence alone would not do:
+ * a server that was restored from a backup, or has lost its last messages, gives it to others.
+ */
 static uint64_t
-sequence(const char *reply)
+number(const char *reply)
 {
-	unsigned fields = 1, wanted;
+	unsigned fields = 1;
+	uint64_t sequence = 0, time_ns = 0, h;
 
 	for (const char *p = reply; *p != '\0'; p++)
 		fields += *p == '.';
-	wanted = fields == 9 ? 5 : 7;
-	for (; wanted > 0 && reply != NULL; wanted--) {
+	for (unsigned i = fields == 9 ? 5 : 7, n = 0; reply != NULL; n++) {
+		if (n == i)
+			sequence = strtoull(reply, NULL, 10);
+		if (n == i + 2)
+			time_ns = strtoull(reply, NULL, 10);
 		reply = strchr(reply, '.');
 		reply = reply == NULL ? NULL : reply + 1;
 	}
-	return reply == NULL ? 0 : strtoull(reply, NULL, 10);
+	/* times that are near must be far apart before the sequence comes to them */
+	h = hash_fold(hash_fold(hash_fold(hash_fold(1, time_ns), 0), sequence), 0) >> 1;
+	return h != 0 ? h : 1;
 }
 
 static int
@@ -239,7 +135,7 @@ give(struct in *in, natsMsg *m)
 
 	memcpy(once, in->incarnation, INCARNATION);
 	once[INCARNATION] = '/';
-	c.once.len += num_decimal(once + c.once.len, sequence(reply));
+	c.once.len += num_decimal(once + c.once.len, number(reply));
 	if (natsMsgHeader_Get(m, CARRY_FIELD, &line) == NATS_OK)
 		c.line = (struct slice){ line, strlen(line) };
 	if (backlog_put(&in->child.backlog, out, carry_head(out, &c)) == -1
@@ -247,24 +143,41 @@ give(struct in *in, natsMsg *m)
 	    || backlog_put(&in->child.backlog, "\n", 1) == -1)
 		return cannot_keep();
 	if (in->work_ns == 0)
-		in->work_ns = clock_after(in->work_after_ns);
+		in->work_ns = clock_after(in->consumer.ack_wait_ns / 3);
 	return keep(in, reply);
+}
+
+/*
+ * is_over -- whether a request has come to its end as requests do, and another one may follow.  One that gets nothing
+ * because the next message has more bytes than it may ask for would get nothing again.
+ */
+static bool
+is_over(const struct in *in, unsigned status, const char *text)
+{
+	if (status == 408)
+		return true;            /* no more has come in time */
+	if (status != 409)
+		return false;
+	return strcmp(text, "Batch Completed") == 0 || strcmp(text, "Leadership Change") == 0
+	    || (strcmp(text, "Message Size Exceeds MaxBytes") == 0 && in->asked < in->batch);
 }
 
 /* told -- the server ends a request: there is no more now, or never.  Returns 0, or the exit status. */
 static int
 told(struct in *in, natsMsg *m)
 {
-	const char *status = "", *text = "";
+	const unsigned status = nats_link_status(m);
+	const char *text = "nobody answers";
 
-	if (natsMsgHeader_Get(m, "Status", &status) != NATS_OK)
+	if (status < 400)
 		return 0;
 	(void)natsMsgHeader_Get(m, "Description", &text);
-	in->asked = 0;
-	if (strcmp(status, "503") != 0 && (strcmp(status, "409") != 0 || strstr(text, "Deleted") == NULL))
+	if (is_over(in, status, text)) {
+		in->asked = 0;
 		return 0;
-	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->durable, text[0] != '\0' ? text : "nobody answers");
-	return strcmp(status, "503") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
+	}
+	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->consumer.durable, text);
+	return status == 503 || strcmp(text, "Server Shutdown") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
 }
 
 /* hear_all -- all that the server has sent by now.  Returns 0, or the exit status. */
@@ -289,27 +202,36 @@ hear_all(struct in *in)
 	return r == -1 ? nats_link_lost(&in->link) : status;
 }
 
-/* ask -- for more messages, when half of the window is free.  Returns 0, or the exit status. */
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ask -- for more messages, when half of the window is free, as many as a request may be for.  Returns 0, or the exit status. */
 static int
 ask(struct in *in)
 {
-	unsigned held = (unsigned)(in->delivered - in->acknowledged), batch = WINDOW - held;
+	const struct nats_consumer *c = &in->consumer;
+	const unsigned held = (unsigned)(in->delivered - in->acknowledged);
+	const uint64_t expires_ns = least(ASK_S * NS, c->max_expires_ns);
 	char subject[2 * NATS_LINK_STREAM_MAX + 64], reply[NATS_LINK_REPLY_MAX], text[128];
 	natsStatus s;
 
 	if (in->asked > 0 && clock_left_ms(in->asked_ns, 1) == 0)
 		in->asked = 0;
-	if (in->stopping || in->asked > 0 || batch < WINDOW / 2)
+	if (in->stopping || in->asked > 0 || held > WINDOW / 2)
 		return 0;
-	snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", in->link.stream, in->durable);
+	in->batch = (unsigned)least(WINDOW - held, c->max_batch);
+	snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", in->link.stream, c->durable);
 	snprintf(reply, sizeof reply, "%snext", in->link.inbox);
-	snprintf(text, sizeof text, "{\"batch\":%u,\"expires\":%llu,\"max_bytes\":%d}", batch,
-	    (unsigned long long)(ASK_S * NS), BYTES);
+	snprintf(text, sizeof text, "{\"batch\":%u,\"expires\":%llu,\"max_bytes\":%llu}", in->batch,
+	    (unsigned long long)expires_ns, (unsigned long long)least(BYTES, c->max_bytes));
 	s = natsConnection_PublishRequestString(in->link.connection, subject, reply, text);
 	if (s != NATS_OK)
-		return nats_link_failed("ask for messages", s, 0);
-	in->asked = batch;
-	in->asked_ns = clock_after((ASK_S + LATE_S) * NS);
+		return nats_link_failed(&in->link, "ask for messages", s, 0);
+	in->asked = in->batch;
+	in->asked_ns = clock_after(expires_ns + LATE_S * NS);
 	return 0;
 }
 
@@ -363,7 +285,7 @@ still_at_work(struct in *in)
 	for (uint64_t id = in->acknowledged + 1; id <= in->delivered; id++)
 		if (in->reply[id % WINDOW] != NULL)
 			answer(in, in->reply[id % WINDOW], "+WPI");
-	in->work_ns = clock_after(in->work_after_ns);
+	in->work_ns = clock_after(in->consumer.ack_wait_ns / 3);
 }
 
 /* ---- to the end */
@@ -438,7 +360,7 @@ carry(struct in *in, bool *ended)
 
 /* begin -- all up to the first message.  Returns 0, or the exit status. */
 static int
-begin(struct in *in, const struct url *u, char *const *command)
+begin(struct in *in, const struct url *u, const char *durable, char *const *command)
 {
 	sigset_t ours, before;
 	int status;
@@ -453,7 +375,7 @@ begin(struct in *in, const struct url *u, char *const *command)
 	status = nats_link_open(&in->link, u);
 	if (status == 0) {
 		identity(in);
-		status = consumer(in);
+		status = nats_consumer_open(&in->consumer, &in->link, durable);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (status != 0)
@@ -470,19 +392,19 @@ int
 nats_in(const struct url *u, char *const *command)
 {
 	static struct in in;
+	const char *durable = url_option(u, "durable");
 	bool ended = false;
 	int status, its = 0;
 
 	in.child.pid = -1;
-	in.durable = url_option(u, "durable");
-	if (in.durable == NULL)
-		in.durable = "letterbox";
-	if (in.durable[0] == '\0' || strlen(in.durable) >= NATS_LINK_STREAM_MAX || strpbrk(in.durable, " .*>/\\\t\r\n") != NULL) {
+	if (durable == NULL)
+		durable = "letterbox";
+	if (durable[0] == '\0' || strlen(durable) >= NATS_LINK_STREAM_MAX || strpbrk(durable, " .*>/\\\t\r\n") != NULL) {
 		adapter_say("%s: durable must be a consumer's name: no space, . * > / or \\", u->shown);
 		return ADAPTER_URL;
 	}
 	io_catch_stop();
-	status = begin(&in, u, command);
+	status = begin(&in, u, durable, command);
 	if (status == 0)
 		status = carry(&in, &ended);
 	if (in.child.pid > 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -21,6 +22,7 @@ enum {
 	CONNECT_MS = 5000,
 	PING_MS = 10000, PINGS = 2,             /* a server that answers neither of them is gone */
 	WRITE_MS = 20000,                       /* one that takes nothing for so long, too */
+	DESCRIPTORS = 1024,                     /* among those below the socket is looked for */
 };
 
 /* came -- in a thread of the library: hand a message, or NULL for the end, to the loop. */
@@ -41,14 +43,28 @@ closed(natsConnection *nc, void *closure)
 	came(nc, NULL, NULL, closure);
 }
 
-/* ignored -- the library would print what it finds wrong on standard error: it closes the connection for it as well. */
-static void
-ignored(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
+/* is_presence -- whether it is only that links must not hear of each other, by a question or its answer: they do without. */
+static bool
+is_presence(const char *text)
 {
-	(void)nc;
-	(void)sub;
-	(void)s;
-	(void)closure;
+	return strstr(text, NATS_LINK_PRESENCE) != NULL || strstr(text, "Publish to \"_INBOX.") != NULL;
+}
+
+/*
+ * wrong -- in a thread of the library, which would print on standard error what it finds wrong.  It closes the connection
+ * for it, but for what the server does not permit: nothing else would tell of that, as nothing comes.
+ */
+static void
+wrong(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
+{
+	struct nats_link *l = (struct nats_link *)closure;
+	const char *text = nats_GetLastError(NULL);
+
+	if (s != NATS_NOT_PERMITTED || l->denied || (text != NULL && is_presence(text)))
+		return;
+	snprintf(l->denial, sizeof l->denial, "%s", text != NULL ? text : natsStatus_GetText(s));
+	l->denied = true;
+	came(nc, sub, NULL, closure);
 }
 
 static const char *
@@ -63,9 +79,19 @@ reason(natsStatus s)
 	return text[0] == '(' && words != NULL ? words + 3 : text;
 }
 
-int
-nats_link_failed(const char *doing, natsStatus s, jsErrCode code)
+/* denied -- say what is not permitted.  Returns the exit status. */
+static int
+denied(const struct nats_link *l)
 {
+	adapter_say("%s", l->denial);
+	return ADAPTER_SETUP;
+}
+
+int
+nats_link_failed(const struct nats_link *l, const char *doing, natsStatus s, jsErrCode code)
+{
+	if (l->denied)
+		return denied(l);
 	adapter_say("%s: %s", doing, reason(s));
 	switch (s) {
 	case NATS_CONNECTION_AUTH_FAILED: case NATS_NOT_PERMITTED: case NATS_SSL_ERROR: case NATS_INVALID_ARG:
@@ -114,7 +140,7 @@ settings(natsOptions *o, struct nats_link *l, const struct url *u, unsigned i, c
 		natsOptions_SetName(o, "letterbox"),
 		natsOptions_SetNoEcho(o, true),
 		natsOptions_SetClosedCB(o, closed, l),
-		natsOptions_SetErrorHandler(o, ignored, NULL),
+		natsOptions_SetErrorHandler(o, wrong, l),
 		n != NULL ? login_as(o, n) : NATS_OK,
 		secure(o, u, host),
 		NATS_OK,
@@ -126,6 +152,22 @@ settings(natsOptions *o, struct nats_link *l, const struct url *u, unsigned i, c
 		if (s[k] != NATS_OK)
 			return s[k];
 	return NATS_OK;
+}
+
+/*
+ * not_inherited -- the library's socket is not to stay open in commands that are started, or the server would not see
+ * that we are gone.  It does not tell which one that is.
+ */
+static void
+not_inherited(void)
+{
+	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS; fd++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof peer;
+
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && (peer.ss_family == AF_INET || peer.ss_family == AF_INET6))
+			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
 }
 
 /* connect_to -- connect to one host. */
@@ -145,7 +187,10 @@ connect_to(struct nats_link *l, const struct url *u, unsigned i)
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&l->connection, o);
 	natsOptions_Destroy(o);
-	return s == NATS_OK ? 0 : nats_link_failed(u->hosts[i].name, s, 0);
+	if (s != NATS_OK)
+		return nats_link_failed(l, u->hosts[i].name, s, 0);
+	not_inherited();
+	return 0;
 }
 
 /* inbox -- subscribe to all that is for us. */
@@ -165,6 +210,19 @@ inbox(struct nats_link *l)
 	return s == NATS_OK ? natsSubscription_SetPendingLimits(l->answers, -1, -1) : s;
 }
 
+/* keeps_none -- why a stream keeps no message, or does not tell; NULL: it does. */
+static const char *
+keeps_none(const jsStreamInfo *info)
+{
+	if (info->Config->Sealed)
+		return "is sealed";
+	if (info->Config->NoAck)
+		return "acknowledges nothing (no_ack)";
+	if (info->Config->Retention == js_InterestPolicy && info->State.Consumers == 0)
+		return "keeps nothing as long as it has no consumer (retention interest)";
+	return NULL;
+}
+
 int
 nats_link_stream(struct nats_link *l, const struct url *u)
 {
@@ -179,7 +237,7 @@ nats_link_stream(struct nats_link *l, const struct url *u)
 	if (s == NATS_OK)
 		s = js_Streams(&list, l->js, &o, &code);
 	if (s != NATS_OK && s != NATS_NOT_FOUND)
-		return nats_link_failed("JetStream", s, code);
+		return nats_link_failed(l, "JetStream", s, code);
 	for (int i = 0; s == NATS_OK && i < list->Count; i++) {
 		const jsStreamInfo *info = list->List[i];
 
@@ -187,6 +245,7 @@ nats_link_stream(struct nats_link *l, const struct url *u)
 			continue;
 		snprintf(l->stream, sizeof l->stream, "%s", info->Config->Name);
 		l->created_ns = info->Created;
+		l->keeps_none = keeps_none(info);
 		break;
 	}
 	if (l->stream[0] == '\0') {
@@ -224,7 +283,7 @@ nats_link_open(struct nats_link *l, const struct url *u)
 	s = natsConnection_JetStream(&l->js, l->connection, NULL);
 	if (s == NATS_OK)
 		s = inbox(l);
-	return s == NATS_OK ? nats_link_stream(l, u) : nats_link_failed("subscribe", s, 0);
+	return s == NATS_OK ? nats_link_stream(l, u) : nats_link_failed(l, "subscribe", s, 0);
 }
 
 int
@@ -248,23 +307,13 @@ nats_link_suffix(const struct nats_link *l, natsMsg *m)
 }
 
 unsigned
-nats_link_error(natsMsg *m, char *text, size_t n)
+nats_link_status(natsMsg *m)
 {
-	const char *status = NULL, *p;
-	char json[1024];
-	int len = natsMsg_GetDataLength(m);
+	const char *status = NULL;
 
-	if (len == 0 && natsMsgHeader_Get(m, "Status", &status) == NATS_OK) {
-		snprintf(text, n, "nobody answers");
-		return (unsigned)strtoul(status, NULL, 10);
-	}
-	snprintf(json, sizeof json, "%.*s", len, natsMsg_GetData(m));
-	if (strstr(json, "\"error\":") == NULL)
+	if (natsMsg_GetDataLength(m) > 0 || natsMsgHeader_Get(m, "Status", &status) != NATS_OK)
 		return 0;
-	p = strstr(json, "\"description\":\"");
-	snprintf(text, n, "%.*s", p == NULL ? 5 : (int)strcspn(p + 15, "\""), p == NULL ? "error" : p + 15);
-	p = strstr(json, "\"err_code\":");
-	return p == NULL ? 500 : (unsigned)strtoul(p + 11, NULL, 10);
+	return (unsigned)strtoul(status, NULL, 10);
 }
 
 int
@@ -272,6 +321,8 @@ nats_link_lost(const struct nats_link *l)
 {
 	const char *text = NULL;
 
+	if (l->denied)
+		return denied(l);
 	(void)natsConnection_GetLastError(l->connection, &text);
 	adapter_say("the connection is lost%s%s", text != NULL && text[0] != '\0' ? ": " : "", text != NULL ? text : "");
 	return ADAPTER_LATER;

@@ -89,6 +89,53 @@ raw()
 	greets "$(port_of nats)" "CONNECT {\"verbose\":false}\r\n$1PING\r\n" 'INFO*'
 }
 
+# subscriber REPLY... -- a program that answers all that is sent to the subject, with these in turn, once it is there.
+subscriber()
+{
+	in_background replies "$@"
+	until_true exists subscribed
+}
+
+replies()
+{
+	local line reply n=0
+	exec 9<>"/dev/tcp/127.0.0.1/$(port_of nats)" || return
+	printf 'CONNECT {"verbose":false}\r\nSUB jobs 1\r\nPING\r\n' >&9
+	while IFS= read -r line <&9; do
+		case $line in
+		PONG*) echo >subscribed ;;
+		PING*) printf 'PONG\r\n' >&9 ;;
+		MSG*)
+			reply=${line#MSG * * }
+			line=${*:$((n++ % $# + 1)):1}
+			printf 'PUB %s %d\r\n%s\r\n' "${reply% *}" ${#line} "$line" >&9
+			;;
+		esac
+	done
+}
+
+# ends STATUS WORDS COMMAND... -- it exits with STATUS and says WORDS last.
+ends()
+{
+	status=0
+	timeout "$LIMIT" "${@:3}" 2>said </dev/null || status=$?
+	cat said
+	[ "$status" -eq "$1" ] && [[ $(tail -n 1 said) = "link-nats: "*"$2"* ]]
+}
+
+# consumer MEMBERS -- make the consumer, before a link does.
+consumer()
+{
+	nats_js nats CONSUMER.DURABLE.CREATE.jobs.letterbox '{"stream_name":"jobs","config":{"durable_name":"letterbox",
+		"ack_policy":"explicit",'"$1"'}}' >/dev/null
+}
+
+# headers N -- those of a message in the stream.
+headers()
+{
+	nats_js nats STREAM.MSG.GET.jobs '{"seq":'"$1"'}' | jq -r .message.hdrs | base64 -d
+}
+
 @test "it says that it takes a stream of frames" {
 	[ "$(link-nats form)" = stream ]
 }
@@ -176,6 +223,28 @@ raw()
 	grep 'link-nats: stream jobs: maximum messages exceeded' said
 	has 10
 	[ "$(mrecv -a jobs)" = "$(for ((i = 10; i < 30; i++)); do echo $i; done)" ]
+}
+
+@test "a stream that keeps nothing, or tells nothing of it: 69, and what it would lose stays" {
+	for members in '"no_ack":true' '"retention":"interest"' '"sealed":true'; do
+		case $members in
+		*sealed*)
+			stream
+			nats_js nats STREAM.UPDATE.jobs '{"name":"jobs","subjects":["jobs"],"storage":"file","sealed":true}'
+			;;
+		*) stream "$members" ;;
+		esac
+		msend jobs one
+		ends 69 'stream jobs ' mrecv -a -A -u jobs -- link-nats out "$url"
+		is_in jobs 1
+		mrecv jobs
+		nats_js nats STREAM.DELETE.jobs
+	done
+	stream '"retention":"interest"'
+	consumer '"deliver_policy":"all"'
+	msend jobs one
+	out
+	in_until back 1
 }
 
 @test "a message of another program comes with the subject as its tag and the stream as its source, and once" {
@@ -270,6 +339,146 @@ raw()
 @test "idle links sleep" {
 	stream
 	idle_links "$url"
+}
+
+@test "only the stream's own answer says that a message is stored, and what other programs answer disturbs nothing" {
+	stream
+	subscriber ok '{"stream":"other","seq":7}' '{"seq":7}' '{"stream":"jobs","seq":0}' '{"stream":"jobs","seq":7' \
+		'{"of":{"stream":"jobs","seq":7}}' '{"error":"no"}' '{"error":{"code":500,"err_code":10077},"stream":"other"}'
+	seq 100 | msend -l jobs
+	out
+	has 100
+	in_background mrecv -f -A -u jobs -- link-nats out "$url"
+	msend jobs one
+	until_true is_in jobs 0
+	nats_js nats STREAM.DELETE.jobs
+	seq 1000 | msend -l jobs
+	ended_with 69 "$child"
+	is_in jobs 1000
+}
+
+@test "the stream's answer counts however it is spelled" {
+	stream
+	subscriber '{ "duplicate" :true,"more":[{"seq":0},"}"],"seq" : 12, "domain":"hub", "str\u0065am":"\u006aobs" }'
+	in_background mrecv -f -A -u jobs -- link-nats out "$url"
+	msend jobs one
+	until_true is_in jobs 0
+	nats_js nats STREAM.DELETE.jobs
+	seq 10 | msend -l jobs
+	until_true is_in jobs 0
+}
+
+@test "messages that are refused do not end the guard of the order" {
+	stream '"max_msg_size":3000'
+	mkmbox dead
+	for ((i = 0; i < 7; i++)); do
+		for n in 5 4000 5; do printf 'M1 %d t s\n%s\n' "$n" "$(head -c "$n" /dev/zero | tr '\0' x)"; done
+	done | msend -F jobs
+	in_background mrecv -f -k 1 -d dead -A -u jobs -- link-nats out "$url"
+	until_true is_in dead 7
+	until_true has 14
+	for ((i = 15; i <= 20; i++)); do
+		msend jobs later
+		until_true has $i
+	done
+	for ((i = 15; i <= 20; i++)); do
+		headers $i | grep Nats-Expected-Last-Msg-Id
+	done
+}
+
+@test "a server that was restored from a backup: what comes after it is new, whatever its number" {
+	stream
+	publish() { local all='' i; for ((i = 0; i < 10; i++)); do all+="PUB jobs 2\r\n$1$i\r\n"; done; raw "$all"; }
+	publish a
+	in_until back 10
+	server_kill nats
+	cp -a "$SERVERS/nats/data" copy
+	server_again nats
+	publish b
+	in_until back 20
+	server_kill nats
+	rm -r "$SERVERS/nats/data"
+	mv copy "$SERVERS/nats/data"
+	server_again nats
+	publish c
+	in_until back 30
+	[ "$(mrecv -a back)" = "$(printf '%s\n' {a,b,c}{0..9})" ]
+}
+
+@test "of a consumer that allows small requests only, no more is asked" {
+	stream
+	consumer '"max_batch":100,"max_expires":1000000000,"max_bytes":100000'
+	seq 300 | msend -l jobs
+	out
+	in_until back 300
+	[ "$(mrecv -a back)" = "$(seq 300)" ]
+}
+
+@test "a consumer that never gives what the stream has: 69 with the reason" {
+	stream
+	consumer '"max_bytes":1000'
+	head -c 5000 /dev/zero | msend jobs
+	out
+	ends 69 'stream jobs, consumer letterbox: Message Size Exceeds MaxBytes' link-nats in "$url" msend -F -u link -A back
+	nats_js nats CONSUMER.DELETE.jobs.letterbox
+	consumer '"max_waiting":1'
+	in_background link-nats in "$url" msend -F -u link -A back
+	until_true is_in back 1
+	asks() { [[ $(nats_js nats CONSUMER.INFO.jobs.letterbox) = *'"num_waiting":1'* ]]; }
+	until_true asks
+	ends 69 'stream jobs, consumer letterbox: Exceeded MaxWaiting' link-nats in "$url" msend -F -u link -A back
+}
+
+@test "a consumer that gives messages up, or leaves out what is in them, is refused" {
+	stream
+	for members in '"max_deliver":3' '"headers_only":true' '"max_expires":1000000'; do
+		consumer "$members"
+		fails 69 link-nats in "$url" true
+		[[ $error = 'link-nats: stream jobs: consumer letterbox '* ]]
+		nats_js nats CONSUMER.DELETE.jobs.letterbox
+	done
+}
+
+@test "the command inherits no connection" {
+	stream
+	in_background link-nats in "$url" sh -c 'ls -l "/proc/$$/fd" >fds; exec msend -F -u link -A back'
+	msend jobs one
+	out
+	until_true is_in back 1
+	run ! grep socket: fds
+}
+
+@test "what the server does not permit: 69, in its words" {
+	permitted() { echo "{ user: $1, password: x, permissions: { $2 } }"; }
+	nats_start strict 'authorization { users: [ { user: all, password: x },' \
+		"$(permitted mute 'publish: { deny: jobs }'), $(permitted deaf 'subscribe: { deny: "_INBOX.>" }')," \
+		"$(permitted ackless 'publish: { deny: "$JS.ACK.>" }'), $(permitted askless 'publish: { deny: "$JS.API.CONSUMER.MSG.>" }')," \
+		"$(permitted alone 'publish: { deny: "letterbox.>" }, subscribe: { deny: "letterbox.>" }')," \
+		"$(permitted quiet 'publish: { deny: "_INBOX.>" }')" \
+		'] }' 'no_auth_user: all'
+	server=strict
+	stream
+	login() { (umask 077; echo "machine 127.0.0.1 login $1 password x" >.netrc); }
+	denied() { login "$1"; ends 69 "Permissions Violation for $2" "${@:3}"; }
+	printf 'M1 1 t s id=1\nx\n' >frame
+	denied mute 'Publish to "jobs"' sh -c 'link-nats out "$1" <frame' - "$url"
+	denied deaf 'Subscription to "_INBOX.' link-nats out "$url"
+	denied deaf 'Subscription to "_INBOX.' link-nats in "$url" cat
+	denied askless 'Publish to "$JS.API.CONSUMER.MSG.' link-nats in "$url" cat
+	login all
+	link-nats out "$url" <frame
+	denied ackless 'Publish to "$JS.ACK.' link-nats in "$url" msend -F -u link -A back
+	# that is of use only where several links are at one consumer
+	login alone
+	printf 'M1 1 t s id=2\ny\n' | link-nats out "$url"
+	in_until back 2
+	login quiet
+	in_background link-nats in "$url" msend -F -u link -A back
+	asks() { [[ $(nats_js strict CONSUMER.INFO.jobs.letterbox) = *"\"num_waiting\":$1"* ]]; }
+	until_true asks 1
+	in_background link-nats in "$url" msend -F -u link -A back
+	until_true asks 2
+	server_end strict
 }
 
 @test "SIGTERM: a link in ends with 143, as a shell has it, and what it had not stored comes again at once, in its order" {
