@@ -22,8 +22,6 @@
 #include "link/carry.h"
 #include "link/child.h"
 
-#define STREAM_OFFSET "x-stream-offset" /* where to begin in a stream, and where a message stands in it */
-
 enum {
 	PREFETCH = 500,                 /* messages */
 	STOP_S = 5,                     /* after a signal: how long the command may finish what it has */
@@ -50,25 +48,18 @@ slice_of_bytes(amqp_bytes_t b)
 	return (struct slice){ b.bytes, b.len };
 }
 
-/* header -- one of a message's; NULL: it has none. */
-static const amqp_field_value_t *
-header(const amqp_basic_properties_t *p, const char *name)
-{
-	if (p->_flags & AMQP_BASIC_HEADERS_FLAG)
-		for (int i = 0; i < p->headers.num_entries; i++)
-			if (slice_is(slice_of_bytes(p->headers.entries[i].key), name))
-				return &p->headers.entries[i].value;
-	return NULL;
-}
-
 /* field -- the header line that a letterbox has sent beside the payload; len 0: it has none. */
 static struct slice
 field(const amqp_basic_properties_t *p)
 {
-	const amqp_field_value_t *v = header(p, CARRY_FIELD);
+	if (p->_flags & AMQP_BASIC_HEADERS_FLAG)
+		for (int i = 0; i < p->headers.num_entries; i++) {
+			const amqp_table_entry_t *e = &p->headers.entries[i];
 
-	if (v != NULL && (v->kind == AMQP_FIELD_KIND_UTF8 || v->kind == AMQP_FIELD_KIND_BYTES))
-		return slice_of_bytes(v->value.bytes);
+			if (slice_is(slice_of_bytes(e->key), CARRY_FIELD)
+			    && (e->value.kind == AMQP_FIELD_KIND_UTF8 || e->value.kind == AMQP_FIELD_KIND_BYTES))
+				return slice_of_bytes(e->value.value.bytes);
+		}
 	return (struct slice){ NULL, 0 };
 }
 
@@ -104,10 +95,6 @@ head(struct in *in, const amqp_frame_t *f)
 		.once = { once, sizeof in->incarnation + 1 },
 	};
 
-	if (header(p, STREAM_OFFSET) != NULL) {
-		adapter_say("queue %s is a stream, which keeps no place for a link to go on from", in->link.queue);
-		return ADAPTER_SETUP;
-	}
 	if (p->_flags & AMQP_BASIC_APP_ID_FLAG)
 		c.source = slice_of_bytes(p->app_id);
 	else if (p->_flags & AMQP_BASIC_USER_ID_FLAG)
@@ -285,9 +272,8 @@ carry(struct in *in, bool *ended)
 static int
 consume(struct in *in, uint64_t prefetch, char *const *command)
 {
-	/* what is no stream does not look at it; of a stream something comes, which tells that it is one: head */
-	amqp_table_entry_t first = { amqp_cstring_bytes(STREAM_OFFSET),
-		{ .kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("first") } };
+	/* as any consumer has it; but a stream refuses it, and would give only what comes from now on */
+	amqp_table_entry_t priority = { amqp_cstring_bytes("x-priority"), { .kind = AMQP_FIELD_KIND_I32, .value.i32 = 0 } };
 	int status;
 
 	if (carry_incarnation(in->incarnation) == -1 || child_start(&in->child, command) == -1) {
@@ -300,7 +286,7 @@ consume(struct in *in, uint64_t prefetch, char *const *command)
 	if (status != 0)
 		return status;
 	amqp_basic_consume(in->link.state, AMQP_LINK_CHANNEL, amqp_cstring_bytes(in->link.queue),
-	    amqp_cstring_bytes("letterbox"), 0, 0, 0, (amqp_table_t){ 1, &first });
+	    amqp_cstring_bytes("letterbox"), 0, 0, 0, (amqp_table_t){ 1, &priority });
 	return amqp_link_answer(&in->link);
 }
 

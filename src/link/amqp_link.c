@@ -63,6 +63,10 @@ closed(unsigned code, amqp_bytes_t text)
 
 	memcpy(words, text.bytes, n);
 	words[n] = '\0';
+	if (strstr(words, "rabbit_stream_queue") != NULL) {
+		adapter_say("the queue is a stream, which keeps no place for a link to go on from");
+		return ADAPTER_SETUP;
+	}
 	adapter_say("the broker says %u: %s", code, words);
 	return close_status(code, words);
 }

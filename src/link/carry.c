@@ -6,6 +6,8 @@
 
 #include "base/fail.h"
 
+enum { ROOM = 3960 };                   /* bytes of a tag, a source and headers that any mailbox takes */
+
 size_t
 carry_line(char *out, const struct message *m)
 {
@@ -46,6 +48,18 @@ parse(const struct carry *c, struct message *m, char *line, char *scratch)
 	return true;
 }
 
+/* fit -- leave out headers for which a mailbox may have no room: all but via, and that where it alone is too long. */
+static void
+fit(struct message *m)
+{
+	size_t via = m->via.len > 0 ? strlen(" via=") + m->via.len : 0;
+
+	if (m->tag.len + m->source.len + via > ROOM)
+		m->via.len = via = 0;
+	if (m->tag.len + m->source.len + via + m->extra.len > ROOM)
+		m->extra.len = 0;
+}
+
 size_t
 carry_head(char *out, const struct carry *c)
 {
@@ -57,6 +71,7 @@ carry_head(char *out, const struct carry *c)
 
 	if (!parse(c, &m, line, scratch))
 		m = (struct message){ .tag = name(tag, c->tag), .source = name(source, c->source) };
+	fit(&m);
 	m.id = c->id;
 	m.attempt = 0;
 	m.uid = -1;

@@ -5,6 +5,7 @@
 
 load ../helpers
 load servers
+load linking
 load journey
 
 setup_file()
@@ -355,6 +356,17 @@ heard()
 	[ "$(tail -n 1 <<<"$output")" = 3+ ]
 	grep -q 'takes no more' said
 	until_true queued 3
+}
+
+@test "in: whatever header line somebody gives, a message comes" {
+	local i hostile
+	hostile
+	amqp make "$queue"
+	for i in "${!hostile[@]}"; do printf %s "$i" | amqp put "$queue" "${hostile[i]}" app; done
+	mkmbox -b inf in
+	in_background "$link" in "$url" msend -F -u link -A in 2>said
+	until_true has in "${#hostile[@]}" || { cat said; return 1; }
+	hostile_came in
 }
 
 @test "in: killed, it leaves no command behind" {
