@@ -5,7 +5,8 @@
  *     batches [-b N[:BYTES]] link-SCHEME out URL
  *     batches -w SECONDS command...                   for adapters: the command, ended where it takes longer
  *
- * A batch is what is there by now, so that none waits for the next message.  It is acknowledged once the adapter has
+ * The first batch is empty: it tells whether the engine is there, and so does one a minute while there is no message.
+ * Another one is what is there by now, so that none waits for the next message.  It is acknowledged once the adapter has
  * exited with 0.  After 65 it is halved, until a single message is refused; any other status is ours.
  * A crash leaves what was in hand unacknowledged.
  */
@@ -32,6 +33,7 @@ enum {
 	MESSAGES = 10000,               /* in a batch, at most, where nothing else is said: an adapter's start has its price */
 	MESSAGES_MOST = 100000,
 	LINGER_MS = 2,                  /* a batch waits so long for one more */
+	IDLE_MS = 60000,                /* after so long without a message the engine is looked for */
 };
 
 #define BYTES (UINT64_C(1) << 21)       /* in a batch, at most, but for its last message */
@@ -95,7 +97,7 @@ collect(struct batch *b)
 		r = intake_next(&in, &m);
 		if (r == 0 && in.ended)
 			return 0;
-		if (r == 0 && poll(&polled, 1, b->n > 0 ? LINGER_MS : -1) == 0)
+		if (r == 0 && poll(&polled, 1, b->n > 0 ? LINGER_MS : IDLE_MS) == 0)
 			return 0;
 		if (r == -1) {
 			adapter_say("a frame: %s", errno == EBADMSG ? in.reader.reason : strerror(errno));
@@ -149,6 +151,15 @@ run(struct batch *b, size_t from, size_t to)
 	return status;
 }
 
+/* linked -- say so, once: the engine has taken a batch. */
+static void
+linked(struct batch *b)
+{
+	if (!b->linked)
+		adapter_linked();
+	b->linked = true;
+}
+
 /* deliver -- have the messages stored, or refused: what is refused is halved.  Returns 0, or the exit status. */
 static int
 deliver(struct batch *b)
@@ -159,9 +170,7 @@ deliver(struct batch *b)
 	while (status == 0 && from < b->n) {
 		status = run(b, from, to);
 		if (status == 0) {
-			if (!b->linked)
-				adapter_linked();
-			b->linked = true;
+			linked(b);
 			status = settle((struct settled){ .id = b->ids[to - 1], .before = true });
 		} else if (status != ADAPTER_REFUSED) {
 			return status;
@@ -175,6 +184,17 @@ deliver(struct batch *b)
 		from = to;
 		to = b->n;
 	}
+	return status;
+}
+
+/* look -- whether the engine is there, and set up: give the adapter a batch of no message.  Returns 0, or the exit status. */
+static int
+look(struct batch *b)
+{
+	int status = run(b, 0, 0);
+
+	if (status == 0)
+		linked(b);
 	return status;
 }
 
@@ -252,8 +272,11 @@ main(int argc, char **argv)
 	(void)splice_widen(STDIN_FILENO);       /* the next batch gathers there meanwhile */
 	intake_init(&in, STDIN_FILENO, PAYLOAD);
 	while (status == 0 && !in.ended) {
-		status = gather(&b);
-		if (status == 0 && b.n > 0)
+		if (b.n == 0)
+			status = look(&b);
+		if (status == 0)
+			status = gather(&b);
+		if (status == 0)
 			status = deliver(&b);
 	}
 	return status;

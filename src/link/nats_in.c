@@ -177,7 +177,9 @@ told(struct in *in, natsMsg *m)
 		return 0;
 	}
 	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->consumer.durable, text);
-	return status == 503 || strcmp(text, "Server Shutdown") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
+	/* a consumer that was deleted is made anew */
+	return status == 503 || strcmp(text, "Server Shutdown") == 0 || strcmp(text, "Consumer Deleted") == 0
+	    ? ADAPTER_LATER : ADAPTER_SETUP;
 }
 
 /* hear_all -- all that the server has sent by now.  Returns 0, or the exit status. */

@@ -76,6 +76,14 @@ search(const char *p, const char *host, struct netrc *n)
 	return r == -1 ? -1 : ours;
 }
 
+/* is_private -- whether it is ours alone; or root's, which lets us read it by an access control list, as systemd(1) does. */
+static bool
+is_private(const struct stat *st)
+{
+	return (st->st_uid == geteuid() && (st->st_mode & 077) == 0)
+	    || (st->st_uid == 0 && st->st_gid == 0 && (st->st_mode & 07) == 0);
+}
+
 /* slurp -- the whole file as a C string.  Returns its length, or -1. */
 static ssize_t
 slurp(const char *path, char *text)
@@ -86,7 +94,7 @@ slurp(const char *path, char *text)
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == -1 || st.st_uid != geteuid() || (st.st_mode & 077) != 0) {
+	if (fstat(fd, &st) == -1 || !is_private(&st)) {
 		close(fd);
 		return fail_with(EPERM);
 	}

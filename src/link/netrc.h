@@ -22,7 +22,7 @@ struct netrc {
 /*
  * netrc_find -- find the first entry for host.
  * Returns 1, 0 where there is no file or no entry, or -1: EPERM where others than its owner may read the file, or it is
- * not ours; EBADMSG for a word that is too long; or errno of open(2) or read(2).
+ * neither ours nor root's; EBADMSG for a word that is too long; or errno of open(2) or read(2).
  */
 int netrc_find(const char *host, struct netrc *n);
 

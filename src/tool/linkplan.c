@@ -66,7 +66,9 @@ make_scope(struct linkplan *p)
 	struct hash h;
 	size_t n = 0;
 
-	if (io_read_proc("/etc/machine-id", machine, sizeof machine) == 0 && gethostname(machine, sizeof machine) == -1)
+	/* before its first boot an image says so, as its copies do */
+	if ((io_read_proc("/etc/machine-id", machine, sizeof machine) == 0 || strncmp(machine, "uninitialized", 13) == 0)
+	    && gethostname(machine, sizeof machine) == -1)
 		machine[0] = '\0';
 	machine[sizeof machine - 1] = '\0';
 	if (realpath(box, path) == NULL)

@@ -467,6 +467,16 @@ empty()
 	[ "$(mstat -J dead | grep -o '"sent":[0-9]*')" = '"sent":1' ]
 }
 
+@test "a link of batches tells whether the engine is there, and whether its URL is one, before there is a message" {
+	batch_adapter
+	mkmbox jobs
+	linking jobs lot://host/q
+	until_true says 'not linked (link-lot: away)'
+	: >up
+	until_true says ': linked'
+	fails 64 mlink -n other jobs redis://nonsense
+}
+
 @test "a batch that finds the engine away stays, and comes when that is back" {
 	batch_adapter
 	mkmbox jobs
