@@ -162,6 +162,17 @@ is_over(const struct in *in, unsigned status, const char *text)
 	    || (strcmp(text, "Message Size Exceeds MaxBytes") == 0 && in->asked < in->batch);
 }
 
+/* deleted -- the consumer was: it is made anew, unless the stream was deleted with it.  Returns the exit status. */
+static int
+deleted(struct in *in)
+{
+	jsStreamInfo *info = NULL;
+	natsStatus s = js_GetStreamInfo(&info, in->link.js, in->link.stream, NULL, NULL);
+
+	jsStreamInfo_Destroy(info);
+	return s == NATS_NOT_FOUND ? ADAPTER_SETUP : ADAPTER_LATER;
+}
+
 /* told -- the server ends a request: there is no more now, or never.  Returns 0, or the exit status. */
 static int
 told(struct in *in, natsMsg *m)
@@ -177,9 +188,9 @@ told(struct in *in, natsMsg *m)
 		return 0;
 	}
 	adapter_say("stream %s, consumer %s: %s", in->link.stream, in->consumer.durable, text);
-	/* a consumer that was deleted is made anew */
-	return status == 503 || strcmp(text, "Server Shutdown") == 0 || strcmp(text, "Consumer Deleted") == 0
-	    ? ADAPTER_LATER : ADAPTER_SETUP;
+	if (strcmp(text, "Consumer Deleted") == 0)
+		return deleted(in);
+	return status == 503 || strcmp(text, "Server Shutdown") == 0 ? ADAPTER_LATER : ADAPTER_SETUP;
 }
 
 /* hear_all -- all that the server has sent by now.  Returns 0, or the exit status. */

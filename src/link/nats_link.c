@@ -162,7 +162,7 @@ static void
 not_inherited(void)
 {
 	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS; fd++) {
-		struct sockaddr_storage peer;
+		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof peer;
 
 		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && (peer.ss_family == AF_INET || peer.ss_family == AF_INET6))

@@ -201,6 +201,17 @@ headers()
 	is_in jobs 1
 }
 
+@test "in: a consumer that is deleted is made anew" {
+	stream
+	in_background link-nats in "$url" msend -F -u link -A back 2>said
+	until_true grep -qx linked said
+	nats_js nats CONSUMER.DELETE.jobs.letterbox
+	ended_with 75 "$child"
+	msend jobs one
+	out
+	in_until back 1
+}
+
 @test "a message that is too large is refused; all others arrive" {
 	stream '"max_msg_size":100000'
 	for ((i = 0; i < 500; i++)); do printf 'M1 5 t s n=%d\nhello\n' $i; done | msend -F jobs

@@ -75,6 +75,25 @@ takes_in()
 	status_of "$child"
 }
 
+@test "what the server still does for a link that was killed is waited for: what it has locked is not overtaken" {
+	local me
+	me=scope@$(uname -n)
+	mkmbox in
+	for n in 1 2 3; do sql "INSERT INTO letterbox (queue, payload) VALUES ('$queue', '$n')"; done
+	mkfifo dead
+	exec 8<>dead
+	in_background psql -X -At -h 127.0.0.1 -p "$port" -d "$(id -un)" <dead >locked 8>&-
+	lines 'BEGIN;' "SELECT pg_advisory_xact_lock(hashtextextended('$queue $me', 0));" \
+		"SELECT payload FROM letterbox WHERE queue = '$queue' ORDER BY id LIMIT 1 FOR UPDATE;" >&8
+	until_true grep -q 31 locked
+	MBOX_LINK_SCOPE=scope in_background "$adapter" in "$url" "$(type -P msend)" -F -u scope -A in
+	until_true eval '[ "$(sql "SELECT count(*) FROM pg_locks WHERE NOT granted")" -gt 0 ]'
+	lines 'ROLLBACK;' '\q' >&8
+	exec 8>&-
+	until_true taken 3 in
+	[ "$(mrecv -a -l in | xargs)" = '1 2 3' ]
+}
+
 @test "a row is put in once, however often its batch comes, and a batch is put in whole" {
 	printf 'M1 3 a b once=00112233445566778899aabbccddeeff/%d k=v%%20x\nabc\n' 5 6 7 >frames
 	[ "$("$adapter" form)" = batch ]
