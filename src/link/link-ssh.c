@@ -357,8 +357,11 @@ in(const struct url *u, char *const *argv)
 	close(acks[0]);
 	if (status != 0)
 		return status;
+	/* what is left for it is dropped, and what comes: ssh is not to wait for us */
 	r.refused = false;
 	r.to = -1;
+	if (r.linked)
+		r.used = r.given = 0;
 	if (its == -1) {
 		relay(&r, clock_after((uint64_t)END_MS * 1000000));
 		its = child_wait(r.ssh, r.linked ? END_MS : STUCK_MS);

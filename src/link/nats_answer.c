@@ -119,7 +119,9 @@ text(char *out, size_t room, struct slice value)
 	while (p < end && room > 1) {
 		const char byte = *p++;
 
-		*out++ = byte == '\\' ? unescaped(&p, end) : byte;
+		*out = byte == '\\' ? unescaped(&p, end) : byte;
+		if (*out++ == '\0')
+			return false;
 		room--;
 	}
 	*out = '\0';

@@ -273,7 +273,7 @@ wait_for(struct out *o, bool more)
 	char how[64];
 	int ms;
 
-	if (o->deadline_ns == 0)
+	if (o->pending.count > 0 && o->deadline_ns == 0)
 		o->deadline_ns = clock_after(ANSWER_S * UINT64_C(1000000000));
 	ms = o->pending.count > 0 ? clock_left_ms(o->deadline_ns, ANSWER_S * 1000) : -1;
 

@@ -149,12 +149,13 @@ look(struct lines *l, uint64_t deadline_ns)
 	char drained[64];
 	int n = poll(polled, 2, clock_left_ms(deadline_ns, l->some ? QUIET_MS : l->c->over != NULL ? OVER_MS : SLEEP_MS));
 
-	if (n <= 0) {
-		if (n == 0 && l->some)
-			l->c->quiet(l->c->arg);
-		l->some = l->some && n != 0;
-		return;
+	/* nothing lasts where there is a deadline: it ends, or is about to */
+	if (n == 0 && l->some && deadline_ns == CLOCK_NEVER) {
+		l->c->quiet(l->c->arg);
+		l->some = false;
 	}
+	if (n <= 0)
+		return;
 	if (polled[0].revents != 0)
 		while (read(event_fd, drained, sizeof drained) > 0)
 			;

@@ -112,6 +112,21 @@ no_process()
 	[ "$(mrecv -p here)" = round ]
 }
 
+@test "what a link leaves behind is not the link: it is not told as linked, and why it ended is" {
+	mkmbox jobs
+	cat >links/link-test <<-'END'
+		#!/bin/sh
+		[ "$1" != form ] || { echo stream; exit; }
+		echo linked >&2
+		echo 'link-test: what is wrong' >&2
+		sleep 2 &
+		exit 75
+	END
+	linking jobs test://host/q
+	until_true says 'lost (link-test: what is wrong), again'
+	run ! says ': linked'
+}
+
 @test "two signals are two, even where they come at once: the second gives up what is on its way" {
 	mkmbox jobs
 	: >up

@@ -201,6 +201,23 @@ headers()
 	is_in jobs 1
 }
 
+# bats test_tags=long
+@test "a message that comes after more than ten seconds without one is as good as the first" {
+	stream
+	mkfifo pipe
+	exec 8<>pipe
+	in_background link-nats out "$url" <pipe >acks 2>said 8>&-
+	printf 'M1 1 t s id=1\nx\n' >&8
+	until_true grep -qx 1+ acks
+	# nothing is waited for: this is how long it must last
+	sleep 11
+	printf 'M1 1 t s id=2\nx\n' >&8
+	until_true grep -qx 2+ acks
+	exec 8>&-
+	ended_with 0 "$child"
+	[ "$(<said)" = linked ]
+}
+
 @test "in: a consumer that is deleted is made anew" {
 	stream
 	in_background link-nats in "$url" msend -F -u link -A back 2>said

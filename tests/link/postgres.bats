@@ -94,6 +94,12 @@ takes_in()
 	[ "$(mrecv -a -l in | xargs)" = '1 2 3' ]
 }
 
+@test "a batch of no message tells whether the tables are there" {
+	"$adapter" out "$url" </dev/null
+	sql 'CREATE DATABASE empty'
+	refuses 69 '*does not exist*' "$adapter" out "postgres://127.0.0.1:$port/empty/q" </dev/null
+}
+
 @test "a row is put in once, however often its batch comes, and a batch is put in whole" {
 	printf 'M1 3 a b once=00112233445566778899aabbccddeeff/%d k=v%%20x\nabc\n' 5 6 7 >frames
 	[ "$("$adapter" form)" = batch ]

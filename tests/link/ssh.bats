@@ -129,6 +129,15 @@ reader()
 	[ "$(wc -l <came)" -ge 3 ]
 }
 
+@test "pull: where the command ends while the other side sends, that is why the link ends" {
+	mkmbox -b inf there
+	journey send 5 0 20000 | msend -F there
+	status=0
+	timeout "$LIMIT" "$BUILD/link/link-ssh" in "$far/there" sh -c 'head -c 200 >/dev/null; exit 66' 2>said || status=$?
+	[ "$status" -eq 69 ]
+	until_true nobody_at there
+}
+
 # holds BOX N -- whether it has so many messages.
 holds()
 {
