@@ -196,12 +196,18 @@ send_all()
 	[ "$(sort -n got | xargs)" = "$(seq 0 15 | xargs)" ]
 }
 
+# at_door TOOL -- whether $child is that tool by now, not the shell that becomes it and has our descriptors, at the pipe.
+at_door()
+{
+	[ "$(<"/proc/$child/comm")" = "$1" ] && [[ $(readlink "/proc/$child/fd"/*) == *door* ]]
+}
+
 @test "a sender at a named pipe waits for the next reader, and a frame that printf wrote goes first" {
 	mkfifo door
 	exec 5<>door
 	printf 'M1 6 - s\nprintf\n' >&5
 	in_background msend door one 5<&-
-	until_true eval '[[ $(readlink /proc/$child/fd/*) == *door* ]]'
+	until_true at_door msend
 	exec 5<&-
 	[ "$(timeout "$LIMIT" mrecv door)" = printf ]
 	kill -0 "$child"
@@ -356,7 +362,7 @@ send_all()
 			head -c 100000 <&6 >/dev/null
 			if [ $when = before ]; then
 				in_background sh -c 'exec mrecv -f -c 2 door >out 2>cut' 6>&-
-				until_true eval '[[ $(readlink /proc/$child/fd/*) == *door* ]]'
+				until_true at_door mrecv
 			fi
 			kill -KILL "$first"
 			if [ $when = after ]; then
