@@ -172,9 +172,8 @@ nats_answer(struct nats_answer *a, struct slice payload, const char *stream)
 	while ((r = next(&p, end, &m)) == 1) {
 		if (is(&m, "stream"))
 			ours = text(name, sizeof name, m.value) && strcmp(name, stream) == 0;
-		else if (is(&m, "seq") && num_parse(m.value, &seq) == -1)
-			return;
-		else if (is(&m, "error") && !(refused = error(a, m.value)))
+		else if ((is(&m, "seq") && num_parse(m.value, &seq) == -1)
+		    || (is(&m, "error") && !(refused = error(a, m.value))))
 			return;
 	}
 	if (r == -1 || !ours)
