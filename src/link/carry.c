@@ -48,7 +48,7 @@ parse(const struct carry *c, struct message *m, char *line, char *scratch)
 	return true;
 }
 
-/* fit -- leave out headers for which a mailbox may have no room: all but via, and that where it alone is too long. */
+/* fit -- leave out what a mailbox may have no room for: the headers but via; via as well where that alone is too long. */
 static void
 fit(struct message *m)
 {

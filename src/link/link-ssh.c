@@ -34,7 +34,7 @@ enum {
 	WAIT_S = 600,                   /* how long a pulled message may stay unacknowledged */
 	START_S = 30,                   /* for the mark to come */
 	END_MS = 5000,                  /* for ssh to end once it has nothing to do, */
-	STUCK_MS = 500,                 /* and where it had nothing to do with a link */
+	STUCK_MS = 500,                 /* and where no link has come of it */
 	STATUS_MISSING = 127, STATUS_SSH = 255,
 };
 
